@@ -1,0 +1,30 @@
+//! The broker engine of FerryMQ: routing, queues, sessions, journal, access.
+//!
+//! What it is deliberately not: it has no async, no sockets, no TLS, no gRPC and no cloud; it does
+//! not look at the clock or the file system by itself. Time comes in as an argument, the disk as a
+//! [`journal::Disk`], randomness from the operating system through one function. `broker-net`
+//! drives it, `broker-agent` configures it.
+//!
+//! # One message's path
+//!
+//! `broker-net` reads bytes from a socket and hands them to a `session`, the state machine of one
+//! connection. The session asks `wire` for frames and turns them into neutral calls on an
+//! `Attachment`: *publish, consume, settle, declare, bind*. A publish is routed by the
+//! virtual host's exchanges to a set of queues; a persistent message is appended to the
+//! [`journal`]; the queue holds it back until the journal has synced past it. One `fdatasync`
+//! serves everyone who waits: the journal's writer then calls the broker, which lets the queues
+//! deliver and wakes the connections whose confirms are due. Deliveries travel through the
+//! [`outbox::Outbox`] of the consumer's connection, once per batch, and leave as frames
+//! from that connection's session.
+//!
+//! # Who may know whom
+//!
+//! `session` knows `broker` and `wire`. `broker` knows `queue`, `routing`, `access`, `definitions`
+//! and `journal`. `queue`, `routing`, `access` and `journal` know neither each other nor sessions.
+
+pub mod call;
+pub mod journal;
+pub mod message;
+pub mod outbox;
+pub mod refusal;
+pub mod value;

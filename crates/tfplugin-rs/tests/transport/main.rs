@@ -1,0 +1,4 @@
+//! Integration tests of the transport: the generated code, and a real child
+//! process driven the way Terraform drives a provider.
+
+mod generated;
