@@ -22,8 +22,14 @@
 //! `session` knows `broker` and `wire`. `broker` knows `queue`, `routing`, `access`, `definitions`
 //! and `journal`. `queue`, `routing`, `access` and `journal` know neither each other nor sessions.
 
+pub mod access;
+pub mod admin;
+pub mod broker;
 pub mod call;
+pub mod definitions;
 pub mod journal;
+pub mod limits;
+mod lock;
 pub mod message;
 pub mod outbox;
 pub mod refusal;

@@ -1,8 +1,12 @@
 //! What the broker has to say to a connection: a bounded mailbox drained once per turn.
+//!
+//! Queues reserve room before they hand a delivery out and skip the connection's consumers when
+//! there is none; the connection then asks the broker to go on once it has drained. Control events
+//! (a consumer's end, an order to close) always fit: there are at most as many as consumers.
 
-use std::collections::VecDeque;
 use std::fmt;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::call::{ConsumerId, Delivery};
 
@@ -26,15 +30,104 @@ pub enum Event {
 /// The mailbox of one connection. Queues push, the session drains.
 #[derive(Debug)]
 pub struct Outbox {
-    inner: Mutex<Inner>,
+    events: Mutex<Vec<Event>>,
+    /// Bytes reserved by deliveries decided on and not drained yet.
+    bytes: AtomicUsize,
+    /// A queue was refused room since the last [`Self::take_starved`].
+    starved: AtomicBool,
     waker: Box<dyn Wake>,
-    /// Bytes of undelivered messages above which queues stop pushing.
+    /// Bytes of undelivered messages at which queues stop pushing.
     limit_bytes: usize,
 }
 
-#[derive(Debug, Default)]
-struct Inner {
-    events: VecDeque<Event>,
-    bytes: usize,
-    closed: bool,
+/// What one delivery weighs beside its message, so that empty messages are bounded too.
+const DELIVERY_BYTES: usize = 128;
+
+impl Outbox {
+    pub(crate) fn new(waker: Box<dyn Wake>, limit_bytes: usize) -> Self {
+        Self {
+            events: Mutex::default(),
+            bytes: AtomicUsize::new(0),
+            starved: AtomicBool::new(false),
+            waker,
+            limit_bytes,
+        }
+    }
+
+    /// Moves everything that waits to the end of `into`, oldest first. Call
+    /// `Attachment::resume` once those events have left for the socket.
+    pub fn drain(&self, into: &mut Vec<Event>) {
+        let from = into.len();
+        into.append(&mut self.lock());
+        let bytes = into[from..].iter().map(weight).sum();
+        self.bytes.fetch_sub(bytes, Ordering::SeqCst);
+    }
+
+    /// Nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    /// Bytes of deliveries that wait.
+    pub fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Room for one more delivery, taken if there is some. A delivery larger than the limit fits
+    /// into an empty outbox, so that it is never stuck.
+    ///
+    /// `starved` is set before the second look, and [`Self::take_starved`] clears it after the
+    /// drain has given bytes back: whichever comes second sees the other, so a refusal is never
+    /// left without a later resume.
+    pub(crate) fn try_reserve(&self, delivery_bytes: usize) -> bool {
+        if self.bytes.load(Ordering::SeqCst) >= self.limit_bytes {
+            self.starved.store(true, Ordering::SeqCst);
+            if self.bytes.load(Ordering::SeqCst) >= self.limit_bytes {
+                return false;
+            }
+        }
+        self.bytes
+            .fetch_add(delivery_bytes + DELIVERY_BYTES, Ordering::SeqCst);
+        true
+    }
+
+    /// Gives back a reservation for which no delivery followed.
+    pub(crate) fn unreserve(&self, delivery_bytes: usize) {
+        self.bytes
+            .fetch_sub(delivery_bytes + DELIVERY_BYTES, Ordering::SeqCst);
+    }
+
+    /// Whether a queue was refused room since the last call.
+    pub(crate) fn take_starved(&self) -> bool {
+        self.starved.load(Ordering::Relaxed) && self.starved.swap(false, Ordering::SeqCst)
+    }
+
+    /// Appends events; deliveries must have reserved their room. Wakes the driver if it had
+    /// nothing to do before.
+    pub(crate) fn push(&self, events: impl Iterator<Item = Event>) {
+        let mut queue = self.lock();
+        let was_empty = queue.is_empty();
+        queue.extend(events);
+        let wake = was_empty && !queue.is_empty();
+        drop(queue);
+        if wake {
+            self.waker.wake();
+        }
+    }
+
+    /// Wakes the driver without an event.
+    pub(crate) fn wake(&self) {
+        self.waker.wake();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Event>> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn weight(event: &Event) -> usize {
+    match event {
+        Event::Deliver(delivery) => delivery.message.size_bytes() + DELIVERY_BYTES,
+        Event::Close(_) | Event::ConsumerCancelled(_) => 0,
+    }
 }

@@ -1,0 +1,211 @@
+//! Definitions: what an operator or a client declared, as plain data.
+//!
+//! A definition says what should exist; the live object (a queue with its messages, a compiled
+//! permission) is made from it. The journal stores definitions, the management interface shows
+//! them.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::access::PasswordHash;
+use crate::journal::Lsn;
+use crate::value::Arguments;
+
+/// A namespace with its own exchanges, queues and permissions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VhostSpec {
+    /// Unique name; `/` is the usual first one.
+    pub name: String,
+    /// Free text for people.
+    pub description: String,
+}
+
+/// Someone who may log in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserSpec {
+    /// Unique name.
+    pub name: String,
+    /// Hash of the password; without one the user cannot log in by password.
+    pub password: Option<PasswordHash>,
+    /// Roles for the management interface, such as `administrator`.
+    pub tags: BTreeSet<String>,
+}
+
+/// What to change of a user; what is `None` stays as it is.
+#[derive(Debug, Clone, Default)]
+pub struct UserUpdate {
+    /// A new password, or none at all any more.
+    pub password: Option<PasswordChange>,
+    /// The whole new set of tags.
+    pub tags: Option<BTreeSet<String>>,
+}
+
+/// A change of a user's password.
+#[derive(Debug, Clone)]
+pub enum PasswordChange {
+    /// No login by password any more.
+    Remove,
+    /// From now on this one.
+    Set(PasswordHash),
+}
+
+/// What a user may do in one virtual host: three regular expressions over names.
+///
+/// The expressions are not anchored; the empty one matches nothing but the empty name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PermissionSpec {
+    /// Whose permission it is.
+    pub user: String,
+    /// Where it holds.
+    pub vhost: String,
+    /// Declare and delete.
+    pub configure: String,
+    /// Publish to an exchange; bind into a destination.
+    pub write: String,
+    /// Consume from, get from and purge a queue; bind from a source.
+    pub read: String,
+}
+
+/// How an exchange reads its bindings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ExchangeKind {
+    /// The routing key equals the binding's key.
+    Direct,
+    /// Every binding matches.
+    Fanout,
+    /// The binding's key is a pattern over the words of the routing key.
+    Topic,
+}
+
+/// An exchange: takes published messages and picks queues.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExchangeSpec {
+    /// The virtual host it lives in.
+    pub vhost: String,
+    /// Unique within the virtual host; the empty name is the default exchange.
+    pub name: String,
+    /// How it reads its bindings.
+    pub kind: ExchangeKind,
+    /// Survives a restart.
+    pub durable: bool,
+    /// Deleted when its last binding goes.
+    pub auto_delete: bool,
+    /// Fed by bindings only.
+    pub internal: bool,
+    /// Extra arguments.
+    pub arguments: Arguments,
+}
+
+/// A queue: messages in order, awaiting consumers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueueSpec {
+    /// The virtual host it lives in.
+    pub vhost: String,
+    /// Unique within the virtual host.
+    pub name: String,
+    /// Survives a restart.
+    pub durable: bool,
+    /// Belongs to one connection and goes with it.
+    pub exclusive: bool,
+    /// Deleted when its last consumer goes.
+    pub auto_delete: bool,
+    /// Extra arguments (`x-…`).
+    pub arguments: Arguments,
+}
+
+/// The name of a binding's fed end.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Endpoint {
+    /// An exchange of the same virtual host.
+    Exchange(String),
+    /// A queue of the same virtual host.
+    Queue(String),
+}
+
+/// A rule that joins an exchange to a destination. All of it together is its identity.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BindingSpec {
+    /// The virtual host of both ends.
+    pub vhost: String,
+    /// The exchange that feeds.
+    pub source: String,
+    /// What it feeds.
+    pub destination: Endpoint,
+    /// The rule; its meaning is the exchange's.
+    pub routing_key: String,
+    /// Extra arguments.
+    pub arguments: Arguments,
+}
+
+/// A definition with the number of its last change.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored<T> {
+    /// The definition.
+    pub value: T,
+    /// Rises with every change, unique across all objects of a broker, also across restarts.
+    pub generation: u64,
+}
+
+/// A queue's definition with what is in it now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueueStatus {
+    /// The definition.
+    pub definition: Stored<QueueSpec>,
+    /// Counts at the moment of asking.
+    pub stats: QueueStats,
+}
+
+/// Counts of one queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct QueueStats {
+    /// Messages ready for delivery, or waiting for the journal's next sync.
+    pub ready: u64,
+    /// Messages delivered and not settled yet.
+    pub unsettled: u64,
+    /// Consumers attached.
+    pub consumers: u64,
+}
+
+/// What a caller expects to find before it changes something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    /// Anything: create or change.
+    Any,
+    /// Nothing: create only.
+    Absent,
+    /// The object as it was when its generation was this.
+    Generation(u64),
+}
+
+/// What a change left behind.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Changed<T> {
+    /// The object as it is now.
+    pub object: Stored<T>,
+    /// The change is safe once the journal is durable up to here; 0 = it already is.
+    pub lsn: Lsn,
+}
+
+impl ExchangeKind {
+    /// The kind's name in declarations.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Fanout => "fanout",
+            Self::Topic => "topic",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Direct, Self::Fanout, Self::Topic]
+            .into_iter()
+            .find(|kind| kind.name() == name)
+    }
+}
+
+impl fmt::Display for ExchangeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
