@@ -1,0 +1,1 @@
+//! Checkpoints: two files, replaced one after the other.

@@ -1,0 +1,201 @@
+//! What can go wrong, said so that a person knows the file, the place and the way out.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::{Epoch, Lsn, StoreId};
+
+/// Why the journal could not be opened. Nothing was truncated, deleted or repaired.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Bytes that had been durable are damaged or missing.
+    #[error(transparent)]
+    Corrupt(#[from] Corrupt),
+    /// The disk refused an operation.
+    #[error("cannot {0}")]
+    Disk(#[from] Fault),
+    /// The directory belongs to another store.
+    #[error(
+        "{file} belongs to store {found}, not to {expected}: this is another broker's data \
+         directory, or a copy of it; point the broker at its own directory"
+    )]
+    Foreign {
+        /// The segment that says so.
+        file: String,
+        /// The store the caller asked for (or the first segment named).
+        expected: StoreId,
+        /// The store in the file.
+        found: StoreId,
+    },
+    /// Written by a later version of this program.
+    #[error(
+        "{file} has journal format {found}, this program reads up to {supported}: start the \
+         version that wrote it, or a later one"
+    )]
+    Newer {
+        /// The file that says so.
+        file: String,
+        /// Its format version.
+        found: u16,
+        /// The newest format this program knows.
+        supported: u16,
+    },
+    /// Options that no journal can work with.
+    #[error("journal options: {0}")]
+    Options(&'static str),
+}
+
+/// Why a journal directory could not be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another process, or another journal of this one, works on it.
+    #[error(
+        "journal directory {} is in use by process {}: stop that broker first, or give this one \
+         its own data directory",
+        directory.display(),
+        process.as_deref().unwrap_or("(unknown)")
+    )]
+    Held {
+        /// The directory.
+        directory: PathBuf,
+        /// Process id of the holder, when its lock file tells.
+        process: Option<String>,
+    },
+    /// The directory cannot be made, or its lock file not be opened.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Damage to bytes that must have been durable: never repaired by guessing, never cut off.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "journal file {file} is damaged at byte {offset}{}: {damage}. Nothing was changed. Restore \
+     the directory from a standby or a backup, or export what is readable with \
+     `broker-agent salvage`",
+    At(*lsn)
+)]
+pub struct Corrupt {
+    /// Name of the file in the journal directory.
+    pub file: String,
+    /// Byte offset in that file.
+    pub offset: u64,
+    /// The position there, when it is known.
+    pub lsn: Option<Lsn>,
+    /// What was expected and what was found.
+    pub damage: Damage,
+}
+
+struct At(Option<Lsn>);
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(lsn) => write!(f, " (lsn {})", lsn.0),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What was expected at a damaged place, and what is there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Damage {
+    /// A whole file is gone.
+    #[error("{0}")]
+    Missing(String),
+    /// A record that had been durable fails its checks.
+    #[error("expected {expected}, found {found}")]
+    Mismatch {
+        /// What the place must hold.
+        expected: String,
+        /// What it holds.
+        found: String,
+    },
+    /// The broker cannot make sense of a record whose checksum is right.
+    #[error("record of kind {kind}, epoch {}: {reason}", epoch.0)]
+    Unreadable {
+        /// Kind of the record.
+        kind: u8,
+        /// Epoch it was written in.
+        epoch: Epoch,
+        /// The broker's words.
+        reason: String,
+    },
+}
+
+/// A payload the broker could not make sense of; said by [`super::Replay`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unreadable(pub String);
+
+/// A disk operation that failed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{action} {file}: {source}")]
+pub struct Fault {
+    /// What was tried, as a verb.
+    pub action: &'static str,
+    /// On which file of the journal directory.
+    pub file: String,
+    /// What the system said.
+    pub source: Arc<io::Error>,
+}
+
+/// The journal takes nothing any more, and nothing more becomes durable.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Stopped {
+    /// It was closed.
+    #[error("the journal is closed")]
+    Closed,
+    /// The disk failed. Kept for good: what a failed sync left behind cannot be known, so the
+    /// process has to end and read the disk again (rule J3).
+    #[error("the journal has stopped: cannot {0}")]
+    Failed(Fault),
+}
+
+/// Why a record was not taken.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AppendError {
+    /// No room that is not held back for settlements and control records. Publishers wait until
+    /// [`super::Journal::takes_publishes`] says so again.
+    #[error("the journal has no room for it: free disk space or let consumers drain queues")]
+    Full,
+    /// See [`Stopped`].
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+    /// A record is larger than a segment can hold.
+    #[error("a record of {size_bytes} bytes exceeds the journal's limit of {max_bytes}")]
+    TooLarge {
+        /// Its payload.
+        size_bytes: usize,
+        /// The largest payload this journal takes.
+        max_bytes: usize,
+    },
+}
+
+/// Why a checkpoint was not written. The one before it still stands.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CheckpointError {
+    /// It claims to cover records that are not durable yet.
+    #[error("a checkpoint up to lsn {} while only {} is durable", covered.0, durable.0)]
+    Ahead {
+        /// What it claims.
+        covered: Lsn,
+        /// What is durable.
+        durable: Lsn,
+    },
+    /// The disk has no room for it; the journal goes on.
+    #[error("no room for a checkpoint: {0}")]
+    Full(Fault),
+    /// See [`Stopped`].
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}

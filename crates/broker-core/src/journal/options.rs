@@ -1,0 +1,55 @@
+//! What can be set about a journal.
+
+use std::fmt;
+
+use super::Epoch;
+
+/// Names one journal for good: 128 random bits made with it. A wiped, restored or cloned disk gets
+/// a new one (rule F9).
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct StoreId(pub [u8; 16]);
+
+impl fmt::Display for StoreId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for StoreId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StoreId({self})")
+    }
+}
+
+/// How a journal is kept. [`Options::default`] suits a broker; tests take smaller segments.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Size of a segment file. The largest record is about this less 4 KiB; so is the least the
+    /// journal frees at a time. Segments of another size are kept until they are released.
+    pub segment_bytes: u64,
+    /// Records gathered into one write and one sync, unless a single one is larger.
+    pub batch_bytes: usize,
+    /// Unwritten bytes in memory from which on [`super::Journal::takes_publishes`] says no.
+    pub backlog_bytes: usize,
+    /// Free space on the disk below which ordinary records are refused (rule J7). `None`: 2 GiB or
+    /// 5 % of the disk, whichever is more, but never more than a quarter of it.
+    pub keep_free_bytes: Option<u64>,
+    /// The store this must be: a new journal gets it, another one found is refused. `None` takes
+    /// what is there, and names a new journal by chance.
+    pub store: Option<StoreId>,
+    /// The epoch to write in. `None`: one above the last in the journal.
+    pub epoch: Option<Epoch>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            segment_bytes: 32 << 20,
+            batch_bytes: 4 << 20,
+            backlog_bytes: 8 << 20,
+            keep_free_bytes: None,
+            store: None,
+            epoch: None,
+        }
+    }
+}
