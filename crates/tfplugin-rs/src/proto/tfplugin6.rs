@@ -3,6 +3,7 @@
 /// DynamicValue is an opaque encoding of terraform data, with the field name
 /// indicating the encoding scheme used.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
 pub struct DynamicValue {
     #[prost(bytes = "bytes", tag = "1")]
     pub msgpack: ::prost::bytes::Bytes,
@@ -116,6 +117,7 @@ pub mod stop_provider {
 /// provider. It can be in one of two formats, the current json encoded format
 /// in bytes, or the legacy flatmap format as a map of strings.
 #[derive(Clone, PartialEq, ::prost::Message)]
+#[prost(skip_debug)]
 pub struct RawState {
     #[prost(bytes = "bytes", tag = "1")]
     pub json: ::prost::bytes::Bytes,

@@ -1,0 +1,123 @@
+//! From `exec` to the first call, and what comes before it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use tfplugin_rs::proto::health::HealthCheckRequest;
+use tfplugin_rs::proto::health::health_check_response::ServingStatus;
+use tfplugin_rs::proto::health::health_client::HealthClient;
+use tfplugin_rs::proto::plugin::ConnInfo;
+use tfplugin_rs::proto::plugin::grpc_broker_client::GrpcBrokerClient;
+use tfplugin_rs::proto::plugin::grpc_stdio_client::GrpcStdioClient;
+use tfplugin_rs::proto::tfplugin6::get_provider_schema;
+use tfplugin_rs::proto::tfplugin6::provider_client::ProviderClient;
+
+use crate::terraform::{COOKIE, Running, command};
+
+#[tokio::test]
+async fn a_whole_run_leaves_one_line_and_no_file() {
+    let mut running = Running::start(&[]).await;
+    assert_eq!(running.line.len(), 6);
+    assert_eq!(running.line[..3], ["1", "6", "unix"]);
+    assert_eq!(running.line[4], "grpc");
+
+    let channel = running.channel().await;
+    // As go-plugin's client does first thing: two streams that stay open.
+    let mut stdio = GrpcStdioClient::new(channel.clone())
+        .stream_stdio(())
+        .await
+        .unwrap();
+    let nothing = tokio_stream::pending::<ConnInfo>();
+    let mut broker = GrpcBrokerClient::new(channel.clone())
+        .start_stream(nothing)
+        .await
+        .unwrap();
+
+    let schema = ProviderClient::new(channel.clone())
+        .get_provider_schema(get_provider_schema::Request {})
+        .await
+        .unwrap()
+        .into_inner();
+    assert!(schema.resource_schemas.contains_key("bare_thing"));
+
+    running.shut_down(channel).await;
+    assert!(stdio.get_mut().message().await.unwrap().is_none());
+    assert!(broker.get_mut().message().await.unwrap().is_none());
+    assert!(running.ended().await.success());
+    assert_eq!(running.stdout.all().len(), 1, "{:?}", running.stdout.all());
+}
+
+#[tokio::test]
+async fn the_socket_is_private() {
+    let running = Running::start(&[]).await;
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&running.socket()), 0o600);
+    assert_eq!(mode(running.socket().parent().unwrap()), 0o700);
+    assert!(running.socket().starts_with(running.socket_parent.path()));
+}
+
+#[tokio::test]
+async fn the_plugin_says_it_is_healthy() {
+    let running = Running::start(&[]).await;
+    let mut health = HealthClient::new(running.channel().await);
+    let of = |service: &str| HealthCheckRequest {
+        service: service.to_owned(),
+    };
+
+    let answer = health.check(of("plugin")).await.unwrap().into_inner();
+    assert_eq!(answer.status(), ServingStatus::Serving);
+    assert_eq!(
+        health.check(of("other")).await.unwrap_err().code(),
+        tonic::Code::NotFound
+    );
+
+    let mut watched = health.watch(of("plugin")).await.unwrap().into_inner();
+    let first = watched.message().await.unwrap().unwrap();
+    assert_eq!(first.status(), ServingStatus::Serving);
+}
+
+#[tokio::test]
+async fn started_by_hand_it_says_what_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = command(directory.path())
+        .env_remove("TF_PLUGIN_MAGIC_COOKIE")
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.starts_with("This program is a Terraform provider."),
+        "{said}"
+    );
+    assert_eq!(said.lines().count(), 1);
+}
+
+#[tokio::test]
+async fn a_client_of_another_protocol_learns_why() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = command(directory.path())
+        .env("TF_PLUGIN_MAGIC_COOKIE", COOKIE)
+        .env("PLUGIN_PROTOCOL_VERSIONS", "4,5")
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("speaks only 4,5"), "{said}");
+}
+
+#[tokio::test]
+async fn a_missing_socket_directory_is_named() {
+    let output = command("/nonexistent/plugins".as_ref())
+        .env("TF_PLUGIN_MAGIC_COOKIE", COOKIE)
+        .output()
+        .await
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("/nonexistent/plugins"), "{said}");
+}

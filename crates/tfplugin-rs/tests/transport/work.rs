@@ -1,0 +1,97 @@
+//! Calls while the process lives: sizes, panics, logs.
+
+use serde_json::Value;
+use tfplugin_rs::proto::tfplugin6::{DynamicValue, get_provider_schema, read_data_source};
+
+use crate::terraform::{Running, apply};
+
+fn read(bytes: usize) -> read_data_source::Request {
+    let config = DynamicValue {
+        msgpack: vec![7; bytes].into(),
+        json: Vec::new().into(),
+    };
+    read_data_source::Request {
+        config: Some(config),
+        ..Default::default()
+    }
+}
+
+#[tokio::test]
+async fn ten_mebibytes_pass_both_ways() {
+    const SIZE: usize = 10 << 20;
+    let running = Running::start(&[]).await;
+    let answer = running
+        .provider()
+        .await
+        .read_data_source(read(SIZE))
+        .await
+        .unwrap();
+    assert_eq!(answer.into_inner().state.unwrap().msgpack, vec![7; SIZE]);
+}
+
+#[tokio::test]
+async fn a_message_above_the_limit_is_refused_and_the_rest_go_on() {
+    let running = Running::start(&[("BARE_LIMIT_BYTES", "100000")]).await;
+    let mut provider = running.provider().await;
+    let refused = provider.read_data_source(read(100_001)).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::OutOfRange, "{refused}");
+    provider.read_data_source(read(90_000)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_panic_is_one_diagnostic_and_one_log_line() {
+    let running = Running::start(&[]).await;
+    let mut provider = running.provider().await;
+    let answer = provider
+        .apply_resource_change(apply("bare_panic"))
+        .await
+        .unwrap()
+        .into_inner();
+    let summaries: Vec<_> = answer
+        .diagnostics
+        .iter()
+        .map(|d| d.summary.as_str())
+        .collect();
+    assert_eq!(summaries, ["the provider panicked: no shelf for ***"]);
+
+    let line = running.stderr.first_with("panic").await;
+    let line: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(line["@level"], "error");
+    assert_eq!(line["@message"], "panic: no shelf for ***");
+    assert!(
+        line["location"].as_str().unwrap().contains("bare.rs"),
+        "{line}"
+    );
+
+    let answer = provider
+        .apply_resource_change(apply("bare_thing"))
+        .await
+        .unwrap()
+        .into_inner();
+    assert_eq!(answer.private, "applied");
+    assert_eq!(running.stderr.all().len(), 1);
+}
+
+#[tokio::test]
+async fn every_line_on_stderr_is_json_without_secrets() {
+    let mut running = Running::start(&[("TF_LOG_PROVIDER_BARE", "TRACE")]).await;
+    let mut provider = running.provider().await;
+    provider
+        .get_provider_schema(get_provider_schema::Request {})
+        .await
+        .unwrap();
+    running.shut_down(running.channel().await).await;
+    running.ended().await;
+
+    let schema = running.stderr.first_with("\"schema\"").await;
+    let schema: Value = serde_json::from_str(&schema).unwrap();
+    assert_eq!(schema["secret"], "***");
+    assert_eq!(schema["@level"], "debug");
+    assert_eq!(schema["@module"], "tfplugin_bare_provider");
+    for line in running.stderr.all() {
+        let line: Value = serde_json::from_str(&line).unwrap();
+        for key in ["@level", "@message", "@module", "@timestamp"] {
+            assert!(line[key].is_string(), "{key} in {line}");
+        }
+    }
+}
