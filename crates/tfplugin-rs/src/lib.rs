@@ -1,8 +1,210 @@
-//! To be filled.
+//! A framework for Terraform providers: plugin protocol 6, for Terraform and OpenTofu.
+//!
+//! A provider is a program that Terraform starts and talks to. This crate does the talking
+//! (handshake, mutual TLS, values on the wire, planning by Terraform's rules) and leaves to you what
+//! your resources are and how they are made. It knows no service and no cloud.
+//!
+//! # A provider with one resource
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//!
+//! use tfplugin_rs::prelude::*;
+//!
+//! /// The provider block.
+//! #[derive(Model)]
+//! struct NotesConfig {
+//!     /// Directory that holds the notes.
+//!     directory: String,
+//! }
+//!
+//! struct Notes;
+//!
+//! impl Provider for Notes {
+//!     const NAME: &'static str = "notes";
+//!     type Config = NotesConfig;
+//!     type Data = NotesConfig; // Anything; every operation gets it.
+//!
+//!     async fn configure(&self, config: NotesConfig, _cx: &mut Configure) -> Result<NotesConfig> {
+//!         Ok(config)
+//!     }
+//!
+//!     fn contents(&self) -> Contents<NotesConfig> {
+//!         Contents::new().resource(NoteResource)
+//!     }
+//! }
+//!
+//! /// A note, kept in a file.
+//! #[derive(Model)]
+//! struct Note {
+//!     /// Name of the file.
+//!     #[attr(replace, validate = validate::length(1..=100))]
+//!     name: String,
+//!     /// What the file says.
+//!     #[attr(default = "")]
+//!     text: String,
+//!     /// Whole path of the file.
+//!     #[attr(computed, use_state_for_unknown)]
+//!     path: Attr<String>,
+//! }
+//!
+//! struct NoteResource;
+//!
+//! impl Resource for NoteResource {
+//!     const NAME: &'static str = "file"; // The type is `notes_file`.
+//!     type Data = NotesConfig;
+//!     type Model = Note;
+//!
+//!     async fn create(&self, mut plan: Note, cx: &mut Apply<NotesConfig>) -> Result<Note> {
+//!         let path = format!("{}/{}", cx.data().directory, plan.name);
+//!         std::fs::write(&path, &plan.text).or_diagnostic("Could not write the note")?;
+//!         plan.path = path.into();
+//!         Ok(plan)
+//!     }
+//!
+//!     async fn read(&self, mut note: Note, cx: &mut Context<NotesConfig>) -> Result<Option<Note>> {
+//!         let path = format!("{}/{}", cx.data().directory, note.name);
+//!         match std::fs::read_to_string(&path) {
+//!             Ok(text) => {
+//!                 note.text = text;
+//!                 Ok(Some(note))
+//!             }
+//!             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+//!             Err(error) => Err(Diagnostic::error("Could not read the note", error.to_string())
+//!                 .at("name")
+//!                 .into()),
+//!         }
+//!     }
+//!
+//!     async fn update(&self, _prior: Note, plan: Note, cx: &mut Apply<NotesConfig>) -> Result<Note> {
+//!         self.create(plan, cx).await
+//!     }
+//!
+//!     async fn delete(&self, note: Note, cx: &mut Context<NotesConfig>) -> Result<()> {
+//!         std::fs::remove_file(format!("{}/{}", cx.data().directory, note.name))?;
+//!         Ok(())
+//!     }
+//! }
+//!
+//! fn main() -> ExitCode {
+//!     tfplugin_rs::run(Notes, env!("CARGO_CRATE_NAME"))
+//! }
+//! ```
+//!
+//! `examples/notes.rs` in the crate's source has the same with a data source, a function, import,
+//! private state and write-only arguments, and runs under the real Terraform in a test.
+//!
+//! # Models
+//!
+//! A [`Model`] is a struct whose fields are attributes; doc comments become descriptions. The type
+//! says who sets the attribute, unless `required`, `optional` or `computed` does:
+//!
+//! | field type | attribute | null | unknown |
+//! | --- | --- | --- | --- |
+//! | `T` | required | error | error |
+//! | `Option<T>` | optional | `None` | error |
+//! | [`Attr<T>`] | computed | [`Attr::Null`] | [`Attr::Unknown`] |
+//! | `T` with `default = …` | optional, computed | the default | error |
+//!
+//! `T` is `bool`, an integer, `f64`, [`Number`](value::Number) (exact, any size), `String`,
+//! [`Text<T>`](model::Text) (a string that is parsed), [`Dynamic`](value::Dynamic), `Vec<T>`,
+//! `BTreeSet<T>`, `HashSet<T>`, `BTreeMap<String, T>`, `HashMap<String, T>`, or another model, which
+//! becomes a nested attribute, alone and in collections. A field marked `#[block]` or
+//! `#[block(min = 1, max = 3)]` holds its models in blocks instead.
+//!
+//! | `#[attr(…)]` | meaning |
+//! | --- | --- |
+//! | `required`, `optional`, `computed` | who sets it, instead of what the type suggests |
+//! | `sensitive` | hidden in output; masked in logs |
+//! | `write_only` | reaches `create` and `update`, never plan or state |
+//! | `default = value` | where the configuration says nothing |
+//! | `replace`, `replace_if = condition` | changing it replaces the resource |
+//! | `use_state_for_unknown` | once computed it stays as it is |
+//! | `validate = v` or `[v, …]` | see [`validate`] |
+//! | `plan = m` or `[m, …]` | see [`modify`] |
+//! | `deprecated = "…"` | a warning where it is set |
+//! | `name = "…"` | the attribute's name, where it is not the field's |
+//!
+//! On the struct: `#[model(version = 2, deprecated = "…")]`.
+//!
+//! # What happens when
+//!
+//! 1. **Validate**: validators of attributes, then [`Resource::validate`]. Values may be unknown:
+//!    read them as `cx.get::<Attr<String>>("name")?`.
+//! 2. **Plan**: defaults; write-only values become null; if anything differs from the state,
+//!    computed attributes that the configuration does not set become unknown; plan modifiers;
+//!    [`Resource::modify_plan`], also before a deletion; replacements are settled.
+//! 3. **Apply**: [`Resource::create`], [`Resource::update`] or [`Resource::delete`]. Every known
+//!    planned value must come back unchanged and nothing may stay unknown; the framework checks it
+//!    and names the attribute.
+//! 4. **Refresh**: [`Resource::read`] before every plan.
+//!
+//! Errors are [`Diagnostics`]: `?` works on every `std::error::Error`, and
+//! [`Diagnostic::error`]`(…).at("attribute")` says where it belongs. A panic becomes a diagnostic of
+//! its own and harms nothing else. [`Apply::save`] keeps what was made before an error.
+//!
+//! # Testing
+//!
+//! [`testing`] drives a provider as Terraform would, in process: validate, plan, apply, read, plan
+//! again and find nothing to do.
+//!
+//! # What is not here yet
+//!
+//! Ephemeral resources, resource identity, list resources and actions: their calls are answered as
+//! unknown types. [`Contents`] is where they will be added.
 
+// The derives name this crate by its public path, in its own tests too.
+extern crate self as tfplugin_rs;
+
+mod attr;
+mod context;
+mod data_source;
+mod diagnostics;
+mod erased;
+pub mod function;
 pub mod logging;
+pub mod model;
+pub mod modify;
+mod path;
+mod plan;
+mod private;
 pub mod proto;
+mod provider;
+mod resource;
+pub mod schema;
 mod serve;
+pub mod server;
+pub mod testing;
 pub mod transport;
+pub mod validate;
+pub mod value;
+mod values;
+mod wire;
 
+pub use tfplugin_rs_derive::{Arguments, Model};
+
+pub use attr::Attr;
+pub use context::{Apply, Context, Validation};
+pub use data_source::DataSource;
+pub use diagnostics::{Diagnostic, Diagnostics, OrDiagnostic, Result, Severity};
+pub use function::{Function, FunctionError};
+pub use model::Model;
+pub use path::{AttributePath, Step};
+pub use private::Private;
+pub use provider::{Configure, Contents, Provider};
+pub use resource::{Action, MoveSource, RawState, Resource, ResourcePlan};
 pub use serve::{ServeOptions, serve};
+pub use server::{Server, run};
+pub use transport::StopToken;
+pub use values::Values;
+
+/// Everything a provider's modules usually need: `use tfplugin_rs::prelude::*;`.
+pub mod prelude {
+    pub use crate::model::Text;
+    pub use crate::{
+        Action, Apply, Arguments, Attr, AttributePath, Configure, Contents, Context, DataSource,
+        Diagnostic, Diagnostics, Function, FunctionError, Model, MoveSource, OrDiagnostic,
+        Provider, RawState, Resource, ResourcePlan, Result, StopToken, Validation, modify,
+        validate,
+    };
+}

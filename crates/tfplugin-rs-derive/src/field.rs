@@ -1,0 +1,149 @@
+//! One field of a model: what its attributes say, and the builder calls that repeat it.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::ext::IdentExt;
+use syn::meta::ParseNestedMeta;
+use syn::spanned::Spanned;
+use syn::{Error, Expr, Field, Ident, LitStr, Result, Type};
+
+use crate::docs;
+
+/// A field and its place in the schema.
+pub(crate) struct ModelField {
+    pub(crate) ident: Ident,
+    pub(crate) ty: Type,
+    /// The attribute's name in configurations.
+    pub(crate) name: String,
+    description: String,
+    is_block: bool,
+    /// True if `required`, `optional` or `computed` was given.
+    says_presence: bool,
+    has_default: bool,
+    /// Builder calls, in the order given.
+    calls: Vec<TokenStream>,
+}
+
+impl ModelField {
+    pub(crate) fn parse(field: Field) -> Result<Self> {
+        let span = field.span();
+        let Some(ident) = field.ident else {
+            return Err(Error::new(span, "a model needs named fields"));
+        };
+        let mut parsed = Self {
+            name: ident.unraw().to_string(),
+            ident,
+            ty: field.ty,
+            description: docs::text(&field.attrs),
+            is_block: false,
+            says_presence: false,
+            has_default: false,
+            calls: Vec::new(),
+        };
+        for attribute in &field.attrs {
+            if attribute.path().is_ident("attr") {
+                attribute.parse_nested_meta(|meta| parsed.attr_option(&meta))?;
+            } else if attribute.path().is_ident("block") {
+                parsed.is_block = true;
+                if attribute.meta.require_list().is_ok() {
+                    attribute.parse_nested_meta(|meta| parsed.block_option(&meta))?;
+                }
+            }
+        }
+        Ok(parsed)
+    }
+
+    fn attr_option(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
+        if self.common_option(meta)? {
+            return Ok(());
+        }
+        let option = meta.path.require_ident()?;
+        match option.to_string().as_str() {
+            "required" | "optional" | "computed" => {
+                self.says_presence = true;
+                self.calls.push(quote!(.#option()));
+            }
+            "sensitive" | "write_only" | "replace" | "use_state_for_unknown" => {
+                self.calls.push(quote!(.#option()));
+            }
+            "default" => {
+                self.has_default = true;
+                self.call_with_value(meta)?;
+            }
+            "replace_if" => self.call_with_value(meta)?,
+            "plan" => self.call_with_each(meta)?,
+            other => {
+                return Err(meta.error(format!(
+                    "unknown option `{other}`; known are required, optional, computed, sensitive, \
+                     write_only, replace, replace_if, use_state_for_unknown, default, validate, \
+                     plan, deprecated and name"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn block_option(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
+        if self.common_option(meta)? {
+            return Ok(());
+        }
+        match meta.path.require_ident()?.to_string().as_str() {
+            "min" | "max" => self.call_with_value(meta),
+            other => Err(meta.error(format!(
+                "unknown option `{other}`; known are min, max, validate, deprecated and name"
+            ))),
+        }
+    }
+
+    /// Options that attributes and blocks share. False if it is none of them.
+    fn common_option(&mut self, meta: &ParseNestedMeta<'_>) -> Result<bool> {
+        match meta.path.require_ident()?.to_string().as_str() {
+            "name" => self.name = meta.value()?.parse::<LitStr>()?.value(),
+            "deprecated" => self.call_with_value(meta)?,
+            "validate" => self.call_with_each(meta)?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// `option = expression` becomes `.option(expression)`.
+    fn call_with_value(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
+        let option = meta.path.require_ident()?;
+        let value: Expr = meta.value()?.parse()?;
+        self.calls.push(quote!(.#option(#value)));
+        Ok(())
+    }
+
+    /// `option = [a, b]` becomes `.option(a).option(b)`.
+    fn call_with_each(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
+        let option = meta.path.require_ident()?;
+        let values = match meta.value()?.parse()? {
+            Expr::Array(array) => array.elems.into_iter().collect(),
+            single => vec![single],
+        };
+        self.calls
+            .extend(values.into_iter().map(|value| quote!(.#option(#value))));
+        Ok(())
+    }
+
+    /// The expression that builds the field's member of the schema.
+    pub(crate) fn member(&self) -> TokenStream {
+        let Self {
+            ty,
+            name,
+            description,
+            calls,
+            ..
+        } = self;
+        let start = if self.is_block {
+            quote!(::tfplugin_rs::schema::Block::of::<#ty>(#name))
+        } else if self.says_presence {
+            quote!(::tfplugin_rs::schema::Attribute::typed::<#ty>(#name))
+        } else if self.has_default {
+            quote!(::tfplugin_rs::schema::Attribute::typed::<#ty>(#name).optional().computed())
+        } else {
+            quote!(::tfplugin_rs::schema::Attribute::of::<#ty>(#name))
+        };
+        quote!(#start.describe(#description)#(#calls)*)
+    }
+}

@@ -1,0 +1,111 @@
+//! Private state: bytes that Terraform keeps beside a resource's state and never shows.
+//!
+//! On the wire it is one JSON object from keys to base64 text. Keys that begin with a dot belong to
+//! the framework, all others to the provider. It is stored in the clear: no place for secrets.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::diagnostics::{Diagnostic, Diagnostics, OrDiagnostic, Result};
+
+/// A resource's private state, by key.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Private(BTreeMap<String, Vec<u8>>);
+
+impl Private {
+    /// The value stored under `key`, if any.
+    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>> {
+        let Some(bytes) = self.0.get(key) else {
+            return Ok(None);
+        };
+        let value = serde_json::from_slice(bytes)
+            .or_diagnostic(format!("Private state {key:?} is not what was stored"))?;
+        Ok(Some(value))
+    }
+
+    /// Stores `value` under `key`.
+    pub fn set<T: Serialize>(&mut self, key: &str, value: &T) -> Result<()> {
+        if key.is_empty() || key.starts_with('.') {
+            let detail = format!("The key {key:?} is empty or begins with a dot.");
+            return Err(Diagnostic::error("Reserved key of private state", detail).into());
+        }
+        let bytes = serde_json::to_vec(value).or_diagnostic("Could not store private state")?;
+        self.0.insert(key.to_owned(), bytes);
+        Ok(())
+    }
+
+    /// Forgets what is stored under `key`.
+    pub fn remove(&mut self, key: &str) {
+        if !key.starts_with('.') {
+            self.0.remove(key);
+        }
+    }
+
+    /// Reads the wire form. Nothing at all means no keys.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        if bytes.is_empty() {
+            return Ok(Self::default());
+        }
+        let problem = |detail: String| -> Diagnostics {
+            Diagnostic::error("Private state is damaged", detail).into()
+        };
+        let keys: BTreeMap<String, String> =
+            serde_json::from_slice(bytes).map_err(|error| problem(error.to_string()))?;
+        keys.into_iter()
+            .map(|(key, text)| match STANDARD.decode(text) {
+                Ok(value) => Ok((key, value)),
+                Err(error) => Err(problem(format!("{key}: {error}"))),
+            })
+            .collect::<Result<_>>()
+            .map(Self)
+    }
+
+    /// The wire form; nothing at all when there are no keys.
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
+        if self.0.is_empty() {
+            return Vec::new();
+        }
+        let keys: serde_json::Map<String, serde_json::Value> = self
+            .0
+            .iter()
+            .map(|(key, value)| (key.clone(), STANDARD.encode(value).into()))
+            .collect();
+        serde_json::Value::Object(keys).to_string().into_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_survive_the_wire() {
+        let mut private = Private::default();
+        private.set("revision", &7_u64).unwrap();
+        private.set("names", &["a", "b"]).unwrap();
+        let back = Private::from_bytes(&private.to_bytes()).unwrap();
+        assert_eq!(back, private);
+        assert_eq!(back.get::<u64>("revision").unwrap(), Some(7));
+        assert_eq!(back.get::<u64>("missing").unwrap(), None);
+        assert!(back.get::<u64>("names").is_err());
+        assert_eq!(Private::default().to_bytes(), Vec::<u8>::new());
+    }
+
+    #[test]
+    fn framework_keys_are_out_of_reach() {
+        let mut private = Private::from_bytes(br#"{".frameworkKey":"MQ=="}"#).unwrap();
+        private.remove(".frameworkKey");
+        assert!(private.set(".frameworkKey", &2).is_err());
+        assert_eq!(private.get::<u64>(".frameworkKey").unwrap(), Some(1));
+    }
+
+    #[test]
+    fn damage_is_reported() {
+        assert!(Private::from_bytes(b"nonsense").is_err());
+        assert!(Private::from_bytes(br#"{"a":"%%"}"#).is_err());
+    }
+}

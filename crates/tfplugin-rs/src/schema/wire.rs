@@ -1,0 +1,108 @@
+//! Schemas as protocol messages.
+
+use super::{Attribute, AttributeKind, Block, Member, Members, Nesting, Schema};
+use crate::proto::tfplugin6 as proto;
+use crate::proto::tfplugin6::schema as message;
+
+impl Schema {
+    pub(crate) fn to_proto(&self) -> proto::Schema {
+        let block = message::Block {
+            version: self.version,
+            ..block(&self.members, &self.description, self.deprecated.as_ref())
+        };
+        proto::Schema {
+            version: self.version,
+            block: Some(block),
+        }
+    }
+}
+
+fn block(members: &Members, description: &str, deprecated: Option<&String>) -> message::Block {
+    let (mut attributes, mut block_types) = (Vec::new(), Vec::new());
+    for member in members.iter() {
+        match member {
+            Member::Attribute(member) => attributes.push(attribute(member)),
+            Member::Block(member) => block_types.push(nested_block(member)),
+        }
+    }
+    message::Block {
+        version: 0,
+        attributes,
+        block_types,
+        description: description.to_owned(),
+        description_kind: proto::StringKind::Markdown.into(),
+        deprecated: deprecated.is_some(),
+        deprecation_message: deprecated.cloned().unwrap_or_default(),
+    }
+}
+
+fn attribute(attribute: &Attribute) -> message::Attribute {
+    let (ty, nested_type) = match &attribute.kind {
+        AttributeKind::Type(ty) => (ty.to_json_bytes(), None),
+        AttributeKind::Nested(nesting, members) => (Vec::new(), Some(object(*nesting, members))),
+    };
+    message::Attribute {
+        name: attribute.name.clone(),
+        r#type: ty.into(),
+        nested_type,
+        description: attribute.description.clone(),
+        required: attribute.required,
+        optional: attribute.optional,
+        computed: attribute.computed,
+        sensitive: attribute.sensitive,
+        description_kind: proto::StringKind::Markdown.into(),
+        deprecated: attribute.deprecated.is_some(),
+        write_only: attribute.write_only,
+        deprecation_message: attribute.deprecated.clone().unwrap_or_default(),
+    }
+}
+
+fn object(nesting: Nesting, members: &Members) -> message::Object {
+    use message::object::NestingMode;
+    let attributes = members
+        .iter()
+        .filter_map(|member| match member {
+            Member::Attribute(member) => Some(attribute(member)),
+            // The schema check refuses blocks here.
+            Member::Block(_) => None,
+        })
+        .collect();
+    let nesting = match nesting {
+        Nesting::List => NestingMode::List,
+        Nesting::Map => NestingMode::Map,
+        Nesting::Set => NestingMode::Set,
+        Nesting::Single => NestingMode::Single,
+    };
+    message::Object {
+        attributes,
+        nesting: nesting.into(),
+        ..Default::default()
+    }
+}
+
+fn nested_block(nested: &Block) -> message::NestedBlock {
+    use message::nested_block::NestingMode;
+    let nesting = match nested.nesting {
+        Nesting::List => NestingMode::List,
+        Nesting::Map => NestingMode::Map,
+        Nesting::Set => NestingMode::Set,
+        Nesting::Single => NestingMode::Single,
+    };
+    // A single block has no upper limit to state: the mode says it.
+    let max_items = if nested.nesting == Nesting::Single {
+        0
+    } else {
+        nested.max_items
+    };
+    message::NestedBlock {
+        type_name: nested.name.clone(),
+        block: Some(block(
+            &nested.members,
+            &nested.description,
+            nested.deprecated.as_ref(),
+        )),
+        nesting: nesting.into(),
+        min_items: nested.min_items,
+        max_items,
+    }
+}

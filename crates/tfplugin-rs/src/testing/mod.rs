@@ -1,0 +1,1 @@
+//! Drives a provider in process, the way Terraform does.

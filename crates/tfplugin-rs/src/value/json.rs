@@ -1,0 +1,443 @@
+//! JSON, the form in which state is stored.
+//!
+//! Numbers keep every digit: they are read from the text itself, not through a float. Reading is
+//! guided by the type, so a large state becomes values in one pass.
+
+use std::collections::BTreeMap;
+
+use super::msgpack::CodecError;
+use super::{Dynamic, MAX_DEPTH, Number, Object, ObjectType, Set, Type, Value};
+use crate::path::Step;
+
+/// Reads a value of type `ty`; objects must have exactly the type's attributes.
+pub fn decode(bytes: &[u8], ty: &Type) -> Result<Value, CodecError> {
+    read(bytes, ty, false)
+}
+
+/// Reads a value of type `ty` from the state of another version of the schema: attributes that the
+/// type lacks are left out, and those that the text lacks are null.
+pub fn decode_lenient(bytes: &[u8], ty: &Type) -> Result<Value, CodecError> {
+    read(bytes, ty, true)
+}
+
+fn read(bytes: &[u8], ty: &Type, lenient: bool) -> Result<Value, CodecError> {
+    let text = std::str::from_utf8(bytes).map_err(|_| CodecError::new("text is not UTF-8"))?;
+    let mut reader = Reader {
+        text,
+        at: 0,
+        lenient,
+    };
+    let value = reader.value(ty, 0).map_err(CodecError::finish)?;
+    match reader.peek() {
+        None => Ok(value),
+        Some(_) => Err(reader.error("the end").finish()),
+    }
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+    lenient: bool,
+}
+
+impl<'a> Reader<'a> {
+    fn value(&mut self, ty: &Type, depth: usize) -> Result<Value, CodecError> {
+        check_depth(depth)?;
+        let Some(first) = self.peek() else {
+            return Err(self.error("a value"));
+        };
+        if first == b'n' {
+            self.word("null")?;
+            return Ok(Value::Null);
+        }
+        match (ty, first) {
+            (Type::Bool, b't' | b'f') => self.truth().map(Value::Bool),
+            (Type::Bool, b'"') => match self.string()?.as_str() {
+                "true" => Ok(Value::Bool(true)),
+                "false" => Ok(Value::Bool(false)),
+                other => Err(CodecError::new(format!(
+                    "expected bool, found the string {other:?}"
+                ))),
+            },
+            (Type::Number, b'-' | b'0'..=b'9') => parse_number(self.digits()).map(Value::Number),
+            (Type::Number, b'"') => parse_number(&self.string()?).map(Value::Number),
+            (Type::String, b'"') => self.string().map(Value::String),
+            (Type::String, b'-' | b'0'..=b'9') => Ok(Value::from(self.digits())),
+            (Type::String, b't' | b'f') => Ok(Value::from(self.truth()?.to_string())),
+            (Type::List(ty), b'[') => Ok(Value::List(self.elements(|_| Some(ty), depth + 1)?)),
+            (Type::Set(ty), b'[') => {
+                let elements = self.elements(|_| Some(ty), depth + 1)?;
+                Ok(Value::Set(elements.into_iter().collect::<Set>()))
+            }
+            (Type::Tuple(types), b'[') => {
+                let elements = self.elements(|index| types.get(index), depth + 1)?;
+                if elements.len() == types.len() {
+                    return Ok(Value::Tuple(elements));
+                }
+                let (expected, found) = (types.len(), elements.len());
+                Err(CodecError::new(format!(
+                    "expected {expected} elements, found {found}"
+                )))
+            }
+            (Type::Map(ty), b'{') => self.map(ty, depth + 1),
+            (Type::Object(ty), b'{') => self.object(ty, depth + 1),
+            (Type::Dynamic, b'{') => self.dynamic(depth + 1),
+            (ty, first) => Err(CodecError::new(format!(
+                "expected {ty}, found {}",
+                kind_of(first)
+            ))),
+        }
+    }
+
+    fn elements<'t>(
+        &mut self,
+        ty: impl Fn(usize) -> Option<&'t Type>,
+        depth: usize,
+    ) -> Result<Vec<Value>, CodecError> {
+        let mut elements = Vec::new();
+        self.expect(b'[')?;
+        if self.accept(b']') {
+            return Ok(elements);
+        }
+        loop {
+            let index = elements.len();
+            let Some(ty) = ty(index) else {
+                return Err(CodecError::new(format!(
+                    "expected {index} elements, found more"
+                )));
+            };
+            let element = self
+                .value(ty, depth)
+                .map_err(|error| error.within(Step::Index(index)))?;
+            elements.push(element);
+            if !self.accept(b',') {
+                self.expect(b']')?;
+                return Ok(elements);
+            }
+        }
+    }
+
+    /// Calls `entry` for every key of an object, standing before its value.
+    fn entries(
+        &mut self,
+        mut entry: impl FnMut(&mut Self, String) -> Result<(), CodecError>,
+    ) -> Result<(), CodecError> {
+        self.expect(b'{')?;
+        if self.accept(b'}') {
+            return Ok(());
+        }
+        loop {
+            if self.peek() != Some(b'"') {
+                return Err(self.error("a key"));
+            }
+            let key = self.string()?;
+            self.expect(b':')?;
+            entry(self, key)?;
+            if !self.accept(b',') {
+                return self.expect(b'}');
+            }
+        }
+    }
+
+    fn map(&mut self, ty: &Type, depth: usize) -> Result<Value, CodecError> {
+        let mut entries = BTreeMap::new();
+        self.entries(|reader, key| match reader.value(ty, depth) {
+            Ok(value) => {
+                entries.insert(key, value);
+                Ok(())
+            }
+            Err(error) => Err(error.within(Step::Key(key))),
+        })?;
+        Ok(Value::Map(entries))
+    }
+
+    fn object(&mut self, ty: &ObjectType, depth: usize) -> Result<Value, CodecError> {
+        let mut object = Object::nulls(ty);
+        let mut found = vec![false; ty.names().len()];
+        self.entries(|reader, name| {
+            let Some(index) = ty.names().position(&name) else {
+                if reader.lenient {
+                    return reader.skip(depth);
+                }
+                let problem = format!("there is no attribute {name:?} in the schema");
+                return Err(CodecError::new(problem));
+            };
+            found[index] = true;
+            object.values_mut()[index] = reader
+                .value(&ty.types()[index], depth)
+                .map_err(|error| error.within(Step::Attribute(name)))?;
+            Ok(())
+        })?;
+        let missing = ty.names().iter().zip(&found).find(|(_, found)| !**found);
+        match missing {
+            Some((name, _)) if !self.lenient => {
+                Err(CodecError::new(format!("attribute {name:?} is missing")))
+            }
+            _ => Ok(Value::Object(object)),
+        }
+    }
+
+    /// `{"type": T, "value": V}`, in either order.
+    fn dynamic(&mut self, depth: usize) -> Result<Value, CodecError> {
+        let (mut ty, mut value) = (None, None);
+        self.entries(|reader, key| {
+            reader.peek();
+            let start = reader.at;
+            reader.skip(depth)?;
+            match key.as_str() {
+                "type" => ty = Some(&reader.text[start..reader.at]),
+                "value" => value = Some(&reader.text[start..reader.at]),
+                _ => {
+                    return Err(CodecError::new(format!(
+                        "unexpected {key:?} in a dynamic value"
+                    )));
+                }
+            }
+            Ok(())
+        })?;
+        let (Some(ty), Some(value)) = (ty, value) else {
+            return Err(CodecError::new(
+                "a dynamic value needs \"type\" and \"value\"",
+            ));
+        };
+        let ty = Type::from_json_bytes(ty.as_bytes())
+            .map_err(|error| CodecError::new(error.to_string()))?;
+        // The type came with the value, so the value has to match it.
+        let mut reader = Reader {
+            text: value,
+            at: 0,
+            lenient: false,
+        };
+        let value = reader.value(&ty, depth)?;
+        Ok(Dynamic::new(ty, value).into())
+    }
+
+    /// Passes over a value of any type.
+    fn skip(&mut self, depth: usize) -> Result<(), CodecError> {
+        check_depth(depth)?;
+        match self.peek() {
+            Some(b'n') => self.word("null"),
+            Some(b't' | b'f') => self.truth().map(drop),
+            Some(b'"') => self.string().map(drop),
+            Some(b'-' | b'0'..=b'9') => parse_number(self.digits()).map(drop),
+            Some(b'{') => self.entries(|reader, _| reader.skip(depth + 1)),
+            Some(b'[') => {
+                self.expect(b'[')?;
+                if self.accept(b']') {
+                    return Ok(());
+                }
+                loop {
+                    self.skip(depth + 1)?;
+                    if !self.accept(b',') {
+                        return self.expect(b']');
+                    }
+                }
+            }
+            _ => Err(self.error("a value")),
+        }
+    }
+
+    /// The next byte after white space.
+    fn peek(&mut self) -> Option<u8> {
+        let rest = &self.text.as_bytes()[self.at..];
+        let blanks = rest
+            .iter()
+            .take_while(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r'))
+            .count();
+        self.at += blanks;
+        rest.get(blanks).copied()
+    }
+
+    fn accept(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn expect(&mut self, byte: u8) -> Result<(), CodecError> {
+        if self.accept(byte) {
+            Ok(())
+        } else {
+            Err(self.error(&format!("{:?}", char::from(byte))))
+        }
+    }
+
+    fn word(&mut self, word: &str) -> Result<(), CodecError> {
+        if !self.text[self.at..].starts_with(word) {
+            return Err(self.error(word));
+        }
+        self.at += word.len();
+        Ok(())
+    }
+
+    fn truth(&mut self) -> Result<bool, CodecError> {
+        let truth = self.peek() == Some(b't');
+        self.word(if truth { "true" } else { "false" })?;
+        Ok(truth)
+    }
+
+    /// The characters a number may consist of; whether they make one is for the parser to say.
+    fn digits(&mut self) -> &'a str {
+        let rest = &self.text[self.at..];
+        let end = rest
+            .find(|c: char| !matches!(c, '0'..='9' | '+' | '-' | '.' | 'e' | 'E'))
+            .unwrap_or(rest.len());
+        self.at += end;
+        &rest[..end]
+    }
+
+    fn string(&mut self) -> Result<String, CodecError> {
+        self.expect(b'"')?;
+        let rest = &self.text[self.at..];
+        // Quote and backslash are ASCII, so these are never inside a character.
+        let plain = rest
+            .bytes()
+            .take_while(|b| !matches!(b, b'"' | b'\\' | 0..0x20))
+            .count();
+        if rest.as_bytes().get(plain) == Some(&b'"') {
+            self.at += plain + 1;
+            return Ok(rest[..plain].to_owned());
+        }
+        let mut end = plain;
+        while let Some(&byte) = rest.as_bytes().get(end) {
+            match byte {
+                b'"' => break,
+                b'\\' => end += 2,
+                _ => end += 1,
+            }
+        }
+        let quoted = self
+            .text
+            .get(self.at - 1..=self.at + end)
+            .ok_or_else(|| CodecError::new("a string has no end"))?;
+        self.at += end + 1;
+        serde_json::from_str(quoted).map_err(|error| CodecError::new(error.to_string()))
+    }
+
+    fn error(&mut self, expected: &str) -> CodecError {
+        let at = self.at;
+        match self.peek() {
+            Some(byte) => CodecError::new(format!(
+                "expected {expected} at byte {at}, found {:?}",
+                char::from(byte)
+            )),
+            None => CodecError::new(format!("expected {expected}, found the end of the text")),
+        }
+    }
+}
+
+fn check_depth(depth: usize) -> Result<(), CodecError> {
+    if depth > MAX_DEPTH {
+        return Err(CodecError::new(format!(
+            "nested more than {MAX_DEPTH} deep"
+        )));
+    }
+    Ok(())
+}
+
+fn kind_of(first: u8) -> &'static str {
+    match first {
+        b'{' => "an object",
+        b'[' => "an array",
+        b'"' => "a string",
+        b't' | b'f' => "a bool",
+        b'-' | b'0'..=b'9' => "a number",
+        _ => "no JSON value",
+    }
+}
+
+fn parse_number(text: &str) -> Result<Number, CodecError> {
+    text.parse()
+        .map_err(|error| CodecError::new(format!("{text:?} is no number: {error}")))
+}
+
+/// Writes a value as JSON. Unknown values have no form in JSON and are an error.
+pub fn encode(value: &Value, ty: &Type) -> Result<Vec<u8>, CodecError> {
+    let mut out = String::new();
+    write(&mut out, value, ty).map_err(CodecError::finish)?;
+    Ok(out.into_bytes())
+}
+
+fn write(out: &mut String, value: &Value, ty: &Type) -> Result<(), CodecError> {
+    match (value, ty) {
+        (Value::Null, _) => out.push_str("null"),
+        (Value::Bool(truth), Type::Bool) => out.push_str(if *truth { "true" } else { "false" }),
+        (Value::Number(number), Type::Number) => out.push_str(&number.to_string()),
+        (Value::String(text), Type::String) => write_text(out, text),
+        (Value::List(elements), Type::List(ty)) => {
+            write_elements(out, elements.iter().map(|element| (element, &**ty)))?;
+        }
+        (Value::Set(set), Type::Set(ty)) => {
+            write_elements(out, set.elements().iter().map(|element| (element, &**ty)))?;
+        }
+        (Value::Tuple(elements), Type::Tuple(types)) if elements.len() == types.len() => {
+            write_elements(out, elements.iter().zip(types.iter()))?;
+        }
+        (Value::Map(entries), Type::Map(ty)) => {
+            let entries = entries
+                .iter()
+                .map(|(key, value)| (key.as_str(), value, &**ty));
+            write_entries(out, entries, |key| Step::Key(key.to_owned()))?;
+        }
+        (Value::Object(object), Type::Object(ty)) if object.names() == ty.names() => {
+            let entries = object
+                .iter()
+                .zip(ty.types())
+                .map(|((name, v), ty)| (name, v, ty));
+            write_entries(out, entries, |name| Step::Attribute(name.to_owned()))?;
+        }
+        (Value::Dynamic(dynamic), Type::Dynamic) => {
+            out.push_str(&format!("{{\"type\":{},\"value\":", dynamic.ty().to_json()));
+            write(out, dynamic.value(), dynamic.ty())?;
+            out.push('}');
+        }
+        (value, ty) => {
+            return Err(CodecError::new(format!(
+                "{} where {ty} is needed",
+                value.kind()
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn write_elements<'a>(
+    out: &mut String,
+    elements: impl Iterator<Item = (&'a Value, &'a Type)>,
+) -> Result<(), CodecError> {
+    out.push('[');
+    for (index, (element, ty)) in elements.enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        write(out, element, ty).map_err(|error| error.within(Step::Index(index)))?;
+    }
+    out.push(']');
+    Ok(())
+}
+
+fn write_entries<'a>(
+    out: &mut String,
+    entries: impl Iterator<Item = (&'a str, &'a Value, &'a Type)>,
+    step: impl Fn(&str) -> Step,
+) -> Result<(), CodecError> {
+    out.push('{');
+    for (index, (key, value, ty)) in entries.enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        write_text(out, key);
+        out.push(':');
+        write(out, value, ty).map_err(|error| error.within(step(key)))?;
+    }
+    out.push('}');
+    Ok(())
+}
+
+fn write_text(out: &mut String, text: &str) {
+    out.push_str(&serde_json::Value::from(text).to_string());
+}
+
+#[cfg(test)]
+#[path = "json_tests.rs"]
+mod tests;
