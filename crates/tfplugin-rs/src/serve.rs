@@ -17,7 +17,8 @@ pub struct ServeOptions {
     /// Crates whose log lines of every level are written. Of all others only
     /// warnings and errors are: libraries log what they carry, secrets included.
     pub log_crates: Vec<&'static str>,
-    /// Fired by StopProvider and by SIGTERM. Hand clones to whatever waits.
+    /// The provider's service must fire it when StopProvider is called; the end of the
+    /// process fires it too. Hand clones to whatever waits.
     pub stop: StopToken,
     /// Largest message accepted or sent. Terraform itself takes schemas up to 64 MiB.
     pub message_limit_bytes: usize,
@@ -62,7 +63,9 @@ fn try_serve<P: Provider>(
     options: &ServeOptions,
     parent: Parent,
 ) -> Result<(), TransportError> {
-    let client = transport::Client::from_env(|name| std::env::var(name).ok())?;
+    // Lossy, so that a variable that is not UTF-8 is refused and not taken for absent.
+    let lookup = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
+    let client = transport::Client::from_env(lookup)?;
     logging::init(options.name, &options.log_crates);
     guard::log_panics();
     let runtime = runtime().map_err(TransportError::Runtime)?;

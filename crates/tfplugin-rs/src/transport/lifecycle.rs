@@ -42,7 +42,7 @@ impl End {
             // Nobody is there to hear the answers.
             Self::Orphaned | Self::Unused => Duration::ZERO,
             // Terraform kills after two seconds; the socket should be gone by then.
-            Self::Shutdown => Duration::from_millis(1500),
+            Self::Shutdown => Duration::from_secs(1),
             // As long as service managers commonly wait before they kill.
             Self::Terminated => Duration::from_secs(10),
         }

@@ -32,8 +32,8 @@ mod stop;
 mod tls;
 
 pub(crate) use handshake::Client;
+use lifecycle::Lifecycle;
 pub(crate) use lifecycle::Parent;
-use lifecycle::{End, Lifecycle};
 use listener::Socket;
 pub use stop::StopToken;
 use tls::Security;
@@ -115,9 +115,8 @@ pub(crate) async fn run<P: Provider>(
         end = lifecycle.end(&shutdown, open, options.unused_timeout) => end,
     };
     tracing::debug!(reason = ?end, "ending");
-    if end == End::Terminated {
-        options.stop.stop();
-    }
+    // What still waits has until the end of the drain to answer.
+    options.stop.stop();
     shutdown.cancel();
     match timeout(end.drain(), server).await {
         Ok(served) => served.map_err(TransportError::Server),

@@ -7,6 +7,10 @@
 //! certificate at all), and it is marked as a CA, which rustls' stock client verifier
 //! refuses in a leaf. Hence [`Pinned`], which builds no chain: equal bytes, and a
 //! handshake signature that proves the key.
+//!
+//! The first random byte from aws-lc takes 40 ms, most of a provider's start, unless it
+//! is built with `AWS_LC_SYS_NO_JITTER_ENTROPY=1`: then it is seeded by the kernel and
+//! the processor's own generator instead of by timing itself.
 
 use std::io;
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tfplugin_rs::proto::tfplugin6::provider_server::Provider;
 use tfplugin_rs::proto::tfplugin6::{
     Diagnostic, Schema, apply_resource_change, diagnostic, get_provider_schema, read_data_source,
-    stop_provider,
+    schema, stop_provider,
 };
 use tfplugin_rs::transport::StopToken;
 use tfplugin_rs::transport::guard::guard;
