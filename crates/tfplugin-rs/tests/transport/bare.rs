@@ -70,9 +70,10 @@ impl Provider for Bare {
         _: Request<get_provider_schema::Request>,
     ) -> Result<Response<get_provider_schema::Response>, Status> {
         tracing::debug!(secret = "bare-secret", "schema");
+        // Terraform crashes on a schema without a block; an empty one will do.
         let schema = Schema {
             version: 1,
-            ..Schema::default()
+            block: Some(schema::Block::default()),
         };
         Ok(Response::new(get_provider_schema::Response {
             provider: Some(schema.clone()),
