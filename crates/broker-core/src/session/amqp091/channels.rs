@@ -1,0 +1,59 @@
+//! The channels of a connection by number.
+
+use bytes::BytesMut;
+use wire::amqp091::{ChannelOpenOk, ReplyCode};
+
+use super::channel::Channel;
+use super::fault::Fault;
+
+/// Channels by number; clients number them from 1 up, so the vector stays short.
+#[derive(Debug)]
+pub(super) struct Channels {
+    by_number: Vec<Option<Box<Channel>>>,
+    max: u16,
+}
+
+impl Channels {
+    /// Up to `max` channels, numbered 1 to `max`.
+    pub(super) fn new(max: u16) -> Self {
+        Self { by_number: Vec::new(), max }
+    }
+
+    pub(super) fn get(&self, number: u16) -> Option<&Channel> {
+        self.by_number.get(usize::from(number))?.as_deref()
+    }
+
+    pub(super) fn get_mut(&mut self, number: u16) -> Option<&mut Channel> {
+        self.by_number.get_mut(usize::from(number))?.as_deref_mut()
+    }
+
+    /// Opens a channel and says so.
+    pub(super) fn open(&mut self, number: u16, out: &mut BytesMut) -> Result<(), Fault> {
+        if self.get(number).is_some() {
+            return Err(Fault::new(ReplyCode::ChannelError, "second 'channel.open' seen"));
+        }
+        if number > self.max {
+            return Err(Fault::new(
+                ReplyCode::NotAllowed,
+                format_args!(
+                    "channel number {number} is higher than the negotiated channel_max ({})",
+                    self.max
+                ),
+            ));
+        }
+        let index = usize::from(number);
+        if self.by_number.len() <= index {
+            self.by_number.resize_with(index + 1, || None);
+        }
+        self.by_number[index] = Some(Box::new(Channel::new(number)));
+        ChannelOpenOk::default().encode(number, out);
+        Ok(())
+    }
+
+    /// Forgets a channel that is closed and has nothing left to say.
+    pub(super) fn sweep(&mut self, number: u16) {
+        if self.get(number).is_some_and(Channel::is_over) {
+            self.by_number[usize::from(number)] = None;
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The broker's word to a publisher: which publishes of a channel are safe.
+
+use std::collections::VecDeque;
+
+use bytes::BytesMut;
+use wire::amqp091::{BasicAck, BasicNack};
+
+use crate::journal::Lsn;
+
+/// Confirms of one channel, in the order of its publishes.
+///
+/// They leave in that order, which is what makes `multiple` right: a publish that needs no wait is
+/// confirmed after those before it that do.
+#[derive(Debug, Default)]
+pub(super) struct Confirms {
+    /// Tag of the newest publish.
+    last: u64,
+    /// Tag of the newest publish confirmed or refused.
+    told: u64,
+    pending: VecDeque<Run>,
+}
+
+/// Publishes in a row that share an outcome.
+#[derive(Debug)]
+struct Run {
+    /// Durable up to here, the last of the run and all before it are safe.
+    after: Lsn,
+    /// Tag of the last of the run.
+    last: u64,
+    accepted: bool,
+}
+
+impl Confirms {
+    /// Notes the next publish as safe once the journal is durable up to `after`.
+    pub(super) fn accept(&mut self, after: Lsn) {
+        self.note(after, true);
+    }
+
+    /// Notes the next publish as one the broker could not take.
+    pub(super) fn refuse(&mut self) {
+        self.note(Lsn(0), false);
+    }
+
+    fn note(&mut self, after: Lsn, accepted: bool) {
+        self.last += 1;
+        let last = self.last;
+        match self.pending.back_mut() {
+            Some(run) if run.accepted == accepted && after <= run.after => run.last = last,
+            _ => self.pending.push_back(Run { after, last, accepted }),
+        }
+    }
+
+    /// Position the oldest open publish waits for.
+    pub(super) fn waits_for(&self) -> Option<Lsn> {
+        self.pending.front().map(|run| run.after)
+    }
+
+    /// Whether [`Self::release`] has something to say.
+    pub(super) fn is_due(&self, durable: Lsn) -> bool {
+        self.waits_for().is_some_and(|after| after <= durable)
+    }
+
+    /// Confirms everything up to `durable` in as few frames as possible.
+    pub(super) fn release(&mut self, durable: Lsn, channel: u16, out: &mut BytesMut) {
+        while let Some(first) = self.pending.front()
+            && first.after <= durable
+        {
+            let (accepted, mut last) = (first.accepted, first.last);
+            self.pending.pop_front();
+            while let Some(next) = self.pending.front()
+                && next.after <= durable
+                && next.accepted == accepted
+            {
+                last = next.last;
+                self.pending.pop_front();
+            }
+            let multiple = last > self.told + 1;
+            self.told = last;
+            if accepted {
+                BasicAck { delivery_tag: last, multiple }.encode(channel, out);
+            } else {
+                BasicNack { delivery_tag: last, multiple, requeue: false }.encode(channel, out);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(confirms: &mut Confirms, durable: u64, expected: &[(&str, u64, bool)]) {
+        let (mut out, mut wanted) = (BytesMut::new(), BytesMut::new());
+        confirms.release(Lsn(durable), 1, &mut out);
+        for &(kind, delivery_tag, multiple) in expected {
+            match kind {
+                "ack" => BasicAck { delivery_tag, multiple }.encode(1, &mut wanted),
+                _ => BasicNack { delivery_tag, multiple, requeue: false }.encode(1, &mut wanted),
+            }
+        }
+        assert_eq!(out, wanted);
+    }
+
+    #[test]
+    fn confirms_come_together_and_in_order() {
+        let mut confirms = Confirms::default();
+        for after in [10, 20, 0, 30] {
+            confirms.accept(Lsn(after));
+        }
+        check(&mut confirms, 9, &[]);
+        check(&mut confirms, 10, &[("ack", 1, false)]);
+        check(&mut confirms, 25, &[("ack", 3, true)]);
+        assert_eq!(confirms.waits_for(), Some(Lsn(30)));
+        check(&mut confirms, 30, &[("ack", 4, false)]);
+        assert_eq!(confirms.waits_for(), None);
+    }
+
+    #[test]
+    fn a_refused_publish_is_told_apart() {
+        let mut confirms = Confirms::default();
+        confirms.accept(Lsn(0));
+        confirms.accept(Lsn(0));
+        confirms.refuse();
+        confirms.accept(Lsn(5));
+        check(&mut confirms, 5, &[("ack", 2, true), ("nack", 3, false), ("ack", 4, false)]);
+    }
+}

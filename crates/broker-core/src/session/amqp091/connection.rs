@@ -1,0 +1,333 @@
+//! An open connection: hands frames to channels, brings out what the broker has to say.
+
+use std::mem;
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+use wire::amqp091::{
+    ConnectionBlocked, ConnectionCloseOk, ConnectionUnblocked, Decoder, Frame, FrameKind, Method,
+    ReplyCode, Scope, encode_heartbeat,
+};
+
+use super::Flow;
+use super::channel::Channel;
+use super::channels::Channels;
+use super::consumers::Consumers;
+use super::fault::Fault;
+use super::handshake::{Capabilities, Tuning};
+use super::heartbeat::Heartbeat;
+use super::settlements::Settlements;
+use crate::broker::Attachment;
+use crate::outbox::Event;
+
+/// Bytes of output, held back or not yet written, above which neither frames are handled nor
+/// deliveries fetched: a client that does not read costs this much and one more answer.
+const OUTPUT_BYTES: usize = 512 * 1024;
+
+/// An authenticated connection to one virtual host.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) context: Context,
+    pub(super) channels: Channels,
+    decoder: Decoder,
+    heartbeat: Heartbeat,
+    /// Whole frames that wait for room in the output.
+    rest: Bytes,
+    /// Channels with held frames or open confirms.
+    waiting: Vec<u16>,
+    /// Scratch space for draining the outbox.
+    pub(super) events: Vec<Event>,
+    /// The broker takes no publishes, and this connection makes some.
+    blocked: bool,
+}
+
+/// What the channels of a connection share.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) attachment: Attachment,
+    pub(super) tuning: Tuning,
+    pub(super) client: Capabilities,
+    pub(super) consumers: Consumers,
+    pub(super) settlements: Settlements,
+    /// Bytes of bodies that have begun to arrive.
+    pub(super) assembling_bytes: usize,
+    /// It is a publisher, so it can be told to wait.
+    pub(super) has_published: bool,
+}
+
+impl Connection {
+    pub(super) fn new(
+        now: Instant,
+        attachment: Attachment,
+        tuning: Tuning,
+        client: Capabilities,
+    ) -> Self {
+        Self {
+            context: Context {
+                attachment,
+                tuning,
+                client,
+                consumers: Consumers::default(),
+                settlements: Settlements::default(),
+                assembling_bytes: 0,
+                has_published: false,
+            },
+            channels: Channels::new(tuning.channel_max),
+            decoder: Decoder { frame_max: tuning.frame_max_bytes },
+            heartbeat: Heartbeat::new(tuning.heartbeat_s, now),
+            rest: Bytes::new(),
+            waiting: Vec::new(),
+            events: Vec::new(),
+            blocked: false,
+        }
+    }
+
+    pub(super) fn on_bytes(
+        &mut self,
+        now: Instant,
+        input: &mut BytesMut,
+        out: &mut BytesMut,
+    ) -> Result<Flow, Fault> {
+        self.heartbeat.received(now);
+        self.on_wake(now, input, out)
+    }
+
+    pub(super) fn on_wake(
+        &mut self,
+        now: Instant,
+        input: &mut BytesMut,
+        out: &mut BytesMut,
+    ) -> Result<Flow, Fault> {
+        let before = out.len();
+        let outcome = self.run(input, out);
+        // Also when a fault ends the connection: what the client settled before it is settled.
+        self.context.settlements.flush(&self.context.attachment);
+        if matches!(outcome, Ok(Flow::Continue)) {
+            if self.has_room(out) {
+                self.context.attachment.resume();
+                self.deliver(out)?;
+            }
+            self.release(out);
+            self.tell_blocked(out);
+        }
+        if out.len() > before {
+            self.heartbeat.sent(now);
+        }
+        outcome
+    }
+
+    pub(super) fn next_tick(&self) -> Option<Instant> {
+        self.heartbeat.next_tick()
+    }
+
+    pub(super) fn on_tick(&mut self, now: Instant, deaf: bool, out: &mut BytesMut) -> Flow {
+        if deaf || !self.wants_input() {
+            self.heartbeat.received(now);
+        }
+        if self.heartbeat.is_dead(now) {
+            return Flow::Close;
+        }
+        if self.heartbeat.is_due(now) {
+            encode_heartbeat(out);
+            self.heartbeat.sent(now);
+        }
+        Flow::Continue
+    }
+
+    pub(super) fn wants_input(&self) -> bool {
+        self.rest.is_empty() && !self.blocked
+    }
+
+    /// Handles whole frames while there is room for answers.
+    fn run(&mut self, input: &mut BytesMut, out: &mut BytesMut) -> Result<Flow, Fault> {
+        loop {
+            let batch = match mem::take(&mut self.rest) {
+                rest if !rest.is_empty() => rest,
+                _ => match self.decoder.split_batch(input)? {
+                    Some(batch) => batch,
+                    None => return Ok(Flow::Continue),
+                },
+            };
+            let mut left = &batch[..];
+            while !left.is_empty() {
+                if !self.has_room(out) {
+                    self.rest = batch.slice_ref(left);
+                    return Ok(Flow::Continue);
+                }
+                let Some(frame) = self.decoder.decode(&mut left)? else { break };
+                if let Flow::Close = self.on_frame(frame, &batch, out)? {
+                    return Ok(Flow::Close);
+                }
+            }
+        }
+    }
+
+    fn has_room(&self, out: &BytesMut) -> bool {
+        let held = |number: &u16| self.channels.get(*number).map_or(0, Channel::held_bytes);
+        out.len() + self.waiting.iter().map(held).sum::<usize>() < OUTPUT_BYTES
+    }
+
+    fn on_frame(
+        &mut self,
+        frame: Frame<'_>,
+        batch: &Bytes,
+        out: &mut BytesMut,
+    ) -> Result<Flow, Fault> {
+        if frame.channel == 0 {
+            return self.on_connection_frame(frame, out);
+        }
+        let number = frame.channel;
+        let result = match frame.kind {
+            FrameKind::Heartbeat => {
+                return Err(Fault::unexpected_frame("a heartbeat belongs on channel 0"));
+            }
+            FrameKind::Method => self.on_channel_method(frame, out),
+            FrameKind::Header | FrameKind::Body => match self.channels.get_mut(number) {
+                Some(channel) => channel.on_content(&mut self.context, frame, batch, out),
+                None => Err(not_open()),
+            },
+        };
+        match result {
+            Ok(()) => {}
+            Err(fault) if fault.code.scope() == Scope::Channel => {
+                self.close_channel(number, Some(&fault), out)?;
+            }
+            Err(fault) => return Err(fault),
+        }
+        self.note_waiting(number);
+        Ok(Flow::Continue)
+    }
+
+    fn on_connection_frame(
+        &mut self,
+        frame: Frame<'_>,
+        out: &mut BytesMut,
+    ) -> Result<Flow, Fault> {
+        match frame.kind {
+            FrameKind::Heartbeat => return Ok(Flow::Continue),
+            FrameKind::Method => {}
+            FrameKind::Header | FrameKind::Body => {
+                return Err(Fault::unexpected_frame("channel 0 carries no content"));
+            }
+        }
+        let method = Method::decode(frame.payload)?;
+        let fault = match method {
+            Method::ConnectionClose(_) => {
+                ConnectionCloseOk {}.encode(0, out);
+                return Ok(Flow::Close);
+            }
+            Method::ConnectionUpdateSecret(_) => {
+                Fault::not_implemented("passwords do not expire, there is no secret to update")
+            }
+            other => Fault::unexpected_method(other.name()),
+        };
+        Err(fault.of(method.ids()))
+    }
+
+    fn on_channel_method(&mut self, frame: Frame<'_>, out: &mut BytesMut) -> Result<(), Fault> {
+        let number = frame.channel;
+        if self.channels.get(number).is_some_and(Channel::is_closing) {
+            if let Some(channel) = self.channels.get_mut(number) {
+                channel.on_closing_method(Method::decode(frame.payload).ok(), out);
+            }
+            self.channels.sweep(number);
+            return Ok(());
+        }
+        let method = Method::decode(frame.payload)?;
+        let result = match method {
+            Method::ChannelOpen(_) => self.channels.open(number, out),
+            Method::ChannelClose(_) => self.close_channel(number, None, out),
+            _ => {
+                if let Method::BasicCancel(cancel) = method {
+                    self.end_consumer(number, cancel.consumer_tag, out)?;
+                }
+                match self.channels.get_mut(number) {
+                    Some(channel) => channel.on_method(&mut self.context, method, out),
+                    None => Err(not_open()),
+                }
+            }
+        };
+        result.map_err(|fault| fault.of(method.ids()))
+    }
+
+    /// Closes a channel: on the client's word, or with a fault on the broker's.
+    fn close_channel(
+        &mut self,
+        number: u16,
+        fault: Option<&Fault>,
+        out: &mut BytesMut,
+    ) -> Result<(), Fault> {
+        let Some(channel) = self.channels.get_mut(number) else { return Err(not_open()) };
+        channel.stop_consumers(&self.context);
+        // What the broker handed out until now goes first: deliveries that need no settlement
+        // would be lost otherwise.
+        self.context.settlements.flush(&self.context.attachment);
+        self.deliver(out)?;
+        if let Some(channel) = self.channels.get_mut(number) {
+            channel.close(&mut self.context, fault, out);
+        }
+        self.note_waiting(number);
+        self.channels.sweep(number);
+        Ok(())
+    }
+
+    /// Cancels a consumer so that everything it was given still leaves before `cancel-ok`.
+    fn end_consumer(&mut self, number: u16, tag: &str, out: &mut BytesMut) -> Result<(), Fault> {
+        let consumer = self.channels.get(number).and_then(|channel| channel.consumer(tag));
+        let Some(consumer) = consumer else { return Ok(()) };
+        self.context.attachment.cancel(consumer);
+        self.deliver(out)
+    }
+
+    fn note_waiting(&mut self, number: u16) {
+        if let Some(channel) = self.channels.get_mut(number)
+            && channel.starts_waiting()
+        {
+            self.waiting.push(number);
+        }
+    }
+
+    /// Lets go what the journal has caught up with, and asks to be woken for what it has not.
+    fn release(&mut self, out: &mut BytesMut) {
+        while !self.waiting.is_empty() {
+            let durable = self.context.attachment.durable();
+            let channels = &mut self.channels;
+            self.waiting.retain(|&number| {
+                let waits =
+                    channels.get_mut(number).is_some_and(|channel| channel.release(durable, out));
+                if !waits {
+                    channels.sweep(number);
+                }
+                waits
+            });
+            let waits_for = |number: &u16| self.channels.get(*number)?.waits_for();
+            let Some(first) = self.waiting.iter().filter_map(waits_for).min() else { return };
+            self.context.attachment.watch_commit(first);
+            // The commit may have come before the watch.
+            if self.context.attachment.durable() < first {
+                return;
+            }
+        }
+    }
+
+    /// Stops reading from a publisher while the broker takes no publishes.
+    fn tell_blocked(&mut self, out: &mut BytesMut) {
+        let blocked = self.context.has_published && self.context.attachment.publish_paused();
+        if blocked == self.blocked {
+            return;
+        }
+        self.blocked = blocked;
+        if !self.context.client.connection_blocked {
+            return;
+        }
+        if blocked {
+            ConnectionBlocked { reason: "low on memory or disk" }.encode(0, out);
+        } else {
+            ConnectionUnblocked {}.encode(0, out);
+        }
+    }
+}
+
+fn not_open() -> Fault {
+    Fault::new(ReplyCode::ChannelError, "expected 'channel.open'")
+}

@@ -1,0 +1,1 @@
+//! Frames in, frames out, over a real broker.
