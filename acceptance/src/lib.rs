@@ -1,1 +1,26 @@
-//! To be filled.
+//! The test kit: starts the built binaries, drives the real `terraform` and stock clients, and
+//! waits for what they do.
+//!
+//! The tests themselves are in `tests/it` (one binary, a module per theme) and `tests/tidy` (house
+//! rules on the sources). Nothing here knows the insides of the product: brokers are processes that
+//! print a line when ready, agents are processes with a configuration file, and Terraform and the
+//! clients are whatever a user would install.
+//!
+//! - [`binaries`] finds the release build, [`process`] runs and kills it.
+//! - [`dev::DevBroker`] is `broker-agent dev`; [`agent::Agent`] is `broker-agent init` and `serve`.
+//! - [`terraform::Workspace`] is one directory with a configuration and the commands on it.
+//! - [`python`], [`node`] and [`debian`] prepare the clients; [`prerequisite`] decides what happens
+//!   when one cannot be had: the test fails and says how to get it, unless the person who started
+//!   the run left it out by name.
+//! - [`poll`] waits for a condition with a deadline. Nothing else in the tests waits.
+
+pub mod binaries;
+pub mod debian;
+pub mod dev;
+pub mod node;
+pub mod poll;
+pub mod ports;
+pub mod prerequisite;
+pub mod process;
+pub mod python;
+pub mod raw;

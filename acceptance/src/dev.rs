@@ -1,0 +1,137 @@
+//! `broker-agent dev`: the broker that needs no configuration.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::binaries;
+use crate::process::Server;
+
+/// Generous: the machine may be busy. What start-up may cost is measured by a test of its own.
+const READY: Duration = Duration::from_secs(20);
+
+/// A running `broker-agent dev` with its data in a directory that outlives restarts.
+pub struct DevBroker {
+    dir: TempDir,
+    running: Option<Running>,
+    options: Vec<String>,
+}
+
+struct Running {
+    server: Server,
+    ready: Value,
+    took: Duration,
+}
+
+impl DevBroker {
+    /// Starts one on a port of its own.
+    pub fn start() -> Result<Self> {
+        Self::start_with(&[])
+    }
+
+    /// Starts one with further options.
+    pub fn start_with(options: &[&str]) -> Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let options = options.iter().map(ToString::to_string).collect();
+        let mut broker = Self {
+            dir,
+            running: None,
+            options,
+        };
+        broker.restart()?;
+        Ok(broker)
+    }
+
+    /// Starts it again on the same data; its port may differ.
+    pub fn restart(&mut self) -> Result<()> {
+        self.running = None;
+        let mut command = Command::new(binaries::broker_agent()?);
+        command.arg("dev").arg("--data-dir").arg(self.data_dir());
+        command
+            .args(["--amqp", "127.0.0.1:0", "--http", "none"])
+            .args(&self.options);
+        let start = Instant::now();
+        let mut server = Server::spawn(&mut command, &self.dir.path().join("log"))?;
+        let line = server.line(READY)?;
+        let took = start.elapsed();
+        let ready = serde_json::from_str(&line).with_context(|| format!("ready line {line:?}"))?;
+        self.running = Some(Running {
+            server,
+            ready,
+            took,
+        });
+        Ok(())
+    }
+
+    /// Kills it as a crash would, and starts it again.
+    pub fn crash(&mut self) -> Result<()> {
+        self.server_mut()?.kill()?;
+        self.restart()
+    }
+
+    /// `host:port` of its AMQP listener.
+    pub fn address(&self) -> Result<&str> {
+        let address = self
+            .ready()?
+            .pointer("/endpoints/amqp")
+            .and_then(Value::as_str);
+        address.with_context(|| format!("no endpoint `amqp` in {}", self.running_ready()))
+    }
+
+    /// URI of its default virtual host, with user and password.
+    pub fn uri(&self) -> Result<String> {
+        Ok(format!("amqp://guest:guest@{}/%2f", self.address()?))
+    }
+
+    /// The object it printed when it was ready.
+    pub fn ready(&self) -> Result<&Value> {
+        Ok(&self
+            .running
+            .as_ref()
+            .context("the broker is not running")?
+            .ready)
+    }
+
+    /// From the start of the process to its ready line.
+    pub fn start_took(&self) -> Result<Duration> {
+        Ok(self
+            .running
+            .as_ref()
+            .context("the broker is not running")?
+            .took)
+    }
+
+    /// The process.
+    pub fn server(&self) -> Result<&Server> {
+        Ok(&self
+            .running
+            .as_ref()
+            .context("the broker is not running")?
+            .server)
+    }
+
+    /// The process, to be killed or ended.
+    pub fn server_mut(&mut self) -> Result<&mut Server> {
+        Ok(&mut self
+            .running
+            .as_mut()
+            .context("the broker is not running")?
+            .server)
+    }
+
+    /// Where it keeps its data.
+    pub fn data_dir(&self) -> PathBuf {
+        Path::new(self.dir.path()).join("data")
+    }
+
+    fn running_ready(&self) -> String {
+        self.running
+            .as_ref()
+            .map(|running| running.ready.to_string())
+            .unwrap_or_default()
+    }
+}

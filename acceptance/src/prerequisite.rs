@@ -1,0 +1,77 @@
+//! What a test needs from the machine, and what happens when it is not there.
+//!
+//! A missing part fails the test with its name and the way to get it. Only the person who starts the
+//! run can leave a part out, by naming it: `WITHOUT="node amqp-tools"`. A test that was left out
+//! says so in the file named by `FERRYMQ_LEFT_OUT`, from which `make test` writes its summary.
+
+use std::env;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::PathBuf;
+use std::thread;
+
+use anyhow::{Context, Result};
+
+/// A part of the machine that tests need and a person may leave out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Debian's `amqp-tools`.
+    AmqpTools,
+    /// Node.js and npm.
+    Node,
+    /// Python 3 with `venv`.
+    Python,
+    /// Terraform, or what `TF_CLI` names.
+    Terraform,
+}
+
+impl Part {
+    /// As `WITHOUT` spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AmqpTools => "amqp-tools",
+            Self::Node => "node",
+            Self::Python => "python",
+            Self::Terraform => "terraform",
+        }
+    }
+
+    /// Whether the test is to run; notes it down if not.
+    pub fn wanted(self) -> Result<bool> {
+        let without = env::var("WITHOUT").unwrap_or_default();
+        if !without.split([' ', ',']).any(|part| part == self.name()) {
+            return Ok(true);
+        }
+        let test = thread::current().name().unwrap_or("a test").to_owned();
+        eprintln!("{test}: left out, because WITHOUT names `{}`", self.name());
+        if let Some(path) = env::var_os("FERRYMQ_LEFT_OUT") {
+            let mut file = OpenOptions::new().create(true).append(true).open(&path)?;
+            writeln!(file, "{} {test}", self.name())?;
+        }
+        Ok(false)
+    }
+
+    /// The sentence for a part that is missing; `way` tells how to get it.
+    pub fn missing(self, what: &str, way: &str) -> String {
+        let name = self.name();
+        format!("{what}; {way}, or leave its tests out with WITHOUT=\"{name}\"")
+    }
+}
+
+/// Where what was downloaded is kept between runs, outside of the source tree: `FERRYMQ_CACHE`, or
+/// `ferrymq` in the user's cache directory.
+pub fn cache() -> Result<PathBuf> {
+    let variable = |name| {
+        env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    if let Some(path) = variable("FERRYMQ_CACHE") {
+        return Ok(path);
+    }
+    if let Some(path) = variable("XDG_CACHE_HOME") {
+        return Ok(path.join("ferrymq"));
+    }
+    let home = variable("HOME").context("neither FERRYMQ_CACHE nor HOME is set")?;
+    Ok(home.join(".cache/ferrymq"))
+}

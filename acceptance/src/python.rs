@@ -1,0 +1,106 @@
+//! A Python environment with the stock clients, and the scripts of `clients/python`.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+
+use anyhow::{Context, Result, bail};
+
+use crate::prerequisite::{self, Part};
+use crate::process::Finished;
+
+const REQUIREMENTS: &str = include_str!("../clients/python/requirements.txt");
+
+/// A Python with the packages of `clients/python/requirements.txt`.
+pub struct Python {
+    interpreter: PathBuf,
+}
+
+impl Python {
+    /// Makes the environment, unless an earlier run did; `None` if Python is left out by name.
+    pub fn prepare() -> Result<Option<Self>> {
+        if !Part::Python.wanted()? {
+            return Ok(None);
+        }
+        // One test at a time makes it, the others wait for that; the file lock below does the same
+        // between processes.
+        static ONE: Mutex<()> = Mutex::new(());
+        let _one = ONE
+            .lock()
+            .ok()
+            .context("making the Python environment panicked")?;
+        let cache = prerequisite::cache()?;
+        fs::create_dir_all(&cache).with_context(|| format!("create {}", cache.display()))?;
+        let lock = File::create(cache.join("python.lock"))?;
+        lock.lock()?;
+        let dir = cache.join("python");
+        let ready = dir.join("requirements-installed.txt");
+        if fs::read_to_string(&ready).ok().as_deref() != Some(REQUIREMENTS) {
+            install(&dir)?;
+            fs::write(&ready, REQUIREMENTS)?;
+        }
+        Ok(Some(Self {
+            interpreter: dir.join("bin/python"),
+        }))
+    }
+
+    /// Runs a script of `clients/python` to its end; it fails by exiting with another status than 0.
+    pub fn script(&self, name: &str, arguments: &[&str]) -> Result<Finished> {
+        Finished::run(&mut self.command(name, arguments))
+    }
+
+    /// The command that runs a script, for a test that keeps it running.
+    pub fn command(&self, name: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.interpreter);
+        command.arg("-B").arg(scripts().join(name)).args(arguments);
+        command
+    }
+}
+
+/// Where the scripts are.
+pub fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/python")
+}
+
+fn install(dir: &Path) -> Result<()> {
+    if dir.exists() {
+        fs::remove_dir_all(dir).with_context(|| format!("remove {}", dir.display()))?;
+    }
+    let python = Command::new("python3")
+        .args(["-m", "venv"])
+        .arg(dir)
+        .output();
+    let way = "on Debian: `apt-get install python3 python3-venv`";
+    match python {
+        Ok(output) if output.status.success() => {}
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            bail!(
+                "{}\n{said}",
+                Part::Python.missing("python3 cannot make an environment", way)
+            );
+        }
+        Err(error) => bail!(
+            "{} ({error})",
+            Part::Python.missing("python3 is missing", way)
+        ),
+    }
+    let mut pip = Command::new(dir.join("bin/python"));
+    pip.args([
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "-r",
+    ]);
+    let done = Finished::run(pip.arg(scripts().join("requirements.txt")))?;
+    done.success().with_context(|| {
+        Part::Python.missing(
+            "pip cannot install the stock clients",
+            "check the package index",
+        )
+    })?;
+    Ok(())
+}

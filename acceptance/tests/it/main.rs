@@ -1,0 +1,13 @@
+//! The built binaries at work: stock clients against the broker, the real Terraform against
+//! provider and agent.
+//!
+//! One binary, a module per theme. Every test starts what it needs on ports of its own and may run
+//! beside any other, except the measurements in `limits`, which `make test` runs alone.
+
+mod amqp_tools;
+mod bad_input;
+mod durability;
+mod lapin_client;
+mod limits;
+mod node;
+mod pika;
