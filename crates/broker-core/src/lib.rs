@@ -23,7 +23,9 @@
 //! and `journal`. `queue`, `routing`, `access` and `journal` know neither each other nor sessions.
 
 pub mod access;
+mod account;
 pub mod admin;
+mod arguments;
 pub mod broker;
 pub mod call;
 pub mod definitions;
@@ -31,6 +33,11 @@ pub mod journal;
 pub mod limits;
 mod lock;
 pub mod message;
+mod names;
 pub mod outbox;
+mod queue;
+mod records;
 pub mod refusal;
+mod routing;
+pub mod session;
 pub mod value;

@@ -1,16 +1,17 @@
 //! A message: the bytes as they came plus what the broker needs to know about them.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::account::Hold;
 use crate::journal::Lsn;
 
 /// One published message, shared by every queue and delivery that refers to it.
 #[derive(Debug)]
 pub struct Message {
     /// Name of the exchange it was published to; empty for the default exchange.
-    pub exchange: Box<str>,
+    pub exchange: Arc<str>,
     /// Routing key, at most 255 bytes.
     pub routing_key: Box<str>,
     /// Properties in the encoding they arrived in; never re-encoded for the same protocol.
@@ -19,8 +20,11 @@ pub struct Message {
     pub body: Bytes,
     /// Survives a restart when it sits in a durable queue.
     pub persistent: bool,
-    /// Journal position behind its record: [`Message::PENDING`] until appended, 0 when it is not journaled.
-    lsn: AtomicU64,
+    /// Where the journal must be durable before this message may be delivered (rule F13); 0 when no
+    /// journal holds it.
+    pub lsn: Lsn,
+    /// Its share of the broker's memory and its place in the journal; given back on drop.
+    pub(crate) hold: Option<Hold>,
 }
 
 /// Properties as encoded by the protocol that published the message.
@@ -31,40 +35,36 @@ pub enum Properties {
 }
 
 impl Message {
-    /// Position of a durable message whose record is not appended yet: beyond every commit.
-    pub const PENDING: u64 = u64::MAX;
-
-    /// A message that no journal holds (yet).
+    /// A message that no journal holds and nobody accounts for.
     pub fn new(
-        exchange: &str,
+        exchange: Arc<str>,
         routing_key: &str,
         properties: Properties,
         body: Bytes,
         persistent: bool,
     ) -> Self {
+        let routing_key = routing_key.into();
         Self {
-            exchange: exchange.into(),
-            routing_key: routing_key.into(),
+            exchange,
+            routing_key,
             properties,
             body,
             persistent,
-            lsn: AtomicU64::new(0),
+            lsn: Lsn(0),
+            hold: None,
         }
-    }
-
-    /// Where the journal must be durable before this message may be delivered (rule F13).
-    pub fn lsn(&self) -> Lsn {
-        Lsn(self.lsn.load(Ordering::Acquire))
-    }
-
-    /// Records the position once the journal knows it, or [`Self::PENDING`] before.
-    pub fn set_lsn(&self, lsn: Lsn) {
-        self.lsn.store(lsn.0, Ordering::Release);
     }
 
     /// Bytes it weighs in memory budgets.
     pub fn size_bytes(&self) -> usize {
-        let Properties::Amqp091(properties) = &self.properties;
-        self.body.len() + properties.len() + self.exchange.len() + self.routing_key.len()
+        self.body.len() + self.properties.size_bytes() + self.routing_key.len()
+    }
+}
+
+impl Properties {
+    /// Bytes of the encoding.
+    pub fn size_bytes(&self) -> usize {
+        let Self::Amqp091(properties) = self;
+        properties.len()
     }
 }

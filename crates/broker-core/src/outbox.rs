@@ -21,7 +21,8 @@ pub trait Wake: Send + Sync + fmt::Debug {
 pub enum Event {
     /// A message for one of its consumers.
     Deliver(Delivery),
-    /// A consumer ended because its queue went away.
+    /// A consumer ended because its queue went away. Answer with `Attachment::cancel`, which
+    /// forgets it.
     ConsumerCancelled(ConsumerId),
     /// The connection must close: an operator asked, or its virtual host or user was deleted.
     Close(String),
@@ -55,7 +56,7 @@ impl Outbox {
     }
 
     /// Moves everything that waits to the end of `into`, oldest first. Call
-    /// `Attachment::resume` once those events have left for the socket.
+    /// `Attachment::resume` after every wake, once those events have left for the socket.
     pub fn drain(&self, into: &mut Vec<Event>) {
         let from = into.len();
         into.append(&mut self.lock());
@@ -91,10 +92,10 @@ impl Outbox {
         true
     }
 
-    /// Gives back a reservation for which no delivery followed.
-    pub(crate) fn unreserve(&self, delivery_bytes: usize) {
-        self.bytes
-            .fetch_sub(delivery_bytes + DELIVERY_BYTES, Ordering::SeqCst);
+    /// Asks the session to let its queues go on, as if one had been refused room.
+    pub(crate) fn ask_resume(&self) {
+        self.starved.store(true, Ordering::SeqCst);
+        self.waker.wake();
     }
 
     /// Whether a queue was refused room since the last call.

@@ -43,6 +43,9 @@ pub enum Reason {
 impl Refusal {
     /// A refusal with its sentence.
     pub fn new(reason: Reason, text: impl fmt::Display) -> Self {
-        Self { reason, text: text.to_string() }
+        Self {
+            reason,
+            text: text.to_string(),
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Neutral values: arguments of queues, exchanges, bindings and consumers, and message annotations.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Named arguments, ordered by name so that equal sets compare and print equal.
 pub type Arguments = BTreeMap<String, Value>;
@@ -34,4 +35,21 @@ pub enum Value {
     List(Vec<Self>),
     /// Nested named values.
     Map(Arguments),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Bool(value) => value.fmt(f),
+            Self::Int(value) => value.fmt(f),
+            Self::Float(value) => value.fmt(f),
+            Self::Decimal { scale, digits } => write!(f, "{digits}e-{scale}"),
+            Self::Text(text) => f.write_str(text),
+            Self::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
+            Self::Timestamp(seconds) => write!(f, "timestamp {seconds}"),
+            Self::List(values) => write!(f, "a list of {}", values.len()),
+            Self::Map(arguments) => write!(f, "a table of {}", arguments.len()),
+        }
+    }
 }

@@ -1,8 +1,12 @@
 //! Who may log in and what they may do.
 
+mod cache;
 mod password;
 mod permission;
+mod users;
 
+pub(crate) use cache::AccessCache;
+pub(crate) use password::fake_hash;
 pub use password::{PasswordHash, hash_password};
-pub(crate) use password::{fake_hash, verify};
-pub(crate) use permission::{Action, Permission, compile};
+pub(crate) use permission::{Action, compile};
+pub(crate) use users::{Granted, User, Users};

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use crate::broker::Broker;
+use crate::broker::{Broker, LiveQueue};
 use crate::call::ConnectionId;
 use crate::definitions::{
     BindingSpec, Changed, ExchangeSpec, Expect, PermissionSpec, QueueSpec, QueueStatus, Stored,
     UserSpec, UserUpdate, VhostSpec,
 };
 use crate::journal::Lsn;
-use crate::refusal::Refusal;
+use crate::lock::{lock, read};
+use crate::names;
+use crate::outbox::Event;
+use crate::refusal::{Reason, Refusal};
 
 /// An operator's view of the broker: no permissions are checked here, the agent has done so.
 #[derive(Debug, Clone)]
@@ -54,7 +57,6 @@ pub struct BrokerStats {
     pub publish_paused: bool,
 }
 
-#[allow(unused_variables, clippy::todo)]
 impl Admin {
     pub(crate) fn new(broker: Arc<Broker>) -> Self {
         Self { broker }
@@ -62,12 +64,12 @@ impl Admin {
 
     /// The virtual host of that name.
     pub fn vhost(&self, name: &str) -> Result<Stored<VhostSpec>, Refusal> {
-        todo!()
+        self.broker.vhost_definition(name)
     }
 
     /// All virtual hosts by name.
     pub fn vhosts(&self) -> Vec<Stored<VhostSpec>> {
-        todo!()
+        self.broker.vhost_definitions()
     }
 
     /// Creates or changes a virtual host; a new one gets the preset exchanges.
@@ -76,22 +78,22 @@ impl Admin {
         spec: &VhostSpec,
         expect: Expect,
     ) -> Result<Changed<VhostSpec>, Refusal> {
-        todo!()
+        self.broker.put_vhost(spec, expect)
     }
 
     /// Deletes a virtual host with all in it and closes its connections.
     pub fn delete_vhost(&self, name: &str, expect: Expect) -> Result<Lsn, Refusal> {
-        todo!()
+        self.broker.delete_vhost(name, expect)
     }
 
     /// The user of that name.
     pub fn user(&self, name: &str) -> Result<Stored<UserSpec>, Refusal> {
-        todo!()
+        self.broker.user(name)
     }
 
     /// All users by name.
     pub fn users(&self) -> Vec<Stored<UserSpec>> {
-        todo!()
+        self.broker.user_list()
     }
 
     /// Creates a user or changes the given fields of one.
@@ -101,22 +103,22 @@ impl Admin {
         update: UserUpdate,
         expect: Expect,
     ) -> Result<Changed<UserSpec>, Refusal> {
-        todo!()
+        self.broker.put_user(name, update, expect)
     }
 
     /// Deletes a user with its permissions and closes its connections.
     pub fn delete_user(&self, name: &str, expect: Expect) -> Result<Lsn, Refusal> {
-        todo!()
+        self.broker.delete_user(name, expect)
     }
 
     /// A user's permission in a virtual host.
     pub fn permission(&self, user: &str, vhost: &str) -> Result<Stored<PermissionSpec>, Refusal> {
-        todo!()
+        self.broker.permission(user, vhost)
     }
 
     /// All permissions by user and virtual host, those of one virtual host if one is named.
     pub fn permissions(&self, vhost: Option<&str>) -> Vec<Stored<PermissionSpec>> {
-        todo!()
+        self.broker.permission_list(vhost)
     }
 
     /// Sets a user's permission in a virtual host; connections feel it with their next operation.
@@ -125,7 +127,7 @@ impl Admin {
         spec: &PermissionSpec,
         expect: Expect,
     ) -> Result<Changed<PermissionSpec>, Refusal> {
-        todo!()
+        self.broker.put_permission(spec, expect)
     }
 
     /// Takes a user's permission in a virtual host away.
@@ -135,17 +137,23 @@ impl Admin {
         vhost: &str,
         expect: Expect,
     ) -> Result<Lsn, Refusal> {
-        todo!()
+        self.broker.delete_permission(user, vhost, expect)
     }
 
     /// The exchange of that name.
     pub fn exchange(&self, vhost: &str, name: &str) -> Result<Stored<ExchangeSpec>, Refusal> {
-        todo!()
+        self.broker.exchange(&*self.broker.vhost(vhost)?, name)
     }
 
     /// The virtual host's exchanges by name.
     pub fn exchanges(&self, vhost: &str) -> Result<Vec<Stored<ExchangeSpec>>, Refusal> {
-        todo!()
+        let vhost = self.broker.vhost(vhost)?;
+        let mut list: Vec<_> = read(&vhost.topology)
+            .exchanges()
+            .map(|exchange| exchange.definition.clone())
+            .collect();
+        list.sort_by(|left, right| left.value.name.cmp(&right.value.name));
+        Ok(list)
     }
 
     /// Creates an exchange. One that exists with other properties is a mismatch.
@@ -154,7 +162,8 @@ impl Admin {
         spec: &ExchangeSpec,
         expect: Expect,
     ) -> Result<Changed<ExchangeSpec>, Refusal> {
-        todo!()
+        let vhost = self.broker.vhost(&spec.vhost)?;
+        self.broker.put_exchange(&vhost, spec.clone(), expect)
     }
 
     /// Deletes an exchange and its bindings.
@@ -165,17 +174,23 @@ impl Admin {
         expect: Expect,
         only_if: DeleteIf,
     ) -> Result<Lsn, Refusal> {
-        todo!()
+        let vhost = self.broker.vhost(vhost)?;
+        self.broker.delete_exchange(&vhost, name, expect, only_if)
     }
 
     /// The queue of that name with its counts.
     pub fn queue(&self, vhost: &str, name: &str) -> Result<QueueStatus, Refusal> {
-        todo!()
+        Ok(status(
+            &*self.broker.queue(&*self.broker.vhost(vhost)?, name)?,
+        ))
     }
 
     /// The virtual host's queues by name, with their counts.
     pub fn queues(&self, vhost: &str) -> Result<Vec<QueueStatus>, Refusal> {
-        todo!()
+        let vhost = self.broker.vhost(vhost)?;
+        let mut queues: Vec<_> = read(&vhost.topology).queues().cloned().collect();
+        queues.sort_by(|left, right| left.name.cmp(&right.name));
+        Ok(queues.iter().map(|queue| status(queue)).collect())
     }
 
     /// Creates a queue. One that exists with other properties is a mismatch.
@@ -184,7 +199,17 @@ impl Admin {
         spec: &QueueSpec,
         expect: Expect,
     ) -> Result<Changed<QueueSpec>, Refusal> {
-        todo!()
+        if spec.exclusive {
+            let text = "an exclusive queue belongs to a connection and cannot be made without one";
+            return Err(Refusal::new(Reason::Invalid, text));
+        }
+        let vhost = self.broker.vhost(&spec.vhost)?;
+        names::check_reserved("queue", &spec.name, &spec.vhost)?;
+        let (queue, lsn) = self.broker.put_queue(&vhost, spec.clone(), None, expect)?;
+        Ok(Changed {
+            object: queue.definition.clone(),
+            lsn,
+        })
     }
 
     /// Deletes a queue; the conditions are checked in the same step.
@@ -195,23 +220,38 @@ impl Admin {
         expect: Expect,
         only_if: DeleteIf,
     ) -> Result<Lsn, Refusal> {
-        todo!()
+        let vhost = self.broker.vhost(vhost)?;
+        let (_, lsn) = self
+            .broker
+            .delete_queue_named(&vhost, name, expect, only_if)?;
+        Ok(lsn)
     }
 
     /// Forgets the queue's ready messages and says how many.
     pub fn purge_queue(&self, vhost: &str, name: &str) -> Result<(u64, Lsn), Refusal> {
-        todo!()
+        let vhost = self.broker.vhost(vhost)?;
+        let (count, lsn) = self.broker.purge(&self.broker.queue(&vhost, name)?);
+        Ok((u64::from(count), lsn))
     }
 
     /// The one binding that equals the given one.
     pub fn binding(&self, spec: &BindingSpec) -> Result<Stored<BindingSpec>, Refusal> {
-        todo!()
+        self.broker.binding(&*self.broker.vhost(&spec.vhost)?, spec)
     }
 
     /// The virtual host's bindings by source, destination and key. The bindings every queue has to
     /// the default exchange are not among them.
     pub fn bindings(&self, vhost: &str) -> Result<Vec<Stored<BindingSpec>>, Refusal> {
-        todo!()
+        let vhost = self.broker.vhost(vhost)?;
+        let mut list: Vec<_> = read(&vhost.topology).bindings().cloned().collect();
+        list.sort_by(|Stored { value: left, .. }, Stored { value: right, .. }| {
+            (&left.source, &left.destination, &left.routing_key).cmp(&(
+                &right.source,
+                &right.destination,
+                &right.routing_key,
+            ))
+        });
+        Ok(list)
     }
 
     /// Creates a binding.
@@ -220,26 +260,50 @@ impl Admin {
         spec: &BindingSpec,
         expect: Expect,
     ) -> Result<Changed<BindingSpec>, Refusal> {
-        todo!()
+        self.broker
+            .put_binding(&self.broker.vhost(&spec.vhost)?, spec, expect)
     }
 
     /// Deletes a binding.
     pub fn delete_binding(&self, spec: &BindingSpec, expect: Expect) -> Result<Lsn, Refusal> {
-        todo!()
+        self.broker
+            .delete_binding(&self.broker.vhost(&spec.vhost)?, spec, expect)
     }
 
     /// The connections attached now, oldest first.
     pub fn connections(&self) -> Vec<ConnectionInfo> {
-        todo!()
+        lock(self.broker.connections())
+            .attached
+            .values()
+            .map(|connection| ConnectionInfo {
+                id: connection.id,
+                username: connection.username.to_string(),
+                vhost: connection.vhost.name.to_string(),
+                peer: connection.peer.clone(),
+            })
+            .collect()
     }
 
     /// Asks a connection to close and says whether there is one of that number.
     pub fn close_connection(&self, id: ConnectionId, reason: &str) -> bool {
-        todo!()
+        let connection = lock(self.broker.connections()).attached.get(&id).cloned();
+        if let Some(connection) = &connection {
+            connection
+                .outbox
+                .push(std::iter::once(Event::Close(reason.to_owned())));
+        }
+        connection.is_some()
     }
 
     /// Counts of the whole broker.
     pub fn stats(&self) -> BrokerStats {
-        todo!()
+        self.broker.stats()
+    }
+}
+
+fn status(queue: &LiveQueue) -> QueueStatus {
+    QueueStatus {
+        definition: queue.definition.clone(),
+        stats: queue.stats(),
     }
 }

@@ -1,34 +1,94 @@
-//! One connection's view of the broker.
+//! One connection's view of the broker: attaching, permissions, declaring, detaching.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
-use crate::broker::Broker;
+use super::exchanges::{no_exchange, parse_kind};
+use super::queues::{DeleteTarget, check_owner};
+use super::topology::Route;
+use super::{Broker, Connection, LiveQueue, Login};
+use crate::access::{AccessCache, Action};
+use crate::admin::DeleteIf;
 use crate::call::{
-    Bind, ConnectionId, Consume, ConsumerId, DeclareExchange, DeclareQueue, Delivery, Outcome,
-    Publish, Published, QueueDeclared, QueueId, Sequence,
+    Bind, ConnectionId, ConsumerId, DeclareExchange, DeclareQueue, Destination, QueueDeclared,
+    QueueId, Sequence,
 };
+use crate::definitions::{BindingSpec, Endpoint, ExchangeSpec, Expect, QueueSpec};
 use crate::journal::Lsn;
-use crate::outbox::Outbox;
-use crate::refusal::Refusal;
+use crate::lock::{lock, read};
+use crate::names;
+use crate::outbox::{Outbox, Wake};
+use crate::refusal::{Reason, Refusal};
 
 /// One connection's view of the broker. Dropping it detaches: its consumers end, its unsettled
 /// messages go back to their places, its exclusive queues are deleted.
 #[derive(Debug)]
 pub struct Attachment {
-    broker: Arc<Broker>,
-    outbox: Arc<Outbox>,
+    pub(super) broker: Arc<Broker>,
+    pub(super) connection: Arc<Connection>,
+    pub(super) own: Mutex<Own>,
 }
 
-#[allow(unused_variables, clippy::todo)]
+/// What belongs to one connection alone; locked only for the compiler's sake, since a connection
+/// makes one call at a time.
+#[derive(Debug, Default)]
+pub(super) struct Own {
+    pub(super) access: AccessCache,
+    pub(super) consumers: HashMap<ConsumerId, Arc<LiveQueue>>,
+    /// Queues of which it may hold unsettled messages.
+    pub(super) queues: HashMap<QueueId, Arc<LiveQueue>>,
+    pub(super) exclusive: Vec<Arc<LiveQueue>>,
+    /// Working memory of publishing.
+    pub(super) route: Route,
+    pub(super) targets: Vec<(QueueId, Sequence)>,
+    pub(super) record: Vec<u8>,
+}
+
+/// What a permission is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Resource<'a> {
+    Exchange(&'a str),
+    Queue(&'a str),
+}
+
+impl Broker {
+    /// Attaches a connection to a virtual host. `peer` is its address, for people. `wake` is called
+    /// when the outbox gets something to drain or a watched commit is reached.
+    pub fn attach(
+        self: &Arc<Self>,
+        login: &Login,
+        vhost: &str,
+        peer: String,
+        wake: Box<dyn Wake>,
+    ) -> Result<Attachment, Refusal> {
+        let vhost = self.vhost(vhost)?;
+        let username = Arc::clone(&login.username);
+        let outbox = Arc::new(Outbox::new(wake, self.limits.outbox_bytes));
+        let most = self.limits.connections;
+        let connection = lock(&self.connections).add(most, username, vhost, peer, outbox)?;
+        let own = Mutex::default();
+        let attachment = Attachment {
+            broker: Arc::clone(self),
+            connection,
+            own,
+        };
+        // Looked at after the connection is on the list: a deletion before that is seen here, one
+        // after it tells the connection to close.
+        attachment.check_admitted()?;
+        Ok(attachment)
+    }
+}
+
 impl Attachment {
     /// Its number.
     pub fn id(&self) -> ConnectionId {
-        todo!()
+        self.connection.id
     }
 
     /// What the broker has to say to this connection.
     pub fn outbox(&self) -> &Outbox {
-        &self.outbox
+        &self.connection.outbox
     }
 
     /// Position up to which everything is durable.
@@ -38,12 +98,12 @@ impl Attachment {
 
     /// Who is connected.
     pub fn username(&self) -> &str {
-        todo!()
+        &self.connection.username
     }
 
     /// The virtual host it is attached to.
     pub fn vhost(&self) -> &str {
-        todo!()
+        &self.connection.vhost.name
     }
 
     /// The broker it is attached to.
@@ -51,29 +111,108 @@ impl Attachment {
         &self.broker
     }
 
+    /// Asks to be woken once, when the journal is durable up to `lsn`. Ask again after each wake for
+    /// what is still open.
+    pub fn watch_commit(&self, lsn: Lsn) {
+        self.broker.watch_commit(&self.connection, lsn);
+    }
+
     /// Declares an exchange, or checks it when passive. Reply once durable up to the position.
     pub fn declare_exchange(&self, call: &DeclareExchange<'_>) -> Result<Lsn, Refusal> {
-        todo!()
+        let vhost = &self.connection.vhost;
+        if call.passive {
+            let known = read(&vhost.topology).exchange(call.name).is_some();
+            return if known {
+                Ok(self.broker.last_change())
+            } else {
+                Err(no_exchange(call.name, &vhost.name))
+            };
+        }
+        if call.name.is_empty() {
+            let text = "operation not permitted on the default exchange";
+            return Err(Refusal::new(Reason::AccessRefused, text));
+        }
+        self.require(Action::Configure, Resource::Exchange(call.name))?;
+        let spec = ExchangeSpec {
+            vhost: vhost.name.to_string(),
+            name: call.name.to_owned(),
+            kind: parse_kind(call.kind)?,
+            durable: call.durable,
+            auto_delete: call.auto_delete,
+            internal: call.internal,
+            arguments: call.arguments.clone(),
+        };
+        Ok(self.broker.put_exchange(vhost, spec, Expect::Any)?.lsn)
     }
 
     /// Deletes an exchange and its bindings. One that does not exist is deleted already.
     pub fn delete_exchange(&self, name: &str, if_unused: bool) -> Result<Lsn, Refusal> {
-        todo!()
+        self.require(Action::Configure, Resource::Exchange(name))?;
+        let only_if = DeleteIf {
+            unused: if_unused,
+            empty: false,
+        };
+        let result =
+            self.broker
+                .delete_exchange(&self.connection.vhost, name, Expect::Any, only_if);
+        self.missing_is_gone(result)
     }
 
     /// Joins two ends. A binding that exists stays.
     pub fn bind(&self, call: &Bind<'_>) -> Result<Lsn, Refusal> {
-        todo!()
+        let spec = self.binding_spec(call)?;
+        let changed = self
+            .broker
+            .put_binding(&self.connection.vhost, &spec, Expect::Any)?;
+        Ok(changed.lsn)
     }
 
     /// Parts two ends. A binding that does not exist is gone already.
     pub fn unbind(&self, call: &Bind<'_>) -> Result<Lsn, Refusal> {
-        todo!()
+        let spec = self.binding_spec(call)?;
+        let result = self
+            .broker
+            .delete_binding(&self.connection.vhost, &spec, Expect::Any);
+        self.missing_is_gone(result)
     }
 
     /// Declares a queue, or checks it when passive.
     pub fn declare_queue(&self, call: &DeclareQueue<'_>) -> Result<QueueDeclared, Refusal> {
-        todo!()
+        let vhost = &self.connection.vhost;
+        if call.passive {
+            let queue = self.broker.queue(vhost, call.name)?;
+            check_owner(&queue, Some(self.id()))?;
+            return Ok(declared(&queue, self.broker.last_change()));
+        }
+        let generated;
+        let name = if call.name.is_empty() {
+            generated = names::generate_queue()?;
+            generated.as_str()
+        } else {
+            call.name
+        };
+        self.require(Action::Configure, Resource::Queue(name))?;
+        if !call.name.is_empty() && vhost.queue(name).is_none() {
+            names::check_reserved("queue", name, &vhost.name)?;
+        }
+        let spec = QueueSpec {
+            vhost: vhost.name.to_string(),
+            name: name.to_owned(),
+            durable: call.durable,
+            exclusive: call.exclusive,
+            auto_delete: call.auto_delete,
+            arguments: call.arguments.clone(),
+        };
+        let (queue, lsn) = self
+            .broker
+            .put_queue(vhost, spec, Some(self.id()), Expect::Any)?;
+        if queue.owner.is_some() {
+            let mut own = lock(&self.own);
+            if !own.exclusive.iter().any(|known| Arc::ptr_eq(known, &queue)) {
+                own.exclusive.push(Arc::clone(&queue));
+            }
+        }
+        Ok(declared(&queue, lsn))
     }
 
     /// Deletes a queue and says how many ready messages went with it; 0 for one that does not exist.
@@ -83,61 +222,162 @@ impl Attachment {
         if_unused: bool,
         if_empty: bool,
     ) -> Result<(u32, Lsn), Refusal> {
-        todo!()
+        let vhost = &self.connection.vhost;
+        self.require(Action::Configure, Resource::Queue(name))?;
+        let Some(queue) = vhost.queue(name) else {
+            return Ok((0, self.broker.last_change()));
+        };
+        check_owner(&queue, Some(self.id()))?;
+        let only_if = DeleteIf {
+            unused: if_unused,
+            empty: if_empty,
+        };
+        let target = DeleteTarget::This(&queue);
+        match self
+            .broker
+            .delete_queue(vhost, target, Expect::Any, only_if)
+        {
+            Ok((stats, lsn)) => Ok((u32::try_from(stats.ready).unwrap_or(u32::MAX), lsn)),
+            Err(refusal) if refusal.reason == Reason::NotFound => {
+                Ok((0, self.broker.last_change()))
+            }
+            Err(refusal) => Err(refusal),
+        }
     }
 
     /// Forgets the queue's ready messages and says how many.
     pub fn purge_queue(&self, name: &str) -> Result<(u32, Lsn), Refusal> {
-        todo!()
+        self.require(Action::Read, Resource::Queue(name))?;
+        let queue = self.usable_queue(name)?;
+        Ok(self.broker.purge(&queue))
     }
 
-    /// Publishes one message.
-    pub fn publish(&self, call: Publish<'_>) -> Result<Published, Refusal> {
-        todo!()
+    /// Refuses the action unless the user's permission in this virtual host covers it.
+    pub(super) fn require(&self, action: Action, resource: Resource<'_>) -> Result<(), Refusal> {
+        self.require_with(&mut lock(&self.own).access, action, resource)
     }
 
-    /// Whether this connection should stop reading from publishers for now: the broker holds too
-    /// much in memory or its disk is full. When it ends, the connection is woken.
-    pub fn publish_paused(&self) -> bool {
-        todo!()
+    pub(super) fn require_with(
+        &self,
+        cache: &mut AccessCache,
+        action: Action,
+        resource: Resource<'_>,
+    ) -> Result<(), Refusal> {
+        let epoch = self.broker.access_epoch.load(Ordering::SeqCst);
+        let Connection {
+            username, vhost, ..
+        } = &*self.connection;
+        let (kind, name) = match resource {
+            Resource::Exchange(name) => ("exchange", name),
+            Resource::Queue(name) => ("queue", name),
+        };
+        let look_up = || {
+            let users = read(&self.broker.users);
+            let granted = users.get(username)?.permissions.get(&*vhost.name)?;
+            Some(Arc::clone(&granted.compiled))
+        };
+        if cache.allows(action, name, epoch, look_up) {
+            return Ok(());
+        }
+        let (verb, vhost) = (action.verb(), &vhost.name);
+        let text = format!(
+            "{verb} access to {kind} '{name}' in vhost '{vhost}' refused for user '{username}'"
+        );
+        Err(Refusal::new(Reason::AccessRefused, text))
     }
 
-    /// Attaches a consumer. Deliveries may be in the outbox before this returns.
-    pub fn consume(&self, call: &Consume<'_>) -> Result<(), Refusal> {
-        todo!()
+    /// A queue that exists and is not another connection's.
+    pub(super) fn usable_queue(&self, name: &str) -> Result<Arc<LiveQueue>, Refusal> {
+        let queue = self.broker.queue(&self.connection.vhost, name)?;
+        check_owner(&queue, Some(self.id()))?;
+        Ok(queue)
     }
 
-    /// Ends a consumer; what it holds unsettled stays with the connection. Deliveries already in the
-    /// outbox still arrive. Unknown numbers are ignored.
-    pub fn cancel(&self, consumer: ConsumerId) {
-        todo!()
+    /// The user still exists, has a permission here, and so does the virtual host.
+    fn check_admitted(&self) -> Result<(), Refusal> {
+        let Connection {
+            username, vhost, ..
+        } = &*self.connection;
+        vhost.check_alive()?;
+        let admitted = read(&self.broker.users)
+            .get(username)
+            .is_some_and(|user| user.permissions.contains_key(&*vhost.name));
+        if admitted {
+            return Ok(());
+        }
+        let text = format!(
+            "access to vhost '{}' refused for user '{username}'",
+            vhost.name
+        );
+        Err(Refusal::new(Reason::AccessRefused, text))
     }
 
-    /// Takes the queue's first message, and says how many are ready behind it.
-    pub fn get(&self, queue: &str, auto_settle: bool) -> Result<Option<(Delivery, u32)>, Refusal> {
-        todo!()
+    /// Checks the permissions of joining or parting two ends, and names them.
+    fn binding_spec(&self, call: &Bind<'_>) -> Result<BindingSpec, Refusal> {
+        let destination = match call.destination {
+            Destination::Exchange(name) => {
+                self.require(Action::Write, Resource::Exchange(name))?;
+                Endpoint::Exchange(name.to_owned())
+            }
+            Destination::Queue(name) => {
+                self.require(Action::Write, Resource::Queue(name))?;
+                if let Some(queue) = self.connection.vhost.queue(name) {
+                    check_owner(&queue, Some(self.id()))?;
+                }
+                Endpoint::Queue(name.to_owned())
+            }
+        };
+        self.require(Action::Read, Resource::Exchange(call.source))?;
+        Ok(BindingSpec {
+            vhost: self.vhost().to_owned(),
+            source: call.source.to_owned(),
+            destination,
+            routing_key: call.routing_key.to_owned(),
+            arguments: call.arguments.clone(),
+        })
     }
 
-    /// Settles deliveries of one queue, which this connection holds; others are ignored. The
-    /// position is where the settlements are durable; nothing of AMQP 0-9-1 waits for it.
-    pub fn settle(&self, queue: QueueId, sequences: &[Sequence], outcome: Outcome) -> Lsn {
-        todo!()
+    fn missing_is_gone(&self, result: Result<Lsn, Refusal>) -> Result<Lsn, Refusal> {
+        match result {
+            Err(refusal) if refusal.reason == Reason::NotFound => Ok(self.broker.last_change()),
+            other => other,
+        }
     }
+}
 
-    /// Asks to be woken once, when the journal is durable up to `lsn`. Ask again after each wake for
-    /// what is still open.
-    pub fn watch_commit(&self, lsn: Lsn) {
-        todo!()
+fn declared(queue: &LiveQueue, lsn: Lsn) -> QueueDeclared {
+    let stats = queue.stats();
+    let saturate = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+    QueueDeclared {
+        name: Arc::clone(&queue.name),
+        messages: saturate(stats.ready),
+        consumers: saturate(stats.consumers),
+        lsn,
     }
+}
 
-    /// Drained deliveries have left for the socket, or a prefetch limit was raised: queues that
-    /// skipped this connection's consumers go on. Cheap when there is none.
-    pub fn resume(&self) {
-        todo!()
-    }
-
-    /// A limit shared by consumers of this connection was changed: their queues look again.
-    pub fn prefetch_changed(&self) {
-        todo!()
+impl Drop for Attachment {
+    fn drop(&mut self) {
+        self.broker.remove_connection(&self.connection);
+        let own = std::mem::take(&mut *lock(&self.own));
+        let id = self.id();
+        for queue in own.queues.values() {
+            let (unused, _) = queue.run(&self.broker, |state, durable, out| {
+                state.detach(id, durable, out)
+            });
+            if unused {
+                self.broker.delete_unused(&self.connection.vhost, queue);
+            }
+        }
+        for queue in &own.exclusive {
+            let target = DeleteTarget::This(queue);
+            // It can only fail because the queue is deleted already.
+            let _ = self.broker.delete_queue(
+                &self.connection.vhost,
+                target,
+                Expect::Any,
+                DeleteIf::default(),
+            );
+        }
     }
 }

@@ -1,90 +1,94 @@
 //! The broker: everything one engine holds, shared by its connections and its operators.
 
 mod attachment;
+mod bindings;
+mod changes;
+mod commit;
+mod connection;
+mod consuming;
+mod exchanges;
+mod live_queue;
+mod login;
+mod publish;
+mod queues;
+mod recovery;
+mod topology;
+mod upkeep;
+mod users;
+mod vhosts;
 
-use std::sync::Arc;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, RwLock};
 
 pub use attachment::Attachment;
+pub use login::{Login, PasswordCheck};
+pub use recovery::BrokerOpenError;
 
-use crate::access::PasswordHash;
-use crate::admin::Admin;
-use crate::journal::Lsn;
+pub(crate) use connection::{Connection, Connections};
+pub(crate) use live_queue::LiveQueue;
+pub(crate) use topology::Topology;
+pub(crate) use vhosts::{Vhost, Vhosts};
+
+use self::changes::Changes;
+use self::upkeep::Upkeep;
+use crate::access::{PasswordHash, Users};
+use crate::account::Account;
+use crate::admin::{Admin, BrokerStats};
+use crate::journal::{self, AppendError, Journal, Lsn, Stopped};
 use crate::limits::Limits;
-use crate::outbox::Wake;
-use crate::refusal::Refusal;
+use crate::lock::{lock, read};
+use crate::refusal::{Reason, Refusal};
 
 /// How to open a broker.
 #[derive(Debug, Clone, Default)]
 pub struct BrokerConfig {
     /// Upper bounds.
     pub limits: Limits,
+    /// How the journal is kept.
+    pub journal: journal::Options,
 }
 
-/// One broker.
+/// One broker. All methods may be called from any thread; the order of its locks is written down in
+/// the module `lock`.
 #[derive(Debug)]
 pub struct Broker {
     limits: Limits,
-}
-
-/// A password that waits to be checked; the check is heavy on CPU and runs where the driver wants.
-#[derive(Debug)]
-pub struct PasswordCheck {
-    pub(crate) username: Arc<str>,
-    pub(crate) known: bool,
-    pub(crate) hash: PasswordHash,
-    pub(crate) password: Vec<u8>,
-}
-
-/// Proof of a successful login.
-#[derive(Debug, Clone)]
-pub struct Login {
-    pub(crate) username: Arc<str>,
-}
-
-impl PasswordCheck {
-    /// Runs the check: tens of milliseconds and 19 MiB. The refusal is the same for an unknown
-    /// user, a user without a password and a wrong password.
-    pub fn run(self) -> Result<Login, Refusal> {
-        todo!()
-    }
-}
-
-impl Login {
-    /// Who logged in.
-    pub fn username(&self) -> &str {
-        &self.username
-    }
+    journal: Arc<Journal>,
+    account: Arc<Account>,
+    /// Held by whoever changes definitions, so that the journal has the changes in the order in
+    /// which they happened.
+    changes: Mutex<Changes>,
+    /// Position behind the last change of definitions.
+    last_change: AtomicU64,
+    users: RwLock<Users>,
+    /// Counts changes of users and permissions; connections look at it before each operation.
+    access_epoch: AtomicU64,
+    vhosts: RwLock<Vhosts>,
+    connections: Mutex<Connections>,
+    /// Queues whose first message waits for a commit.
+    awaiting: Mutex<Vec<Arc<LiveQueue>>>,
+    /// Connections that wait for a commit.
+    watchers: Mutex<Vec<Arc<Connection>>>,
+    upkeep: Mutex<Upkeep>,
+    /// What logins of unknown users are checked against.
+    fake_hash: PasswordHash,
 }
 
 impl Broker {
     /// Position up to which everything is durable.
     pub fn durable(&self) -> Lsn {
-        todo!()
+        self.journal.durable()
     }
 
-    /// The writer thread calls this after each commit: queues deliver what became durable, and each
-    /// connection that waits for a position reached now is woken once.
-    pub fn committed(&self) {
-        todo!()
+    /// Why nothing becomes durable any more, if so.
+    pub fn stopped(&self) -> Option<Stopped> {
+        self.journal.stopped()
     }
 
-    /// Prepares the check of a user's password. Cheap.
-    pub fn login(&self, username: &str, password: &[u8]) -> PasswordCheck {
-        let _ = (username, password);
-        todo!()
-    }
-
-    /// Attaches a connection to a virtual host. `peer` is its address, for people. `wake` is called
-    /// when the outbox gets something to drain or a watched commit is reached.
-    pub fn attach(
-        self: &Arc<Self>,
-        login: &Login,
-        vhost: &str,
-        peer: String,
-        wake: Box<dyn Wake>,
-    ) -> Result<Attachment, Refusal> {
-        let _ = (login, vhost, peer, wake);
-        todo!()
+    /// Takes no more changes and messages; the journal's writer commits what is there and ends.
+    pub fn close(&self) {
+        self.journal.close();
     }
 
     /// What management uses.
@@ -96,4 +100,52 @@ impl Broker {
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
+
+    /// Counts of the whole broker.
+    pub(crate) fn stats(&self) -> BrokerStats {
+        let connections = lock(&self.connections).attached.len() as u64;
+        let vhosts: Vec<_> = read(&self.vhosts)
+            .values()
+            .map(|(_, vhost)| Arc::clone(vhost))
+            .collect();
+        let queues = vhosts
+            .iter()
+            .map(|vhost| read(&vhost.topology).queues().len() as u64)
+            .sum();
+        BrokerStats {
+            connections,
+            vhosts: vhosts.len() as u64,
+            queues,
+            memory_bytes: self.account.bytes(),
+            publish_paused: self.account.is_over() || !self.journal.takes_publishes(),
+        }
+    }
+
+    pub(crate) fn connections(&self) -> &Mutex<Connections> {
+        &self.connections
+    }
+
+    /// Where everything known of the definitions now is durable. A call that finds its work done by
+    /// somebody else waits for this, since the other's change may still be on its way to the disk.
+    pub(crate) fn last_change(&self) -> Lsn {
+        Lsn(self.last_change.load(Ordering::Acquire))
+    }
+}
+
+/// The journal refuses a record.
+fn refuse_append(error: &AppendError) -> Refusal {
+    let reason = match error {
+        AppendError::Full => Reason::ResourceExhausted,
+        AppendError::Stopped(_) => Reason::Unavailable,
+        AppendError::TooLarge { .. } => Reason::Invalid,
+    };
+    Refusal::new(reason, error)
+}
+
+/// A limit is reached: `most` of `things` are there.
+fn exhausted(things: impl fmt::Display, most: usize) -> Refusal {
+    Refusal::new(
+        Reason::ResourceExhausted,
+        format!("the limit of {most} {things} is reached"),
+    )
 }

@@ -1,0 +1,253 @@
+//! The account of messages: how much memory they take, and how far back in the journal the oldest
+//! of them lies.
+//!
+//! Every message that sits in a queue has a [`Hold`], given back when the last reference to the
+//! message goes. Journal positions are counted in buckets, so that neither the number of messages
+//! nor the size of the journal makes an operation here expensive.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crate::journal::Lsn;
+use crate::lock::lock;
+use crate::outbox::Outbox;
+
+/// The account of one broker.
+#[derive(Debug)]
+pub(crate) struct Account {
+    bytes: AtomicU64,
+    limit_bytes: u64,
+    /// Journal positions per bucket.
+    bucket_bytes: u64,
+    live: Mutex<Live>,
+    /// Some connection waits for memory to become free.
+    pausing: AtomicBool,
+    paused: Mutex<Vec<Arc<Outbox>>>,
+}
+
+/// One message's entry in the account.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    account: Arc<Account>,
+    bytes: u64,
+    /// Bucket of its record plus one; 0 when no journal holds it.
+    bucket: AtomicU64,
+}
+
+/// Live messages per bucket of the journal.
+#[derive(Debug, Default)]
+struct Live {
+    /// Number of the first bucket in `buckets`.
+    first: u64,
+    buckets: VecDeque<Bucket>,
+    total_bytes: u64,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Bucket {
+    messages: u64,
+    bytes: u64,
+}
+
+/// What a message weighs beside its contents: its own structure, queue entries, allocator.
+const MESSAGE_BYTES: u64 = 256;
+
+impl Account {
+    pub(crate) fn new(limit_bytes: u64, bucket_bytes: u64) -> Arc<Self> {
+        Arc::new(Self {
+            bytes: AtomicU64::new(0),
+            limit_bytes,
+            bucket_bytes: bucket_bytes.max(1),
+            live: Mutex::default(),
+            pausing: AtomicBool::new(false),
+            paused: Mutex::default(),
+        })
+    }
+
+    /// Enters a message of that size. `record` is a position at or below its record in the journal
+    /// and must be entered *before* the record is appended: what the account does not know may be
+    /// freed.
+    pub(crate) fn hold(self: &Arc<Self>, size_bytes: usize, record: Option<Lsn>) -> Hold {
+        let bytes = size_bytes as u64 + MESSAGE_BYTES;
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let hold = Hold {
+            account: Arc::clone(self),
+            bytes,
+            bucket: AtomicU64::new(0),
+        };
+        if let Some(record) = record {
+            hold.move_to(record);
+        }
+        hold
+    }
+
+    /// Bytes of all messages held.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of the messages held that are in the journal.
+    pub(crate) fn journaled_bytes(&self) -> u64 {
+        lock(&self.live).total_bytes
+    }
+
+    /// More is held than the limit allows.
+    pub(crate) fn is_over(&self) -> bool {
+        self.bytes() > self.limit_bytes
+    }
+
+    /// A position at or below the record of every message held; none when no message is.
+    pub(crate) fn oldest(&self) -> Option<Lsn> {
+        let live = lock(&self.live);
+        let offset = live.buckets.iter().position(|bucket| bucket.messages > 0)?;
+        Some(Lsn((live.first + offset as u64) * self.bucket_bytes))
+    }
+
+    /// Bytes of messages whose records lie below `lsn`.
+    pub(crate) fn journaled_bytes_below(&self, lsn: Lsn) -> u64 {
+        let live = lock(&self.live);
+        let count = (lsn.0 / self.bucket_bytes).saturating_sub(live.first);
+        live.buckets
+            .iter()
+            .take(count as usize)
+            .map(|bucket| bucket.bytes)
+            .sum()
+    }
+
+    /// Notes a connection to be woken when there is room again. The caller looks at
+    /// [`Self::is_over`] once more afterwards.
+    pub(crate) fn wake_when_free(&self, outbox: &Arc<Outbox>) {
+        let mut paused = lock(&self.paused);
+        if !paused.iter().any(|other| Arc::ptr_eq(other, outbox)) {
+            paused.push(Arc::clone(outbox));
+        }
+        self.pausing.store(true, Ordering::SeqCst);
+    }
+
+    /// Wakes the connections that wait, if there is room again.
+    pub(crate) fn wake_paused(&self) {
+        if !self.pausing.load(Ordering::SeqCst) || self.is_over() {
+            return;
+        }
+        let paused = {
+            let mut paused = lock(&self.paused);
+            self.pausing.store(false, Ordering::SeqCst);
+            std::mem::take(&mut *paused)
+        };
+        paused.iter().for_each(|outbox| outbox.wake());
+    }
+}
+
+impl Hold {
+    /// The message has a (new) record at or above this position. A record it had before counts until
+    /// then, so a copy is entered after it was appended.
+    pub(crate) fn move_to(&self, record: Lsn) {
+        let new = record.0 / self.account.bucket_bytes + 1;
+        let mut live = lock(&self.account.live);
+        let old = self.bucket.swap(new, Ordering::Relaxed);
+        live.enter(new - 1, self.bytes);
+        if old > 0 {
+            live.leave(old - 1, self.bytes);
+        }
+    }
+
+    /// Whether its record may lie below this position; false for one no journal holds.
+    pub(crate) fn is_below(&self, lsn: Lsn) -> bool {
+        let bucket = self.bucket.load(Ordering::Relaxed);
+        bucket > 0 && (bucket - 1) * self.account.bucket_bytes < lsn.0
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let bucket = *self.bucket.get_mut();
+        if bucket > 0 {
+            lock(&self.account.live).leave(bucket - 1, self.bytes);
+        }
+        self.account.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        if self.account.pausing.load(Ordering::SeqCst) {
+            self.account.wake_paused();
+        }
+    }
+}
+
+impl Live {
+    fn enter(&mut self, bucket: u64, bytes: u64) {
+        if self.buckets.is_empty() {
+            self.first = bucket;
+        }
+        // Records are entered nearly in order; one that comes late extends the front.
+        while bucket < self.first {
+            self.buckets.push_front(Bucket::default());
+            self.first -= 1;
+        }
+        let offset = (bucket - self.first) as usize;
+        if offset >= self.buckets.len() {
+            self.buckets.resize(offset + 1, Bucket::default());
+        }
+        self.buckets[offset].messages += 1;
+        self.buckets[offset].bytes += bytes;
+        self.total_bytes += bytes;
+    }
+
+    fn leave(&mut self, bucket: u64, bytes: u64) {
+        let entry = &mut self.buckets[(bucket - self.first) as usize];
+        entry.messages -= 1;
+        entry.bytes -= bytes;
+        self.total_bytes -= bytes;
+        while self
+            .buckets
+            .front()
+            .is_some_and(|bucket| bucket.messages == 0)
+        {
+            self.buckets.pop_front();
+            self.first += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BUCKET_BYTES: u64 = 1 << 20;
+
+    fn mib(count: u64) -> Lsn {
+        Lsn(count * BUCKET_BYTES)
+    }
+
+    #[test]
+    fn the_oldest_message_decides_what_may_be_freed() {
+        let account = Account::new(u64::MAX, BUCKET_BYTES);
+        assert_eq!(account.oldest(), None);
+        let first = account.hold(10, Some(Lsn(3 * BUCKET_BYTES + 17)));
+        let second = account.hold(10, Some(mib(9)));
+        let late = account.hold(10, Some(mib(2)));
+        let _transient = account.hold(10, None);
+        assert_eq!(account.oldest(), Some(mib(2)));
+        drop(late);
+        assert_eq!(account.oldest(), Some(mib(3)));
+        assert_eq!(account.journaled_bytes_below(mib(9)), 10 + MESSAGE_BYTES);
+        assert!(first.is_below(mib(4)) && !second.is_below(mib(9)));
+        first.move_to(mib(12));
+        assert_eq!(account.oldest(), Some(mib(9)));
+        drop(second);
+        assert_eq!(account.oldest(), Some(mib(12)));
+        assert_eq!(account.journaled_bytes(), 10 + MESSAGE_BYTES);
+        drop(first);
+        assert_eq!(account.oldest(), None);
+        assert_eq!(account.bytes(), 10 + MESSAGE_BYTES);
+    }
+
+    #[test]
+    fn memory_is_over_its_limit_until_a_message_goes() {
+        let account = Account::new(1000, BUCKET_BYTES);
+        let first = account.hold(600, None);
+        assert!(!account.is_over());
+        let _second = account.hold(600, None);
+        assert!(account.is_over());
+        drop(first);
+        assert!(!account.is_over());
+    }
+}

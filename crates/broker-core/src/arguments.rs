@@ -1,0 +1,228 @@
+//! Rules for the extra arguments of declared things.
+
+use std::fmt;
+
+use crate::limits::Limits;
+use crate::refusal::{Reason, Refusal};
+use crate::value::{Arguments, Value};
+
+/// Queue arguments the broker accepts: the kind of queue is checked by value, the others only hint
+/// at where or how RabbitMQ keeps messages and lose nothing here.
+const QUEUE_ARGUMENTS: &[&str] = &[
+    "x-queue-leader-locator",
+    "x-queue-master-locator",
+    "x-queue-mode",
+    "x-queue-type",
+    "x-queue-version",
+    "x-quorum-initial-group-size",
+];
+
+/// Consumer arguments the broker accepts; this one is always the case.
+const CONSUMER_ARGUMENTS: &[&str] = &["x-cancel-on-ha-failover"];
+
+/// Checks the arguments of a queue. An argument that changes what happens to messages and is not
+/// offered is refused: ignoring it would lose messages that the client believes are kept, or keep
+/// those it believes are gone.
+pub(crate) fn check_queue(
+    arguments: &Arguments,
+    durable: bool,
+    exclusive: bool,
+    limits: &Limits,
+) -> Result<(), Refusal> {
+    check_offered(arguments, QUEUE_ARGUMENTS, limits)?;
+    match arguments.get("x-queue-type") {
+        None => Ok(()),
+        Some(Value::Text(kind)) => match kind.as_str() {
+            "classic" => Ok(()),
+            "quorum" if !durable || exclusive => Err(Refusal::new(
+                Reason::Invalid,
+                "a queue of x-queue-type 'quorum' must be durable and not exclusive",
+            )),
+            "quorum" => Ok(()),
+            other => Err(Refusal::new(
+                Reason::NotImplemented,
+                format!("x-queue-type '{other}' is not offered yet; classic and quorum are"),
+            )),
+        },
+        Some(other) => Err(Refusal::new(
+            Reason::Invalid,
+            format!("x-queue-type must be text, not {other}"),
+        )),
+    }
+}
+
+/// Checks the arguments of an exchange.
+pub(crate) fn check_exchange(arguments: &Arguments, limits: &Limits) -> Result<(), Refusal> {
+    if arguments.contains_key("alternate-exchange") {
+        return Err(not_offered("alternate-exchange"));
+    }
+    check_offered(arguments, &[], limits)
+}
+
+/// Checks the arguments of a consumer.
+pub(crate) fn check_consumer(arguments: &Arguments, limits: &Limits) -> Result<(), Refusal> {
+    check_offered(arguments, CONSUMER_ARGUMENTS, limits)
+}
+
+/// Checks that arguments are neither too many nor too deep.
+pub(crate) fn check_size(arguments: &Arguments, limits: &Limits) -> Result<(), Refusal> {
+    if !fits(arguments, limits.argument_depth) {
+        let most = limits.argument_depth;
+        let text = format!("arguments are nested deeper than {most} levels");
+        return Err(Refusal::new(Reason::Invalid, text));
+    }
+    let size: usize = arguments
+        .iter()
+        .map(|(name, value)| name.len() + weight(value))
+        .sum();
+    if size > limits.argument_bytes {
+        let most = limits.argument_bytes;
+        let text = format!("arguments take {size} bytes, at most {most} are allowed");
+        return Err(Refusal::new(Reason::Invalid, text));
+    }
+    Ok(())
+}
+
+/// Refuses arguments that differ from those an existing thing has, naming the first difference.
+pub(crate) fn check_equal(
+    received: &Arguments,
+    current: &Arguments,
+    thing: impl FnOnce() -> String,
+) -> Result<(), Refusal> {
+    let mut names = received.keys().chain(current.keys());
+    let Some(name) = names.find(|name| received.get(*name) != current.get(*name)) else {
+        return Ok(());
+    };
+    Err(inequivalent(
+        name,
+        &thing(),
+        received.get(name),
+        current.get(name),
+    ))
+}
+
+/// A refusal of a declaration that differs from what is there, in RabbitMQ's manner.
+pub(crate) fn inequivalent<T: fmt::Display>(
+    property: &str,
+    thing: &str,
+    received: Option<T>,
+    current: Option<T>,
+) -> Refusal {
+    let show = |value: Option<T>| value.map_or_else(|| "none".into(), |v| format!("'{v}'"));
+    let (received, current) = (show(received), show(current));
+    let text = format!(
+        "inequivalent arg '{property}' for {thing}: received {received} but current is {current}"
+    );
+    Refusal::new(Reason::Mismatch, text)
+}
+
+fn check_offered(arguments: &Arguments, known: &[&str], limits: &Limits) -> Result<(), Refusal> {
+    check_size(arguments, limits)?;
+    let unknown = |name: &&String| name.starts_with("x-") && !known.contains(&name.as_str());
+    match arguments.keys().find(unknown) {
+        Some(name) => Err(not_offered(name)),
+        None => Ok(()),
+    }
+}
+
+fn not_offered(argument: &str) -> Refusal {
+    let text = format!(
+        "argument '{argument}' is not offered yet; it is refused because ignoring it would change \
+         what happens to messages"
+    );
+    Refusal::new(Reason::NotImplemented, text)
+}
+
+/// Whether the nesting stays within so many levels; looks no deeper.
+fn fits(arguments: &Arguments, levels: usize) -> bool {
+    arguments.values().all(|value| value_fits(value, levels))
+}
+
+fn value_fits(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::List(values) => {
+            levels > 0 && values.iter().all(|value| value_fits(value, levels - 1))
+        }
+        Value::Map(arguments) => levels > 0 && fits(arguments, levels - 1),
+        _ => true,
+    }
+}
+
+/// About as many bytes as the journal takes for it.
+fn weight(value: &Value) -> usize {
+    17 + match value {
+        Value::Text(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
+        Value::List(values) => values.iter().map(weight).sum(),
+        Value::Map(arguments) => arguments
+            .iter()
+            .map(|(name, value)| name.len() + weight(value))
+            .sum(),
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reason(result: Result<(), Refusal>) -> Option<Reason> {
+        result.err().map(|refusal| refusal.reason)
+    }
+
+    #[test]
+    fn arguments_that_are_not_honoured_are_refused_by_name() {
+        let check = |name: &str, value: Value| {
+            let arguments = Arguments::from([(name.to_owned(), value)]);
+            check_queue(&arguments, true, false, &Limits::default())
+        };
+        let text = |text: &str| Value::Text(text.into());
+        assert!(check("x-queue-type", text("classic")).is_ok());
+        assert!(check("x-queue-type", text("quorum")).is_ok());
+        assert!(check("x-queue-mode", text("lazy")).is_ok());
+        assert!(check("owner", text("team a")).is_ok());
+        for (name, value) in [
+            ("x-queue-type", text("stream")),
+            ("x-message-ttl", Value::Int(1000)),
+            ("x-dead-letter-exchange", text("dlx")),
+            ("x-whatever", Value::Null),
+        ] {
+            let refusal = check(name, value).unwrap_err();
+            assert_eq!(refusal.reason, Reason::NotImplemented);
+            assert!(refusal.text.contains(name), "{}", refusal.text);
+        }
+        assert_eq!(
+            reason(check("x-queue-type", Value::Int(1))),
+            Some(Reason::Invalid)
+        );
+    }
+
+    #[test]
+    fn a_quorum_queue_is_durable_and_shared() {
+        let arguments = Arguments::from([("x-queue-type".into(), Value::Text("quorum".into()))]);
+        for (durable, exclusive) in [(false, false), (true, true)] {
+            let result = check_queue(&arguments, durable, exclusive, &Limits::default());
+            assert_eq!(reason(result), Some(Reason::Invalid));
+        }
+    }
+
+    #[test]
+    fn arguments_are_bounded_in_depth_and_size() {
+        let limits = Limits {
+            argument_depth: 2,
+            argument_bytes: 100,
+            ..Limits::default()
+        };
+        let nested = |levels: usize| {
+            let value = (0..levels).fold(Value::Null, |inner, _| Value::List(vec![inner]));
+            Arguments::from([("a".to_owned(), value)])
+        };
+        assert_eq!(reason(check_size(&nested(2), &limits)), None);
+        assert_eq!(
+            reason(check_size(&nested(3), &limits)),
+            Some(Reason::Invalid)
+        );
+        let long = Arguments::from([("a".to_owned(), Value::Text("x".repeat(100)))]);
+        assert_eq!(reason(check_size(&long, &limits)), Some(Reason::Invalid));
+    }
+}

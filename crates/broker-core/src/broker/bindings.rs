@@ -1,0 +1,151 @@
+//! Bindings: joining and parting.
+
+use std::sync::Arc;
+
+use super::changes::{ChangeGuard, check_expected};
+use super::exchanges::no_exchange;
+use super::queues::no_queue;
+use super::{Broker, Topology, Vhost, exhausted};
+use crate::arguments;
+use crate::definitions::{BindingSpec, Changed, Endpoint, Expect, Stored};
+use crate::journal::Lsn;
+use crate::lock::{read, write};
+use crate::names;
+use crate::records::Change;
+use crate::refusal::{Reason, Refusal};
+
+impl Broker {
+    pub(crate) fn binding(
+        &self,
+        vhost: &Vhost,
+        spec: &BindingSpec,
+    ) -> Result<Stored<BindingSpec>, Refusal> {
+        read(&vhost.topology)
+            .binding(spec)
+            .cloned()
+            .ok_or_else(|| no_binding(spec))
+    }
+
+    /// Joins two ends; a binding that exists stays as it is.
+    pub(crate) fn put_binding(
+        &self,
+        vhost: &Arc<Vhost>,
+        spec: &BindingSpec,
+        expect: Expect,
+    ) -> Result<Changed<BindingSpec>, Refusal> {
+        check_ends_bindable(spec)?;
+        names::check_key(&spec.routing_key, &self.limits)?;
+        arguments::check_size(&spec.arguments, &self.limits)?;
+        let mut change = self.change();
+        vhost.check_alive()?;
+        let durable = {
+            let topology = read(&vhost.topology);
+            let durable = check_ends(&topology, spec)?;
+            let found = topology.binding(spec);
+            check_expected(expect, found, || thing(spec))?;
+            if let Some(found) = found {
+                return Ok(Changed {
+                    object: found.clone(),
+                    lsn: self.last_change(),
+                });
+            }
+            if topology.binding_count() >= self.limits.bindings_per_vhost {
+                return Err(exhausted("bindings", self.limits.bindings_per_vhost));
+            }
+            durable
+        };
+        let object = Stored {
+            value: spec.clone(),
+            generation: change.next_id()?,
+        };
+        let lsn = if durable {
+            change.put(&Change::BindingPut(object.clone()))?
+        } else {
+            self.last_change()
+        };
+        let inserted = write(&vhost.topology).insert_binding(object.clone());
+        debug_assert!(
+            inserted,
+            "both ends were there, and changes come one at a time"
+        );
+        Ok(Changed { object, lsn })
+    }
+
+    /// Parts two ends.
+    pub(crate) fn delete_binding(
+        &self,
+        vhost: &Arc<Vhost>,
+        spec: &BindingSpec,
+        expect: Expect,
+    ) -> Result<Lsn, Refusal> {
+        check_ends_bindable(spec)?;
+        let mut change = self.change();
+        let durable = {
+            let topology = read(&vhost.topology);
+            let found = topology.binding(spec).ok_or_else(|| no_binding(spec))?;
+            check_expected(expect, Some(found), || thing(spec))?;
+            check_ends(&topology, spec)?
+        };
+        let removed = write(&vhost.topology).remove_binding(spec);
+        self.record_unbound(&mut change, spec, durable)?;
+        change.exchanges_removed(&removed)
+    }
+
+    fn record_unbound(
+        &self,
+        change: &mut ChangeGuard<'_>,
+        spec: &BindingSpec,
+        durable: bool,
+    ) -> Result<(), Refusal> {
+        if durable {
+            change.delete(&Change::BindingDeleted(spec.clone()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Checks that both ends exist, and tells whether both survive a restart.
+fn check_ends(topology: &Topology, spec: &BindingSpec) -> Result<bool, Refusal> {
+    let exchange = |name: &str| {
+        let found = topology
+            .exchange(name)
+            .ok_or_else(|| no_exchange(name, &spec.vhost))?;
+        Ok(found.definition.value.durable)
+    };
+    let source = exchange(&spec.source)?;
+    let destination = match &spec.destination {
+        Endpoint::Exchange(name) => exchange(name)?,
+        Endpoint::Queue(name) => {
+            let queue = topology
+                .queue(name)
+                .ok_or_else(|| no_queue(name, &spec.vhost))?;
+            queue.is_durable()
+        }
+    };
+    Ok(source && destination)
+}
+
+/// The default exchange reaches every queue by its name, and nothing else.
+fn check_ends_bindable(spec: &BindingSpec) -> Result<(), Refusal> {
+    let to_default = matches!(&spec.destination, Endpoint::Exchange(name) if name.is_empty());
+    if spec.source.is_empty() || to_default {
+        let text = "operation not permitted on the default exchange";
+        return Err(Refusal::new(Reason::AccessRefused, text));
+    }
+    Ok(())
+}
+
+fn thing(spec: &BindingSpec) -> String {
+    let (kind, destination) = match &spec.destination {
+        Endpoint::Exchange(name) => ("exchange", name),
+        Endpoint::Queue(name) => ("queue", name),
+    };
+    format!(
+        "binding of exchange '{}' to {kind} '{destination}' with key '{}' in vhost '{}'",
+        spec.source, spec.routing_key, spec.vhost
+    )
+}
+
+fn no_binding(spec: &BindingSpec) -> Refusal {
+    Refusal::new(Reason::NotFound, format!("no {}", thing(spec)))
+}

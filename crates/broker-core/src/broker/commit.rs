@@ -1,0 +1,19 @@
+//! After a commit: queues go on, and those who wait are woken.
+
+use super::Broker;
+use crate::lock::lock;
+
+impl Broker {
+    /// The writer thread calls this after each turn that was not idle: queues deliver what became
+    /// durable, each connection that waits for a position reached now is woken once, paused
+    /// publishers go on if there is room, and the journal is kept short.
+    pub fn committed(&self) {
+        let queues = std::mem::take(&mut *lock(&self.awaiting));
+        queues.iter().for_each(|queue| queue.commit_reached(self));
+        self.wake_watchers();
+        if self.journal.takes_publishes() {
+            self.account.wake_paused();
+        }
+        self.upkeep();
+    }
+}

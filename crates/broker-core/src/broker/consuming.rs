@@ -1,0 +1,150 @@
+//! Consuming: attach, get, settle, go on.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+
+use super::LiveQueue;
+use super::attachment::{Attachment, Own, Resource};
+use super::{exhausted, queues::no_queue};
+use crate::access::Action;
+use crate::arguments;
+use crate::call::{Consume, ConsumerId, Delivery, Outcome, QueueId, Sequence};
+use crate::journal::Lsn;
+use crate::lock::lock;
+use crate::queue::{ConsumeError, Consumer};
+use crate::refusal::{Reason, Refusal};
+
+impl Attachment {
+    /// Attaches a consumer. Deliveries may be in the outbox before this returns.
+    pub fn consume(&self, call: &Consume<'_>) -> Result<(), Refusal> {
+        let limits = self.broker.limits();
+        self.require(Action::Read, Resource::Queue(call.queue))?;
+        let queue = self.usable_queue(call.queue)?;
+        arguments::check_consumer(&call.arguments, limits)?;
+        self.note_consumer(call.consumer, &queue)?;
+        let consumer = Arc::new(Consumer {
+            id: call.consumer,
+            connection: self.id(),
+            outbox: Arc::clone(&self.connection.outbox),
+            auto_settle: call.auto_settle,
+            exclusive: call.exclusive,
+            prefetch: call.prefetch,
+            shared: call.shared.clone(),
+            unsettled: AtomicU32::new(0),
+        });
+        let most = limits.consumers_per_queue;
+        let (attached, _) = queue.run(&self.broker, |state, durable, out| {
+            state.consume(consumer, most, durable, out)
+        });
+        attached.map_err(|error| {
+            lock(&self.own).consumers.remove(&call.consumer);
+            let vhost = self.vhost();
+            match error {
+                ConsumeError::Deleted => no_queue(call.queue, vhost),
+                ConsumeError::Exclusive => Refusal::new(
+                    Reason::AccessRefused,
+                    format!("queue '{}' in vhost '{vhost}' in exclusive use", call.queue),
+                ),
+                ConsumeError::TooMany => exhausted("consumers of a queue", most),
+            }
+        })
+    }
+
+    /// Ends a consumer; what it holds unsettled stays with the connection. Deliveries already in the
+    /// outbox still arrive. Unknown numbers are ignored.
+    pub fn cancel(&self, consumer: ConsumerId) {
+        let Some(queue) = lock(&self.own).consumers.remove(&consumer) else {
+            return;
+        };
+        let id = self.id();
+        let (unused, _) = queue.run(&self.broker, |state, _, _| state.cancel(id, consumer));
+        if unused {
+            self.broker.delete_unused(&self.connection.vhost, &queue);
+        }
+    }
+
+    /// Takes the queue's first message, and says how many are ready behind it.
+    pub fn get(&self, queue: &str, auto_settle: bool) -> Result<Option<(Delivery, u32)>, Refusal> {
+        self.require(Action::Read, Resource::Queue(queue))?;
+        let queue = self.usable_queue(queue)?;
+        if !auto_settle {
+            lock(&self.own).note_queue(&queue);
+        }
+        let id = self.id();
+        let (got, _) = queue.run(&self.broker, |state, durable, out| {
+            state.get(id, auto_settle, durable, out)
+        });
+        Ok(got)
+    }
+
+    /// Settles deliveries of one queue, which this connection holds; others are ignored. The
+    /// position is where the settlements are durable; nothing of AMQP 0-9-1 waits for it.
+    pub fn settle(&self, queue: QueueId, sequences: &[Sequence], outcome: Outcome) -> Lsn {
+        let Some(queue) = lock(&self.own).queues.get(&queue).cloned() else {
+            return Lsn(0);
+        };
+        let id = self.id();
+        let (settled, lsn) = queue.run(&self.broker, |state, durable, out| {
+            state.settle(id, sequences, outcome, durable, out)
+        });
+        if settled.shared_credit {
+            self.go_on();
+        }
+        lsn
+    }
+
+    /// Drained deliveries have left for the socket: queues that skipped this connection's consumers
+    /// go on. Cheap when there is none.
+    pub fn resume(&self) {
+        if self.connection.outbox.take_starved() {
+            self.go_on();
+        }
+    }
+
+    /// A limit shared by consumers of this connection was changed: their queues look again.
+    pub fn prefetch_changed(&self) {
+        self.go_on();
+    }
+
+    /// Lets all queues this connection consumes from try its consumers again.
+    fn go_on(&self) {
+        let mut queues: Vec<_> = lock(&self.own).consumers.values().cloned().collect();
+        queues.sort_unstable_by_key(|queue| queue.id);
+        queues.dedup_by_key(|queue| queue.id);
+        let id = self.id();
+        for queue in queues {
+            queue.run(&self.broker, |state, durable, out| {
+                state.unpark(id);
+                state.pump(durable, out);
+            });
+        }
+    }
+
+    fn note_consumer(&self, consumer: ConsumerId, queue: &Arc<LiveQueue>) -> Result<(), Refusal> {
+        let mut own = lock(&self.own);
+        let most = self.broker.limits().consumers_per_connection;
+        if own.consumers.len() >= most {
+            return Err(exhausted("consumers of a connection", most));
+        }
+        if own.consumers.contains_key(&consumer) {
+            let text = format!("consumer number {} is in use", consumer.0);
+            return Err(Refusal::new(Reason::Conflict, text));
+        }
+        own.consumers.insert(consumer, Arc::clone(queue));
+        own.note_queue(queue);
+        Ok(())
+    }
+}
+
+impl Own {
+    /// Remembers that messages of the queue may be held; forgets deleted queues now and then.
+    fn note_queue(&mut self, queue: &Arc<LiveQueue>) {
+        if self.queues.len() == self.queues.capacity() {
+            self.queues
+                .retain(|_, queue| !queue.inspect(|state| state.is_deleted()));
+        }
+        self.queues
+            .entry(queue.id)
+            .or_insert_with(|| Arc::clone(queue));
+    }
+}

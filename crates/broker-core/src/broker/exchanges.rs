@@ -1,0 +1,174 @@
+//! Exchanges: declaring and deleting.
+
+use std::sync::Arc;
+
+use super::changes::{ChangeGuard, check_expected};
+use super::{Broker, Topology, Vhost, exhausted};
+use crate::admin::DeleteIf;
+use crate::arguments;
+use crate::definitions::{Changed, ExchangeKind, ExchangeSpec, Expect, Stored};
+use crate::journal::Lsn;
+use crate::lock::{read, write};
+use crate::names;
+use crate::records::Change;
+use crate::refusal::{Reason, Refusal};
+
+/// The kind of that name, or why there is none.
+pub(super) fn parse_kind(name: &str) -> Result<ExchangeKind, Refusal> {
+    if let Some(kind) = ExchangeKind::parse(name) {
+        return Ok(kind);
+    }
+    if name == "headers" || name.starts_with("x-") {
+        let text =
+            format!("exchange type '{name}' is not offered yet; direct, fanout and topic are");
+        return Err(Refusal::new(Reason::NotImplemented, text));
+    }
+    let text = format!("unknown exchange type '{name}'; direct, fanout and topic are offered");
+    Err(Refusal::new(Reason::Invalid, text))
+}
+
+pub(super) fn no_exchange(name: &str, vhost: &str) -> Refusal {
+    Refusal::new(
+        Reason::NotFound,
+        format!("no exchange '{name}' in vhost '{vhost}'"),
+    )
+}
+
+fn thing(name: &str, vhost: &str) -> String {
+    format!("exchange '{name}' in vhost '{vhost}'")
+}
+
+impl Broker {
+    pub(crate) fn exchange(
+        &self,
+        vhost: &Vhost,
+        name: &str,
+    ) -> Result<Stored<ExchangeSpec>, Refusal> {
+        let topology = read(&vhost.topology);
+        let exchange = topology
+            .exchange(name)
+            .ok_or_else(|| no_exchange(name, &vhost.name))?;
+        Ok(exchange.definition.clone())
+    }
+
+    /// Creates an exchange, or checks that the one there is the same.
+    pub(crate) fn put_exchange(
+        &self,
+        vhost: &Arc<Vhost>,
+        spec: ExchangeSpec,
+        expect: Expect,
+    ) -> Result<Changed<ExchangeSpec>, Refusal> {
+        if let Some(changed) = self.existing_exchange(vhost, &spec, expect)? {
+            return Ok(changed);
+        }
+        names::check("exchange", &spec.name, &self.limits)?;
+        names::check_reserved("exchange", &spec.name, &vhost.name)?;
+        arguments::check_exchange(&spec.arguments, &self.limits)?;
+        let mut change = self.change();
+        vhost.check_alive()?;
+        if let Some(changed) = self.existing_exchange(vhost, &spec, expect)? {
+            return Ok(changed);
+        }
+        if read(&vhost.topology).exchanges().len() >= self.limits.exchanges_per_vhost {
+            return Err(exhausted("exchanges", self.limits.exchanges_per_vhost));
+        }
+        let object = Stored {
+            value: spec,
+            generation: change.next_id()?,
+        };
+        let lsn = if object.value.durable {
+            change.put(&Change::ExchangePut(object.clone()))?
+        } else {
+            self.last_change()
+        };
+        write(&vhost.topology).insert_exchange(object.clone());
+        Ok(Changed { object, lsn })
+    }
+
+    fn existing_exchange(
+        &self,
+        vhost: &Vhost,
+        spec: &ExchangeSpec,
+        expect: Expect,
+    ) -> Result<Option<Changed<ExchangeSpec>>, Refusal> {
+        let topology = read(&vhost.topology);
+        let found = topology
+            .exchange(&spec.name)
+            .map(|exchange| &exchange.definition);
+        check_expected(expect, found, || thing(&spec.name, &vhost.name))?;
+        let Some(found) = found else { return Ok(None) };
+        check_equivalent(spec, &found.value)?;
+        Ok(Some(Changed {
+            object: found.clone(),
+            lsn: self.last_change(),
+        }))
+    }
+
+    /// Deletes an exchange and its bindings.
+    pub(crate) fn delete_exchange(
+        &self,
+        vhost: &Arc<Vhost>,
+        name: &str,
+        expect: Expect,
+        only_if: DeleteIf,
+    ) -> Result<Lsn, Refusal> {
+        if Topology::is_preset(name) {
+            let text = format!(
+                "exchange '{name}' in vhost '{}' is built in and cannot be deleted",
+                vhost.name
+            );
+            return Err(Refusal::new(Reason::AccessRefused, text));
+        }
+        let mut change = self.change();
+        {
+            let topology = read(&vhost.topology);
+            let found = topology.exchange(name);
+            let found = found.ok_or_else(|| no_exchange(name, &vhost.name))?;
+            check_expected(expect, Some(&found.definition), || thing(name, &vhost.name))?;
+            if only_if.unused && found.has_bindings() {
+                let text = format!("exchange '{name}' in vhost '{}' has bindings", vhost.name);
+                return Err(Refusal::new(Reason::InUse, text));
+            }
+        }
+        let removed = write(&vhost.topology).remove_exchange(name);
+        change.exchanges_removed(&removed)
+    }
+}
+
+impl ChangeGuard<'_> {
+    /// Journals that these exchanges went, and answers the position behind all of it.
+    pub(super) fn exchanges_removed(
+        &mut self,
+        removed: &[Stored<ExchangeSpec>],
+    ) -> Result<Lsn, Refusal> {
+        for Stored { value, .. } in removed.iter().filter(|exchange| exchange.value.durable) {
+            let (vhost, name) = (value.vhost.clone(), value.name.clone());
+            self.delete(&Change::ExchangeDeleted { vhost, name })?;
+        }
+        Ok(self.broker.last_change())
+    }
+}
+
+/// Refuses a declaration that differs from what is there, naming the first difference.
+fn check_equivalent(received: &ExchangeSpec, current: &ExchangeSpec) -> Result<(), Refusal> {
+    let thing = || thing(&current.name, &current.vhost);
+    if received.kind != current.kind {
+        let (received, current) = (Some(received.kind), Some(current.kind));
+        return Err(arguments::inequivalent("type", &thing(), received, current));
+    }
+    for (property, received, current) in [
+        ("durable", received.durable, current.durable),
+        ("auto_delete", received.auto_delete, current.auto_delete),
+        ("internal", received.internal, current.internal),
+    ] {
+        if received != current {
+            return Err(arguments::inequivalent(
+                property,
+                &thing(),
+                Some(received),
+                Some(current),
+            ));
+        }
+    }
+    arguments::check_equal(&received.arguments, &current.arguments, thing)
+}

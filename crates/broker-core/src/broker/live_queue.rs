@@ -1,0 +1,215 @@
+//! A queue at work: its state behind a lock, and the carrying out of the state's effects.
+
+use std::cmp::Ordering as Order;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::Broker;
+use crate::call::{ConnectionId, QueueId, Sequence};
+use crate::definitions::{QueueSpec, QueueStats, Stored};
+use crate::journal::{Admission, Lsn, Record};
+use crate::lock::lock;
+use crate::outbox::Event;
+use crate::queue::{Effect, Entry, State};
+use crate::records::{self, write_settle};
+
+/// One queue of a virtual host.
+#[derive(Debug)]
+pub(crate) struct LiveQueue {
+    /// The generation of its definition, which never changes.
+    pub(crate) id: QueueId,
+    pub(crate) name: Arc<str>,
+    pub(crate) definition: Stored<QueueSpec>,
+    /// The only connection that may use it, if it is exclusive.
+    pub(crate) owner: Option<ConnectionId>,
+    next_sequence: AtomicU64,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    state: State,
+    /// It is on the broker's list of queues to look at after the next commit.
+    awaiting: bool,
+    /// Working memory, so that steady traffic allocates nothing here.
+    effects: Vec<Effect>,
+    done: Vec<Sequence>,
+    record: Vec<u8>,
+}
+
+impl LiveQueue {
+    pub(crate) fn new(definition: Stored<QueueSpec>, owner: Option<ConnectionId>) -> Self {
+        let id = QueueId(definition.generation);
+        Self {
+            id,
+            name: definition.value.name.as_str().into(),
+            definition,
+            owner,
+            next_sequence: AtomicU64::new(0),
+            inner: Mutex::new(Inner {
+                state: State::new(id),
+                awaiting: false,
+                effects: Vec::new(),
+                done: Vec::new(),
+                record: Vec::new(),
+            }),
+        }
+    }
+
+    /// The journal keeps what is persistent in it.
+    pub(crate) fn is_durable(&self) -> bool {
+        self.definition.value.durable && !self.definition.value.exclusive
+    }
+
+    /// A place for one more message, behind all others.
+    pub(crate) fn next_sequence(&self) -> Sequence {
+        Sequence(self.next_sequence.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) fn stats(&self) -> QueueStats {
+        lock(&self.inner).state.stats()
+    }
+
+    /// Reads the state.
+    pub(crate) fn inspect<R>(&self, look: impl FnOnce(&State) -> R) -> R {
+        look(&lock(&self.inner).state)
+    }
+
+    /// Fills a queue that nobody uses yet with what the journal held for it, in order.
+    pub(crate) fn restore(&self, next: Sequence, entries: impl Iterator<Item = Entry>) {
+        self.next_sequence.store(next.0, Ordering::Relaxed);
+        let mut inner = lock(&self.inner);
+        entries.for_each(|entry| inner.state.restore(entry));
+    }
+
+    /// Runs one operation on the state and carries out its effects, all under the queue's lock, so
+    /// that effects of two operations never mix. The position is that of the settlements among
+    /// the effects, 0 without any.
+    pub(crate) fn run<R>(
+        self: &Arc<Self>,
+        broker: &Broker,
+        operation: impl FnOnce(&mut State, Lsn, &mut Vec<Effect>) -> R,
+    ) -> (R, Lsn) {
+        let durable = broker.journal.durable();
+        let mut inner = lock(&self.inner);
+        let Inner { state, effects, .. } = &mut *inner;
+        let result = operation(state, durable, effects);
+        let lsn = inner.carry_out(self.id, broker);
+        let awaits = inner.state.awaits_commit(durable) && !inner.awaiting;
+        inner.awaiting |= awaits;
+        drop(inner);
+        if awaits {
+            self.await_commit(broker, durable);
+        }
+        (result, lsn)
+    }
+
+    /// A commit may let it go on.
+    pub(crate) fn commit_reached(self: &Arc<Self>, broker: &Broker) {
+        lock(&self.inner).awaiting = false;
+        self.run(broker, |state, durable, out| state.pump(durable, out));
+    }
+
+    /// Adds `sequence` to the journal's settlements again if the queue does not hold it any more:
+    /// its first settlement may stand before a copy of the message.
+    pub(crate) fn settle_if_gone(&self, sequence: Sequence, broker: &Broker) {
+        let mut inner = lock(&self.inner);
+        if !inner.state.holds(sequence) {
+            inner.done.push(sequence);
+            inner.append_done(self.id, broker);
+        }
+    }
+
+    /// Puts itself on the list for the next commit. A commit that came in between did not see it
+    /// there, so look once more.
+    fn await_commit(self: &Arc<Self>, broker: &Broker, durable: Lsn) {
+        lock(&broker.awaiting).push(Arc::clone(self));
+        if broker.journal.durable() > durable {
+            self.commit_reached(broker);
+        }
+    }
+}
+
+impl Inner {
+    /// Carries out the effects: settlements become one journal record, deliveries reach each
+    /// outbox in one go.
+    fn carry_out(&mut self, queue: QueueId, broker: &Broker) -> Lsn {
+        if self.effects.is_empty() {
+            return Lsn(0);
+        }
+        for effect in &self.effects {
+            match effect {
+                Effect::CreditReturned(consumer) => consumer.outbox.ask_resume(),
+                Effect::Done(sequence) => self.done.push(*sequence),
+                Effect::Cancelled(_) | Effect::Deliver(..) => {}
+            }
+        }
+        let lsn = self.append_done(queue, broker);
+        self.effects
+            .retain(|effect| effect.event_target().is_some());
+        if self.effects.len() > 1 {
+            // Stable: the order within a connection stays.
+            self.effects.sort_by(
+                |left, right| match (left.event_target(), right.event_target()) {
+                    (Some(left), Some(right)) => left.connection.cmp(&right.connection),
+                    _ => Order::Equal,
+                },
+            );
+        }
+        push_events(&mut self.effects);
+        lsn
+    }
+
+    fn append_done(&mut self, queue: QueueId, broker: &Broker) -> Lsn {
+        if self.done.is_empty() {
+            return Lsn(0);
+        }
+        write_settle(&mut self.record, queue, &mut self.done);
+        self.done.clear();
+        // Without a journal nothing is confirmed any more; a message settled here comes back after
+        // the restart, which is what a lost settlement means.
+        broker
+            .journal
+            .append(&Record {
+                kind: records::SETTLE,
+                admission: Admission::Essential,
+                parts: &[&self.record],
+                body: None,
+            })
+            .unwrap_or_default()
+    }
+}
+
+/// Hands each connection's events over under one lock of its outbox.
+fn push_events(effects: &mut Vec<Effect>) {
+    let mut effects = effects.drain(..).filter_map(Effect::into_event).peekable();
+    while let Some((consumer, first)) = effects.next() {
+        let outbox = Arc::clone(&consumer.outbox);
+        let same = std::iter::from_fn(|| {
+            effects
+                .next_if(|(next, _)| next.connection == consumer.connection)
+                .map(|(_, event)| event)
+        });
+        outbox.push(std::iter::once(first).chain(same));
+    }
+}
+
+impl Effect {
+    fn event_target(&self) -> Option<&crate::queue::Consumer> {
+        match self {
+            Self::Cancelled(consumer) | Self::Deliver(consumer, _) => Some(consumer),
+            Self::CreditReturned(_) | Self::Done(_) => None,
+        }
+    }
+
+    fn into_event(self) -> Option<(Arc<crate::queue::Consumer>, Event)> {
+        match self {
+            Self::Cancelled(consumer) => {
+                let event = Event::ConsumerCancelled(consumer.id);
+                Some((consumer, event))
+            }
+            Self::Deliver(consumer, delivery) => Some((consumer, Event::Deliver(delivery))),
+            Self::CreditReturned(_) | Self::Done(_) => None,
+        }
+    }
+}

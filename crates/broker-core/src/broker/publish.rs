@@ -1,0 +1,159 @@
+//! Publishing: route, journal, enqueue.
+//!
+//! A persistent message for a durable queue is appended to the journal before any queue holds it,
+//! with the places it will take there. Queues put it at its place, and hold it back until the
+//! journal is durable up to it. A crash before the append loses a message nobody was told about; a
+//! crash after it may keep one that was never confirmed, which the publisher sends again.
+
+use std::sync::Arc;
+
+use super::attachment::{Attachment, Own, Resource};
+use super::exchanges::no_exchange;
+use super::live_queue::LiveQueue;
+use super::refuse_append;
+use super::topology::RouteError;
+use crate::access::Action;
+use crate::account::Hold;
+use crate::call::{Publish, Published, Sequence};
+use crate::journal::{Admission, Lsn, Record};
+use crate::lock::{lock, read};
+use crate::message::Message;
+use crate::names;
+use crate::queue::Entry;
+use crate::records::{self, write_publish_head};
+use crate::refusal::{Reason, Refusal};
+
+impl Attachment {
+    /// Publishes one message.
+    pub fn publish(&self, call: Publish<'_>) -> Result<Published, Refusal> {
+        let limits = self.broker.limits();
+        names::check_key(call.routing_key, limits)?;
+        if call.body.len() > limits.message_bytes {
+            let (size, most) = (call.body.len(), limits.message_bytes);
+            let text = format!("message of {size} bytes, at most {most} are allowed");
+            return Err(Refusal::new(Reason::Invalid, text));
+        }
+        let mut own = lock(&self.own);
+        self.require_with(
+            &mut own.access,
+            Action::Write,
+            Resource::Exchange(call.exchange),
+        )?;
+        let exchange = self.route(&call, &mut own)?;
+        if own.route.queues.is_empty() {
+            let Publish {
+                routing_key,
+                properties,
+                body,
+                persistent,
+                ..
+            } = call;
+            let message = Message::new(exchange, routing_key, properties, body, persistent);
+            return Ok(Published::Unroutable(Arc::new(message)));
+        }
+        let (lsn, hold) = self.journal(&call, &mut own)?;
+        let message = Arc::new(Message {
+            exchange,
+            routing_key: call.routing_key.into(),
+            properties: call.properties,
+            body: call.body,
+            persistent: call.persistent,
+            lsn,
+            hold: Some(hold),
+        });
+        self.enqueue(&message, &mut own);
+        Ok(Published::Routed(lsn))
+    }
+
+    /// Whether this connection should stop reading from publishers for now: the broker holds too
+    /// much in memory, its disk is full or its writer far behind. When that ends, the connection is
+    /// woken.
+    pub fn publish_paused(&self) -> bool {
+        let paused = || self.broker.account.is_over() || !self.broker.journal.takes_publishes();
+        if !paused() {
+            return false;
+        }
+        self.broker.account.wake_when_free(&self.connection.outbox);
+        paused()
+    }
+
+    fn route(&self, call: &Publish<'_>, own: &mut Own) -> Result<Arc<str>, Refusal> {
+        let vhost = &self.connection.vhost;
+        let routed = read(&vhost.topology).route(call.exchange, call.routing_key, &mut own.route);
+        routed.map_err(|error| match error {
+            RouteError::NoExchange => no_exchange(call.exchange, &vhost.name),
+            RouteError::Internal => Refusal::new(
+                Reason::AccessRefused,
+                format!(
+                    "cannot publish to internal exchange '{}' in vhost '{}'",
+                    call.exchange, vhost.name
+                ),
+            ),
+        })
+    }
+
+    /// Gives the message its places in the queues and, where one of them is durable and the message
+    /// persistent, appends it to the journal. The position is 0 where not.
+    fn journal(&self, call: &Publish<'_>, own: &mut Own) -> Result<(Lsn, Hold), Refusal> {
+        let size = call.body.len() + call.properties.size_bytes() + call.routing_key.len();
+        let Own {
+            route,
+            targets,
+            record,
+            ..
+        } = own;
+        targets.clear();
+        if call.persistent {
+            let durable = route.queues.iter().filter(|queue| queue.is_durable());
+            targets.extend(durable.map(|queue| (queue.id, queue.next_sequence())));
+        }
+        if targets.is_empty() {
+            return Ok((Lsn(0), self.broker.account.hold(size, None)));
+        }
+        // Entered before it is appended, so that its segment cannot be freed in between.
+        let journal = &self.broker.journal;
+        let hold = self.broker.account.hold(size, Some(journal.end()));
+        write_publish_head(
+            record,
+            targets,
+            call.exchange,
+            call.routing_key,
+            &call.properties,
+        );
+        let lsn = journal
+            .append(&Record {
+                kind: records::PUBLISH,
+                admission: Admission::Ordinary,
+                parts: &[record],
+                body: Some(&call.body),
+            })
+            .map_err(|error| {
+                route.queues.clear();
+                refuse_append(&error)
+            })?;
+        Ok((lsn, hold))
+    }
+
+    fn enqueue(&self, message: &Arc<Message>, own: &mut Own) {
+        let Own { route, targets, .. } = own;
+        let mut journaled = targets.iter().peekable();
+        for queue in route.queues.drain(..) {
+            let place = journaled
+                .next_if(|(id, _)| *id == queue.id)
+                .map(|(_, sequence)| *sequence);
+            self.push(&queue, message, place);
+        }
+    }
+
+    fn push(&self, queue: &Arc<LiveQueue>, message: &Arc<Message>, place: Option<Sequence>) {
+        let entry = Entry {
+            sequence: place.unwrap_or_else(|| queue.next_sequence()),
+            message: Arc::clone(message),
+            journaled: place.is_some(),
+            redelivered: false,
+        };
+        queue.run(&self.broker, |state, durable, out| {
+            state.push(entry, durable, out)
+        });
+    }
+}

@@ -1,0 +1,216 @@
+//! Queues: declaring and deleting.
+
+use std::sync::Arc;
+
+use super::changes::check_expected;
+use super::{Broker, LiveQueue, Vhost, exhausted};
+use crate::admin::DeleteIf;
+use crate::arguments;
+use crate::call::ConnectionId;
+use crate::definitions::{Expect, QueueSpec, QueueStats, Stored};
+use crate::journal::Lsn;
+use crate::lock::{read, write};
+use crate::names;
+use crate::queue::DeleteError;
+use crate::records::Change;
+use crate::refusal::{Reason, Refusal};
+
+/// Which queue a deletion means.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum DeleteTarget<'a> {
+    /// Whatever has the name.
+    Named(&'a str),
+    /// This one and not a later one of the same name.
+    This(&'a Arc<LiveQueue>),
+}
+
+pub(super) fn no_queue(name: &str, vhost: &str) -> Refusal {
+    Refusal::new(
+        Reason::NotFound,
+        format!("no queue '{name}' in vhost '{vhost}'"),
+    )
+}
+
+fn thing(name: &str, vhost: &str) -> String {
+    format!("queue '{name}' in vhost '{vhost}'")
+}
+
+impl Broker {
+    pub(crate) fn queue(&self, vhost: &Vhost, name: &str) -> Result<Arc<LiveQueue>, Refusal> {
+        vhost.queue(name).ok_or_else(|| no_queue(name, &vhost.name))
+    }
+
+    /// Creates a queue, or checks that the one there is the same. `owner` is the connection that
+    /// asks; an exclusive queue becomes its own.
+    pub(crate) fn put_queue(
+        &self,
+        vhost: &Arc<Vhost>,
+        spec: QueueSpec,
+        owner: Option<ConnectionId>,
+        expect: Expect,
+    ) -> Result<(Arc<LiveQueue>, Lsn), Refusal> {
+        if let Some(queue) = existing_queue(vhost, &spec, owner, expect)? {
+            return Ok((queue, self.last_change()));
+        }
+        names::check("queue", &spec.name, &self.limits)?;
+        arguments::check_queue(&spec.arguments, spec.durable, spec.exclusive, &self.limits)?;
+        let mut change = self.change();
+        vhost.check_alive()?;
+        if let Some(queue) = existing_queue(vhost, &spec, owner, expect)? {
+            return Ok((queue, self.last_change()));
+        }
+        if read(&vhost.topology).queues().len() >= self.limits.queues_per_vhost {
+            return Err(exhausted("queues", self.limits.queues_per_vhost));
+        }
+        let owner = owner.filter(|_| spec.exclusive);
+        let definition = Stored {
+            value: spec,
+            generation: change.next_id()?,
+        };
+        let queue = Arc::new(LiveQueue::new(definition, owner));
+        let lsn = if queue.is_durable() {
+            change.put(&Change::QueuePut(queue.definition.clone()))?
+        } else {
+            self.last_change()
+        };
+        write(&vhost.topology).insert_queue(Arc::clone(&queue));
+        Ok((queue, lsn))
+    }
+
+    /// Deletes a queue with its bindings and messages. The conditions are checked and the queue
+    /// ended in one step under its lock, so no message can slip in between.
+    pub(super) fn delete_queue(
+        &self,
+        vhost: &Arc<Vhost>,
+        target: DeleteTarget<'_>,
+        expect: Expect,
+        only_if: DeleteIf,
+    ) -> Result<(QueueStats, Lsn), Refusal> {
+        let mut change = self.change();
+        let name = match target {
+            DeleteTarget::Named(name) => name,
+            DeleteTarget::This(queue) => &queue.name,
+        };
+        let queue = vhost
+            .queue(name)
+            .ok_or_else(|| no_queue(name, &vhost.name))?;
+        if let DeleteTarget::This(this) = target
+            && !Arc::ptr_eq(this, &queue)
+        {
+            return Err(no_queue(name, &vhost.name));
+        }
+        check_expected(expect, Some(&queue.definition), || thing(name, &vhost.name))?;
+        let (deleted, _) = queue.run(self, |state, _, out| {
+            state.delete(only_if.unused, only_if.empty, out)
+        });
+        let stats = deleted.map_err(|error| refuse_delete(error, name, &vhost.name))?;
+        let removed = write(&vhost.topology).remove_queue(name);
+        if queue.is_durable() {
+            let (vhost, name) = (vhost.name.to_string(), name.to_owned());
+            change.delete(&Change::QueueDeleted {
+                vhost,
+                name,
+                id: queue.id,
+            })?;
+        }
+        Ok((stats, change.exchanges_removed(&removed)?))
+    }
+
+    /// Deletes the queue of that name.
+    pub(crate) fn delete_queue_named(
+        &self,
+        vhost: &Arc<Vhost>,
+        name: &str,
+        expect: Expect,
+        only_if: DeleteIf,
+    ) -> Result<(QueueStats, Lsn), Refusal> {
+        self.delete_queue(vhost, DeleteTarget::Named(name), expect, only_if)
+    }
+
+    /// Forgets the queue's ready messages and says how many.
+    pub(crate) fn purge(&self, queue: &Arc<LiveQueue>) -> (u32, Lsn) {
+        queue.run(self, |state, _, out| state.purge(out))
+    }
+
+    /// The queue's last consumer went: an auto-delete queue goes too, unless somebody came.
+    pub(super) fn delete_unused(&self, vhost: &Arc<Vhost>, queue: &Arc<LiveQueue>) {
+        if queue.definition.value.auto_delete {
+            let only_if = DeleteIf {
+                unused: true,
+                empty: false,
+            };
+            // Refused if a consumer came meanwhile, or somebody else deleted it: right both times.
+            let _ = self.delete_queue(vhost, DeleteTarget::This(queue), Expect::Any, only_if);
+        }
+    }
+}
+
+/// The queue of the declaration's name, if there is one and it is what the caller declares.
+fn existing_queue(
+    vhost: &Vhost,
+    spec: &QueueSpec,
+    owner: Option<ConnectionId>,
+    expect: Expect,
+) -> Result<Option<Arc<LiveQueue>>, Refusal> {
+    let found = vhost.queue(&spec.name);
+    let definition = found.as_deref().map(|queue| &queue.definition);
+    check_expected(expect, definition, || thing(&spec.name, &vhost.name))?;
+    let Some(queue) = found else { return Ok(None) };
+    if owner.is_some() {
+        check_owner(&queue, owner)?;
+    }
+    check_equivalent(spec, &queue.definition.value)?;
+    Ok(Some(queue))
+}
+
+/// Refuses the use of another connection's exclusive queue.
+pub(super) fn check_owner(
+    queue: &LiveQueue,
+    connection: Option<ConnectionId>,
+) -> Result<(), Refusal> {
+    if queue.owner.is_none() || queue.owner == connection {
+        return Ok(());
+    }
+    let QueueSpec { vhost, name, .. } = &queue.definition.value;
+    let text = format!("queue '{name}' in vhost '{vhost}' is exclusive to another connection");
+    Err(Refusal::new(Reason::Locked, text))
+}
+
+/// Refuses a declaration that differs from what is there, naming the first difference.
+fn check_equivalent(received: &QueueSpec, current: &QueueSpec) -> Result<(), Refusal> {
+    let thing = || thing(&current.name, &current.vhost);
+    for (property, received, current) in [
+        ("durable", received.durable, current.durable),
+        ("exclusive", received.exclusive, current.exclusive),
+        ("auto_delete", received.auto_delete, current.auto_delete),
+    ] {
+        if received != current {
+            return Err(arguments::inequivalent(
+                property,
+                &thing(),
+                Some(received),
+                Some(current),
+            ));
+        }
+    }
+    arguments::check_equal(&received.arguments, &current.arguments, thing)
+}
+
+fn refuse_delete(error: DeleteError, name: &str, vhost: &str) -> Refusal {
+    let thing = thing(name, vhost);
+    match error {
+        DeleteError::Deleted => no_queue(name, vhost),
+        DeleteError::InUse(QueueStats { consumers, .. }) => {
+            Refusal::new(Reason::InUse, format!("{thing} has consumers: {consumers}"))
+        }
+        DeleteError::NotEmpty(QueueStats {
+            ready, unsettled, ..
+        }) => Refusal::new(
+            Reason::NotEmpty,
+            format!(
+                "{thing} is not empty: it holds {} messages ({ready} ready, {unsettled} unsettled)",
+                ready + unsettled
+            ),
+        ),
+    }
+}

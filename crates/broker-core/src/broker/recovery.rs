@@ -1,0 +1,405 @@
+//! Opening a broker: definitions from the checkpoint and the changes after it, messages from the
+//! publish records minus what is settled.
+//!
+//! Every recovered message is marked as redelivered: the journal does not note deliveries, and a
+//! message that may have been delivered must say so.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, RwLock};
+
+use bytes::Bytes;
+
+use super::changes::Changes;
+use super::upkeep::Upkeep;
+use super::{Broker, BrokerConfig, Connections, LiveQueue, Vhost, Vhosts};
+use crate::access::{Granted, User, Users, compile, fake_hash};
+use crate::account::Account;
+use crate::call::{QueueId, Sequence};
+use crate::definitions::{Expect, QueueSpec, Stored, VhostSpec};
+use crate::journal::{self, Disk, Kind, Lsn, OpenError, RecordRef, Replay, Unreadable, Writer};
+use crate::limits::Limits;
+use crate::lock::{read, write};
+use crate::message::Message;
+use crate::queue::Entry;
+use crate::records::{
+    self, Change, Malformed, PublishRecord, SettleRecord, read_change, read_checkpoint,
+    read_publish, read_settle,
+};
+
+/// Why a broker cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerOpenError {
+    /// The journal cannot be opened.
+    #[error(transparent)]
+    Journal(#[from] OpenError),
+    /// Something else is in the way, such as a system without randomness.
+    #[error("cannot open the broker: {0}")]
+    Refused(#[from] crate::refusal::Refusal),
+}
+
+/// The virtual host a new broker begins with.
+const FIRST_VHOST: &str = "/";
+
+/// Buckets of the account per journal segment.
+const BUCKETS_PER_SEGMENT: u64 = 32;
+
+impl Broker {
+    /// Opens the broker whose journal is on `disk`, a new one with the virtual host `/` if there is
+    /// none. The writer belongs on a thread of its own, which calls [`Broker::committed`] after
+    /// each turn that was not idle.
+    pub fn open(
+        config: &BrokerConfig,
+        disk: Arc<dyn Disk>,
+    ) -> Result<(Arc<Self>, Writer), BrokerOpenError> {
+        let fake_hash = fake_hash()?;
+        let segment_bytes = config.journal.segment_bytes;
+        let account = Account::new(
+            config.limits.memory_bytes,
+            segment_bytes / BUCKETS_PER_SEGMENT,
+        );
+        let mut recovery = Recovery::new(&config.limits, Arc::clone(&account));
+        let (journal, writer) = journal::open(disk, &config.journal, &mut recovery)?;
+        recovery.fill_queues();
+        let Recovery {
+            next_id,
+            users,
+            vhosts,
+            fresh,
+            ..
+        } = recovery;
+        let broker = Arc::new(Self {
+            limits: config.limits.clone(),
+            journal,
+            account,
+            changes: Mutex::new(Changes::new(next_id)),
+            last_change: AtomicU64::new(0),
+            users: RwLock::new(users),
+            access_epoch: AtomicU64::new(1),
+            vhosts: RwLock::new(vhosts),
+            connections: Mutex::new(Connections::default()),
+            awaiting: Mutex::default(),
+            watchers: Mutex::default(),
+            upkeep: Mutex::new(Upkeep::new(segment_bytes)),
+            fake_hash,
+        });
+        if fresh {
+            let spec = VhostSpec {
+                name: FIRST_VHOST.to_owned(),
+                description: String::new(),
+            };
+            broker.put_vhost(&spec, Expect::Any)?;
+        }
+        Ok((broker, writer))
+    }
+}
+
+/// What the journal has told so far.
+struct Recovery<'a> {
+    limits: &'a Limits,
+    account: Arc<Account>,
+    /// Nothing was ever written.
+    fresh: bool,
+    /// The checkpoint holds all changes up to here.
+    covered: Lsn,
+    next_id: u64,
+    users: Users,
+    vhosts: Vhosts,
+    contents: HashMap<QueueId, Contents>,
+    deleted: HashSet<QueueId>,
+    /// Exchange names, each kept once for all its messages.
+    names: HashSet<Arc<str>>,
+}
+
+/// What the journal holds for one queue.
+#[derive(Debug, Default)]
+struct Contents {
+    live: BTreeMap<Sequence, Arc<Message>>,
+    /// First settled sequence of each run to the one behind its last. A copy of a settled message
+    /// may follow its settlement, so these outlive the messages they settle.
+    settled: BTreeMap<u64, u64>,
+    /// Behind every sequence seen.
+    next: u64,
+}
+
+impl Replay for Recovery<'_> {
+    fn checkpoint(&mut self, covered: Lsn, payload: &[u8]) -> Result<(), Unreadable> {
+        self.fresh = false;
+        self.covered = covered;
+        let mut result = Ok(());
+        let next_id = read_checkpoint(payload, |change| {
+            if result.is_ok() {
+                result = self.apply(change);
+            }
+        })
+        .map_err(unreadable)?;
+        self.next_id = self.next_id.max(next_id);
+        result
+    }
+
+    fn record(&mut self, record: RecordRef<'_>) -> Result<(), Unreadable> {
+        self.fresh = false;
+        match record.kind {
+            records::PUBLISH => {
+                let publish = read_publish(record.payload).map_err(unreadable)?;
+                self.publish(&publish, record.start, record.end);
+            }
+            records::SETTLE => {
+                let settle = read_settle(record.payload).map_err(unreadable)?;
+                if !self.deleted.contains(&settle.queue) {
+                    self.contents
+                        .entry(settle.queue)
+                        .or_default()
+                        .settle(&settle);
+                }
+            }
+            records::CHANGE if record.end <= self.covered => {}
+            records::CHANGE => {
+                self.apply(read_change(record.payload).map_err(unreadable)?)?;
+            }
+            Kind { .. } => return Err(Unreadable("a record of a kind this version lacks".into())),
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Recovery<'a> {
+    fn new(limits: &'a Limits, account: Arc<Account>) -> Self {
+        Self {
+            limits,
+            account,
+            fresh: true,
+            covered: Lsn(0),
+            next_id: 1,
+            users: Users::new(),
+            vhosts: Vhosts::new(),
+            contents: HashMap::new(),
+            deleted: HashSet::new(),
+            names: HashSet::new(),
+        }
+    }
+
+    fn publish(&mut self, record: &PublishRecord<'_>, start: Lsn, end: Lsn) {
+        let mut message = None;
+        for (queue, sequence) in &record.targets {
+            if self.deleted.contains(queue) {
+                continue;
+            }
+            let contents = self.contents.entry(*queue).or_default();
+            contents.next = contents.next.max(sequence.0 + 1);
+            if !contents.is_settled(*sequence) {
+                let message = message.get_or_insert_with(|| {
+                    restored(record, start, end, &mut self.names, &self.account)
+                });
+                contents.live.insert(*sequence, Arc::clone(message));
+            }
+        }
+    }
+
+    /// Repeats one change. Deleting what is gone already is right: an object may have gone with
+    /// another before its own record comes.
+    fn apply(&mut self, change: Change) -> Result<(), Unreadable> {
+        match change {
+            Change::IdsReserved(below) => self.next_id = self.next_id.max(below),
+            Change::VhostPut(stored) => self.put_vhost(stored),
+            Change::VhostDeleted { name } => self.delete_vhost(&name),
+            Change::UserPut(stored) => {
+                let name = stored.value.name.as_str().into();
+                let user = self
+                    .users
+                    .entry(name)
+                    .or_insert_with(|| User::new(stored.clone()));
+                user.definition = stored;
+            }
+            Change::UserDeleted { name } => {
+                self.users.remove(name.as_str());
+            }
+            Change::PermissionPut(definition) => {
+                let compiled = compile(&definition.value, self.limits.expression_bytes)
+                    .map_err(|refusal| Unreadable(refusal.text))?;
+                let user = self.users.get_mut(definition.value.user.as_str());
+                let user = user.ok_or_else(|| orphan("a permission"))?;
+                let granted = Granted {
+                    definition,
+                    compiled: Arc::new(compiled),
+                };
+                user.permissions
+                    .insert(granted.definition.value.vhost.clone(), granted);
+            }
+            Change::PermissionDeleted { user, vhost } => {
+                if let Some(user) = self.users.get_mut(user.as_str()) {
+                    user.permissions.remove(&vhost);
+                }
+            }
+            Change::ExchangePut(stored) => {
+                let vhost = self.vhost(&stored.value.vhost)?;
+                write(&vhost.topology).insert_exchange(stored);
+            }
+            Change::ExchangeDeleted { vhost, name } => {
+                write(&self.vhost(&vhost)?.topology).remove_exchange(&name);
+            }
+            Change::QueuePut(stored) => self.put_queue(stored)?,
+            Change::QueueDeleted { vhost, name, id } => {
+                self.forget_queue(id);
+                write(&self.vhost(&vhost)?.topology).remove_queue(&name);
+            }
+            Change::BindingPut(stored) => {
+                let vhost = self.vhost(&stored.value.vhost)?;
+                if !write(&vhost.topology).insert_binding(stored) {
+                    return Err(orphan("a binding"));
+                }
+            }
+            Change::BindingDeleted(spec) => {
+                write(&self.vhost(&spec.vhost)?.topology).remove_binding(&spec);
+            }
+        }
+        Ok(())
+    }
+
+    fn put_vhost(&mut self, stored: Stored<VhostSpec>) {
+        let name = stored.value.name.as_str();
+        let vhost = match self.vhosts.get(name) {
+            Some((_, vhost)) => Arc::clone(vhost),
+            None => Vhost::new(name, stored.generation),
+        };
+        self.vhosts.insert(Arc::clone(&vhost.name), (stored, vhost));
+    }
+
+    fn delete_vhost(&mut self, name: &str) {
+        if let Some((_, vhost)) = self.vhosts.remove(name) {
+            let queues: Vec<_> = read(&vhost.topology)
+                .queues()
+                .map(|queue| queue.id)
+                .collect();
+            queues
+                .into_iter()
+                .for_each(|queue| self.forget_queue(queue));
+        }
+        self.users.values_mut().for_each(|user| {
+            user.permissions.remove(name);
+        });
+    }
+
+    fn put_queue(&mut self, stored: Stored<QueueSpec>) -> Result<(), Unreadable> {
+        let vhost = self.vhost(&stored.value.vhost)?;
+        write(&vhost.topology).insert_queue(Arc::new(LiveQueue::new(stored, None)));
+        Ok(())
+    }
+
+    fn forget_queue(&mut self, id: QueueId) {
+        self.contents.remove(&id);
+        self.deleted.insert(id);
+    }
+
+    fn vhost(&self, name: &str) -> Result<Arc<Vhost>, Unreadable> {
+        let (_, vhost) = self.vhosts.get(name).ok_or_else(|| orphan("something"))?;
+        Ok(Arc::clone(vhost))
+    }
+
+    /// Hands every queue its messages. What is left belongs to queues deleted before the checkpoint.
+    fn fill_queues(&mut self) {
+        for (_, vhost) in self.vhosts.values() {
+            for queue in read(&vhost.topology).queues() {
+                let Some(contents) = self.contents.remove(&queue.id) else {
+                    continue;
+                };
+                let entries = contents.live.into_iter().map(|(sequence, message)| Entry {
+                    sequence,
+                    message,
+                    journaled: true,
+                    redelivered: true,
+                });
+                queue.restore(Sequence(contents.next), entries);
+            }
+        }
+        self.contents.clear();
+    }
+}
+
+impl Contents {
+    fn settle(&mut self, record: &SettleRecord) {
+        for (first, length) in &record.ranges {
+            let end = first.0.saturating_add(*length);
+            self.next = self.next.max(end);
+            while let Some((sequence, _)) = self.live.range(*first..Sequence(end)).next() {
+                let sequence = *sequence;
+                self.live.remove(&sequence);
+            }
+            self.note_settled(first.0, end);
+        }
+    }
+
+    /// Adds a run, joined with those it touches.
+    fn note_settled(&mut self, mut first: u64, mut end: u64) {
+        while let Some((&other, &other_end)) = self.settled.range(..=end).next_back() {
+            if other_end < first {
+                break;
+            }
+            first = first.min(other);
+            end = end.max(other_end);
+            self.settled.remove(&other);
+        }
+        self.settled.insert(first, end);
+    }
+
+    fn is_settled(&self, sequence: Sequence) -> bool {
+        let run = self.settled.range(..=sequence.0).next_back();
+        run.is_some_and(|(_, end)| sequence.0 < *end)
+    }
+}
+
+/// A message as it was before the broker stopped.
+fn restored(
+    record: &PublishRecord<'_>,
+    start: Lsn,
+    end: Lsn,
+    names: &mut HashSet<Arc<str>>,
+    account: &Arc<Account>,
+) -> Arc<Message> {
+    let exchange = match names.get(record.exchange) {
+        Some(name) => Arc::clone(name),
+        None => {
+            let name: Arc<str> = record.exchange.into();
+            names.insert(Arc::clone(&name));
+            name
+        }
+    };
+    let body = Bytes::copy_from_slice(record.body);
+    let properties = record.properties.clone();
+    let mut message = Message::new(exchange, record.routing_key, properties, body, true);
+    message.lsn = end;
+    message.hold = Some(account.hold(message.size_bytes(), Some(start)));
+    Arc::new(message)
+}
+
+fn unreadable(error: Malformed) -> Unreadable {
+    Unreadable(error.to_string())
+}
+
+fn orphan(what: &str) -> Unreadable {
+    Unreadable(format!("{what} belongs to nothing that exists"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settled_runs_join() {
+        let mut contents = Contents::default();
+        for (first, end) in [(10, 12), (0, 2), (4, 6), (2, 4), (11, 20), (30, 31)] {
+            contents.note_settled(first, end);
+        }
+        assert_eq!(
+            contents.settled,
+            BTreeMap::from([(0, 6), (10, 20), (30, 31)])
+        );
+        for (sequence, settled) in [(0, true), (5, true), (6, false), (19, true), (20, false)] {
+            assert_eq!(
+                contents.is_settled(Sequence(sequence)),
+                settled,
+                "{sequence}"
+            );
+        }
+    }
+}

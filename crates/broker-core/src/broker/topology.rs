@@ -1,0 +1,411 @@
+//! One virtual host's exchanges, queues and bindings, and the way a message takes through them.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use super::live_queue::LiveQueue;
+use crate::call::QueueId;
+use crate::definitions::{BindingSpec, Endpoint, ExchangeKind, ExchangeSpec, Stored};
+use crate::records::{Change, Checkpoint, canonical};
+use crate::routing::{Active, Table};
+use crate::value::Arguments;
+
+/// What lives in one virtual host.
+#[derive(Debug, Default)]
+pub(crate) struct Topology {
+    exchanges: HashMap<Arc<str>, Exchange>,
+    queues: HashMap<Arc<str>, Arc<LiveQueue>>,
+    /// For each fed end its bindings, as source and identity there.
+    fed_by: HashMap<Endpoint, BTreeSet<(Arc<str>, BindingId)>>,
+    binding_count: usize,
+}
+
+/// One exchange with the bindings it feeds.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    pub(crate) name: Arc<str>,
+    pub(crate) definition: Stored<ExchangeSpec>,
+    table: Table<Target>,
+    bindings: BTreeMap<BindingId, Stored<BindingSpec>>,
+}
+
+/// What makes a binding of one source the same as another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct BindingId {
+    destination: Endpoint,
+    routing_key: String,
+    arguments: Vec<u8>,
+}
+
+/// What a table leads to.
+#[derive(Debug, Clone)]
+enum Target {
+    Exchange(Arc<str>),
+    Queue(Arc<LiveQueue>),
+}
+
+/// Working memory of routing, kept between messages; `queues` is the answer.
+#[derive(Debug, Default)]
+pub(crate) struct Route {
+    pub(crate) queues: Vec<Arc<LiveQueue>>,
+    active: Active,
+    /// Exchanges reached so far, in order; each is asked once, so cycles end.
+    walk: Vec<Arc<str>>,
+    seen: HashSet<Arc<str>>,
+}
+
+/// Why a message cannot be routed at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RouteError {
+    /// Only bindings feed the exchange.
+    Internal,
+    /// There is no such exchange.
+    NoExchange,
+}
+
+/// Exchanges every virtual host has from the start.
+const PRESETS: [(&str, ExchangeKind); 4] = [
+    ("", ExchangeKind::Direct),
+    ("amq.direct", ExchangeKind::Direct),
+    ("amq.fanout", ExchangeKind::Fanout),
+    ("amq.topic", ExchangeKind::Topic),
+];
+
+impl Topology {
+    /// A new virtual host's: nothing but the preset exchanges.
+    pub(crate) fn with_presets(vhost: &str, generation: u64) -> Self {
+        let mut topology = Self::default();
+        for (name, kind) in PRESETS {
+            let value = ExchangeSpec {
+                vhost: vhost.to_owned(),
+                name: name.to_owned(),
+                kind,
+                durable: true,
+                auto_delete: false,
+                internal: false,
+                arguments: Arguments::new(),
+            };
+            topology.insert_exchange(Stored { value, generation });
+        }
+        topology
+    }
+
+    /// Whether it is one of the exchanges that cannot be deleted.
+    pub(crate) fn is_preset(exchange: &str) -> bool {
+        PRESETS.iter().any(|(name, _)| *name == exchange)
+    }
+
+    pub(crate) fn exchange(&self, name: &str) -> Option<&Exchange> {
+        self.exchanges.get(name)
+    }
+
+    pub(crate) fn exchanges(&self) -> impl ExactSizeIterator<Item = &Exchange> {
+        self.exchanges.values()
+    }
+
+    pub(crate) fn queue(&self, name: &str) -> Option<&Arc<LiveQueue>> {
+        self.queues.get(name)
+    }
+
+    pub(crate) fn queues(&self) -> impl ExactSizeIterator<Item = &Arc<LiveQueue>> {
+        self.queues.values()
+    }
+
+    pub(crate) fn binding(&self, spec: &BindingSpec) -> Option<&Stored<BindingSpec>> {
+        self.exchanges
+            .get(spec.source.as_str())?
+            .bindings
+            .get(&BindingId::of(spec))
+    }
+
+    pub(crate) fn bindings(&self) -> impl Iterator<Item = &Stored<BindingSpec>> {
+        self.exchanges
+            .values()
+            .flat_map(|exchange| exchange.bindings.values())
+    }
+
+    pub(crate) fn binding_count(&self) -> usize {
+        self.binding_count
+    }
+
+    pub(crate) fn insert_exchange(&mut self, definition: Stored<ExchangeSpec>) {
+        let name: Arc<str> = definition.value.name.as_str().into();
+        let exchange = Exchange {
+            name: Arc::clone(&name),
+            table: Table::new(definition.value.kind),
+            bindings: BTreeMap::new(),
+            definition,
+        };
+        self.exchanges.insert(name, exchange);
+    }
+
+    pub(crate) fn insert_queue(&mut self, queue: Arc<LiveQueue>) {
+        self.queues.insert(Arc::clone(&queue.name), queue);
+    }
+
+    /// Adds a binding; false if one of its ends does not exist.
+    pub(crate) fn insert_binding(&mut self, definition: Stored<BindingSpec>) -> bool {
+        let spec = &definition.value;
+        let Some(target) = self.target(&spec.destination) else {
+            return false;
+        };
+        let Some(source) = self.exchanges.get_mut(spec.source.as_str()) else {
+            return false;
+        };
+        let id = BindingId::of(spec);
+        if source.bindings.contains_key(&id) {
+            return true;
+        }
+        let back = (Arc::clone(&source.name), id.clone());
+        self.fed_by
+            .entry(spec.destination.clone())
+            .or_default()
+            .insert(back);
+        source.table.insert(&spec.routing_key, &target);
+        source.bindings.insert(id, definition);
+        self.binding_count += 1;
+        true
+    }
+
+    /// Removes a queue with its bindings, and answers the exchanges that went because they were to
+    /// go with their last binding.
+    pub(crate) fn remove_queue(&mut self, name: &str) -> Vec<Stored<ExchangeSpec>> {
+        let target = self.target(&Endpoint::Queue(name.to_owned()));
+        self.queues.remove(name);
+        let mut idle = target.map_or_else(Vec::new, |target| {
+            self.unbind_all(&Endpoint::Queue(name.to_owned()), &target)
+        });
+        self.remove_idle(&mut idle)
+    }
+
+    /// Removes an exchange with its bindings on both sides; answers it and all that went with it.
+    pub(crate) fn remove_exchange(&mut self, name: &str) -> Vec<Stored<ExchangeSpec>> {
+        self.remove_idle(&mut vec![Arc::from(name)])
+    }
+
+    /// Removes one binding, and answers the exchanges that went with it.
+    pub(crate) fn remove_binding(&mut self, spec: &BindingSpec) -> Vec<Stored<ExchangeSpec>> {
+        let Some(target) = self.target(&spec.destination) else {
+            return Vec::new();
+        };
+        let id = BindingId::of(spec);
+        let Some(source) = self.exchanges.get_mut(spec.source.as_str()) else {
+            return Vec::new();
+        };
+        let mut idle = Vec::new();
+        if source.unbind(&id, &target) {
+            self.binding_count -= 1;
+            if source.is_idle() {
+                idle.push(Arc::clone(&source.name));
+            }
+        }
+        let back = (Arc::from(spec.source.as_str()), id);
+        self.forget_feed(&spec.destination, &back);
+        self.remove_idle(&mut idle)
+    }
+
+    /// Writes what survives a restart, each thing after those it needs.
+    pub(crate) fn write_to(&self, checkpoint: &mut Checkpoint) {
+        let exchanges = self.exchanges.values().map(|exchange| &exchange.definition);
+        for exchange in exchanges.filter(|exchange| exchange.value.durable) {
+            if !Self::is_preset(&exchange.value.name) {
+                checkpoint.put(&Change::ExchangePut(exchange.clone()));
+            }
+        }
+        for queue in self.queues.values().filter(|queue| queue.is_durable()) {
+            checkpoint.put(&Change::QueuePut(queue.definition.clone()));
+        }
+        for binding in self
+            .bindings()
+            .filter(|binding| self.is_durable(&binding.value))
+        {
+            checkpoint.put(&Change::BindingPut(binding.clone()));
+        }
+    }
+
+    /// Whether both ends survive a restart.
+    fn is_durable(&self, binding: &BindingSpec) -> bool {
+        let exchange = |name: &str| {
+            self.exchanges
+                .get(name)
+                .is_some_and(|exchange| exchange.definition.value.durable)
+        };
+        exchange(&binding.source)
+            && match &binding.destination {
+                Endpoint::Exchange(name) => exchange(name),
+                Endpoint::Queue(name) => self
+                    .queues
+                    .get(name.as_str())
+                    .is_some_and(|queue| queue.is_durable()),
+            }
+    }
+
+    /// Fills `route.queues` with the queues the message reaches, each once, and answers the
+    /// exchange's shared name.
+    pub(crate) fn route(
+        &self,
+        exchange: &str,
+        routing_key: &str,
+        route: &mut Route,
+    ) -> Result<Arc<str>, RouteError> {
+        let first = self.exchanges.get(exchange).ok_or(RouteError::NoExchange)?;
+        if first.definition.value.internal {
+            return Err(RouteError::Internal);
+        }
+        route.queues.clear();
+        if exchange.is_empty() {
+            route.queues.extend(self.queues.get(routing_key).cloned());
+            return Ok(Arc::clone(&first.name));
+        }
+        self.walk(first, routing_key, route);
+        Ok(Arc::clone(&first.name))
+    }
+
+    fn walk(&self, first: &Exchange, routing_key: &str, route: &mut Route) {
+        let Route {
+            queues,
+            active,
+            walk,
+            seen,
+        } = route;
+        let mut next = Some(first);
+        let mut may_repeat = false;
+        while let Some(exchange) = next {
+            may_repeat |= matches!(exchange.table, Table::Topic(_));
+            exchange
+                .table
+                .route(routing_key, active, |target| match target {
+                    Target::Queue(queue) => queues.push(Arc::clone(queue)),
+                    Target::Exchange(name) => {
+                        if seen.is_empty() {
+                            seen.insert(Arc::clone(&first.name));
+                        }
+                        if seen.insert(Arc::clone(name)) {
+                            walk.push(Arc::clone(name));
+                        }
+                    }
+                });
+            next = std::iter::from_fn(|| walk.pop()).find_map(|name| self.exchanges.get(&name));
+        }
+        if may_repeat || !seen.is_empty() {
+            queues.sort_unstable_by_key(|queue| queue.id);
+            queues.dedup_by_key(|queue| queue.id);
+            seen.clear();
+        }
+    }
+
+    fn target(&self, destination: &Endpoint) -> Option<Target> {
+        match destination {
+            Endpoint::Exchange(name) => {
+                let exchange = self.exchanges.get(name.as_str())?;
+                Some(Target::Exchange(Arc::clone(&exchange.name)))
+            }
+            Endpoint::Queue(name) => {
+                Some(Target::Queue(Arc::clone(self.queues.get(name.as_str())?)))
+            }
+        }
+    }
+
+    /// Removes all bindings that feed the destination, and answers the exchanges left idle.
+    fn unbind_all(&mut self, destination: &Endpoint, target: &Target) -> Vec<Arc<str>> {
+        let mut idle = Vec::new();
+        for (source, id) in self.fed_by.remove(destination).unwrap_or_default() {
+            let Some(source) = self.exchanges.get_mut(&source) else {
+                continue;
+            };
+            if source.unbind(&id, target) {
+                self.binding_count -= 1;
+                if source.is_idle() {
+                    idle.push(Arc::clone(&source.name));
+                }
+            }
+        }
+        idle
+    }
+
+    /// Removes exchanges, and those that become idle with that.
+    fn remove_idle(&mut self, names: &mut Vec<Arc<str>>) -> Vec<Stored<ExchangeSpec>> {
+        let mut removed = Vec::new();
+        while let Some(name) = names.pop() {
+            let Some(exchange) = self.exchanges.remove(&name) else {
+                continue;
+            };
+            self.binding_count -= exchange.bindings.len();
+            for id in exchange.bindings.keys() {
+                self.forget_feed(&id.destination, &(Arc::clone(&name), id.clone()));
+            }
+            let destination = Endpoint::Exchange(name.to_string());
+            names.extend(self.unbind_all(&destination, &Target::Exchange(name)));
+            removed.push(exchange.definition);
+        }
+        removed
+    }
+
+    fn forget_feed(&mut self, destination: &Endpoint, back: &(Arc<str>, BindingId)) {
+        if let Some(feeds) = self.fed_by.get_mut(destination) {
+            feeds.remove(back);
+            if feeds.is_empty() {
+                self.fed_by.remove(destination);
+            }
+        }
+    }
+}
+
+impl Exchange {
+    /// Whether anything is bound to it.
+    pub(crate) fn has_bindings(&self) -> bool {
+        !self.bindings.is_empty()
+    }
+
+    fn unbind(&mut self, id: &BindingId, target: &Target) -> bool {
+        let found = self.bindings.remove(id).is_some();
+        if found {
+            self.table.remove(&id.routing_key, target);
+        }
+        found
+    }
+
+    fn is_idle(&self) -> bool {
+        self.definition.value.auto_delete && self.bindings.is_empty()
+    }
+}
+
+impl BindingId {
+    fn of(spec: &BindingSpec) -> Self {
+        Self {
+            destination: spec.destination.clone(),
+            routing_key: spec.routing_key.clone(),
+            arguments: canonical(&spec.arguments),
+        }
+    }
+}
+
+impl Target {
+    fn key(&self) -> (Option<QueueId>, &str) {
+        match self {
+            Self::Exchange(name) => (None, name),
+            Self::Queue(queue) => (Some(queue.id), ""),
+        }
+    }
+}
+
+impl PartialEq for Target {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Target {}
+
+impl PartialOrd for Target {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Target {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key().cmp(&other.key())
+    }
+}

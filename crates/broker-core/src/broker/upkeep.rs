@@ -1,0 +1,252 @@
+//! Keeping the journal short: checkpoints of the definitions, and the front of the journal freed.
+//!
+//! The journal can only be freed from its front, and only up to the oldest record anybody needs:
+//! the oldest message that sits in a queue, and the oldest change no checkpoint covers. A few old
+//! messages would keep everything behind them; when the journal outgrows what is alive in it
+//! several times, the messages at its front are appended again at its end (*copied forward*).
+//!
+//! Everything here happens on the writer's thread, in small steps after commits. Three rules keep a
+//! crash at any line harmless:
+//!
+//! - What was decided by looking at the live messages is only done when all that had been appended
+//!   by then is durable: a message that went takes its segment with it only after its settlement.
+//! - A copy is entered in the account after it was appended; until then its old record counts.
+//! - A message settled between being looked at and being copied has its settlement *before* the
+//!   copy, and the front could be freed up to between the two: so after the copy each queue is
+//!   asked again, and a queue that has let the message go settles it once more.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::{Broker, LiveQueue};
+use crate::call::{QueueId, Sequence};
+use crate::journal::{Admission, CheckpointError, Lsn, Record, SegmentSpan};
+use crate::lock::{lock, read};
+use crate::message::Message;
+use crate::records::{self, Change, Checkpoint, write_publish_head};
+
+/// What is under way.
+#[derive(Debug)]
+pub(super) struct Upkeep {
+    segment_bytes: u64,
+    /// The journal's end when it was last looked over.
+    looked: Lsn,
+    /// Free everything below the second position once the first is durable.
+    free: Option<(Lsn, Lsn)>,
+    /// Write this checkpoint once its position is durable.
+    checkpoint: Option<(Lsn, Vec<u8>)>,
+    copies: VecDeque<Copy>,
+    record: Vec<u8>,
+}
+
+/// A message to be copied forward, and its places.
+#[derive(Debug)]
+struct Copy {
+    message: Arc<Message>,
+    places: Vec<(Arc<LiveQueue>, Sequence)>,
+}
+
+/// Changes after which a checkpoint is taken even if nothing else asks for one.
+const CHANGES_PER_CHECKPOINT: u64 = 8192;
+
+/// The journal is let grow to so many times its live bytes…
+const LIVE_FACTOR: u64 = 4;
+
+/// …and to so many segments in any case.
+const MIN_SEGMENTS: u64 = 6;
+
+/// Bytes copied forward per commit: small beside what one commit writes at full load.
+const COPY_BYTES: usize = 1 << 20;
+
+impl Upkeep {
+    pub(super) fn new(segment_bytes: u64) -> Self {
+        Self {
+            segment_bytes,
+            looked: Lsn(0),
+            free: None,
+            checkpoint: None,
+            copies: VecDeque::new(),
+            record: Vec::new(),
+        }
+    }
+}
+
+impl Broker {
+    /// One step of upkeep. Whoever finds another at it leaves it to him.
+    pub(super) fn upkeep(&self) {
+        let Ok(mut upkeep) = self.upkeep.try_lock() else {
+            return;
+        };
+        let durable = self.journal.durable();
+        if let Some((_, below)) = upkeep.free.take_if(|(when, _)| *when <= durable) {
+            self.journal.release_before(below);
+        }
+        if let Some((covered, payload)) = upkeep.checkpoint.take_if(|(when, _)| *when <= durable) {
+            self.write_checkpoint(covered, &payload);
+        }
+        if !upkeep.copies.is_empty() {
+            self.copy_forward(&mut upkeep);
+        } else if upkeep.free.is_none() && upkeep.checkpoint.is_none() {
+            self.look_over(&mut upkeep);
+        }
+    }
+
+    /// Decides what to do next, once the journal has grown by a part of a segment.
+    fn look_over(&self, upkeep: &mut Upkeep) {
+        let end = self.journal.end();
+        let many_changes = lock(&self.changes).since_checkpoint >= CHANGES_PER_CHECKPOINT;
+        if many_changes {
+            upkeep.checkpoint = Some(self.take_checkpoint());
+        }
+        if end.0 - upkeep.looked.0 < upkeep.segment_bytes / 4 {
+            return;
+        }
+        upkeep.looked = end;
+        let segments = self.journal.segments();
+        let [oldest, .., newest] = segments.as_slice() else {
+            return;
+        };
+        let needed = self.account.oldest().unwrap_or(end);
+        if oldest.end <= needed {
+            upkeep.free = Some((end, needed));
+            let uncovered = self.journal.checkpointed() < needed;
+            if uncovered && upkeep.checkpoint.is_none() {
+                upkeep.checkpoint = Some(self.take_checkpoint());
+            }
+            return;
+        }
+        let kept = newest.end.0 - oldest.start.0;
+        let bound = LIVE_FACTOR * self.account.journaled_bytes();
+        if kept > bound.max(MIN_SEGMENTS * upkeep.segment_bytes) {
+            self.gather_copies(upkeep, &segments);
+        }
+    }
+
+    /// Everything needed to make the definitions from nothing, and the position it stands for.
+    fn take_checkpoint(&self) -> (Lsn, Vec<u8>) {
+        // With the changes held, no record of one can be appended while we look.
+        let mut changes = lock(&self.changes);
+        let covered = self.journal.end();
+        changes.since_checkpoint = 0;
+        let mut checkpoint = Checkpoint::new(changes.reserved);
+        let vhosts: Vec<_> = read(&self.vhosts).values().cloned().collect();
+        for (definition, vhost) in &vhosts {
+            checkpoint.put(&Change::VhostPut(definition.clone()));
+            read(&vhost.topology).write_to(&mut checkpoint);
+        }
+        for user in read(&self.users).values() {
+            checkpoint.put(&Change::UserPut(user.definition.clone()));
+            for granted in user.permissions.values() {
+                checkpoint.put(&Change::PermissionPut(granted.definition.clone()));
+            }
+        }
+        (covered, checkpoint.finish())
+    }
+
+    fn write_checkpoint(&self, covered: Lsn, payload: &[u8]) {
+        match self.journal.checkpoint(covered, payload) {
+            Ok(()) => {}
+            // The one before still stands, and nothing it does not cover is freed.
+            Err(error @ (CheckpointError::Full(_) | CheckpointError::Ahead { .. })) => {
+                tracing::warn!(%error, "checkpoint was not written");
+            }
+            // Reported by the writer.
+            Err(CheckpointError::Stopped(_)) => {}
+        }
+    }
+
+    /// Finds the messages whose records lie in the oldest segments: so many segments as hold no
+    /// more live bytes than one segment can take, at least one.
+    fn gather_copies(&self, upkeep: &mut Upkeep, segments: &[SegmentSpan]) {
+        let fits = |segment: &&SegmentSpan| {
+            self.account.journaled_bytes_below(segment.end) <= upkeep.segment_bytes
+        };
+        let below = segments
+            .iter()
+            .take_while(fits)
+            .last()
+            .unwrap_or(&segments[0])
+            .end;
+        let mut copies: HashMap<*const Message, Copy> = HashMap::new();
+        let vhosts: Vec<_> = read(&self.vhosts)
+            .values()
+            .map(|(_, vhost)| Arc::clone(vhost))
+            .collect();
+        for vhost in vhosts {
+            let queues: Vec<_> = read(&vhost.topology).queues().cloned().collect();
+            for queue in queues.iter().filter(|queue| queue.is_durable()) {
+                queue.inspect(|state| {
+                    let old = state.entries().filter(|entry| {
+                        entry.journaled
+                            && entry
+                                .message
+                                .hold
+                                .as_ref()
+                                .is_some_and(|hold| hold.is_below(below))
+                    });
+                    for entry in old {
+                        let message = Arc::clone(&entry.message);
+                        copies
+                            .entry(Arc::as_ptr(&message))
+                            .or_insert_with(|| Copy {
+                                message,
+                                places: Vec::new(),
+                            })
+                            .places
+                            .push((Arc::clone(queue), entry.sequence));
+                    }
+                });
+            }
+        }
+        upkeep.copies = copies.into_values().collect();
+    }
+
+    /// Appends some of the gathered messages again.
+    fn copy_forward(&self, upkeep: &mut Upkeep) {
+        let mut copied = 0;
+        while copied < COPY_BYTES {
+            let Some(copy) = upkeep.copies.pop_front() else {
+                return;
+            };
+            copied += copy.message.size_bytes();
+            if !self.copy_one(&copy, &mut upkeep.record) {
+                upkeep.copies.clear();
+                return;
+            }
+        }
+    }
+
+    /// Appends one message again; false if the journal takes nothing.
+    fn copy_one(&self, Copy { message, places }: &Copy, record: &mut Vec<u8>) -> bool {
+        let Some(hold) = &message.hold else {
+            return true;
+        };
+        let targets: Vec<(QueueId, Sequence)> = places
+            .iter()
+            .map(|(queue, sequence)| (queue.id, *sequence))
+            .collect();
+        let Message {
+            exchange,
+            routing_key,
+            properties,
+            body,
+            ..
+        } = &**message;
+        write_publish_head(record, &targets, exchange, routing_key, properties);
+        let start = self.journal.end();
+        let appended = self.journal.append(&Record {
+            kind: records::PUBLISH,
+            admission: Admission::Essential,
+            parts: &[record],
+            body: Some(body),
+        });
+        if appended.is_err() {
+            return false;
+        }
+        hold.move_to(start);
+        for (queue, sequence) in places {
+            queue.settle_if_gone(*sequence, self);
+        }
+        true
+    }
+}

@@ -1,0 +1,153 @@
+//! Virtual hosts: namespaces with their own exchanges and queues.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, RwLock};
+
+use super::changes::check_expected;
+use super::{Broker, LiveQueue, Topology, exhausted};
+use crate::definitions::{Changed, Expect, Stored, VhostSpec};
+use crate::journal::Lsn;
+use crate::lock::{read, write};
+use crate::names;
+use crate::records::Change;
+use crate::refusal::{Reason, Refusal};
+
+/// All virtual hosts by name.
+pub(crate) type Vhosts = BTreeMap<Arc<str>, (Stored<VhostSpec>, Arc<Vhost>)>;
+
+/// One virtual host at work.
+#[derive(Debug)]
+pub(crate) struct Vhost {
+    pub(crate) name: Arc<str>,
+    pub(crate) topology: RwLock<Topology>,
+    /// Nothing may be declared in it any more.
+    deleted: AtomicBool,
+}
+
+impl Vhost {
+    pub(crate) fn new(name: &str, generation: u64) -> Arc<Self> {
+        Arc::new(Self {
+            name: name.into(),
+            topology: RwLock::new(Topology::with_presets(name, generation)),
+            deleted: AtomicBool::new(false),
+        })
+    }
+
+    /// The queue of that name.
+    pub(super) fn queue(&self, name: &str) -> Option<Arc<LiveQueue>> {
+        read(&self.topology).queue(name).cloned()
+    }
+
+    /// Refuses when the virtual host was deleted.
+    pub(super) fn check_alive(&self) -> Result<(), Refusal> {
+        if self.deleted.load(Ordering::SeqCst) {
+            Err(not_found(&self.name))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl Broker {
+    /// The virtual host of that name.
+    pub(crate) fn vhost(&self, name: &str) -> Result<Arc<Vhost>, Refusal> {
+        let vhosts = read(&self.vhosts);
+        vhosts
+            .get(name)
+            .map(|(_, vhost)| Arc::clone(vhost))
+            .ok_or_else(|| not_found(name))
+    }
+
+    pub(crate) fn vhost_definition(&self, name: &str) -> Result<Stored<VhostSpec>, Refusal> {
+        let vhosts = read(&self.vhosts);
+        vhosts
+            .get(name)
+            .map(|(stored, _)| stored.clone())
+            .ok_or_else(|| not_found(name))
+    }
+
+    pub(crate) fn vhost_definitions(&self) -> Vec<Stored<VhostSpec>> {
+        read(&self.vhosts)
+            .values()
+            .map(|(stored, _)| stored.clone())
+            .collect()
+    }
+
+    /// Creates or changes a virtual host.
+    pub(crate) fn put_vhost(
+        &self,
+        spec: &VhostSpec,
+        expect: Expect,
+    ) -> Result<Changed<VhostSpec>, Refusal> {
+        names::check("virtual host", &spec.name, &self.limits)?;
+        let mut change = self.change();
+        let (found, count) = {
+            let vhosts = read(&self.vhosts);
+            (vhosts.get(spec.name.as_str()).cloned(), vhosts.len())
+        };
+        let stored = found.as_ref().map(|(stored, _)| stored);
+        check_expected(expect, stored, || thing(&spec.name))?;
+        if let Some(stored) = stored.filter(|stored| stored.value == *spec) {
+            return Ok(Changed {
+                object: stored.clone(),
+                lsn: self.last_change(),
+            });
+        }
+        if found.is_none() && count >= self.limits.vhosts {
+            return Err(exhausted("virtual hosts", self.limits.vhosts));
+        }
+        let object = Stored {
+            value: spec.clone(),
+            generation: change.next_id()?,
+        };
+        let lsn = change.put(&Change::VhostPut(object.clone()))?;
+        let vhost = match found {
+            Some((_, vhost)) => vhost,
+            None => Vhost::new(&spec.name, object.generation),
+        };
+        write(&self.vhosts).insert(Arc::clone(&vhost.name), (object.clone(), vhost));
+        Ok(Changed { object, lsn })
+    }
+
+    /// Deletes a virtual host with all in it and closes its connections.
+    pub(crate) fn delete_vhost(&self, name: &str, expect: Expect) -> Result<Lsn, Refusal> {
+        let mut change = self.change();
+        let (stored, vhost) = read(&self.vhosts)
+            .get(name)
+            .cloned()
+            .ok_or_else(|| not_found(name))?;
+        check_expected(expect, Some(&stored), || thing(name))?;
+        let lsn = change.delete(&Change::VhostDeleted {
+            name: name.to_owned(),
+        })?;
+        write(&self.users).values_mut().for_each(|user| {
+            user.permissions.remove(name);
+        });
+        self.access_epoch.fetch_add(1, Ordering::SeqCst);
+        write(&self.vhosts).remove(name);
+        vhost.deleted.store(true, Ordering::SeqCst);
+        let topology = std::mem::take(&mut *write(&vhost.topology));
+        drop(change);
+        for queue in topology.queues() {
+            // Without conditions it can only fail for a queue that is deleted already.
+            let _ = queue.run(self, |state, _, out| state.delete(false, false, out));
+        }
+        self.close_connections(
+            &format!("virtual host '{name}' was deleted"),
+            |connection| Arc::ptr_eq(&connection.vhost, &vhost),
+        );
+        Ok(lsn)
+    }
+}
+
+fn thing(name: &str) -> String {
+    format!("virtual host '{name}'")
+}
+
+fn not_found(name: &str) -> Refusal {
+    Refusal::new(
+        Reason::NotFound,
+        format!("virtual host '{name}' does not exist"),
+    )
+}

@@ -1,0 +1,372 @@
+//! One queue's state machine: messages in order, consumers in turn.
+//!
+//! It touches no journal and no socket: what must happen outside is an [`Effect`], which the
+//! caller carries out before it lets go of the queue's lock, in order. `durable` is always the
+//! position up to which the journal is safe; nothing beyond it is ever handed out (rule F13), and a
+//! message that has to wait holds back those behind it, so that order is kept.
+
+mod consumers;
+mod entry;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+pub(crate) use consumers::Consumer;
+pub(crate) use entry::Entry;
+
+use self::consumers::Consumers;
+use self::entry::{Holder, Unsettled, UnsettledMap};
+use crate::call::{ConnectionId, ConsumerId, Delivery, Outcome, QueueId, Sequence};
+use crate::definitions::QueueStats;
+use crate::journal::Lsn;
+
+/// What the caller must now do.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// Tell the consumer that the queue is gone.
+    Cancelled(Arc<Consumer>),
+    /// A limit the consumer shares with others is not exhausted any more: other queues may go on.
+    CreditReturned(Arc<Consumer>),
+    /// Hand the message to the consumer.
+    Deliver(Arc<Consumer>, Delivery),
+    /// A message the journal holds for this queue is done: write that down.
+    Done(Sequence),
+}
+
+/// Why a consumer cannot be attached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ConsumeError {
+    /// The queue was deleted a moment ago.
+    Deleted,
+    /// An exclusive consumer has the queue, or wants one that others use.
+    Exclusive,
+    /// The queue has as many consumers as it may.
+    TooMany,
+}
+
+/// Why the queue was not deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DeleteError {
+    /// It is deleted already.
+    Deleted,
+    /// It has consumers.
+    InUse(QueueStats),
+    /// It holds messages.
+    NotEmpty(QueueStats),
+}
+
+/// What a settlement did beside its effects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Settled {
+    /// A limit shared with other queues was reached before: their consumers may go on.
+    pub(crate) shared_credit: bool,
+}
+
+/// The state of one queue.
+#[derive(Debug)]
+pub(crate) struct State {
+    id: QueueId,
+    /// By sequence.
+    ready: VecDeque<Entry>,
+    unsettled: UnsettledMap,
+    consumers: Consumers,
+    deleted: bool,
+}
+
+impl State {
+    pub(crate) fn new(id: QueueId) -> Self {
+        Self {
+            id,
+            ready: VecDeque::new(),
+            unsettled: UnsettledMap::default(),
+            consumers: Consumers::default(),
+            deleted: false,
+        }
+    }
+
+    pub(crate) fn stats(&self) -> QueueStats {
+        QueueStats {
+            ready: self.ready.len() as u64,
+            unsettled: self.unsettled.len() as u64,
+            consumers: self.consumers.len() as u64,
+        }
+    }
+
+    pub(crate) fn is_deleted(&self) -> bool {
+        self.deleted
+    }
+
+    /// The first message waits for the journal, and somebody waits for the message.
+    pub(crate) fn awaits_commit(&self, durable: Lsn) -> bool {
+        self.consumers.any_active()
+            && self
+                .ready
+                .front()
+                .is_some_and(|entry| entry.message.lsn > durable)
+    }
+
+    /// Takes a message in at its place; a deleted queue lets it go.
+    pub(crate) fn push(&mut self, entry: Entry, durable: Lsn, out: &mut Vec<Effect>) {
+        if self.deleted {
+            return;
+        }
+        if self.ready.is_empty() && entry.message.lsn <= durable {
+            // The fast path: a consumer that waits gets the message past all bookkeeping.
+            match self.consumers.next(entry.message.size_bytes()) {
+                Some(consumer) => self.hand_out(consumer, entry, out),
+                None => self.ready.push_back(entry),
+            }
+            return;
+        }
+        self.insert(entry);
+        self.pump(durable, out);
+    }
+
+    /// Takes in a message found in the journal; they come in order of their sequences.
+    pub(crate) fn restore(&mut self, entry: Entry) {
+        debug_assert!(
+            self.ready
+                .back()
+                .is_none_or(|last| last.sequence < entry.sequence)
+        );
+        self.ready.push_back(entry);
+    }
+
+    /// Hands out what can be handed out.
+    pub(crate) fn pump(&mut self, durable: Lsn, out: &mut Vec<Effect>) {
+        while self.consumers.any_active() {
+            let Some(entry) = self
+                .ready
+                .pop_front_if(|first| first.message.lsn <= durable)
+            else {
+                return;
+            };
+            match self.consumers.next(entry.message.size_bytes()) {
+                Some(consumer) => self.hand_out(consumer, entry, out),
+                None => self.ready.push_front(entry),
+            }
+        }
+    }
+
+    /// Attaches a consumer.
+    pub(crate) fn consume(
+        &mut self,
+        consumer: Arc<Consumer>,
+        most: usize,
+        durable: Lsn,
+        out: &mut Vec<Effect>,
+    ) -> Result<(), ConsumeError> {
+        if self.deleted {
+            return Err(ConsumeError::Deleted);
+        }
+        let others = self.consumers.len();
+        if consumer.exclusive && others > 0 || self.consumers.iter().any(|other| other.exclusive) {
+            return Err(ConsumeError::Exclusive);
+        }
+        if others >= most {
+            return Err(ConsumeError::TooMany);
+        }
+        self.consumers.add(consumer);
+        self.pump(durable, out);
+        Ok(())
+    }
+
+    /// Ends one consumer; what it holds stays unsettled. True if it was the queue's last.
+    pub(crate) fn cancel(&mut self, connection: ConnectionId, id: ConsumerId) -> bool {
+        let removed = self
+            .consumers
+            .remove(|consumer| consumer.connection == connection && consumer.id == id);
+        removed > 0 && self.consumers.len() == 0
+    }
+
+    /// Ends all of a connection's consumers and puts back what it holds. True if a consumer ended
+    /// and none is left.
+    pub(crate) fn detach(
+        &mut self,
+        connection: ConnectionId,
+        durable: Lsn,
+        out: &mut Vec<Effect>,
+    ) -> bool {
+        let removed = self
+            .consumers
+            .remove(|consumer| consumer.connection == connection);
+        let held: Vec<_> = self
+            .unsettled
+            .extract_if(|_, unsettled| unsettled.holder.connection() == connection)
+            .map(|(_, unsettled)| unsettled)
+            .collect();
+        for unsettled in held {
+            if let Holder::Consumer(consumer) = &unsettled.holder {
+                consumer.give_back();
+            }
+            self.insert(Entry {
+                redelivered: true,
+                ..unsettled.entry
+            });
+        }
+        self.pump(durable, out);
+        removed > 0 && self.consumers.len() == 0
+    }
+
+    /// Hands out the first message to a connection that asks for one, and says how many are ready
+    /// behind it.
+    pub(crate) fn get(
+        &mut self,
+        connection: ConnectionId,
+        auto_settle: bool,
+        durable: Lsn,
+        out: &mut Vec<Effect>,
+    ) -> Option<(Delivery, u32)> {
+        let entry = self
+            .ready
+            .pop_front_if(|first| first.message.lsn <= durable)?;
+        let delivery = entry.delivery(self.id, None);
+        if auto_settle {
+            done(&entry, out);
+        } else {
+            let holder = Holder::Connection(connection);
+            self.unsettled
+                .insert(entry.sequence, Unsettled { entry, holder });
+        }
+        Some((delivery, saturate(self.ready.len())))
+    }
+
+    /// Settles what the connection holds of these sequences, and hands out what that allows.
+    pub(crate) fn settle(
+        &mut self,
+        connection: ConnectionId,
+        sequences: &[Sequence],
+        outcome: Outcome,
+        durable: Lsn,
+        out: &mut Vec<Effect>,
+    ) -> Settled {
+        let mut settled = Settled::default();
+        for sequence in sequences {
+            let Some(unsettled) = self.take_held(connection, *sequence) else {
+                continue;
+            };
+            if let Holder::Consumer(consumer) = unsettled.holder {
+                settled.shared_credit |= consumer.give_back();
+            }
+            match outcome {
+                Outcome::Accept | Outcome::Reject => done(&unsettled.entry, out),
+                Outcome::Requeue => self.insert(Entry {
+                    redelivered: true,
+                    ..unsettled.entry
+                }),
+            }
+        }
+        self.unpark(connection);
+        self.pump(durable, out);
+        settled
+    }
+
+    /// Lets the connection's consumers try again.
+    pub(crate) fn unpark(&mut self, connection: ConnectionId) {
+        self.consumers
+            .unpark(|consumer| consumer.connection == connection);
+    }
+
+    /// Forgets all ready messages and says how many.
+    pub(crate) fn purge(&mut self, out: &mut Vec<Effect>) -> u32 {
+        let purged = std::mem::take(&mut self.ready);
+        purged.iter().for_each(|entry| done(entry, out));
+        saturate(purged.len())
+    }
+
+    /// Ends the queue, unless it holds messages or has consumers and the caller minds. What it
+    /// held needs no settlement: the record of the queue's deletion covers it.
+    pub(crate) fn delete(
+        &mut self,
+        if_unused: bool,
+        if_empty: bool,
+        out: &mut Vec<Effect>,
+    ) -> Result<QueueStats, DeleteError> {
+        let stats = self.stats();
+        if self.deleted {
+            return Err(DeleteError::Deleted);
+        }
+        if if_unused && stats.consumers > 0 {
+            return Err(DeleteError::InUse(stats));
+        }
+        if if_empty && stats.ready + stats.unsettled > 0 {
+            return Err(DeleteError::NotEmpty(stats));
+        }
+        self.deleted = true;
+        self.ready = VecDeque::new();
+        for (_, unsettled) in std::mem::take(&mut self.unsettled) {
+            if let Holder::Consumer(consumer) = unsettled.holder
+                && consumer.give_back()
+            {
+                out.push(Effect::CreditReturned(consumer));
+            }
+        }
+        out.extend(self.consumers.take().into_iter().map(Effect::Cancelled));
+        Ok(stats)
+    }
+
+    /// Whether the message of that sequence is still here.
+    pub(crate) fn holds(&self, sequence: Sequence) -> bool {
+        self.unsettled.contains_key(&sequence)
+            || self
+                .ready
+                .binary_search_by_key(&sequence, |entry| entry.sequence)
+                .is_ok()
+    }
+
+    /// Every message here, ready or not.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.ready
+            .iter()
+            .chain(self.unsettled.values().map(|unsettled| &unsettled.entry))
+    }
+
+    fn hand_out(&mut self, consumer: Arc<Consumer>, entry: Entry, out: &mut Vec<Effect>) {
+        let delivery = entry.delivery(self.id, Some(&consumer));
+        if consumer.auto_settle {
+            done(&entry, out);
+        } else {
+            let holder = Holder::Consumer(Arc::clone(&consumer));
+            self.unsettled
+                .insert(entry.sequence, Unsettled { entry, holder });
+        }
+        out.push(Effect::Deliver(consumer, delivery));
+    }
+
+    fn take_held(&mut self, connection: ConnectionId, sequence: Sequence) -> Option<Unsettled> {
+        let held = self.unsettled.get(&sequence)?;
+        if held.holder.connection() != connection {
+            return None;
+        }
+        self.unsettled.remove(&sequence)
+    }
+
+    /// Puts an entry at its place, which is nearly always one of the ends.
+    fn insert(&mut self, entry: Entry) {
+        if self
+            .ready
+            .back()
+            .is_none_or(|last| last.sequence < entry.sequence)
+        {
+            self.ready.push_back(entry);
+        } else {
+            let at = self
+                .ready
+                .partition_point(|other| other.sequence < entry.sequence);
+            self.ready.insert(at, entry);
+        }
+    }
+}
+
+fn done(entry: &Entry, out: &mut Vec<Effect>) {
+    if entry.journaled {
+        out.push(Effect::Done(entry.sequence));
+    }
+}
+
+fn saturate(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests;

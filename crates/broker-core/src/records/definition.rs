@@ -1,0 +1,487 @@
+//! Records of definitions: one per object that came, changed or went.
+//!
+//! ```text
+//! 1 vhost put        generation name description       2 vhost deleted       name
+//! 3 user put         generation name has_password:bool [password] tags:count tag*
+//! 4 user deleted     name
+//! 5 permission put   generation user vhost configure write read
+//! 6 permission deleted  user vhost
+//! 7 exchange put     generation vhost name kind:u8 flags arguments    8 exchange deleted  vhost name
+//! 9 queue put        generation vhost name flags arguments
+//! 10 queue deleted   vhost name id:varint
+//! 11 binding put     generation binding               12 binding deleted     binding
+//! 13 ids reserved    below:varint
+//!
+//! binding  vhost source to_queue:bool destination routing_key arguments
+//! flags    bit 0 durable, bit 1 auto_delete, bit 2 internal (exchange) or exclusive (queue)
+//! kind     1 direct, 2 fanout, 3 topic
+//! ```
+//! All texts are `str`, generations are varints.
+
+use std::collections::BTreeSet;
+
+use super::VERSION;
+use super::codec::{Malformed, Reader, put_str, put_varint};
+use super::value::{arguments, put_arguments};
+use crate::access::PasswordHash;
+use crate::call::QueueId;
+use crate::definitions::{
+    BindingSpec, Endpoint, ExchangeKind, ExchangeSpec, PermissionSpec, QueueSpec, Stored, UserSpec,
+    VhostSpec,
+};
+
+/// One change of the definitions.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Change {
+    /// Numbers below this may be in use.
+    IdsReserved(u64),
+    BindingDeleted(BindingSpec),
+    BindingPut(Stored<BindingSpec>),
+    /// Its bindings went with it.
+    ExchangeDeleted {
+        vhost: String,
+        name: String,
+    },
+    ExchangePut(Stored<ExchangeSpec>),
+    PermissionDeleted {
+        user: String,
+        vhost: String,
+    },
+    PermissionPut(Stored<PermissionSpec>),
+    /// Its bindings and messages went with it.
+    QueueDeleted {
+        vhost: String,
+        name: String,
+        id: QueueId,
+    },
+    QueuePut(Stored<QueueSpec>),
+    /// Its permissions went with it.
+    UserDeleted {
+        name: String,
+    },
+    UserPut(Stored<UserSpec>),
+    /// Everything in it, and all permissions in it, went with it.
+    VhostDeleted {
+        name: String,
+    },
+    VhostPut(Stored<VhostSpec>),
+}
+
+const DURABLE: u8 = 1;
+const AUTO_DELETE: u8 = 2;
+const INTERNAL_OR_EXCLUSIVE: u8 = 4;
+
+/// Replaces `out` with a change record.
+pub(crate) fn write_change(out: &mut Vec<u8>, change: &Change) {
+    out.clear();
+    out.extend([VERSION, tag(change)]);
+    match change {
+        Change::IdsReserved(below) => put_varint(out, *below),
+        Change::BindingDeleted(spec) => put_binding(out, spec),
+        Change::BindingPut(stored) => {
+            put_varint(out, stored.generation);
+            put_binding(out, &stored.value);
+        }
+        Change::ExchangeDeleted { vhost, name } => put_strs(out, &[vhost, name]),
+        Change::ExchangePut(stored) => put_exchange(out, stored),
+        Change::PermissionDeleted { user, vhost } => put_strs(out, &[user, vhost]),
+        Change::PermissionPut(Stored { value, generation }) => {
+            put_varint(out, *generation);
+            let PermissionSpec {
+                user,
+                vhost,
+                configure,
+                write,
+                read,
+            } = value;
+            put_strs(out, &[user, vhost, configure, write, read]);
+        }
+        Change::QueueDeleted { vhost, name, id } => {
+            put_strs(out, &[vhost, name]);
+            put_varint(out, id.0);
+        }
+        Change::QueuePut(stored) => put_queue(out, stored),
+        Change::UserDeleted { name } | Change::VhostDeleted { name } => put_str(out, name),
+        Change::UserPut(stored) => put_user(out, stored),
+        Change::VhostPut(Stored { value, generation }) => {
+            put_varint(out, *generation);
+            put_strs(out, &[&value.name, &value.description]);
+        }
+    }
+}
+
+pub(crate) fn read_change(payload: &[u8]) -> Result<Change, Malformed> {
+    let mut reader = Reader::versioned(payload)?;
+    let change = read_tagged(&mut reader)?;
+    reader.end()?;
+    Ok(change)
+}
+
+const fn tag(change: &Change) -> u8 {
+    match change {
+        Change::VhostPut(_) => 1,
+        Change::VhostDeleted { .. } => 2,
+        Change::UserPut(_) => 3,
+        Change::UserDeleted { .. } => 4,
+        Change::PermissionPut(_) => 5,
+        Change::PermissionDeleted { .. } => 6,
+        Change::ExchangePut(_) => 7,
+        Change::ExchangeDeleted { .. } => 8,
+        Change::QueuePut(_) => 9,
+        Change::QueueDeleted { .. } => 10,
+        Change::BindingPut(_) => 11,
+        Change::BindingDeleted(_) => 12,
+        Change::IdsReserved(_) => 13,
+    }
+}
+
+fn read_tagged(reader: &mut Reader<'_>) -> Result<Change, Malformed> {
+    Ok(match reader.u8()? {
+        1 => Change::VhostPut(stored(reader, |reader| {
+            Ok(VhostSpec {
+                name: reader.string()?,
+                description: reader.string()?,
+            })
+        })?),
+        2 => Change::VhostDeleted {
+            name: reader.string()?,
+        },
+        3 => Change::UserPut(stored(reader, user)?),
+        4 => Change::UserDeleted {
+            name: reader.string()?,
+        },
+        5 => Change::PermissionPut(stored(reader, |reader| {
+            Ok(PermissionSpec {
+                user: reader.string()?,
+                vhost: reader.string()?,
+                configure: reader.string()?,
+                write: reader.string()?,
+                read: reader.string()?,
+            })
+        })?),
+        6 => Change::PermissionDeleted {
+            user: reader.string()?,
+            vhost: reader.string()?,
+        },
+        7 => Change::ExchangePut(stored(reader, exchange)?),
+        8 => Change::ExchangeDeleted {
+            vhost: reader.string()?,
+            name: reader.string()?,
+        },
+        9 => Change::QueuePut(stored(reader, queue)?),
+        10 => Change::QueueDeleted {
+            vhost: reader.string()?,
+            name: reader.string()?,
+            id: QueueId(reader.varint()?),
+        },
+        11 => Change::BindingPut(stored(reader, binding)?),
+        12 => Change::BindingDeleted(binding(reader)?),
+        13 => Change::IdsReserved(reader.varint()?),
+        _ => return Err(Malformed("a change of unknown type")),
+    })
+}
+
+fn stored<T>(
+    reader: &mut Reader<'_>,
+    read: impl FnOnce(&mut Reader<'_>) -> Result<T, Malformed>,
+) -> Result<Stored<T>, Malformed> {
+    let generation = reader.varint()?;
+    Ok(Stored {
+        value: read(reader)?,
+        generation,
+    })
+}
+
+fn put_strs(out: &mut Vec<u8>, texts: &[&str]) {
+    texts.iter().for_each(|text| put_str(out, text));
+}
+
+fn put_user(out: &mut Vec<u8>, Stored { value, generation }: &Stored<UserSpec>) {
+    put_varint(out, *generation);
+    put_str(out, &value.name);
+    out.push(u8::from(value.password.is_some()));
+    if let Some(hash) = &value.password {
+        put_str(out, hash.as_str());
+    }
+    put_varint(out, value.tags.len() as u64);
+    value.tags.iter().for_each(|tag| put_str(out, tag));
+}
+
+fn user(reader: &mut Reader<'_>) -> Result<UserSpec, Malformed> {
+    let name = reader.string()?;
+    let password = match reader.bool()? {
+        true => {
+            Some(PasswordHash::parse(reader.str()?).map_err(|_| Malformed("not a password hash"))?)
+        }
+        false => None,
+    };
+    let mut tags = BTreeSet::new();
+    for _ in 0..reader.varint()? {
+        tags.insert(reader.string()?);
+    }
+    Ok(UserSpec {
+        name,
+        password,
+        tags,
+    })
+}
+
+fn put_exchange(out: &mut Vec<u8>, Stored { value, generation }: &Stored<ExchangeSpec>) {
+    put_varint(out, *generation);
+    put_strs(out, &[&value.vhost, &value.name]);
+    let kind = match value.kind {
+        ExchangeKind::Direct => 1,
+        ExchangeKind::Fanout => 2,
+        ExchangeKind::Topic => 3,
+    };
+    out.extend([
+        kind,
+        flags(value.durable, value.auto_delete, value.internal),
+    ]);
+    put_arguments(out, &value.arguments);
+}
+
+fn exchange(reader: &mut Reader<'_>) -> Result<ExchangeSpec, Malformed> {
+    let (vhost, name) = (reader.string()?, reader.string()?);
+    let kind = match reader.u8()? {
+        1 => ExchangeKind::Direct,
+        2 => ExchangeKind::Fanout,
+        3 => ExchangeKind::Topic,
+        _ => return Err(Malformed("an exchange of unknown kind")),
+    };
+    let [durable, auto_delete, internal] = read_flags(reader)?;
+    let arguments = arguments(reader)?;
+    Ok(ExchangeSpec {
+        vhost,
+        name,
+        kind,
+        durable,
+        auto_delete,
+        internal,
+        arguments,
+    })
+}
+
+fn put_queue(out: &mut Vec<u8>, Stored { value, generation }: &Stored<QueueSpec>) {
+    put_varint(out, *generation);
+    put_strs(out, &[&value.vhost, &value.name]);
+    out.push(flags(value.durable, value.auto_delete, value.exclusive));
+    put_arguments(out, &value.arguments);
+}
+
+fn queue(reader: &mut Reader<'_>) -> Result<QueueSpec, Malformed> {
+    let (vhost, name) = (reader.string()?, reader.string()?);
+    let [durable, auto_delete, exclusive] = read_flags(reader)?;
+    let arguments = arguments(reader)?;
+    Ok(QueueSpec {
+        vhost,
+        name,
+        durable,
+        exclusive,
+        auto_delete,
+        arguments,
+    })
+}
+
+fn put_binding(out: &mut Vec<u8>, spec: &BindingSpec) {
+    put_strs(out, &[&spec.vhost, &spec.source]);
+    let (to_queue, destination) = match &spec.destination {
+        Endpoint::Exchange(name) => (0, name),
+        Endpoint::Queue(name) => (1, name),
+    };
+    out.push(to_queue);
+    put_strs(out, &[destination, &spec.routing_key]);
+    put_arguments(out, &spec.arguments);
+}
+
+fn binding(reader: &mut Reader<'_>) -> Result<BindingSpec, Malformed> {
+    let (vhost, source) = (reader.string()?, reader.string()?);
+    let destination = match reader.bool()? {
+        false => Endpoint::Exchange(reader.string()?),
+        true => Endpoint::Queue(reader.string()?),
+    };
+    let routing_key = reader.string()?;
+    let arguments = arguments(reader)?;
+    Ok(BindingSpec {
+        vhost,
+        source,
+        destination,
+        routing_key,
+        arguments,
+    })
+}
+
+fn flags(durable: bool, auto_delete: bool, third: bool) -> u8 {
+    let bit = |set: bool, mask: u8| if set { mask } else { 0 };
+    bit(durable, DURABLE) | bit(auto_delete, AUTO_DELETE) | bit(third, INTERNAL_OR_EXCLUSIVE)
+}
+
+fn read_flags(reader: &mut Reader<'_>) -> Result<[bool; 3], Malformed> {
+    let flags = reader.u8()?;
+    if flags & !(DURABLE | AUTO_DELETE | INTERNAL_OR_EXCLUSIVE) != 0 {
+        return Err(Malformed("an unknown flag is set"));
+    }
+    Ok([DURABLE, AUTO_DELETE, INTERNAL_OR_EXCLUSIVE].map(|mask| flags & mask != 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::value::{Arguments, Value};
+
+    const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$\
+                        aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g";
+
+    /// One change of each type.
+    pub(crate) fn one_of_each() -> Vec<Change> {
+        let arguments = Arguments::from([("x-queue-type".into(), Value::Text("quorum".into()))]);
+        let binding = BindingSpec {
+            vhost: "/".into(),
+            source: "ex".into(),
+            destination: Endpoint::Queue("q".into()),
+            routing_key: "a.#".into(),
+            arguments: Arguments::new(),
+        };
+        let to_exchange = BindingSpec {
+            destination: Endpoint::Exchange("e2".into()),
+            ..binding.clone()
+        };
+        let user = UserSpec {
+            name: "u".into(),
+            password: Some(PasswordHash::parse(HASH).unwrap()),
+            tags: ["administrator".into(), "b".into()].into(),
+        };
+        let permission = PermissionSpec {
+            user: "u".into(),
+            vhost: "/".into(),
+            configure: String::new(),
+            write: ".*".into(),
+            read: "^q$".into(),
+        };
+        let exchange = ExchangeSpec {
+            vhost: "/".into(),
+            name: "ex".into(),
+            kind: ExchangeKind::Topic,
+            durable: true,
+            auto_delete: false,
+            internal: true,
+            arguments: Arguments::new(),
+        };
+        let queue = QueueSpec {
+            vhost: "/".into(),
+            name: "q é".into(),
+            durable: true,
+            exclusive: false,
+            auto_delete: true,
+            arguments,
+        };
+        let vhost = VhostSpec {
+            name: "/".into(),
+            description: "first".into(),
+        };
+        vec![
+            Change::VhostPut(Stored {
+                value: vhost,
+                generation: 1,
+            }),
+            Change::VhostDeleted { name: "v".into() },
+            Change::UserPut(Stored {
+                value: user,
+                generation: 300,
+            }),
+            Change::UserDeleted { name: "u".into() },
+            Change::PermissionPut(Stored {
+                value: permission,
+                generation: 3,
+            }),
+            Change::PermissionDeleted {
+                user: "u".into(),
+                vhost: "/".into(),
+            },
+            Change::ExchangePut(Stored {
+                value: exchange,
+                generation: 4,
+            }),
+            Change::ExchangeDeleted {
+                vhost: "/".into(),
+                name: "ex".into(),
+            },
+            Change::QueuePut(Stored {
+                value: queue,
+                generation: 5,
+            }),
+            Change::QueueDeleted {
+                vhost: "/".into(),
+                name: "q".into(),
+                id: QueueId(5),
+            },
+            Change::BindingPut(Stored {
+                value: binding,
+                generation: 6,
+            }),
+            Change::BindingDeleted(to_exchange),
+            Change::IdsReserved(4096),
+        ]
+    }
+
+    #[test]
+    fn every_change_round_trips_and_refuses_to_be_cut() {
+        for (index, change) in one_of_each().iter().enumerate() {
+            let mut out = Vec::new();
+            write_change(&mut out, change);
+            assert_eq!(usize::from(out[1]), index + 1, "tags are never reassigned");
+            assert_eq!(read_change(&out).as_ref(), Ok(change));
+            for end in 0..out.len() {
+                assert!(read_change(&out[..end]).is_err(), "{change:?} cut at {end}");
+            }
+            out.push(0);
+            assert!(read_change(&out).is_err(), "{change:?} with a byte more");
+        }
+    }
+
+    #[test]
+    fn a_queue_record_keeps_its_bytes() {
+        let changes = one_of_each();
+        let mut out = Vec::new();
+        write_change(&mut out, &changes[8]);
+        let golden = [
+            &[1, 9, 5, 1][..],
+            b"/",
+            &[4],
+            "q é".as_bytes(),
+            &[3, 1, 12],
+            b"x-queue-type",
+            &[5, 6],
+            b"quorum",
+        ];
+        assert_eq!(out, golden.concat());
+    }
+
+    #[test]
+    fn a_binding_record_keeps_its_bytes() {
+        let mut out = Vec::new();
+        write_change(&mut out, &one_of_each()[10]);
+        let golden = [
+            &[1, 11, 6, 1][..],
+            b"/",
+            &[2],
+            b"ex",
+            &[1, 1],
+            b"q",
+            &[3],
+            b"a.#",
+            &[0],
+        ];
+        assert_eq!(out, golden.concat());
+    }
+
+    proptest! {
+        #[test]
+        fn garbage_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..96), tag in 0u8..16) {
+            let versioned: Vec<u8> = [&[VERSION, tag][..], &bytes].concat();
+            let _ = (read_change(&bytes), read_change(&versioned));
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The meaning of journal records: the broker's own compact encoding.
+//!
+//! Every payload begins with the version of its layout, so that a later broker can read what an
+//! earlier one wrote. Integers of unknown size are varints (LEB128, at most 10 bytes); `str` and
+//! `blob` are a varint length and that many bytes, `str` in UTF-8.
+//!
+//! ```text
+//! publish     version=1  targets:varint (queue:varint sequence:varint)*
+//!             exchange:str  routing_key:str  properties_kind=1  properties:blob  body: the rest
+//! settle      version=1  queue:varint  ranges:varint (skip:varint length:varint)*
+//!             a range begins `skip` above the end of the one before (above 0 for the first)
+//! change      version=1  tag:u8  fields of the definition, see `definition`
+//! checkpoint  version=1  next_id:varint  changes:varint (change:blob)*
+//! ```
+//!
+//! A settlement may stand before a copy of the message it settles, when the journal moved the
+//! message forward: a message is settled if *any* record says so.
+
+mod checkpoint;
+mod codec;
+mod definition;
+mod delivery;
+mod value;
+
+pub(crate) use checkpoint::{Checkpoint, read_checkpoint};
+pub(crate) use codec::Malformed;
+pub(crate) use definition::{Change, read_change, write_change};
+pub(crate) use delivery::{
+    PublishRecord, SettleRecord, read_publish, read_settle, write_publish_head, write_settle,
+};
+pub(crate) use value::canonical;
+
+use crate::journal::Kind;
+
+/// A message and the queues it went to.
+pub(crate) const PUBLISH: Kind = Kind::new(1);
+/// Messages of one queue that are done.
+pub(crate) const SETTLE: Kind = Kind::new(2);
+/// A definition that came, changed or went.
+pub(crate) const CHANGE: Kind = Kind::new(3);
+
+/// Layout of every payload written now.
+const VERSION: u8 = 1;
