@@ -1,0 +1,259 @@
+//! Drives one session over one stream.
+//!
+//! A turn is: write what is there, then take the first thing that happened (an order to stop, a
+//! ring of the doorbell, bytes, a deadline), tell the session, and go round. All frames of one read
+//! are one batch for the session, and all it answers is one write.
+
+use std::future::{Future as _, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use broker_core::broker::PasswordCheck;
+use broker_core::session::Step;
+use broker_core::session::amqp091::Session;
+use bytes::{BufMut as _, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio_util::io::{poll_read_buf, poll_write_buf};
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+use crate::admission::Admission;
+use crate::doorbell::Doorbell;
+use crate::read_buffer;
+use crate::server::Shared;
+
+/// Bytes asked for in one read before and after the login.
+const FIRST_READ_BYTES: usize = 4 * 1024;
+const READ_BYTES: usize = 64 * 1024;
+
+/// Bytes of output above which nothing more is read from the peer.
+const OUTPUT_BYTES: usize = 1024 * 1024;
+
+/// An output buffer that grew beyond this is given back once it has been written.
+const KEPT_OUTPUT_BYTES: usize = 16 * 1024;
+
+/// How long a peer may take none of our bytes.
+const WRITE_DEADLINE: Duration = Duration::from_secs(30);
+
+/// How long the last bytes may take, and how long we listen to what a peer still has to say: a
+/// socket closed with unread bytes resets, and the peer would lose our last words.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// How often to look again when nothing else is due.
+const FAR_OFF: Duration = Duration::from_secs(3600);
+
+/// One connection under way.
+pub(crate) struct Driver<S> {
+    stream: S,
+    session: Session,
+    doorbell: Doorbell,
+    admission: Admission,
+    shared: Arc<Shared>,
+    input: BytesMut,
+    output: BytesMut,
+    /// Written bytes may still sit in the stream's own buffer (TLS).
+    unflushed: bool,
+    /// When the peer last took bytes, or when there began to be some.
+    written: Instant,
+    login_deadline: Option<Instant>,
+}
+
+/// The first thing that happened.
+enum Happened {
+    /// Bytes came; none is the end.
+    Read(usize),
+    /// The doorbell rang, or all output was written and the session may have more.
+    Rung,
+    Stop,
+    Tick,
+}
+
+/// What to wait on besides the stream; pinned once per connection.
+struct Timers<'p> {
+    sleep: Pin<&'p mut Sleep>,
+    stop: Pin<&'p mut WaitForCancellationFutureOwned>,
+    /// The order to stop was passed on; it is not looked at again.
+    stopped: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
+    pub(crate) fn new(
+        stream: S,
+        session: Session,
+        doorbell: Doorbell,
+        admission: Admission,
+        shared: Arc<Shared>,
+        login_deadline: Instant,
+    ) -> Self {
+        Self {
+            stream,
+            session,
+            doorbell,
+            admission,
+            shared,
+            input: BytesMut::new(),
+            output: BytesMut::new(),
+            unflushed: false,
+            written: Instant::now(),
+            login_deadline: Some(login_deadline),
+        }
+    }
+
+    /// Goes on until either side has had enough.
+    pub(crate) async fn run(mut self) -> io::Result<()> {
+        let sleep = pin!(sleep_until(Instant::now() + FAR_OFF));
+        let stop = pin!(self.shared.stop.clone().cancelled_owned());
+        let mut timers = Timers { sleep, stop, stopped: false };
+        loop {
+            let deadline = self.deadline();
+            if deadline < timers.sleep.deadline() {
+                timers.sleep.as_mut().reset(deadline);
+            }
+            let happened = poll_fn(|context| self.poll_turn(context, &mut timers)).await?;
+            let now = Instant::now();
+            let step = match happened {
+                Happened::Read(0) => return Ok(()),
+                Happened::Read(_) => {
+                    self.session.on_bytes(now.into_std(), &mut self.input, &mut self.output)
+                }
+                Happened::Rung => {
+                    self.session.on_wake(now.into_std(), &mut self.input, &mut self.output)
+                }
+                Happened::Stop => {
+                    let broken = self.shared.broker.stopped().is_some();
+                    let reason = if broken { "journal failure" } else { "shutdown" };
+                    self.session.stop(now.into_std(), reason, &mut self.output)
+                }
+                Happened::Tick => {
+                    timers.sleep.as_mut().reset(now + FAR_OFF);
+                    self.on_tick(now)?
+                }
+            };
+            let step = match step {
+                Step::Authenticate(check) => self.authenticate(check).await,
+                step => step,
+            };
+            if self.login_deadline.is_some() && self.session.is_open() {
+                self.login_deadline = None;
+                self.admission.opened();
+            }
+            if let Step::Close = step {
+                return self.linger().await;
+            }
+        }
+    }
+
+    /// Writes and flushes all it can, then looks for the first thing that happened.
+    fn poll_turn(
+        &mut self,
+        context: &mut Context<'_>,
+        timers: &mut Timers<'_>,
+    ) -> Poll<io::Result<Happened>> {
+        if let Poll::Ready(done) = self.poll_write(context)? {
+            if done {
+                return Poll::Ready(Ok(Happened::Rung));
+            }
+        }
+        if !timers.stopped && timers.stop.as_mut().poll(context).is_ready() {
+            timers.stopped = true;
+            return Poll::Ready(Ok(Happened::Stop));
+        }
+        if self.doorbell.poll_rung(context).is_ready() {
+            return Poll::Ready(Ok(Happened::Rung));
+        }
+        if self.reads()
+            && let Poll::Ready(read) = self.poll_read(context)
+        {
+            return Poll::Ready(read.map(Happened::Read));
+        }
+        timers.sleep.as_mut().poll(context).map(|()| Ok(Happened::Tick))
+    }
+
+    /// Ready with true when there was output and all of it is gone, false when there was none.
+    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        let had_output = !self.output.is_empty();
+        while !self.output.is_empty() {
+            let stream = Pin::new(&mut self.stream);
+            let count = ready!(poll_write_buf(stream, context, &mut self.output))?;
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.unflushed = true;
+            self.written = Instant::now();
+        }
+        if self.unflushed {
+            ready!(Pin::new(&mut self.stream).poll_flush(context))?;
+            self.unflushed = false;
+        }
+        if had_output && self.output.capacity() > KEPT_OUTPUT_BYTES {
+            self.output = BytesMut::new();
+        }
+        Poll::Ready(Ok(had_output))
+    }
+
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let stream = Pin::new(&mut self.stream);
+        if !self.session.is_open() {
+            // A stranger gets little, and no part in the thread's buffer.
+            self.input.reserve(FIRST_READ_BYTES);
+            return poll_read_buf(stream, context, &mut (&mut self.input).limit(FIRST_READ_BYTES));
+        }
+        read_buffer::prepare(&mut self.input, READ_BYTES);
+        let read = poll_read_buf(stream, context, &mut self.input);
+        if read.is_pending() {
+            read_buffer::release(&mut self.input);
+        }
+        read
+    }
+
+    fn reads(&self) -> bool {
+        self.session.wants_input() && self.output.len() < OUTPUT_BYTES
+    }
+
+    /// The earliest of all deadlines.
+    fn deadline(&self) -> Instant {
+        let session = self.session.next_tick().map(Instant::from_std);
+        let write = (!self.output.is_empty()).then(|| self.written + WRITE_DEADLINE);
+        let earliest = session.into_iter().chain(write).chain(self.login_deadline).min();
+        earliest.unwrap_or_else(|| Instant::now() + FAR_OFF)
+    }
+
+    fn on_tick(&mut self, now: Instant) -> io::Result<Step> {
+        let timed_out = |what| Err(io::Error::new(io::ErrorKind::TimedOut, what));
+        if self.login_deadline.is_some_and(|deadline| now >= deadline) {
+            return timed_out("login took too long");
+        }
+        if !self.output.is_empty() && now >= self.written + WRITE_DEADLINE {
+            return timed_out("the peer does not read");
+        }
+        let deaf = !self.reads();
+        Ok(self.session.on_tick(now.into_std(), deaf, &mut self.output))
+    }
+
+    /// Has a password checked. The time that takes us is not the peer's.
+    async fn authenticate(&mut self, check: PasswordCheck) -> Step {
+        let began = Instant::now();
+        let result = self.shared.logins.run(check).await;
+        let now = Instant::now();
+        if let Some(deadline) = &mut self.login_deadline {
+            *deadline += now - began;
+        }
+        self.session.on_authenticated(now.into_std(), result, &mut self.output)
+    }
+
+    /// Sends what is left, says that nothing follows, and waits a moment for the peer to do so too.
+    async fn linger(mut self) -> io::Result<()> {
+        let Self { stream, output, .. } = &mut self;
+        let goodbye = async {
+            stream.write_all_buf(output).await?;
+            stream.shutdown().await?;
+            let mut scratch = [0; 1024];
+            while stream.read(&mut scratch).await? > 0 {}
+            Ok(())
+        };
+        timeout(LINGER, goodbye).await.unwrap_or(Ok(()))
+    }
+}

@@ -1,0 +1,68 @@
+//! The thread that makes things durable, and how others learn of it.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use broker_core::broker::Broker;
+use broker_core::journal::{Lsn, Stopped, Turn, Writer};
+use tokio::sync::watch;
+
+use crate::error::FatalError;
+
+/// Longest sleep of an idle writer, after which it does its upkeep.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// How far the journal is, for those who wait outside of the broker.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Progress {
+    pub(crate) durable: Lsn,
+    /// Why it will not get any further.
+    pub(crate) ended: Option<End>,
+}
+
+/// How the journal's thread ended.
+#[derive(Debug, Clone)]
+pub(crate) enum End {
+    Closed,
+    Failed(FatalError),
+}
+
+/// Starts the thread. It ends when the broker closes its journal or the disk fails.
+pub(crate) fn start(
+    broker: Arc<Broker>,
+    writer: Writer,
+) -> io::Result<(JoinHandle<()>, watch::Receiver<Progress>)> {
+    let durable = broker.durable();
+    let (told, progress) = watch::channel(Progress { durable, ended: None });
+    let thread = thread::Builder::new().name("journal".to_owned()).spawn(move || {
+        let end = match run(&broker, writer, &told) {
+            Ok(()) | Err(Stopped::Closed) => End::Closed,
+            Err(stopped) => {
+                tracing::error!(error = %stopped, "journal failed");
+                End::Failed(FatalError(stopped.to_string()))
+            }
+        };
+        told.send_modify(|progress| progress.ended = Some(end));
+    })?;
+    Ok((thread, progress))
+}
+
+fn run(
+    broker: &Broker,
+    mut writer: Writer,
+    told: &watch::Sender<Progress>,
+) -> Result<(), Stopped> {
+    loop {
+        match writer.turn()? {
+            Turn::Committed(durable) => {
+                broker.committed();
+                told.send_modify(|progress| progress.durable = durable);
+            }
+            Turn::SpaceReturned => broker.committed(),
+            Turn::Idle => writer.wait(IDLE),
+            Turn::Closed => return Ok(()),
+        }
+    }
+}

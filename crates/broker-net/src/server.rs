@@ -1,0 +1,210 @@
+//! A running broker with its listeners.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use broker_core::broker::Broker;
+use broker_core::journal::{Lsn, Stopped, Writer};
+use broker_core::session::amqp091;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::admission::{AdmissionLimits, Gate};
+use crate::error::{FatalError, StartError};
+use crate::journal_thread::{self, End, Progress};
+use crate::listener::{Bound, Endpoint, Listener, ListenerConfig};
+use crate::logins::Logins;
+
+/// What a server can be told beside its listeners.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Bounds on connections.
+    pub admission: AdmissionLimits,
+    /// What AMQP 0-9-1 clients are offered.
+    pub amqp091: amqp091::Settings,
+}
+
+/// A running broker. Must be started and used inside a tokio runtime.
+#[derive(Debug)]
+pub struct Server {
+    shared: Arc<Shared>,
+    listeners: Mutex<Vec<Listener>>,
+    progress: watch::Receiver<Progress>,
+    journal_thread: JoinHandle<()>,
+}
+
+/// What connections share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) broker: Arc<Broker>,
+    pub(crate) options: Options,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) logins: Logins,
+    /// Cancelled when everyone has to say goodbye.
+    pub(crate) stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
+    /// Cancelled when the time for goodbyes is over.
+    abandon: CancellationToken,
+}
+
+impl Server {
+    /// Binds the listeners, starts the journal's thread and accepts connections.
+    ///
+    /// # Errors
+    /// When a listener cannot be bound; then nothing runs.
+    pub async fn start(
+        broker: Arc<Broker>,
+        writer: Writer,
+        listeners: Vec<ListenerConfig>,
+    ) -> Result<Self, StartError> {
+        Self::start_with(broker, writer, listeners, Options::default()).await
+    }
+
+    /// [`Self::start`] with other options than the default ones.
+    pub async fn start_with(
+        broker: Arc<Broker>,
+        writer: Writer,
+        listeners: Vec<ListenerConfig>,
+        options: Options,
+    ) -> Result<Self, StartError> {
+        check_distinct(&listeners)?;
+        let bound: Vec<Bound> =
+            listeners.into_iter().map(Bound::new).collect::<Result<_, _>>()?;
+        let (journal_thread, progress) =
+            journal_thread::start(Arc::clone(&broker), writer).map_err(StartError::Thread)?;
+        let shared = Arc::new(Shared {
+            broker,
+            gate: Arc::new(Gate::new(options.admission)),
+            options,
+            logins: Logins::default(),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            abandon: CancellationToken::new(),
+        });
+        let listeners = bound.into_iter().map(|bound| bound.start(&shared)).collect();
+        shared.tasks.spawn(stop_on_failure(progress.clone(), shared.stop.clone()));
+        Ok(Self { shared, listeners: Mutex::new(listeners), progress, journal_thread })
+    }
+
+    /// The broker it serves.
+    pub fn broker(&self) -> &Arc<Broker> {
+        &self.shared.broker
+    }
+
+    /// Where it listens now.
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        self.listeners().iter().map(Listener::endpoint).collect()
+    }
+
+    /// Changes where it listens. A listener that stays is not touched, except that connections to
+    /// come get the new TLS configuration; connections of a listener that goes live on.
+    ///
+    /// # Errors
+    /// When a new listener cannot be bound; then nothing has changed.
+    pub async fn set_listeners(&self, wanted: Vec<ListenerConfig>) -> Result<(), StartError> {
+        check_distinct(&wanted)?;
+        let mut listeners = self.listeners();
+        let is_new = |config: &&ListenerConfig| !listeners.iter().any(|old| old.serves(config));
+        let bound: Vec<Bound> =
+            wanted.iter().filter(is_new).cloned().map(Bound::new).collect::<Result<_, _>>()?;
+        listeners.retain(|old| wanted.iter().any(|config| old.serves(config)));
+        for config in wanted {
+            if let Some(old) = listeners.iter_mut().find(|old| old.serves(&config)) {
+                old.update(config);
+            }
+        }
+        listeners.extend(bound.into_iter().map(|bound| bound.start(&self.shared)));
+        Ok(())
+    }
+
+    /// Waits until the journal is durable up to `lsn`.
+    ///
+    /// # Errors
+    /// When it never will be, because the journal was closed or the disk failed before.
+    pub async fn wait_durable(&self, lsn: Lsn) -> Result<(), Stopped> {
+        let mut progress = self.progress.clone();
+        let reached = |progress: &Progress| progress.durable >= lsn || progress.ended.is_some();
+        // A vanished sender counts as an end; the thread tells its end before it goes.
+        let _ = progress.wait_for(reached).await;
+        if self.shared.broker.durable() >= lsn {
+            return Ok(());
+        }
+        Err(self.shared.broker.stopped().unwrap_or(Stopped::Closed))
+    }
+
+    /// Resolves when the broker can go on no more, and never otherwise.
+    pub async fn failed(&self) -> FatalError {
+        let mut progress = self.progress.clone();
+        let failed = |progress: &Progress| matches!(progress.ended, Some(End::Failed(_)));
+        let end = match progress.wait_for(failed).await {
+            Ok(progress) => progress.ended.clone(),
+            Err(_) => None,
+        };
+        match end {
+            Some(End::Failed(error)) => error,
+            _ => std::future::pending().await,
+        }
+    }
+
+    /// Stops accepting, tells every client goodbye, waits for them at most until `deadline`, and
+    /// closes the journal with everything in it durable.
+    pub async fn shutdown(self, deadline: Duration) {
+        let Self { shared, listeners, journal_thread, .. } = self;
+        let until = Instant::now() + deadline;
+        drop(listeners);
+        shared.stop.cancel();
+        shared.tasks.close();
+        if timeout_at(until, shared.tasks.wait()).await.is_err() {
+            tracing::warn!(connections = shared.tasks.len(), "shutdown cuts connections off");
+            shared.abandon.cancel();
+            shared.tasks.wait().await;
+        }
+        shared.broker.close();
+        // The thread commits what is there; a disk that hangs must not hang the caller's runtime.
+        let joined = tokio::task::spawn_blocking(move || journal_thread.join()).await;
+        if !matches!(joined, Ok(Ok(()))) {
+            tracing::error!("journal thread panicked; this is a defect");
+        }
+    }
+
+    fn listeners(&self) -> MutexGuard<'_, Vec<Listener>> {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    /// Resolves when the time for goodbyes is over.
+    pub(crate) async fn abandoned(&self) {
+        self.abandon.cancelled().await;
+    }
+}
+
+/// The same address twice would fail as occupied, by ourselves; port 0 is a new one each time.
+fn check_distinct(listeners: &[ListenerConfig]) -> Result<(), StartError> {
+    let mut seen: HashSet<SocketAddr> = HashSet::new();
+    let repeated = listeners
+        .iter()
+        .map(|config| config.address)
+        .find(|address| address.port() != 0 && !seen.insert(*address));
+    match repeated {
+        Some(address) => Err(StartError::Repeated { address }),
+        None => Ok(()),
+    }
+}
+
+/// A failed disk ends all connections: a client that waits for a confirm would wait for ever.
+async fn stop_on_failure(mut progress: watch::Receiver<Progress>, stop: CancellationToken) {
+    let failed = async {
+        let ended = progress.wait_for(|progress| progress.ended.is_some()).await;
+        ended.is_ok()
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        _ = failed => stop.cancel(),
+    }
+}
