@@ -33,6 +33,10 @@ impl Values {
         self.value
     }
 
+    pub(crate) fn value_mut(&mut self) -> &mut Value {
+        &mut self.value
+    }
+
     /// True if there is no object at all: the state of what does not exist.
     pub fn is_null(&self) -> bool {
         self.value.is_null()

@@ -101,6 +101,28 @@ impl Members {
         self.0.iter()
     }
 
+    /// True if there are write-only attributes, at any depth.
+    pub(crate) fn has_write_only(&self) -> bool {
+        self.any_attribute(&|attribute| attribute.write_only)
+    }
+
+    /// True if there are attributes whose values must not be logged, at any depth.
+    pub(crate) fn has_secrets(&self) -> bool {
+        self.any_attribute(&|attribute| attribute.sensitive || attribute.write_only)
+    }
+
+    /// True if `holds` for an attribute, at any depth.
+    fn any_attribute(&self, holds: &dyn Fn(&Attribute) -> bool) -> bool {
+        self.0.iter().any(|member| match member {
+            Member::Block(block) => block.members.any_attribute(holds),
+            Member::Attribute(attribute) => match &attribute.kind {
+                _ if holds(attribute) => true,
+                AttributeKind::Nested(_, members) => members.any_attribute(holds),
+                AttributeKind::Type(_) => false,
+            },
+        })
+    }
+
     /// The attribute or block of this name.
     pub fn get(&self, name: &str) -> Option<&Member> {
         self.0

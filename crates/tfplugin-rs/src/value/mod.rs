@@ -175,7 +175,7 @@ impl Value {
     }
 
     /// Direct children, in order; none for a dynamic.
-    fn children(&self) -> impl Iterator<Item = &Self> {
+    pub(crate) fn children(&self) -> impl Iterator<Item = &Self> {
         let (elements, entries): (&[Self], Option<&BTreeMap<String, Self>>) = match self {
             Self::List(elements) | Self::Tuple(elements) => (elements, None),
             Self::Set(set) => (&set.0, None),

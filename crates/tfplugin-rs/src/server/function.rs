@@ -1,0 +1,75 @@
+//! CallFunction.
+
+use super::{Server, caught};
+use crate::diagnostics::Diagnostics;
+use crate::function::FunctionError;
+use crate::proto::tfplugin6 as proto;
+use crate::proto::tfplugin6::DynamicValue;
+use crate::proto::tfplugin6::call_function::{Request, Response};
+use crate::provider::Provider;
+use crate::value::{Type, Value};
+use crate::wire;
+
+impl<P: Provider> Server<P> {
+    pub(super) async fn call(&self, request: Request) -> Response {
+        match self.try_call(&request).await {
+            Ok(result) => Response {
+                result: Some(result),
+                error: None,
+            },
+            Err(error) => Response {
+                result: None,
+                error: Some(proto::FunctionError {
+                    text: error.text,
+                    function_argument: error.argument,
+                }),
+            },
+        }
+    }
+
+    async fn try_call(&self, request: &Request) -> Result<DynamicValue, FunctionError> {
+        let entry = self
+            .catalog
+            .functions
+            .get(request.name.as_str())
+            .ok_or_else(|| {
+                FunctionError::new(format!("This provider has no function {:?}.", request.name))
+            })?;
+        let parameters = &entry.signature.parameters;
+        let (sent, given) = (&request.arguments, request.arguments.len());
+        if given < parameters.len()
+            || (given > parameters.len() && entry.signature.variadic.is_none())
+        {
+            let needed = parameters.len();
+            return Err(FunctionError::new(format!(
+                "{needed} arguments are needed, not {given}."
+            )));
+        }
+        let (fixed, further) = sent.split_at(parameters.len());
+        let mut values = Vec::with_capacity(parameters.len() + 1);
+        for (index, (parameter, sent)) in parameters.iter().zip(fixed).enumerate() {
+            values.push(read(index, sent, &parameter.ty)?);
+        }
+        if let Some(variadic) = &entry.signature.variadic {
+            let indexed = (parameters.len()..).zip(further);
+            let elements = indexed.map(|(index, sent)| read(index, sent, &variadic.ty));
+            values.push(Value::Tuple(elements.collect::<Result<_, _>>()?));
+        }
+        // The guard is for futures; an error inside keeps its own form.
+        let result = caught(async { Ok(entry.object.call(values)) }).await;
+        let value = result.map_err(told)??;
+        wire::encode(&value, &entry.output, "a result").map_err(told)
+    }
+}
+
+fn read(index: usize, sent: &DynamicValue, ty: &Type) -> Result<Value, FunctionError> {
+    wire::decode(Some(sent), ty, "the argument").map_err(|diagnostics| FunctionError {
+        argument: i64::try_from(index).ok(),
+        ..told(diagnostics)
+    })
+}
+
+/// Functions have no diagnostics, only one text.
+fn told(diagnostics: Diagnostics) -> FunctionError {
+    FunctionError::new(diagnostics.to_string())
+}
