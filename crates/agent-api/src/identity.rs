@@ -40,6 +40,11 @@ pub struct BadIdentity {
 }
 
 impl Identity {
+    /// Finds out whether the parts can be used at all, without a connection.
+    pub fn check(&self) -> Result<(), BadIdentity> {
+        self.tls().map(drop)
+    }
+
     /// Checks the parts and turns them into TLS 1.3 settings that speak HTTP/2.
     pub(crate) fn tls(&self) -> Result<ClientConfig, BadIdentity> {
         let mut roots = RootCertStore::empty();
@@ -129,11 +134,11 @@ mod tests {
             certificate,
             key,
         };
-        assert!(good.tls().is_ok());
+        assert_eq!(good.check(), Ok(()));
 
         #[track_caller]
         fn check(identity: &Identity, part: Part, why: &str) {
-            let error = identity.tls().unwrap_err();
+            let error = identity.check().unwrap_err();
             assert_eq!(error.part, part, "{error}");
             assert!(error.to_string().contains(why), "{error}");
         }

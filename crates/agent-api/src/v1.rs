@@ -385,7 +385,7 @@ pub struct ValueList {
     #[prost(message, repeated, tag = "1")]
     pub values: ::prost::alloc::vec::Vec<Value>,
 }
-/// Named arguments. Nested at most 32 levels deep.
+/// Named arguments. Nested at most 16 levels deep, 64 KiB as a whole.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Arguments {
     #[prost(btree_map = "string, message", tag = "1")]
@@ -3329,11 +3329,7 @@ pub struct DeleteQueueRequest {
     pub force: bool,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct DeleteQueueResponse {
-    /// Messages lost with the queue.
-    #[prost(uint64, tag = "1")]
-    pub messages: u64,
-}
+pub struct DeleteQueueResponse {}
 /// Generated client implementations.
 pub mod queues_client {
     #![allow(
@@ -4457,6 +4453,9 @@ pub struct Vhost {
     /// 1 to 255 bytes of UTF-8 without control characters. "/" is one like any other.
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
+    /// Free text for people.
+    #[prost(string, tag = "2")]
+    pub description: ::prost::alloc::string::String,
     /// Set by the agent, ignored in requests:
     #[prost(uint64, tag = "10")]
     pub generation: u64,
