@@ -14,6 +14,7 @@
 //!   the run left it out by name.
 //! - [`poll`] waits for a condition with a deadline. Nothing else in the tests waits.
 
+pub mod agent;
 pub mod binaries;
 pub mod debian;
 pub mod dev;
@@ -24,3 +25,4 @@ pub mod prerequisite;
 pub mod process;
 pub mod python;
 pub mod raw;
+pub mod terraform;

@@ -2,12 +2,12 @@
 //! provider and agent.
 //!
 //! One binary, a module per theme. Every test starts what it needs on ports of its own and may run
-//! beside any other, except the measurements in `limits`, which `make test` runs alone.
+//! beside any other, except the measurements in `measured`, which `make test` runs alone.
 
 mod amqp_tools;
 mod bad_input;
 mod durability;
 mod lapin_client;
-mod limits;
+mod measured;
 mod node;
 mod pika;

@@ -1,0 +1,36 @@
+# `make help` lists what there is. The work is in scripts/, one file for each longer command.
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Parts of the machine that the tests may do without: make test WITHOUT="node amqp-tools"
+export WITHOUT ?=
+
+.PHONY: help
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: quickstart
+quickstart: ## An agent, a broker by `terraform apply`, and messages through it over TLS
+	@scripts/quickstart
+
+.PHONY: quickstart-down
+quickstart-down: ## Ends what `make quickstart` started and removes it
+	@scripts/quickstart-down
+
+.PHONY: test
+test: ## Everything: formatting, lints, all tests; WITHOUT="node" leaves a part out
+	@scripts/test
+
+.PHONY: test-opentofu
+test-opentofu: ## The Terraform tests with OpenTofu, built from its Go module
+	@scripts/test-opentofu
+
+.PHONY: build
+build: ## Release binaries of agent and provider
+	@cargo build --release --locked -p broker-agent -p provider
+
+.PHONY: install
+install: build ## Puts the provider where plain `terraform init` finds it
+	@scripts/install-provider "$$HOME/.terraform.d/plugins"

@@ -1,0 +1,102 @@
+//! `broker-agent init` and `serve`: an agent with certificates of its own, on a fixed port.
+
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+
+use crate::process::{Finished, Server};
+use crate::{binaries, poll, ports};
+
+const READY: Duration = Duration::from_secs(20);
+
+/// An agent in a directory that outlives restarts.
+pub struct Agent {
+    dir: TempDir,
+    port: u16,
+    server: Option<Server>,
+}
+
+impl Agent {
+    /// Makes certificates and configuration, and starts it.
+    pub fn start() -> Result<Self> {
+        let mut agent = Self::init()?;
+        agent.restart()?;
+        Ok(agent)
+    }
+
+    /// Makes certificates and configuration, and starts nothing.
+    pub fn init() -> Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let port = ports::free()?;
+        let mut init = Command::new(binaries::broker_agent()?);
+        init.args(["init", "--host", "localhost", "--http", "none", "--grpc"]);
+        init.arg(format!("127.0.0.1:{port}"))
+            .arg("--dir")
+            .arg(dir.path().join("agent"));
+        Finished::run(&mut init)?.success()?;
+        Ok(Self {
+            dir,
+            port,
+            server: None,
+        })
+    }
+
+    /// Starts it again on the same data and port.
+    pub fn restart(&mut self) -> Result<()> {
+        self.server = None;
+        let mut serve = Command::new(binaries::broker_agent()?);
+        serve
+            .arg("serve")
+            .arg("--config")
+            .arg(self.path("agent.toml"));
+        let mut server = Server::spawn(&mut serve, &self.dir.path().join("log"))?;
+        let address = self.endpoint();
+        poll::until("the agent to listen", READY, || {
+            anyhow::ensure!(server.is_running()?, "the agent ended:\n{}", server.log());
+            Ok(TcpStream::connect(&address).ok())
+        })?;
+        self.server = Some(server);
+        Ok(())
+    }
+
+    /// Kills it as a crash would.
+    pub fn kill(&mut self) -> Result<()> {
+        self.server_mut()?.kill()?;
+        self.server = None;
+        Ok(())
+    }
+
+    /// The process.
+    pub fn server_mut(&mut self) -> Result<&mut Server> {
+        self.server.as_mut().context("the agent is not running")
+    }
+
+    /// `host:port` of its management interface, as `nodes` wants it.
+    pub fn endpoint(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The authority's certificate.
+    pub fn ca(&self) -> PathBuf {
+        self.path("admin/ca.pem")
+    }
+
+    /// The administrator's certificate.
+    pub fn client_certificate(&self) -> PathBuf {
+        self.path("admin/client.pem")
+    }
+
+    /// The administrator's key.
+    pub fn client_key(&self) -> PathBuf {
+        self.path("admin/client-key.pem")
+    }
+
+    /// A file of the agent's directory.
+    pub fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.dir.path().join("agent").join(name)
+    }
+}

@@ -1,0 +1,4 @@
+resource "ferrymq_vhost" "billing" {
+  broker = ferrymq_broker.orders.id
+  name   = "billing"
+}

@@ -1,0 +1,39 @@
+output "broker_id" {
+  description = "Id of the broker, for `broker` of further resources"
+  value       = local.broker
+}
+
+output "endpoints" {
+  description = "URLs that clients connect to"
+  value       = try(ferrymq_broker.this[0].instances[*].endpoints, [])
+}
+
+output "console_url" {
+  description = "Page of the broker on its agent; empty when the agent serves none"
+  value       = try(ferrymq_broker.this[0].instances[0].console_url, "")
+}
+
+output "vhosts" {
+  description = "Names of the virtual hosts by key"
+  value       = { for key, vhost in ferrymq_vhost.this : key => vhost.name }
+}
+
+output "users" {
+  description = "Names of the users by key"
+  value       = { for key, user in ferrymq_user.this : key => user.name }
+}
+
+output "exchanges" {
+  description = "Names of the exchanges by key"
+  value       = { for key, exchange in ferrymq_exchange.this : key => exchange.name }
+}
+
+output "queues" {
+  description = "Names of the queues by key"
+  value       = { for key, queue in ferrymq_queue.this : key => queue.name }
+}
+
+output "queue_ids" {
+  description = "Ids of the queues by key"
+  value       = { for key, queue in ferrymq_queue.this : key => queue.id }
+}

@@ -1,0 +1,61 @@
+# The module against a running agent. The environment names it: TF_VAR_nodes='["host:7443"]', and
+# FERRYMQ_CA_CERTIFICATE, FERRYMQ_CLIENT_CERTIFICATE and FERRYMQ_CLIENT_KEY for the provider. The
+# broker listens on a port that the agent's machine chooses.
+
+variables {
+  name = "module-test"
+  listeners = {
+    amqp = { address = "127.0.0.1", port = 0, tls = true }
+  }
+
+  vhosts         = { billing = {} }
+  users          = { app = {} }
+  user_passwords = { app = "a password of a test" }
+  permissions = {
+    app = { user = "app", vhost = "billing", write = "^invoices$", read = "^app$" }
+  }
+  exchanges = {
+    invoices = { vhost = "billing", type = "topic" }
+    archive  = { vhost = "billing", type = "fanout" }
+  }
+  queues = { app = { vhost = "billing" } }
+  bindings = {
+    app     = { source = "invoices", destination = "app", routing_key = "invoice.*" }
+    archive = { source = "invoices", destination = "archive", destination_type = "exchange", routing_key = "#" }
+  }
+}
+
+run "everything_comes_up_in_one_apply" {
+  assert {
+    condition     = startswith(output.endpoints[0]["amqp"], "amqps://")
+    error_message = "no AMQP endpoint over TLS"
+  }
+
+  assert {
+    condition     = length(ferrymq_binding.this) == 2
+    error_message = "a binding is missing"
+  }
+}
+
+run "a_second_apply_changes_nothing" {
+  command = plan
+
+  assert {
+    condition     = ferrymq_broker.this[0].id == run.everything_comes_up_in_one_apply.broker_id
+    error_message = "the broker would change"
+  }
+}
+
+run "a_queue_more_leaves_the_rest_alone" {
+  variables {
+    queues = {
+      app   = { vhost = "billing" }
+      audit = {}
+    }
+  }
+
+  assert {
+    condition     = output.queue_ids["app"] == run.everything_comes_up_in_one_apply.queue_ids["app"]
+    error_message = "a queue was replaced"
+  }
+}

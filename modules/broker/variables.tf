@@ -1,0 +1,118 @@
+variable "create" {
+  description = "Whether to create anything at all"
+  type        = bool
+  default     = true
+}
+
+################################################################################
+# Broker
+################################################################################
+
+variable "name" {
+  description = "Name of the broker, unique on its agents"
+  type        = string
+}
+
+variable "nodes" {
+  description = "Agents that host the broker, each as `host:port`"
+  type        = list(string)
+}
+
+variable "listeners" {
+  description = "Where clients connect. Without it: AMQP over TLS on port 5671 of all the host's addresses"
+  type = object({
+    amqp = optional(object({
+      address = optional(string)
+      port    = optional(number)
+      tls     = optional(bool)
+    }))
+  })
+  default = null
+}
+
+################################################################################
+# Access
+################################################################################
+
+variable "vhosts" {
+  description = "Virtual hosts beside `/`. The key is the name unless `name` is set"
+  type = map(object({
+    name = optional(string)
+  }))
+  default = {}
+}
+
+variable "users" {
+  description = "Users. The key is the name unless `name` is set. A higher `password_version` writes the password again"
+  type = map(object({
+    name             = optional(string)
+    tags             = optional(set(string), [])
+    password_version = optional(number, 1)
+  }))
+  default = {}
+}
+
+variable "user_passwords" {
+  description = "Passwords by key of `users`; written to the broker and stored nowhere else. A user without one cannot log in"
+  type        = map(string)
+  default     = {}
+  sensitive   = true
+  ephemeral   = true
+}
+
+variable "permissions" {
+  description = "What users may do: `user` is a key of `users`, `vhost` is `/` or a key of `vhosts`; the rest are regular expressions over names, by default matching nothing"
+  type = map(object({
+    user      = string
+    vhost     = optional(string, "/")
+    configure = optional(string, "^$")
+    write     = optional(string, "^$")
+    read      = optional(string, "^$")
+  }))
+  default = {}
+}
+
+################################################################################
+# Topology
+################################################################################
+
+variable "exchanges" {
+  description = "Exchanges. The key is the name unless `name` is set; `vhost` is `/` or a key of `vhosts`"
+  type = map(object({
+    name        = optional(string)
+    vhost       = optional(string, "/")
+    type        = optional(string, "direct")
+    durable     = optional(bool, true)
+    auto_delete = optional(bool, false)
+    internal    = optional(bool, false)
+  }))
+  default = {}
+}
+
+variable "queues" {
+  description = "Queues. The key is the name unless `name` is set; `vhost` is `/` or a key of `vhosts`"
+  type = map(object({
+    name            = optional(string)
+    vhost           = optional(string, "/")
+    durable         = optional(bool, true)
+    auto_delete     = optional(bool, false)
+    deletion_policy = optional(string)
+  }))
+  default = {}
+}
+
+variable "bindings" {
+  description = "Bindings: `source` is a key of `exchanges`, `destination` a key of `queues`, or of `exchanges` where `destination_type` is `exchange`"
+  type = map(object({
+    source           = string
+    destination      = string
+    destination_type = optional(string, "queue")
+    routing_key      = optional(string, "")
+  }))
+  default = {}
+
+  validation {
+    condition     = alltrue([for binding in var.bindings : contains(["queue", "exchange"], binding.destination_type)])
+    error_message = "`destination_type` is `queue` or `exchange`."
+  }
+}
