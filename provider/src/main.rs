@@ -1,2 +1,7 @@
-//! To be filled.
-fn main() {}
+//! `terraform-provider-ferrymq`: the program that Terraform starts. All of it is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tfplugin_rs::run(provider::ferrymq(), "provider")
+}

@@ -1,0 +1,4 @@
+//! Data sources, one file each.
+
+pub(crate) mod broker;
+pub(crate) mod queue;

@@ -1,0 +1,145 @@
+//! What must not be destroyed while it holds messages.
+//!
+//! A plan that deletes or replaces a broker, virtual host or queue asks the agent how many messages
+//! would be lost with it, and fails with their number. The agent checks again, in one step with the
+//! deletion: what arrives in between is safe as well.
+
+use std::fmt;
+use std::str::FromStr;
+
+use agent_api::v1::ListQueuesRequest;
+use tfplugin_rs::prelude::*;
+
+use crate::agents::Agents;
+use crate::failure::{CallError, Task, messages};
+use crate::id::BrokerId;
+
+/// The attribute `deletion_policy`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DeletionPolicy {
+    Force,
+    IfEmpty,
+}
+
+/// What a deletion would take with it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Loss {
+    /// Ready and unsettled.
+    pub(crate) messages: u64,
+    /// Queues that hold them.
+    pub(crate) queues: u64,
+}
+
+impl DeletionPolicy {
+    pub(crate) const DEFAULT: &'static str = "if_empty";
+
+    pub(crate) fn is_force(self) -> bool {
+        self == Self::Force
+    }
+}
+
+impl FromStr for DeletionPolicy {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        match text {
+            "force" => Ok(Self::Force),
+            "if_empty" => Ok(Self::IfEmpty),
+            _ => Err("it must be \"if_empty\" or \"force\""),
+        }
+    }
+}
+
+impl fmt::Display for DeletionPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Force => "force",
+            Self::IfEmpty => Self::DEFAULT,
+        })
+    }
+}
+
+/// True for plans that end the life of an object there is.
+pub(crate) fn is_planned(plan: &ResourcePlan) -> bool {
+    matches!(plan.action(), Action::Delete | Action::Replace)
+}
+
+/// Refuses a plan that would lose something; warns when the agent could not be asked.
+pub(crate) fn judge(
+    task: &Task<'_>,
+    loss: Result<Loss, CallError>,
+    plan: &ResourcePlan,
+    cx: &mut Context<Agents>,
+) -> Result<()> {
+    let loss = match loss {
+        Ok(loss) => loss,
+        // What is gone holds nothing.
+        Err(error) if error.is_not_found() => return Ok(()),
+        Err(error) => {
+            cx.push(task.unchecked(&error, "whether messages would be lost"));
+            return Ok(());
+        }
+    };
+    if loss.messages == 0 {
+        return Ok(());
+    }
+    Err(refusal(task, loss, plan).into())
+}
+
+fn refusal(task: &Task<'_>, loss: Loss, plan: &ResourcePlan) -> Diagnostic {
+    let Task { kind, name, .. } = task;
+    let held = messages(loss.messages);
+    let within = if loss.queues > 1 {
+        format!(" in {} queues", loss.queues)
+    } else {
+        String::new()
+    };
+    let causes: Vec<String> = plan
+        .replaced_by()
+        .iter()
+        .map(|path| format!("`{path}`"))
+        .collect();
+    let act = match plan.action() {
+        Action::Replace if causes.is_empty() => "Replacing".to_owned(),
+        Action::Replace => format!(
+            "The change of {} replaces it, and replacing",
+            causes.join(", ")
+        ),
+        _ => "Destroying".to_owned(),
+    };
+    let detail = format!(
+        "The {kind} {name:?} holds {held}{within}, ready or not yet settled. {act} it would lose \
+         them. Let them be consumed first, or set deletion_policy = \"force\" and apply that \
+         first."
+    );
+    Diagnostic::error(format!("Plan would lose {held}"), detail).at("deletion_policy")
+}
+
+/// What all queues of a virtual host, or with an empty `vhost` of a broker, hold together.
+pub(crate) async fn loss_within(
+    agents: &Agents,
+    broker: &BrokerId,
+    vhost: &str,
+) -> Result<Loss, CallError> {
+    let agent = agents.of(broker).await?;
+    let mut request = ListQueuesRequest {
+        broker: broker.name().to_owned(),
+        vhost: vhost.to_owned(),
+        ..Default::default()
+    };
+    let mut loss = Loss::default();
+    loop {
+        let page = agent
+            .call(agent.queues().list_queues(request.clone()))
+            .await?;
+        for depth in page.queues.iter().filter_map(|queue| queue.depth) {
+            let held = depth.ready + depth.unsettled;
+            loss.messages += held;
+            loss.queues += u64::from(held > 0);
+        }
+        if page.next_page_token.is_empty() {
+            return Ok(loss);
+        }
+        request.page_token = page.next_page_token;
+    }
+}

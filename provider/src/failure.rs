@@ -1,0 +1,350 @@
+//! Failed calls as diagnostics: one each, at the attribute concerned, with thing, reason and way out.
+
+use std::fmt;
+
+use agent_api::v1::Reason;
+use agent_api::{Error, Failure};
+use tfplugin_rs::prelude::*;
+
+use crate::agents::Agents;
+
+/// Why a call has no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum CallError {
+    /// The connection was there; the agent refused, failed, or was lost during the call.
+    #[error(transparent)]
+    Call(Error),
+    /// There is no connection: nothing was sent.
+    #[error(transparent)]
+    Connect(Error),
+    /// There are no certificates yet to connect with.
+    #[error("{0}")]
+    Credentials(Diagnostic),
+}
+
+impl CallError {
+    /// What the agent itself gave as the reason.
+    pub(crate) fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Call(Error::Rpc(failure)) => Some(failure),
+            _ => None,
+        }
+    }
+
+    /// True if the agent knows for certain that the object, or the broker or virtual host around
+    /// it, does not exist.
+    pub(crate) fn is_not_found(&self) -> bool {
+        self.failure()
+            .is_some_and(|failure| failure.reason == Reason::NotFound)
+    }
+
+    /// True if there was no answer to something that was sent.
+    pub(crate) fn may_have_happened(&self) -> bool {
+        matches!(self, Self::Call(Error::Unreachable { .. }))
+    }
+}
+
+/// `Ok(None)` for what is positively not there.
+pub(crate) fn found<T>(result: Result<T, CallError>) -> Result<Option<T>, CallError> {
+    match result {
+        Ok(object) => Ok(Some(object)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Success for what is positively not there; also when it went while its deletion was on the way.
+pub(crate) fn gone<T>(result: Result<T, CallError>) -> Result<(), CallError> {
+    match result {
+        Ok(_) => Ok(()),
+        Err(error) => match error.failure() {
+            Some(failure) if failure.reason == Reason::NotFound => Ok(()),
+            Some(failure) if failure.reason == Reason::Conflict && failure.generation == 0 => {
+                Ok(())
+            }
+            _ => Err(error),
+        },
+    }
+}
+
+/// What was being done to which object, for messages.
+#[derive(Clone, Copy)]
+pub(crate) struct Task<'a> {
+    pub(crate) doing: Doing,
+    pub(crate) kind: Kind,
+    /// The object's name, as a person calls it.
+    pub(crate) name: &'a str,
+    /// What an import of the object needs.
+    pub(crate) id: &'a (dyn fmt::Display + Sync),
+}
+
+/// What was being done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doing {
+    Create,
+    Delete,
+    Import,
+    Read,
+    Update,
+}
+
+/// Kinds of objects, in the contract's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Binding,
+    Broker,
+    Exchange,
+    Permission,
+    Queue,
+    User,
+    Vhost,
+}
+
+impl Task<'_> {
+    /// Why it failed.
+    pub(crate) fn failed(&self, error: &CallError) -> Diagnostic {
+        match error {
+            CallError::Call(Error::Rpc(failure)) => self.refused(failure),
+            CallError::Call(error) | CallError::Connect(error) => self.unheard(error),
+            CallError::Credentials(diagnostic) => diagnostic.clone(),
+        }
+    }
+
+    /// A warning in place of an error: what the agent could not be asked while planning, it is
+    /// asked again while applying.
+    pub(crate) fn unchecked(&self, error: &CallError, question: &str) -> Diagnostic {
+        let failed = self.failed(error);
+        let detail = format!(
+            "{} Not known now: {question}. The agent checks it when the plan is applied.",
+            failed.detail
+        );
+        Diagnostic::warning("Plan is not checked by the agent", detail).at(failed.path)
+    }
+
+    /// The object was asked for by a person and is not there.
+    pub(crate) fn missing(&self) -> Diagnostic {
+        let (kind, name) = (self.kind, self.name);
+        let (summary, detail) = match self.doing {
+            Doing::Import => (
+                "Nothing to import",
+                format!(
+                    "There is no {kind} {name:?} where the id {:?} leads.",
+                    self.id.to_string()
+                ),
+            ),
+            Doing::Update => (
+                "Not found at the new address",
+                format!(
+                    "The agent now named does not know the {kind} {name:?}. Addresses may be \
+                     changed for the same agent only; what it hosts does not move to another one."
+                ),
+            ),
+            Doing::Create | Doing::Delete | Doing::Read => {
+                ("Not found", format!("There is no {kind} {name:?}."))
+            }
+        };
+        Diagnostic::error(summary, detail).at(self.kind.place_of_broker())
+    }
+
+    /// The agent's own refusal.
+    fn refused(&self, failure: &Failure) -> Diagnostic {
+        let about = if failure.object_kind.is_empty() {
+            self.kind.noun()
+        } else {
+            noun(failure)
+        };
+        let mut detail = sentence(&failure.message);
+        detail.push_str(&self.way_out(failure));
+        Diagnostic::error(summary(failure, about), detail).at(self.path(failure))
+    }
+
+    /// What to do in Terraform's terms, where the agent's own words cannot know it.
+    fn way_out(&self, failure: &Failure) -> String {
+        match failure.reason {
+            Reason::AlreadyExists => format!(
+                " To bring it under Terraform's control, import it: terraform import \
+                 ferrymq_{}.NAME '{}'",
+                self.kind.noun().replace(' ', "_"),
+                self.id
+            ),
+            Reason::Conflict => " It was changed by someone else since Terraform last read it; \
+                                 nothing was overwritten. Run the plan again and look at what it \
+                                 shows."
+                .to_owned(),
+            Reason::NotEmpty => " Let its messages be consumed first, or set deletion_policy = \
+                                 \"force\" and apply that first; they are then lost."
+                .to_owned(),
+            _ => String::new(),
+        }
+    }
+
+    /// The attribute to blame.
+    fn path(&self, failure: &Failure) -> AttributePath {
+        if failure.reason == Reason::NotEmpty {
+            return "deletion_policy".into();
+        }
+        // Arguments are one attribute whatever they hold; a key's own place cannot be named.
+        let mut steps = failure
+            .field
+            .split('.')
+            .take_while(|_| !failure.field.is_empty());
+        match steps.next() {
+            Some("arguments") => return "arguments".into(),
+            Some(first) => {
+                return steps.fold(AttributePath::from(first), AttributePath::attribute);
+            }
+            None => {}
+        }
+        match (failure.object_kind.as_str(), self.kind) {
+            ("broker", _) => self.kind.place_of_broker(),
+            (kind, own) if kind == own.noun() || kind.is_empty() => own.place_of_name(),
+            ("vhost", _) => "vhost".into(),
+            ("user", Kind::Permission) => "user".into(),
+            _ => self.kind.place_of_name(),
+        }
+    }
+
+    /// No answer, or none that can be trusted.
+    fn unheard(&self, error: &Error) -> Diagnostic {
+        let summary = match error {
+            Error::Address(_) => "Not an agent's address",
+            Error::Identity(_) => "Unusable certificate or key",
+            Error::Refused { .. } => "Client certificate is not accepted",
+            Error::Rpc(_) => "Call failed",
+            Error::Unreachable { .. } => "Agent cannot be reached",
+            Error::Untrusted { .. } => "Agent cannot be trusted",
+        };
+        let Self { kind, name, .. } = self;
+        let (verb, consequence) = match self.doing {
+            Doing::Create => ("create", ""),
+            Doing::Delete => ("delete", " It stays in the state."),
+            Doing::Import => ("import", ""),
+            Doing::Read => (
+                "read",
+                " Nothing is known about it, so it stays in the state as it was. If the agent has \
+                 a new address for good, change it and run terraform apply -refresh=false.",
+            ),
+            Doing::Update => ("update", ""),
+        };
+        let detail = format!(
+            "Could not {verb} {kind} {name:?}: {}{consequence}",
+            sentence(&error.to_string())
+        );
+        Diagnostic::error(summary, detail).at(self.kind.place_of_broker())
+    }
+}
+
+/// The error of a creation. If it may have happened all the same, the object is kept in the state
+/// as tainted: the next run looks for it, and either replaces or drops it. Without that it would
+/// be an object that nobody manages and that stands in the way of the next run.
+pub(crate) fn creation_failed<M: Model>(
+    task: &Task<'_>,
+    error: &CallError,
+    plan: &M,
+    cx: &mut Apply<Agents>,
+) -> Diagnostics {
+    let mut diagnostic = task.failed(error);
+    if error.may_have_happened() {
+        cx.save(plan);
+        diagnostic.detail.push_str(
+            " Whether it was created is not known; the state marks it as tainted, and the next \
+             run finds out.",
+        );
+    }
+    diagnostic.into()
+}
+
+impl Kind {
+    /// The contract's word, which is also the resource's name.
+    pub(crate) const fn noun(self) -> &'static str {
+        match self {
+            Self::Binding => "binding",
+            Self::Broker => "broker",
+            Self::Exchange => "exchange",
+            Self::Permission => "permission",
+            Self::Queue => "queue",
+            Self::User => "user",
+            Self::Vhost => "vhost",
+        }
+    }
+
+    /// The attribute that says where the agent is.
+    fn place_of_broker(self) -> AttributePath {
+        if self == Self::Broker {
+            "nodes"
+        } else {
+            "broker"
+        }
+        .into()
+    }
+
+    /// The attribute that identifies the object among its like.
+    fn place_of_name(self) -> AttributePath {
+        match self {
+            Self::Binding => "destination",
+            Self::Permission => "user",
+            _ => "name",
+        }
+        .into()
+    }
+}
+
+/// As people say it.
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(spoken(self.noun()))
+    }
+}
+
+fn spoken(noun: &str) -> &str {
+    if noun == "vhost" {
+        "virtual host"
+    } else {
+        noun
+    }
+}
+
+fn noun(failure: &Failure) -> &str {
+    spoken(&failure.object_kind)
+}
+
+/// What happened, in a few words.
+fn summary(failure: &Failure, about: &str) -> String {
+    let about = capitalised(about);
+    match failure.reason {
+        Reason::AlreadyExists => format!("{about} already exists"),
+        Reason::Conflict => format!("{about} was changed meanwhile"),
+        Reason::Forbidden => "Not allowed".to_owned(),
+        Reason::InUse => format!("{about} is in use"),
+        Reason::Internal | Reason::Unspecified => "Agent failed".to_owned(),
+        Reason::Invalid => format!("Invalid {}", spoken(&about.to_lowercase())),
+        Reason::Mismatch => format!("{about} exists with other properties"),
+        Reason::NotEmpty => format!("{about} holds {}", messages(failure.messages)),
+        Reason::NotFound => format!("{about} not found"),
+        Reason::ResourceExhausted => "Limit reached".to_owned(),
+        Reason::Unavailable => "Broker is not available".to_owned(),
+        Reason::Unsupported => "Not supported by the agent".to_owned(),
+    }
+}
+
+/// "1 message", "2 messages".
+pub(crate) fn messages(count: u64) -> String {
+    format!("{count} message{}", if count == 1 { "" } else { "s" })
+}
+
+/// With a capital and a full stop.
+fn sentence(text: &str) -> String {
+    let text = capitalised(text.trim());
+    if text.ends_with(['.', '!', '?']) {
+        text
+    } else {
+        text + "."
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(chars).collect()
+    })
+}

@@ -1,0 +1,3 @@
+//! Functions, one file each.
+
+pub(crate) mod connection_uri;

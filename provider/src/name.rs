@@ -1,0 +1,63 @@
+//! Rules for names, as `terraform validate` knows them. The agent knows them all; here are those
+//! that a person should hear about before an apply.
+
+use tfplugin_rs::validate::{self, Validator};
+
+/// Longest name of anything inside a broker, in bytes of UTF-8.
+const NAME_MAX_BYTES: usize = 255;
+
+/// Names of brokers.
+pub(crate) fn broker() -> Validator {
+    validate::regex(
+        "^[A-Za-z0-9][A-Za-z0-9_-]{0,49}$",
+        "must be 1 to 50 letters, digits, \"-\" or \"_\" and begin with a letter or digit",
+    )
+}
+
+/// Names of virtual hosts and users.
+pub(crate) fn plain() -> Validator {
+    validate::string(|name| {
+        bytes(name)?;
+        if name.chars().any(char::is_control) {
+            return Err("must not contain control characters".to_owned());
+        }
+        Ok(())
+    })
+}
+
+/// Names that exchanges and queues can be given.
+pub(crate) fn declarable() -> Validator {
+    validate::string(|name| {
+        bytes(name)?;
+        if name.starts_with("amq.") {
+            return Err(
+                "must not begin with \"amq.\", which is reserved for the broker".to_owned(),
+            );
+        }
+        Ok(())
+    })
+}
+
+/// Names of exchanges and queues that something refers to.
+pub(crate) fn referable() -> Validator {
+    validate::string(bytes)
+}
+
+/// Routing keys.
+pub(crate) fn routing_key() -> Validator {
+    validate::string(|key| match key.len() {
+        0..=NAME_MAX_BYTES => Ok(()),
+        length => Err(format!(
+            "must be at most {NAME_MAX_BYTES} bytes of UTF-8 but has {length}"
+        )),
+    })
+}
+
+fn bytes(name: &str) -> Result<(), String> {
+    match name.len() {
+        1..=NAME_MAX_BYTES => Ok(()),
+        length => Err(format!(
+            "must be 1 to {NAME_MAX_BYTES} bytes of UTF-8 but has {length}"
+        )),
+    }
+}

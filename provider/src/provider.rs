@@ -1,0 +1,56 @@
+//! The provider block, and all that the provider offers.
+
+use tfplugin_rs::prelude::*;
+
+use crate::agents::Agents;
+use crate::credentials::Credentials;
+use crate::{data_sources, functions, resources};
+
+/// The provider.
+pub(crate) struct FerryMq;
+
+/// FerryMQ brokers and what is in them: virtual hosts, users, permissions, exchanges, queues and
+/// bindings. Every resource names the agents that host its broker itself, so the provider block
+/// holds credentials only, and hosts, brokers and queues come up in one apply.
+#[derive(Model)]
+pub(crate) struct Config {
+    /// Certificate of the authority that signed the agents' certificates: PEM text, or the path of
+    /// a file that holds it. Default: the environment variable `FERRYMQ_CA_CERTIFICATE`.
+    #[attr(optional)]
+    pub(crate) ca_certificate: Attr<String>,
+
+    /// Certificate to log in to agents with: PEM text, or the path of a file that holds it.
+    /// Default: the environment variable `FERRYMQ_CLIENT_CERTIFICATE`.
+    #[attr(optional)]
+    pub(crate) client_certificate: Attr<String>,
+
+    /// Private key of the client certificate: PEM text, or the path of a file that holds it.
+    /// Default: the environment variable `FERRYMQ_CLIENT_KEY`.
+    #[attr(optional, sensitive)]
+    pub(crate) client_key: Attr<String>,
+}
+
+impl Provider for FerryMq {
+    const NAME: &'static str = "ferrymq";
+    type Config = Config;
+    type Data = Agents;
+
+    async fn configure(&self, config: Config, _cx: &mut Configure) -> Result<Agents> {
+        let credentials = Credentials::resolve(config, |name| std::env::var(name).ok())?;
+        Ok(Agents::new(credentials))
+    }
+
+    fn contents(&self) -> Contents<Agents> {
+        Contents::new()
+            .resource(resources::binding::Binding)
+            .resource(resources::broker::Broker)
+            .resource(resources::exchange::Exchange)
+            .resource(resources::permission::Permission)
+            .resource(resources::queue::Queue)
+            .resource(resources::user::User)
+            .resource(resources::vhost::Vhost)
+            .data_source(data_sources::broker::Broker)
+            .data_source(data_sources::queue::Queue)
+            .function(functions::connection_uri::ConnectionUri)
+    }
+}

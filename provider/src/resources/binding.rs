@@ -1,0 +1,229 @@
+//! `ferrymq_binding`.
+
+use agent_api::v1::{self, DeleteBindingRequest, GetBindingRequest, PutBindingRequest};
+use tfplugin_rs::prelude::*;
+use tfplugin_rs::value::Dynamic;
+
+use crate::agents::Agents;
+use crate::arguments::BadArguments;
+use crate::failure::{self, CallError, Doing, Kind, Task};
+use crate::id::{self, BindingId, BrokerId, DestinationType};
+use crate::{arguments, generation, name};
+
+/// The resource.
+pub(crate) struct Binding;
+
+/// A binding: lets an exchange pass messages on to a queue or another exchange.
+///
+/// A binding has no name: everything it says is its identity, and every change replaces it.
+#[derive(Debug, Clone, Model)]
+pub(crate) struct BindingModel {
+    /// Optional arguments, as an object; numbers stay numbers. Default: none. Changing what they
+    /// say replaces the binding.
+    #[attr(validate = arguments::valid(), replace_if = arguments::differ)]
+    arguments: Option<Dynamic>,
+
+    /// Id of the broker, `ferrymq_broker.<label>.id`. Other addresses of the same broker update in
+    /// place; another broker replaces the binding.
+    #[attr(replace_if = id::names_another_broker)]
+    broker: Text<BrokerId>,
+
+    /// Name of the queue or exchange that is fed. Changing it replaces the binding.
+    #[attr(replace, validate = name::referable())]
+    destination: String,
+
+    /// What is fed: `"queue"` or `"exchange"`. Default: `"queue"`. Changing it replaces the
+    /// binding.
+    #[attr(default = "queue", replace)]
+    destination_type: Text<DestinationType>,
+
+    /// `<broker>/binding/<vhost>/<source>/<destination_type>/<destination>/<routing_key>`, followed
+    /// by `/` and the arguments as JSON when there are some; all but the type percent-encoded.
+    /// Known at plan when its parts are.
+    id: Attr<String>,
+
+    /// What the exchange compares a message's routing key with; its meaning is the exchange's. At
+    /// most 255 bytes of UTF-8. Default: empty. Changing it replaces the binding.
+    #[attr(default = "", replace, validate = name::routing_key())]
+    routing_key: String,
+
+    /// Name of the exchange that feeds. The default exchange needs no bindings and takes none.
+    /// Changing it replaces the binding.
+    #[attr(replace, validate = name::referable())]
+    source: String,
+
+    /// Virtual host. Default: `/`. Changing it replaces the binding.
+    #[attr(default = "/", replace, validate = name::plain())]
+    vhost: String,
+}
+
+impl Resource for Binding {
+    const NAME: &'static str = "binding";
+    type Data = Agents;
+    type Model = BindingModel;
+
+    async fn modify_plan(&self, plan: &mut ResourcePlan, _cx: &mut Context<Agents>) -> Result<()> {
+        let known = plan.planned();
+        // All but the id is known in the plan of most configurations; until then so is not the id.
+        if known.is_null() || !BindingModel::is_known(known)? {
+            return Ok(());
+        }
+        let planned: BindingModel = known.model()?;
+        let id = planned.id()?;
+        plan.set("id", &id.to_string())
+    }
+
+    async fn create(&self, mut plan: BindingModel, cx: &mut Apply<Agents>) -> Result<BindingModel> {
+        let id = plan.id()?;
+        plan.id = id.to_string().into();
+        let request = PutBindingRequest {
+            broker: id.broker.name().to_owned(),
+            binding: Some(plan.to_api()?),
+            expect: generation::absent(),
+            idempotency_token: generation::token()?,
+        };
+        let made = cx.data().create(&id.broker, |agent| {
+            let request = request.clone();
+            async move { agent.bindings().put_binding(request).await }
+        });
+        match made.await {
+            Ok(binding) => generation::keep(cx, binding.generation)?,
+            Err(error) => {
+                let task = task(Doing::Create, &id);
+                return Err(failure::creation_failed(&task, &error, &plan, cx));
+            }
+        }
+        Ok(plan)
+    }
+
+    async fn read(
+        &self,
+        mut state: BindingModel,
+        cx: &mut Context<Agents>,
+    ) -> Result<Option<BindingModel>> {
+        let id = state.id()?;
+        let binding = failure::found(fetch(cx.data(), &id.broker, state.to_api()?).await)
+            .map_err(|error| task(Doing::Read, &id).failed(&error))?;
+        let Some(binding) = binding else {
+            return Ok(None);
+        };
+        generation::keep(cx, binding.generation)?;
+        state.id = id.to_string().into();
+        Ok(Some(state))
+    }
+
+    async fn update(
+        &self,
+        prior: BindingModel,
+        mut plan: BindingModel,
+        cx: &mut Apply<Agents>,
+    ) -> Result<BindingModel> {
+        // A binding itself never changes; where its broker's agent is does.
+        let id = plan.id()?;
+        if prior.broker != plan.broker {
+            let task = task(Doing::Update, &id);
+            let binding = failure::found(fetch(cx.data(), &id.broker, plan.to_api()?).await)
+                .map_err(|error| task.failed(&error))?
+                .ok_or_else(|| task.missing())?;
+            generation::keep(cx, binding.generation)?;
+        }
+        plan.id = id.to_string().into();
+        Ok(plan)
+    }
+
+    async fn delete(&self, state: BindingModel, cx: &mut Context<Agents>) -> Result<()> {
+        let id = state.id()?;
+        let request = DeleteBindingRequest {
+            broker: id.broker.name().to_owned(),
+            binding: Some(state.to_api()?),
+            expect: generation::expected(cx)?,
+        };
+        let result = async {
+            let agent = cx.data().of(&id.broker).await?;
+            agent.call(agent.bindings().delete_binding(request)).await
+        };
+        failure::gone(result.await).map_err(|error| task(Doing::Delete, &id).failed(&error).into())
+    }
+
+    async fn import(&self, id: &str, cx: &mut Context<Agents>) -> Result<BindingModel> {
+        let id: BindingId = id.parse()?;
+        let model = BindingModel {
+            arguments: arguments::from_id_text(&id.arguments),
+            broker: id.broker.clone().into(),
+            destination: id.destination.clone(),
+            destination_type: id.destination_type.into(),
+            id: id.to_string().into(),
+            routing_key: id.routing_key.clone(),
+            source: id.source.clone(),
+            vhost: id.vhost.clone(),
+        };
+        let task = task(Doing::Import, &id);
+        let binding = failure::found(fetch(cx.data(), &id.broker, model.to_api()?).await)
+            .map_err(|error| task.failed(&error))?
+            .ok_or_else(|| task.missing())?;
+        generation::keep(cx, binding.generation)?;
+        Ok(model)
+    }
+}
+
+/// The binding as the agent has it.
+async fn fetch(
+    agents: &Agents,
+    broker: &BrokerId,
+    binding: v1::Binding,
+) -> Result<v1::Binding, CallError> {
+    let request = GetBindingRequest {
+        broker: broker.name().to_owned(),
+        binding: Some(binding),
+    };
+    let agent = agents.of(broker).await?;
+    agent.call(agent.bindings().get_binding(request)).await
+}
+
+/// For messages.
+fn task(doing: Doing, id: &BindingId) -> Task<'_> {
+    Task {
+        doing,
+        kind: Kind::Binding,
+        name: &id.destination,
+        id,
+    }
+}
+
+impl BindingModel {
+    /// True if everything but the id is known.
+    fn is_known(planned: &tfplugin_rs::Values) -> Result<bool> {
+        let mut planned = planned.clone();
+        planned.set("id", &String::new())?;
+        Ok(planned.value().is_wholly_known())
+    }
+
+    fn id(&self) -> Result<BindingId> {
+        Ok(BindingId {
+            broker: self.broker.0.clone(),
+            vhost: self.vhost.clone(),
+            source: self.source.clone(),
+            destination_type: self.destination_type.0,
+            destination: self.destination.clone(),
+            routing_key: self.routing_key.clone(),
+            arguments: arguments::id_text(&self.arguments()?),
+        })
+    }
+
+    fn arguments(&self) -> Result<v1::Arguments> {
+        let sent = arguments::sent(self.arguments.as_ref());
+        Ok(sent.map_err(BadArguments::into_diagnostic)?)
+    }
+
+    fn to_api(&self) -> Result<v1::Binding> {
+        Ok(v1::Binding {
+            vhost: self.vhost.clone(),
+            source: self.source.clone(),
+            destination_type: v1::DestinationType::from(self.destination_type.0).into(),
+            destination: self.destination.clone(),
+            routing_key: self.routing_key.clone(),
+            arguments: Some(self.arguments()?),
+            generation: 0,
+        })
+    }
+}

@@ -1,0 +1,343 @@
+//! `ferrymq_broker`.
+
+use agent_api::Address;
+use agent_api::FieldMask;
+use agent_api::v1::{
+    self, CreateBrokerRequest, DeleteBrokerRequest, GetBrokerRequest, UpdateBrokerRequest,
+};
+use tfplugin_rs::prelude::*;
+use tfplugin_rs::validate::Validator;
+use tfplugin_rs::value::Value;
+
+use crate::agents::Agents;
+use crate::deletion::{self, DeletionPolicy};
+use crate::failure::{self, CallError, Doing, Kind, Task};
+use crate::id::BrokerId;
+use crate::listeners::{self, Listeners};
+use crate::status::{Instance, Status};
+use crate::{generation, name};
+
+/// The resource.
+pub(crate) struct Broker;
+
+/// A message broker, hosted by a broker agent. It comes with the virtual host `/` and without any
+/// user.
+///
+/// A plan that destroys or replaces a broker fails while its queues hold messages, unless
+/// `deletion_policy` is `"force"`. Everything else changes while the broker runs.
+#[derive(Debug, Clone, Model)]
+pub(crate) struct BrokerModel {
+    /// URL of the host's page about the broker; null when its pages are switched off.
+    console_url: Attr<String>,
+
+    /// What destroying or replacing the broker does while its queues hold messages, its
+    /// `ferrymq_queue`s included: `"if_empty"` fails, at plan already, with their number; `"force"`
+    /// loses them. What counts is the value applied last. Default: `"if_empty"`.
+    #[attr(default = DeletionPolicy::DEFAULT)]
+    deletion_policy: Text<DeletionPolicy>,
+
+    /// Version of the broker engine.
+    engine_version: Attr<String>,
+
+    /// `ferrymq://<node>/<name>`: what the `broker` argument of other resources takes. Known at plan
+    /// when `name` and `nodes` are.
+    id: Attr<String>,
+
+    /// The nodes that run the broker.
+    instances: Attr<Vec<Instance>>,
+
+    /// Where clients connect; changes take effect at once and leave connections of other listeners
+    /// alone. Default: AMQP with TLS on port 5671 of all addresses, Amazon MQ's choice, and nothing
+    /// in plaintext. Brokers of one host need distinct ports.
+    #[attr(default = listeners::default_value())]
+    listeners: Listeners,
+
+    /// Name, unique on its host: 1 to 50 letters, digits, `-` or `_`, beginning with a letter or
+    /// digit. Changing it replaces the broker.
+    #[attr(replace, validate = name::broker())]
+    name: String,
+
+    /// Agents that host the broker, each `host:port`; exactly one in this version. Port 7443 when
+    /// left out. Changing it tells where the same agent is now: the broker does not move.
+    #[attr(validate = nodes())]
+    nodes: Vec<String>,
+}
+
+impl Resource for Broker {
+    const NAME: &'static str = "broker";
+    type Data = Agents;
+    type Model = BrokerModel;
+
+    async fn modify_plan(&self, plan: &mut ResourcePlan, cx: &mut Context<Agents>) -> Result<()> {
+        if !plan.planned().is_null() {
+            plan_known(plan)?;
+        }
+        if !deletion::is_planned(plan) {
+            return Ok(());
+        }
+        let state: BrokerModel = plan.prior().model()?;
+        if state.deletion_policy.is_force() {
+            return Ok(());
+        }
+        let id = state.id()?;
+        let loss = deletion::loss_within(cx.data(), &id, "").await;
+        deletion::judge(&task(Doing::Delete, &id), loss, plan, cx)
+    }
+
+    async fn create(&self, mut plan: BrokerModel, cx: &mut Apply<Agents>) -> Result<BrokerModel> {
+        let id = plan.id()?;
+        plan.id = id.to_string().into();
+        let request = CreateBrokerRequest {
+            broker: Some(plan.to_api()),
+            idempotency_token: generation::token()?,
+        };
+        let made = cx.data().create(&id, |agent| {
+            let request = request.clone();
+            async move { agent.brokers().create_broker(request).await }
+        });
+        match made.await {
+            Ok(broker) => {
+                generation::keep(cx, broker.generation)?;
+                plan.show(Status::of(&broker, &id), cx);
+                Ok(plan)
+            }
+            Err(error) => {
+                let task = task(Doing::Create, &id);
+                Err(failure::creation_failed(&task, &error, &plan, cx))
+            }
+        }
+    }
+
+    async fn read(
+        &self,
+        state: BrokerModel,
+        cx: &mut Context<Agents>,
+    ) -> Result<Option<BrokerModel>> {
+        let id = state.id()?;
+        let broker = failure::found(fetch(cx.data(), &id).await)
+            .map_err(|error| task(Doing::Read, &id).failed(&error))?;
+        let Some(broker) = broker else {
+            return Ok(None);
+        };
+        Ok(Some(state.seen(&id, &broker, cx)?))
+    }
+
+    async fn update(
+        &self,
+        prior: BrokerModel,
+        mut plan: BrokerModel,
+        cx: &mut Apply<Agents>,
+    ) -> Result<BrokerModel> {
+        let id = plan.id()?;
+        plan.id = id.to_string().into();
+        let task = task(Doing::Update, &id);
+        let broker = if prior.listeners == plan.listeners {
+            failure::found(fetch(cx.data(), &id).await)
+                .map_err(|error| task.failed(&error))?
+                .ok_or_else(|| task.missing())?
+        } else {
+            let request = UpdateBrokerRequest {
+                broker: Some(plan.to_api()),
+                update_mask: Some(FieldMask {
+                    paths: vec!["listeners".to_owned()],
+                }),
+                expect: generation::expected(cx)?,
+            };
+            let changed = async {
+                let agent = cx.data().of(&id).await?;
+                agent.call(agent.brokers().update_broker(request)).await
+            };
+            changed.await.map_err(|error| task.failed(&error))?
+        };
+        generation::keep(cx, broker.generation)?;
+        // What the plan already knows must come back as planned, whatever it is by now; the next
+        // refresh tells.
+        let planned = plan.clone();
+        plan.show(Status::of(&broker, &id), cx);
+        Ok(plan.as_planned(planned))
+    }
+
+    async fn delete(&self, state: BrokerModel, cx: &mut Context<Agents>) -> Result<()> {
+        let id = state.id()?;
+        let request = DeleteBrokerRequest {
+            name: id.name().to_owned(),
+            expect: generation::expected(cx)?,
+            force: state.deletion_policy.is_force(),
+        };
+        let result = async {
+            let agent = cx.data().of(&id).await?;
+            agent.call(agent.brokers().delete_broker(request)).await
+        };
+        failure::gone(result.await).map_err(|error| task(Doing::Delete, &id).failed(&error).into())
+    }
+
+    async fn import(&self, id: &str, cx: &mut Context<Agents>) -> Result<BrokerModel> {
+        let id: BrokerId = id.parse()?;
+        let task = task(Doing::Import, &id);
+        let broker = failure::found(fetch(cx.data(), &id).await)
+            .map_err(|error| task.failed(&error))?
+            .ok_or_else(|| task.missing())?;
+        let blank = BrokerModel {
+            console_url: Attr::Null,
+            deletion_policy: DeletionPolicy::IfEmpty.into(),
+            engine_version: Attr::Null,
+            id: Attr::Unknown,
+            instances: Attr::Null,
+            listeners: Listeners::default(),
+            name: id.name().to_owned(),
+            nodes: id.addresses().iter().map(ToString::to_string).collect(),
+        };
+        blank.seen(&id, &broker, cx)
+    }
+}
+
+/// Plans what follows from the rest: ports, the id, and what a running broker tells as long as
+/// nothing changes that it depends on.
+fn plan_known(plan: &mut ResourcePlan) -> Result<()> {
+    listeners::plan_ports(plan)?;
+    let name: Attr<String> = plan.planned().get("name")?;
+    let nodes: Attr<Vec<Attr<String>>> = plan.planned().get("nodes")?;
+    let nodes: Option<Vec<String>> = nodes
+        .known()
+        .and_then(|nodes| nodes.into_iter().map(Attr::known).collect());
+    if let (Some(name), Some(nodes)) = (name.known(), nodes) {
+        plan.set("id", &broker_id(&name, &nodes)?.to_string())?;
+    }
+    let same = |attribute: &str| {
+        plan.planned().value().at(&attribute.into()) == plan.prior().value().at(&attribute.into())
+    };
+    if plan.action() == Action::Update && same("listeners") && same("nodes") {
+        let console_url: Attr<String> = plan.prior().get("console_url")?;
+        let engine_version: Attr<String> = plan.prior().get("engine_version")?;
+        let instances: Attr<Vec<Instance>> = plan.prior().get("instances")?;
+        plan.set("console_url", &console_url)?;
+        plan.set("engine_version", &engine_version)?;
+        plan.set("instances", &instances)?;
+    }
+    Ok(())
+}
+
+/// The broker as the agent has it.
+pub(crate) async fn fetch(agents: &Agents, id: &BrokerId) -> Result<v1::Broker, CallError> {
+    let request = GetBrokerRequest {
+        name: id.name().to_owned(),
+    };
+    let agent = agents.of(id).await?;
+    agent.call(agent.brokers().get_broker(request)).await
+}
+
+/// For messages.
+pub(crate) fn task(doing: Doing, id: &BrokerId) -> Task<'_> {
+    Task {
+        doing,
+        kind: Kind::Broker,
+        name: id.name(),
+        id,
+    }
+}
+
+/// The id of a broker by its attributes.
+pub(crate) fn broker_id(name: &str, nodes: &[String]) -> Result<BrokerId> {
+    let addresses = nodes
+        .iter()
+        .map(|node| node.parse::<Address>())
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| {
+            Diagnostic::error("Not an agent's address", error.to_string()).at("nodes")
+        })?;
+    BrokerId::new(addresses, name).ok_or_else(|| {
+        Diagnostic::error("No node", "Name the agent that hosts the broker.")
+            .at("nodes")
+            .into()
+    })
+}
+
+impl BrokerModel {
+    fn id(&self) -> Result<BrokerId> {
+        broker_id(&self.name, &self.nodes)
+    }
+
+    fn to_api(&self) -> v1::Broker {
+        let listeners = self.listeners.to_api();
+        v1::Broker {
+            name: self.name.clone(),
+            listeners,
+            ..Default::default()
+        }
+    }
+
+    /// With everything the agent has.
+    fn seen(
+        mut self,
+        id: &BrokerId,
+        broker: &v1::Broker,
+        cx: &mut Context<Agents>,
+    ) -> Result<Self> {
+        generation::keep(cx, broker.generation)?;
+        if let Some(listeners) = Listeners::from_api(broker) {
+            self.listeners = listeners.spelled_like(&self.listeners);
+        }
+        self.id = id.to_string().into();
+        self.show(Status::of(broker, id), cx);
+        Ok(self)
+    }
+
+    /// With what the running broker tells; a broker that does not run is worth a warning.
+    fn show(&mut self, status: Status, cx: &mut Context<Agents>) {
+        if let Some(reason) = status.failure {
+            let detail = format!(
+                "The broker {:?} is hosted but does not serve: {reason}. Its queues and users \
+                 cannot be read or changed until it runs again.",
+                self.name
+            );
+            cx.push(Diagnostic::warning("Broker does not run", detail).at("name"));
+        }
+        self.console_url = status.console_url;
+        self.engine_version = status.engine_version;
+        self.instances = status.instances;
+    }
+
+    /// With the values the plan promised.
+    fn as_planned(mut self, planned: Self) -> Self {
+        if !planned.console_url.is_unknown() {
+            self.console_url = planned.console_url;
+        }
+        if !planned.engine_version.is_unknown() {
+            self.engine_version = planned.engine_version;
+        }
+        if !planned.instances.is_unknown() {
+            self.instances = planned.instances;
+        }
+        self
+    }
+}
+
+/// One address, well formed.
+pub(crate) fn nodes() -> Validator {
+    Validator::new(|value, report| {
+        let nodes = value.as_elements().unwrap_or_default();
+        if nodes.len() > 1 {
+            report.push(Diagnostic::error(
+                "More than one node",
+                format!(
+                    "Attribute nodes names {} agents, but a broker runs on exactly one in this \
+                     version. Name one, and declare another broker for the other host.",
+                    nodes.len()
+                ),
+            ));
+        }
+        if nodes.is_empty() {
+            report.refuse("must name the agent that hosts the broker", value);
+        }
+        for error in nodes
+            .iter()
+            .filter_map(Value::as_str)
+            .filter_map(|node| node.parse::<Address>().err())
+        {
+            report.push(Diagnostic::error(
+                "Not an agent's address",
+                format!("{error}."),
+            ));
+        }
+    })
+}

@@ -1,0 +1,248 @@
+//! `ferrymq_exchange`.
+
+use agent_api::v1::{self, DeleteExchangeRequest, GetExchangeRequest, PutExchangeRequest};
+use tfplugin_rs::prelude::*;
+use tfplugin_rs::value::Dynamic;
+
+use crate::agents::Agents;
+use crate::arguments::BadArguments;
+use crate::failure::{self, CallError, Doing, Kind, Task};
+use crate::id::{self, BrokerId, ExchangeId};
+use crate::{arguments, generation, name};
+
+/// The resource.
+pub(crate) struct Exchange;
+
+/// An exchange: takes published messages and passes them on to the queues and exchanges bound to
+/// it.
+#[derive(Debug, Clone, Model)]
+pub(crate) struct ExchangeModel {
+    /// Optional arguments, as an object; numbers stay numbers. Default: none. Changing what they
+    /// say replaces the exchange.
+    #[attr(validate = arguments::valid(), replace_if = arguments::differ)]
+    arguments: Option<Dynamic>,
+
+    /// True: deleted when its last binding goes. Default: `false`. Changing it replaces the
+    /// exchange.
+    #[attr(default = false, replace)]
+    auto_delete: bool,
+
+    /// Id of the broker, `ferrymq_broker.<label>.id`. Other addresses of the same broker update in
+    /// place; another broker replaces the exchange.
+    #[attr(replace_if = id::names_another_broker)]
+    broker: Text<BrokerId>,
+
+    /// True: survives a restart of the broker. Default: `true`. Changing it replaces the exchange.
+    #[attr(default = true, replace)]
+    durable: bool,
+
+    /// `<broker>/exchange/<vhost>/<name>`, the last two percent-encoded. Known at plan when its
+    /// parts are.
+    id: Attr<String>,
+
+    /// True: fed by bindings only, clients cannot publish to it. Default: `false`. Changing it
+    /// replaces the exchange.
+    #[attr(default = false, replace)]
+    internal: bool,
+
+    /// Name, 1 to 255 bytes of UTF-8; names that begin with `amq.` are reserved. Changing it
+    /// replaces the exchange.
+    #[attr(replace, validate = name::declarable())]
+    name: String,
+
+    /// How it picks where a message goes: `"direct"` (the routing key equals the binding's),
+    /// `"fanout"` (everywhere) or `"topic"` (the binding's key is a pattern with `*` and `#`).
+    /// Changing it replaces the exchange.
+    #[attr(name = "type", replace, validate = validate::one_of(["direct", "fanout", "topic"]))]
+    ty: String,
+
+    /// Virtual host. Default: `/`. Changing it replaces the exchange.
+    #[attr(default = "/", replace, validate = name::plain())]
+    vhost: String,
+}
+
+impl Resource for Exchange {
+    const NAME: &'static str = "exchange";
+    type Data = Agents;
+    type Model = ExchangeModel;
+
+    async fn modify_plan(&self, plan: &mut ResourcePlan, _cx: &mut Context<Agents>) -> Result<()> {
+        id::plan(plan, |planned| {
+            let parts = (
+                planned.broker()?,
+                planned.text("vhost")?,
+                planned.text("name")?,
+            );
+            let (Some(broker), Some(vhost), Some(name)) = parts else {
+                return Ok(None);
+            };
+            Ok(Some(ExchangeId {
+                broker,
+                vhost,
+                name,
+            }))
+        })
+    }
+
+    async fn create(
+        &self,
+        mut plan: ExchangeModel,
+        cx: &mut Apply<Agents>,
+    ) -> Result<ExchangeModel> {
+        let id = plan.id();
+        plan.id = id.to_string().into();
+        let request = PutExchangeRequest {
+            broker: id.broker.name().to_owned(),
+            exchange: Some(plan.to_api()?),
+            expect: generation::absent(),
+            idempotency_token: generation::token()?,
+        };
+        let made = cx.data().create(&id.broker, |agent| {
+            let request = request.clone();
+            async move { agent.exchanges().put_exchange(request).await }
+        });
+        match made.await {
+            Ok(exchange) => generation::keep(cx, exchange.generation)?,
+            Err(error) => {
+                let task = task(Doing::Create, &id);
+                return Err(failure::creation_failed(&task, &error, &plan, cx));
+            }
+        }
+        Ok(plan)
+    }
+
+    async fn read(
+        &self,
+        state: ExchangeModel,
+        cx: &mut Context<Agents>,
+    ) -> Result<Option<ExchangeModel>> {
+        let id = state.id();
+        let exchange = failure::found(fetch(cx.data(), &id).await)
+            .map_err(|error| task(Doing::Read, &id).failed(&error))?;
+        let Some(exchange) = exchange else {
+            return Ok(None);
+        };
+        generation::keep(cx, exchange.generation)?;
+        Ok(Some(state.seen(&id, exchange)))
+    }
+
+    async fn update(
+        &self,
+        prior: ExchangeModel,
+        mut plan: ExchangeModel,
+        cx: &mut Apply<Agents>,
+    ) -> Result<ExchangeModel> {
+        // An exchange itself never changes in place; where its broker's agent is does.
+        let id = plan.id();
+        if prior.broker != plan.broker {
+            let task = task(Doing::Update, &id);
+            let exchange = failure::found(fetch(cx.data(), &id).await)
+                .map_err(|error| task.failed(&error))?
+                .ok_or_else(|| task.missing())?;
+            generation::keep(cx, exchange.generation)?;
+        }
+        plan.id = id.to_string().into();
+        Ok(plan)
+    }
+
+    async fn delete(&self, state: ExchangeModel, cx: &mut Context<Agents>) -> Result<()> {
+        let id = state.id();
+        let request = DeleteExchangeRequest {
+            broker: id.broker.name().to_owned(),
+            vhost: id.vhost.clone(),
+            name: id.name.clone(),
+            expect: generation::expected(cx)?,
+        };
+        let result = async {
+            let agent = cx.data().of(&id.broker).await?;
+            agent.call(agent.exchanges().delete_exchange(request)).await
+        };
+        failure::gone(result.await).map_err(|error| task(Doing::Delete, &id).failed(&error).into())
+    }
+
+    async fn import(&self, id: &str, cx: &mut Context<Agents>) -> Result<ExchangeModel> {
+        let id: ExchangeId = id.parse()?;
+        let task = task(Doing::Import, &id);
+        let exchange = failure::found(fetch(cx.data(), &id).await)
+            .map_err(|error| task.failed(&error))?
+            .ok_or_else(|| task.missing())?;
+        generation::keep(cx, exchange.generation)?;
+        let blank = ExchangeModel {
+            arguments: None,
+            auto_delete: false,
+            broker: id.broker.clone().into(),
+            durable: true,
+            id: Attr::Unknown,
+            internal: false,
+            name: id.name.clone(),
+            ty: String::new(),
+            vhost: id.vhost.clone(),
+        };
+        Ok(blank.seen(&id, exchange))
+    }
+}
+
+/// The exchange as the agent has it.
+async fn fetch(agents: &Agents, id: &ExchangeId) -> Result<v1::Exchange, CallError> {
+    let request = GetExchangeRequest {
+        broker: id.broker.name().to_owned(),
+        vhost: id.vhost.clone(),
+        name: id.name.clone(),
+    };
+    let agent = agents.of(&id.broker).await?;
+    agent.call(agent.exchanges().get_exchange(request)).await
+}
+
+/// For messages.
+fn task(doing: Doing, id: &ExchangeId) -> Task<'_> {
+    Task {
+        doing,
+        kind: Kind::Exchange,
+        name: &id.name,
+        id,
+    }
+}
+
+impl ExchangeModel {
+    fn id(&self) -> ExchangeId {
+        let Self {
+            broker,
+            vhost,
+            name,
+            ..
+        } = self;
+        ExchangeId {
+            broker: broker.0.clone(),
+            vhost: vhost.clone(),
+            name: name.clone(),
+        }
+    }
+
+    fn to_api(&self) -> Result<v1::Exchange> {
+        let arguments =
+            arguments::sent(self.arguments.as_ref()).map_err(BadArguments::into_diagnostic)?;
+        Ok(v1::Exchange {
+            vhost: self.vhost.clone(),
+            name: self.name.clone(),
+            r#type: self.ty.clone(),
+            durable: self.durable,
+            auto_delete: self.auto_delete,
+            internal: self.internal,
+            arguments: Some(arguments),
+            ..Default::default()
+        })
+    }
+
+    /// With everything the agent has.
+    fn seen(self, id: &ExchangeId, exchange: v1::Exchange) -> Self {
+        Self {
+            arguments: arguments::seen(exchange.arguments.as_ref(), self.arguments),
+            auto_delete: exchange.auto_delete,
+            durable: exchange.durable,
+            id: id.to_string().into(),
+            internal: exchange.internal,
+            ty: exchange.r#type,
+            ..self
+        }
+    }
+}

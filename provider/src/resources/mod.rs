@@ -1,0 +1,9 @@
+//! Resources, one file each.
+
+pub(crate) mod binding;
+pub(crate) mod broker;
+pub(crate) mod exchange;
+pub(crate) mod permission;
+pub(crate) mod queue;
+pub(crate) mod user;
+pub(crate) mod vhost;

@@ -1,0 +1,257 @@
+//! `ferrymq_permission`.
+
+use agent_api::v1::{self, DeletePermissionRequest, GetPermissionRequest, PutPermissionRequest};
+use regex::RegexBuilder;
+use tfplugin_rs::prelude::*;
+use tfplugin_rs::validate::Validator;
+
+use crate::agents::Agents;
+use crate::failure::{self, CallError, Doing, Kind, Task};
+use crate::id::{self, BrokerId, PermissionId};
+use crate::{generation, name};
+
+/// The resource.
+pub(crate) struct Permission;
+
+/// What a user may do in a virtual host; a user without permission in it cannot connect to it.
+///
+/// The three expressions are regular expressions over names of queues and exchanges. They match
+/// anywhere in a name unless anchored with `^` and `$`; the empty expression matches no name at
+/// all.
+#[derive(Debug, Clone, Model)]
+pub(crate) struct PermissionModel {
+    /// Id of the broker, `ferrymq_broker.<label>.id`. Other addresses of the same broker update in
+    /// place; another broker replaces the permission.
+    #[attr(replace_if = id::names_another_broker)]
+    broker: Text<BrokerId>,
+
+    /// Which queues and exchanges the user may create and delete: a regular expression, such as
+    /// `^app-.*$`. Changes take effect at once, also for open connections.
+    #[attr(validate = expression())]
+    configure: String,
+
+    /// `<broker>/permission/<vhost>/<user>`, the last two percent-encoded. Known at plan when its
+    /// parts are.
+    id: Attr<String>,
+
+    /// Which queues the user may consume from and purge, and which exchanges it may bind from: a
+    /// regular expression. Changes take effect at once, also for open connections.
+    #[attr(validate = expression())]
+    read: String,
+
+    /// Name of the user. Changing it replaces the permission.
+    #[attr(replace, validate = name::plain())]
+    user: String,
+
+    /// Virtual host. Default: `/`. Changing it replaces the permission.
+    #[attr(default = "/", replace, validate = name::plain())]
+    vhost: String,
+
+    /// Which exchanges the user may publish to, and which queues and exchanges it may bind: a
+    /// regular expression. Changes take effect at once, also for open connections.
+    #[attr(validate = expression())]
+    write: String,
+}
+
+impl Resource for Permission {
+    const NAME: &'static str = "permission";
+    type Data = Agents;
+    type Model = PermissionModel;
+
+    async fn modify_plan(&self, plan: &mut ResourcePlan, _cx: &mut Context<Agents>) -> Result<()> {
+        id::plan(plan, |planned| {
+            let parts = (
+                planned.broker()?,
+                planned.text("vhost")?,
+                planned.text("user")?,
+            );
+            let (Some(broker), Some(vhost), Some(user)) = parts else {
+                return Ok(None);
+            };
+            Ok(Some(PermissionId {
+                broker,
+                vhost,
+                user,
+            }))
+        })
+    }
+
+    async fn create(
+        &self,
+        mut plan: PermissionModel,
+        cx: &mut Apply<Agents>,
+    ) -> Result<PermissionModel> {
+        let id = plan.id();
+        plan.id = id.to_string().into();
+        let request = PutPermissionRequest {
+            broker: id.broker.name().to_owned(),
+            permission: Some(plan.to_api()),
+            expect: generation::absent(),
+            idempotency_token: generation::token()?,
+        };
+        let made = cx.data().create(&id.broker, |agent| {
+            let request = request.clone();
+            async move { agent.permissions().put_permission(request).await }
+        });
+        match made.await {
+            Ok(permission) => generation::keep(cx, permission.generation)?,
+            Err(error) => {
+                let task = task(Doing::Create, &id);
+                return Err(failure::creation_failed(&task, &error, &plan, cx));
+            }
+        }
+        Ok(plan)
+    }
+
+    async fn read(
+        &self,
+        state: PermissionModel,
+        cx: &mut Context<Agents>,
+    ) -> Result<Option<PermissionModel>> {
+        let id = state.id();
+        let permission = failure::found(fetch(cx.data(), &id).await)
+            .map_err(|error| task(Doing::Read, &id).failed(&error))?;
+        let Some(permission) = permission else {
+            return Ok(None);
+        };
+        generation::keep(cx, permission.generation)?;
+        Ok(Some(PermissionModel::seen(&id, permission)))
+    }
+
+    async fn update(
+        &self,
+        _prior: PermissionModel,
+        mut plan: PermissionModel,
+        cx: &mut Apply<Agents>,
+    ) -> Result<PermissionModel> {
+        let id = plan.id();
+        let request = PutPermissionRequest {
+            broker: id.broker.name().to_owned(),
+            permission: Some(plan.to_api()),
+            expect: generation::expected(cx)?,
+            idempotency_token: String::new(),
+        };
+        let changed = async {
+            let agent = cx.data().of(&id.broker).await?;
+            agent
+                .call(agent.permissions().put_permission(request))
+                .await
+        };
+        let changed = changed
+            .await
+            .map_err(|error| task(Doing::Update, &id).failed(&error))?;
+        generation::keep(cx, changed.generation)?;
+        plan.id = id.to_string().into();
+        Ok(plan)
+    }
+
+    async fn delete(&self, state: PermissionModel, cx: &mut Context<Agents>) -> Result<()> {
+        let id = state.id();
+        let request = DeletePermissionRequest {
+            broker: id.broker.name().to_owned(),
+            vhost: id.vhost.clone(),
+            user: id.user.clone(),
+            expect: generation::expected(cx)?,
+        };
+        let result = async {
+            let agent = cx.data().of(&id.broker).await?;
+            agent
+                .call(agent.permissions().delete_permission(request))
+                .await
+        };
+        failure::gone(result.await).map_err(|error| task(Doing::Delete, &id).failed(&error).into())
+    }
+
+    async fn import(&self, id: &str, cx: &mut Context<Agents>) -> Result<PermissionModel> {
+        let id: PermissionId = id.parse()?;
+        let task = task(Doing::Import, &id);
+        let permission = failure::found(fetch(cx.data(), &id).await)
+            .map_err(|error| task.failed(&error))?
+            .ok_or_else(|| task.missing())?;
+        generation::keep(cx, permission.generation)?;
+        Ok(PermissionModel::seen(&id, permission))
+    }
+}
+
+/// The permission as the agent has it.
+async fn fetch(agents: &Agents, id: &PermissionId) -> Result<v1::Permission, CallError> {
+    let request = GetPermissionRequest {
+        broker: id.broker.name().to_owned(),
+        vhost: id.vhost.clone(),
+        user: id.user.clone(),
+    };
+    let agent = agents.of(&id.broker).await?;
+    agent
+        .call(agent.permissions().get_permission(request))
+        .await
+}
+
+/// For messages.
+fn task(doing: Doing, id: &PermissionId) -> Task<'_> {
+    Task {
+        doing,
+        kind: Kind::Permission,
+        name: &id.user,
+        id,
+    }
+}
+
+impl PermissionModel {
+    fn id(&self) -> PermissionId {
+        let Self {
+            broker,
+            vhost,
+            user,
+            ..
+        } = self;
+        PermissionId {
+            broker: broker.0.clone(),
+            vhost: vhost.clone(),
+            user: user.clone(),
+        }
+    }
+
+    fn to_api(&self) -> v1::Permission {
+        v1::Permission {
+            vhost: self.vhost.clone(),
+            user: self.user.clone(),
+            configure: self.configure.clone(),
+            write: self.write.clone(),
+            read: self.read.clone(),
+            ..Default::default()
+        }
+    }
+
+    fn seen(id: &PermissionId, permission: v1::Permission) -> Self {
+        Self {
+            broker: id.broker.clone().into(),
+            configure: permission.configure,
+            id: id.to_string().into(),
+            read: permission.read,
+            user: id.user.clone(),
+            vhost: id.vhost.clone(),
+            write: permission.write,
+        }
+    }
+}
+
+/// What the agent will compile, within the same bound.
+fn expression() -> Validator {
+    const COMPILED_BYTES: usize = 1024 * 1024;
+    validate::string(|text| {
+        let compiled = RegexBuilder::new(text)
+            .size_limit(COMPILED_BYTES)
+            .dfa_size_limit(COMPILED_BYTES)
+            .build();
+        match compiled {
+            Ok(_) => Ok(()),
+            Err(regex::Error::Syntax(message)) => {
+                // The last line says what is wrong, those before draw where.
+                let why = message.lines().last().unwrap_or_default();
+                let why = why.trim_start_matches("error: ");
+                Err(format!("must be a regular expression ({why})"))
+            }
+            Err(error) => Err(format!("must be a smaller regular expression ({error})")),
+        }
+    })
+}
