@@ -1,10 +1,23 @@
 //! The appending side of the journal, shared by all threads.
+//!
+//! One short mutex guards what is being gathered; nothing done under it waits or touches the disk.
+//! Checksums of payloads are computed before it is taken. The writer swaps full batches for empty
+//! ones under the same mutex, so that the next batch gathers while the last one is synced (rule
+//! J4): no timer, the running sync is the batching.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{AppendError, CheckpointError, Epoch, Kind, Lsn, Stopped, StoreId};
+use super::batch::Batch;
+use super::checkpoint::Checkpoints;
+use super::gather::Gather;
+use super::record;
+use super::{AppendError, CheckpointError, Epoch, Fault, Kind, Lsn, Stopped, StoreId};
 
 /// One thing to be made durable: `parts` and then `body` are its payload.
 #[derive(Debug, Clone, Copy)]
@@ -28,11 +41,6 @@ pub enum Admission {
     Ordinary,
 }
 
-/// The appending side of a journal. All methods may be called from any thread; none but
-/// [`Journal::checkpoint`] touches the disk.
-#[derive(Debug)]
-pub struct Journal {}
-
 /// One segment and the positions in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SegmentSpan {
@@ -42,70 +50,388 @@ pub struct SegmentSpan {
     pub end: Lsn,
 }
 
+/// The appending side of a journal. All methods may be called from any thread; none but
+/// [`Journal::checkpoint`] touches the disk or waits for it. Its locks never nest.
+#[derive(Debug)]
+pub struct Journal {
+    limits: Limits,
+    epoch: Epoch,
+    store: StoreId,
+    shared: Mutex<Shared>,
+    /// The writer sleeps on it, with `shared`.
+    work: Condvar,
+    durable: AtomicU64,
+    end: AtomicU64,
+    backlog: AtomicUsize,
+    /// What the broker has released; how far that reaches is for the writer to say.
+    released: AtomicU64,
+    full: AtomicBool,
+    /// Closed or failed.
+    ended: AtomicBool,
+    /// The disk failure that stopped it.
+    failed: OnceLock<Fault>,
+    /// Bases of the begun segments, oldest first.
+    bases: Mutex<VecDeque<Lsn>>,
+    /// Held for as long as a checkpoint is written.
+    checkpoints: Mutex<Checkpoints>,
+    checkpointed: AtomicU64,
+}
+
+/// Sizes fixed when the journal is opened.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// See [`super::Options::backlog_bytes`].
+    pub(super) backlog_bytes: usize,
+    /// The largest framed record.
+    pub(super) framed_max: u64,
+}
+
+/// What recovery found, from which the journal goes on.
+pub(super) struct Start {
+    pub(super) limits: Limits,
+    pub(super) epoch: Epoch,
+    pub(super) store: StoreId,
+    pub(super) front: Lsn,
+    pub(super) bases: VecDeque<Lsn>,
+    /// Empty; its end is what is durable.
+    pub(super) gather: Gather,
+    pub(super) checkpoints: Checkpoints,
+}
+
+#[derive(Debug)]
+struct Shared {
+    gather: Gather,
+    /// The writer sleeps and wants to be woken.
+    parked: bool,
+    /// The writer has upkeep to do.
+    upkeep: bool,
+    closing: bool,
+}
+
 impl Journal {
-    /// Takes a record and answers the position behind it: durable once [`Journal::durable`] is
-    /// there. Only buffers; the writer is woken.
-    pub fn append(&self, _record: &Record<'_>) -> Result<Lsn, AppendError> {
-        unimplemented!()
+    pub(super) fn new(start: Start) -> Arc<Self> {
+        let end = start.gather.end().0;
+        Arc::new(Self {
+            limits: start.limits,
+            epoch: start.epoch,
+            store: start.store,
+            full: AtomicBool::new(start.gather.room.is_full()),
+            shared: Mutex::new(Shared {
+                gather: start.gather,
+                parked: false,
+                upkeep: false,
+                closing: false,
+            }),
+            ended: AtomicBool::new(false),
+            work: Condvar::new(),
+            durable: AtomicU64::new(end),
+            end: AtomicU64::new(end),
+            backlog: AtomicUsize::new(0),
+            released: AtomicU64::new(start.front.0),
+            failed: OnceLock::new(),
+            bases: Mutex::new(start.bases),
+            checkpointed: AtomicU64::new(start.checkpoints.covered().0),
+            checkpoints: Mutex::new(start.checkpoints),
+        })
     }
+
+    /// Takes a record and answers the position behind it: durable once [`Journal::durable`] is
+    /// there. Only buffers; the writer is woken. Records become durable in the order of their
+    /// positions.
+    ///
+    /// # Errors
+    /// [`AppendError::Full`] when the disk is (nearly) full, see [`Admission`]; the journal goes
+    /// on. [`AppendError::TooLarge`] for a payload no segment can hold. [`AppendError::Stopped`]
+    /// for good.
+    pub fn append(&self, record: &Record<'_>) -> Result<Lsn, AppendError> {
+        let parts = || {
+            record
+                .parts
+                .iter()
+                .copied()
+                .chain(record.body.map(|body| &body[..]))
+        };
+        let size_bytes = parts().map(<[u8]>::len).sum::<usize>();
+        let framed = record::framed_len(size_bytes);
+        let Ok(payload_len) = u32::try_from(size_bytes) else {
+            return Err(self.too_large(size_bytes));
+        };
+        if framed > self.limits.framed_max {
+            return Err(self.too_large(size_bytes));
+        }
+        let crc = record::payload_crc(parts());
+
+        let mut shared = self.lock();
+        if let Some(stopped) = self.stopped_with(&shared) {
+            return Err(stopped.into());
+        }
+        let taken = shared.gather.push(record, payload_len, crc);
+        self.end.store(shared.gather.end().0, Ordering::Release);
+        self.full
+            .store(shared.gather.room.is_full(), Ordering::Release);
+        if taken.is_some() {
+            self.backlog.fetch_add(framed as usize, Ordering::Relaxed);
+        } else {
+            shared.upkeep = true;
+        }
+        self.wake(shared);
+        taken.ok_or(AppendError::Full)
+    }
+
     /// Everything below is on the disk for good.
     pub fn durable(&self) -> Lsn {
-        unimplemented!()
+        Lsn(self.durable.load(Ordering::Acquire))
     }
+
     /// Position of the oldest record kept.
     pub fn first(&self) -> Lsn {
-        unimplemented!()
+        lock(&self.bases).front().copied().unwrap_or_default()
     }
+
     /// Position behind the newest record taken, durable or not.
     pub fn end(&self) -> Lsn {
-        unimplemented!()
+        Lsn(self.end.load(Ordering::Acquire))
     }
+
+    /// The segments kept, oldest first, never none.
+    pub fn segments(&self) -> Vec<SegmentSpan> {
+        let bases = lock(&self.bases);
+        let ends = bases.iter().skip(1).copied().chain([self.durable()]);
+        bases
+            .iter()
+            .zip(ends)
+            .map(|(start, end)| SegmentSpan { start: *start, end })
+            .collect()
+    }
+
     /// Bytes taken and not yet on disk.
     pub fn backlog_bytes(&self) -> usize {
-        unimplemented!()
+        self.backlog.load(Ordering::Relaxed)
     }
-    /// Whether publishers may go on: false while the disk is too full or the writer too far behind.
-    /// Cheap: ask before reading more from a publisher.
-    pub fn takes_publishes(&self) -> bool {
-        unimplemented!()
-    }
-    /// Whether ordinary records are refused for lack of disk space.
+
+    /// Whether ordinary records are about to be refused: the disk is below its watermark, or half
+    /// of the newest segment is used and there is no room for another.
     pub fn is_full(&self) -> bool {
-        unimplemented!()
+        self.full.load(Ordering::Acquire)
     }
-    /// Segments wholly below `lsn` are no longer needed. They are freed later by the writer, and
-    /// never past what the last checkpoint covers.
-    pub fn release_before(&self, _lsn: Lsn) {
-        unimplemented!()
+
+    /// Whether publishers may go on: false while the journal is full, too far behind or stopped.
+    /// Cheap: ask before reading more from a publisher, and again after each turn of the writer.
+    pub fn takes_publishes(&self) -> bool {
+        !self.is_full()
+            && self.backlog_bytes() < self.limits.backlog_bytes
+            && !self.ended.load(Ordering::Acquire)
     }
-    /// The segments kept, oldest first.
-    pub fn segments(&self) -> Vec<SegmentSpan> {
-        unimplemented!()
+
+    /// Segments wholly below `lsn` are no longer needed. The writer frees them later, from the
+    /// front, and never past [`Journal::checkpointed`]; until then a restart replays them again.
+    pub fn release_before(&self, lsn: Lsn) {
+        self.released.fetch_max(lsn.0, Ordering::AcqRel);
+        if self.is_full() {
+            self.ask_for_upkeep();
+        }
     }
-    /// Replaces the checkpoint, durable on return. Blocks for several syncs: never call it with a
-    /// lock held that the hot path wants.
-    pub fn checkpoint(&self, _covered: Lsn, _payload: &[u8]) -> Result<(), CheckpointError> {
-        unimplemented!()
+
+    /// Replaces the checkpoint, durable on return: what `payload` says stands for all records
+    /// below `covered` that it is meant to stand for. Blocks for several syncs: keep it off the
+    /// threads and locks of the hot path.
+    ///
+    /// # Errors
+    /// In each case the checkpoint before it still stands. A disk error stops the journal.
+    pub fn checkpoint(&self, covered: Lsn, payload: &[u8]) -> Result<(), CheckpointError> {
+        let mut checkpoints = lock(&self.checkpoints);
+        if let Some(stopped) = self.stopped() {
+            return Err(stopped.into());
+        }
+        let durable = self.durable();
+        if covered > durable {
+            return Err(CheckpointError::Ahead { covered, durable });
+        }
+        checkpoints
+            .write(self.store, covered, payload)
+            .map_err(|fault| {
+                if fault.is_no_space() {
+                    CheckpointError::Full(fault)
+                } else {
+                    CheckpointError::Stopped(self.fail(fault))
+                }
+            })?;
+        self.checkpointed
+            .store(checkpoints.covered().0, Ordering::Release);
+        Ok(())
     }
-    /// The position the last durable checkpoint covers.
-    pub fn checkpointed(&self) -> Option<Lsn> {
-        unimplemented!()
+
+    /// What the checkpoint on disk covers for sure; `Lsn(0)` when there is none. Segments are
+    /// freed only below.
+    pub fn checkpointed(&self) -> Lsn {
+        Lsn(self.checkpointed.load(Ordering::Acquire))
     }
-    /// Takes nothing more; the writer commits what is there, then ends.
+
+    /// Takes nothing more; the writer commits what is there and ends.
     pub fn close(&self) {
-        unimplemented!()
+        let mut shared = self.lock();
+        shared.closing = true;
+        self.ended.store(true, Ordering::Release);
+        self.wake(shared);
     }
+
     /// Why it takes nothing more, if so.
     pub fn stopped(&self) -> Option<Stopped> {
-        unimplemented!()
+        self.stopped_with(&self.lock())
     }
+
+    /// The largest payload it takes.
+    pub fn payload_max_bytes(&self) -> usize {
+        self.limits.framed_max as usize - record::HEADER_LEN
+    }
+
     /// The epoch records are written in.
     pub fn epoch(&self) -> Epoch {
-        unimplemented!()
+        self.epoch
     }
+
     /// The name of this store.
     pub fn store(&self) -> StoreId {
-        unimplemented!()
+        self.store
     }
-    pub(super) fn _placeholder(self: Arc<Self>) {}
+
+    fn too_large(&self, size_bytes: usize) -> AppendError {
+        AppendError::TooLarge {
+            size_bytes,
+            max_bytes: self.payload_max_bytes(),
+        }
+    }
+
+    fn stopped_with(&self, shared: &Shared) -> Option<Stopped> {
+        let failed = self.failed.get().cloned().map(Stopped::Failed);
+        failed.or(shared.closing.then_some(Stopped::Closed))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        lock(&self.shared)
+    }
+
+    /// Releases the lock, and the writer if it sleeps.
+    fn wake(&self, mut shared: MutexGuard<'_, Shared>) {
+        let parked = mem::take(&mut shared.parked);
+        drop(shared);
+        if parked {
+            self.work.notify_one();
+        }
+    }
+
+    fn ask_for_upkeep(&self) {
+        let mut shared = self.lock();
+        shared.upkeep = true;
+        self.wake(shared);
+    }
+}
+
+/// The writer's half: what only [`super::Writer`] may do.
+impl Journal {
+    /// The disk failure that stopped it.
+    pub(super) fn failure(&self) -> Option<&Fault> {
+        self.failed.get()
+    }
+
+    /// Stops for good. The first failure is the one that is kept.
+    pub(super) fn fail(&self, fault: Fault) -> Stopped {
+        let kept = self.failed.get_or_init(|| fault).clone();
+        self.ended.store(true, Ordering::Release);
+        self.ask_for_upkeep();
+        Stopped::Failed(kept)
+    }
+
+    /// How far segments may be freed.
+    pub(super) fn releasable(&self) -> Lsn {
+        Lsn(self.released.load(Ordering::Acquire)).min(self.checkpointed())
+    }
+
+    /// The next batch to write; see [`Gather::next_batch`].
+    pub(super) fn next_batch(&self, front: Lsn) -> Option<Batch> {
+        self.gathered(|gather| gather.next_batch(front))
+    }
+
+    /// See [`Gather::bare_mark`].
+    pub(super) fn bare_mark(&self, front: Lsn, frees: bool) -> Option<Batch> {
+        self.gathered(|gather| gather.bare_mark(front, frees))
+    }
+
+    fn gathered(&self, take: impl FnOnce(&mut Gather) -> Option<Batch>) -> Option<Batch> {
+        let mut shared = self.lock();
+        let batch = take(&mut shared.gather);
+        self.end.store(shared.gather.end().0, Ordering::Release);
+        batch
+    }
+
+    /// A batch is on the disk: everything up to its end is durable.
+    pub(super) fn committed(&self, batch: Batch) -> Lsn {
+        let (end, records_bytes) = (batch.end(), batch.records_bytes());
+        self.durable.store(end.0, Ordering::Release);
+        self.backlog.fetch_sub(records_bytes, Ordering::Relaxed);
+        self.lock().gather.reclaim(batch);
+        end
+    }
+
+    pub(super) fn segment_begun(&self, base: Lsn) {
+        lock(&self.bases).push_back(base);
+    }
+
+    pub(super) fn first_segment_freed(&self) {
+        lock(&self.bases).pop_front();
+    }
+
+    /// Tells what upkeep found: `prepared` more segments, and whether the disk is too full.
+    pub(super) fn set_room(&self, prepared: usize, low: bool) {
+        let mut shared = self.lock();
+        for _ in 0..prepared {
+            shared.gather.room.add_ready();
+        }
+        shared.gather.room.set_low(low);
+        self.full
+            .store(shared.gather.room.is_full(), Ordering::Release);
+    }
+
+    /// Whether upkeep was asked for since the last time.
+    pub(super) fn take_upkeep(&self) -> bool {
+        mem::take(&mut self.lock().upkeep)
+    }
+
+    pub(super) fn has_records(&self) -> bool {
+        !self.lock().gather.is_empty()
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.lock().closing
+    }
+
+    /// Sleeps until there is something to do; false when `timeout` passed without.
+    pub(super) fn wait_for_work(&self, timeout: Duration) -> bool {
+        let mut shared = self.lock();
+        let busy = |shared: &Shared| {
+            !shared.gather.is_empty()
+                || shared.closing
+                || shared.upkeep
+                || self.failed.get().is_some()
+        };
+        if !busy(&shared) {
+            shared.parked = true;
+            let waited = self
+                .work
+                .wait_timeout_while(shared, timeout, |shared| shared.parked);
+            shared = waited.unwrap_or_else(PoisonError::into_inner).0;
+            shared.parked = false;
+        }
+        let found = busy(&shared);
+        if !found {
+            shared.gather.rest();
+        }
+        found
+    }
+}
+
+/// A panic elsewhere while one of these locks was held leaves counters and lists that are still
+/// true: nothing under them can panic half-way.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

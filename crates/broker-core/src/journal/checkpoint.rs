@@ -1,1 +1,255 @@
-//! Checkpoints: two files, replaced one after the other.
+//! Checkpoints: the broker's own summary of what older records amount to, in two files.
+//!
+//! Both hold the same summary after every [`Checkpoints::write`], written one after the other by
+//! way of a temporary file, a sync, a rename and a sync of the directory (rule J5). A crash on the
+//! way leaves at least one of them whole, and damage to one is survived. Segments are freed only
+//! below what *both* cover.
+//!
+//! ```text
+//! offset  size  field (little endian)
+//!      0     8  magic "FerryCkp"
+//!      8     2  format version, 1
+//!     10     6  zero
+//!     16    16  store id
+//!     32     8  generation, rising by one with each file written
+//!     40     8  covered lsn: the records below are contained
+//!     48     8  payload length
+//!     56     4  CRC32C of the payload
+//!     60     4  CRC32C of bytes 0 to 59
+//!     64     …  payload
+//! ```
+
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+
+use crc32c::crc32c;
+
+use super::disk::{Disk, FileEntry};
+use super::error::{Corrupt, Damage, Fault, IoContext, OpenError};
+use super::record::{u32_at, u64_at};
+use super::{Lsn, StoreId};
+
+/// A checkpoint until it is durable.
+pub(super) const TEMPORARY_NAME: &str = "checkpoint.tmp";
+
+const NAMES: [&str; 2] = ["checkpoint-a", "checkpoint-b"];
+const MAGIC: [u8; 8] = *b"FerryCkp";
+const FORMAT: u16 = 1;
+const HEADER_LEN: usize = 64;
+const CRC_AT: usize = HEADER_LEN - 4;
+
+/// The two files and who covers what.
+#[derive(Debug)]
+pub(super) struct Checkpoints {
+    disk: Arc<dyn Disk>,
+    /// As in [`NAMES`]; `None` for a file that is not there or damaged.
+    slots: [Option<Slot>; 2],
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    generation: u64,
+    covered: Lsn,
+}
+
+/// A checkpoint read back.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) name: &'static str,
+    pub(super) store: StoreId,
+    pub(super) covered: Lsn,
+    pub(super) payload: Vec<u8>,
+    generation: u64,
+}
+
+impl Checkpoints {
+    pub(super) fn none(disk: Arc<dyn Disk>) -> Self {
+        Self {
+            disk,
+            slots: [None; 2],
+        }
+    }
+
+    /// Reads both files and answers the newer one that is whole. One damaged file is survived; it
+    /// is [`OpenError::Corrupt`] when no other is left.
+    pub(super) fn load(
+        disk: &Arc<dyn Disk>,
+        entries: &[FileEntry],
+    ) -> Result<(Self, Option<Loaded>), OpenError> {
+        let mut this = Self::none(disk.clone());
+        let (mut newest, mut damaged) = (None::<Loaded>, None);
+        for (slot, name) in NAMES.into_iter().enumerate() {
+            let Some(entry) = entries.iter().find(|entry| entry.name == name) else {
+                continue;
+            };
+            match read(&**disk, name, entry.size_bytes) {
+                Ok(loaded) => {
+                    let Loaded {
+                        generation,
+                        covered,
+                        ..
+                    } = loaded;
+                    this.slots[slot] = Some(Slot {
+                        generation,
+                        covered,
+                    });
+                    if newest
+                        .as_ref()
+                        .is_none_or(|newest| newest.generation < generation)
+                    {
+                        newest = Some(loaded);
+                    }
+                }
+                Err(OpenError::Corrupt(corrupt)) => damaged = Some(corrupt),
+                Err(other) => return Err(other),
+            }
+        }
+        match (&newest, damaged) {
+            (None, Some(corrupt)) => return Err(corrupt.into()),
+            (Some(other), Some(corrupt)) => {
+                tracing::warn!(
+                    file = corrupt.file,
+                    used = other.name,
+                    "checkpoint is damaged"
+                );
+            }
+            (_, None) => {}
+        }
+        Ok((this, newest))
+    }
+
+    /// What is contained in both files: the most that may be freed.
+    pub(super) fn covered(&self) -> Lsn {
+        match self.slots {
+            [Some(a), Some(b)] => a.covered.min(b.covered),
+            _ => Lsn(0),
+        }
+    }
+
+    /// Replaces both files, the older first. Does nothing if they cover more already.
+    pub(super) fn write(
+        &mut self,
+        store: StoreId,
+        covered: Lsn,
+        payload: &[u8],
+    ) -> Result<(), Fault> {
+        if covered < self.covered() {
+            return Ok(());
+        }
+        let generation = |slot: &Option<Slot>| slot.map_or(0, |slot| slot.generation);
+        let [a, b] = self.slots.each_ref().map(generation);
+        let order = if a <= b { [0, 1] } else { [1, 0] };
+        for (slot, generation) in order.into_iter().zip(a.max(b) + 1..) {
+            let header = encode_header(store, generation, covered, payload);
+            self.replace(NAMES[slot], &header, payload)?;
+            self.slots[slot] = Some(Slot {
+                generation,
+                covered,
+            });
+        }
+        Ok(())
+    }
+
+    fn replace(&self, name: &str, header: &[u8], payload: &[u8]) -> Result<(), Fault> {
+        let size_bytes = (header.len() + payload.len()) as u64;
+        let file = self
+            .disk
+            .create(TEMPORARY_NAME, size_bytes)
+            .during("create", TEMPORARY_NAME)?;
+        file.write_at(0, &mut [IoSlice::new(header), IoSlice::new(payload)])
+            .during("write", TEMPORARY_NAME)?;
+        file.sync().during("sync", TEMPORARY_NAME)?;
+        self.disk
+            .rename(TEMPORARY_NAME, name)
+            .during("rename a new checkpoint to", name)?;
+        self.disk.sync_dir().during("sync the directory of", name)
+    }
+}
+
+fn encode_header(
+    store: StoreId,
+    generation: u64,
+    covered: Lsn,
+    payload: &[u8],
+) -> [u8; HEADER_LEN] {
+    let mut bytes = [0; HEADER_LEN];
+    bytes[..8].copy_from_slice(&MAGIC);
+    bytes[8..10].copy_from_slice(&FORMAT.to_le_bytes());
+    bytes[16..32].copy_from_slice(&store.0);
+    bytes[32..40].copy_from_slice(&generation.to_le_bytes());
+    bytes[40..48].copy_from_slice(&covered.0.to_le_bytes());
+    bytes[48..56].copy_from_slice(&(payload.len() as u64).to_le_bytes());
+    bytes[56..60].copy_from_slice(&crc32c(payload).to_le_bytes());
+    let crc = crc32c(&bytes[..CRC_AT]);
+    bytes[CRC_AT..].copy_from_slice(&crc.to_le_bytes());
+    bytes
+}
+
+fn read(disk: &dyn Disk, name: &'static str, size_bytes: u64) -> Result<Loaded, OpenError> {
+    let file = disk.open(name).during("open", name)?;
+    let mut header = [0; HEADER_LEN];
+    match file.read_at(0, &mut header) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            let found = format!("a file of {size_bytes} bytes");
+            return Err(damaged(name, 0, "a checkpoint header of 64 bytes", found));
+        }
+        result => result.during("read", name)?,
+    }
+    if header[..8] != MAGIC || crc32c(&header[..CRC_AT]) != u32_at(&header, CRC_AT) {
+        let found = "other bytes or a wrong checksum".to_owned();
+        return Err(damaged(name, 0, "a checkpoint header", found));
+    }
+    let format = u16::from_le_bytes([header[8], header[9]]);
+    if format > FORMAT {
+        return Err(OpenError::Newer {
+            file: name.into(),
+            found: format,
+            supported: FORMAT,
+        });
+    }
+    let length = u64_at(&header, 48);
+    if length != size_bytes.saturating_sub(HEADER_LEN as u64) {
+        let found = format!("a file of {size_bytes} bytes");
+        return Err(damaged(
+            name,
+            48,
+            &format!("a payload of {length} bytes"),
+            found,
+        ));
+    }
+    let mut payload = vec![0; length as usize];
+    file.read_at(HEADER_LEN as u64, &mut payload)
+        .during("read", name)?;
+    if crc32c(&payload) != u32_at(&header, 56) {
+        let found = "a payload with another checksum".to_owned();
+        return Err(damaged(
+            name,
+            HEADER_LEN as u64,
+            "the payload that was written",
+            found,
+        ));
+    }
+    let mut store = [0; 16];
+    store.copy_from_slice(&header[16..32]);
+    Ok(Loaded {
+        name,
+        store: StoreId(store),
+        covered: Lsn(u64_at(&header, 40)),
+        payload,
+        generation: u64_at(&header, 32),
+    })
+}
+
+fn damaged(name: &str, offset: u64, expected: &str, found: String) -> OpenError {
+    let damage = Damage::Mismatch {
+        expected: expected.to_owned(),
+        found,
+    };
+    Corrupt {
+        file: name.to_owned(),
+        offset,
+        lsn: None,
+        damage,
+    }
+    .into()
+}

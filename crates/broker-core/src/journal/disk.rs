@@ -42,9 +42,6 @@ pub trait Disk: Send + Sync + Debug {
 
 /// One open file. Offsets and lengths in bytes.
 pub trait DiskFile: Send + Sync + Debug {
-    /// Its length.
-    fn size_bytes(&self) -> io::Result<u64>;
-
     /// Fills `out` from `offset`; a file that ends before is [`io::ErrorKind::UnexpectedEof`].
     fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()>;
 

@@ -199,3 +199,28 @@ pub enum CheckpointError {
     #[error(transparent)]
     Stopped(#[from] Stopped),
 }
+
+/// Names the operation and the file an I/O error belongs to.
+pub(super) trait IoContext<T> {
+    fn during(self, action: &'static str, file: &str) -> Result<T, Fault>;
+}
+
+impl<T> IoContext<T> for io::Result<T> {
+    fn during(self, action: &'static str, file: &str) -> Result<T, Fault> {
+        self.map_err(|source| Fault {
+            action,
+            file: file.to_owned(),
+            source: Arc::new(source),
+        })
+    }
+}
+
+impl Fault {
+    /// Whether it only means that there is no room.
+    pub fn is_no_space(&self) -> bool {
+        matches!(
+            self.source.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        )
+    }
+}

@@ -1,12 +1,21 @@
 //! The journal: everything durable of one broker, in one append-only sequence of segments.
 
 mod append;
+mod batch;
+mod chain;
 mod checkpoint;
 mod disk;
 mod error;
 mod file_disk;
+mod gather;
+mod inventory;
 mod options;
+mod record;
 mod recovery;
+mod room;
+mod scan;
+mod segment;
+mod sim_disk;
 mod writer;
 
 pub use append::{Admission, Journal, Record, SegmentSpan};
@@ -17,6 +26,7 @@ pub use error::{
 pub use file_disk::FileDisk;
 pub use options::{Options, StoreId};
 pub use recovery::{RecordRef, Replay, open};
+pub use sim_disk::{SimDisk, Survival, Trouble};
 pub use writer::{Turn, Writer};
 
 /// Log sequence number: a byte position in the journal that only ever rises. A thing is durable

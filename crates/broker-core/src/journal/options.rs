@@ -3,6 +3,12 @@
 use std::fmt;
 
 use super::Epoch;
+use super::error::OpenError;
+use super::record::ALIGN;
+use super::segment::DATA_START;
+
+const SEGMENT_BYTES_MIN: u64 = 20 << 10;
+const SEGMENT_BYTES_MAX: u64 = 1 << 30;
 
 /// Names one journal for good: 128 random bits made with it. A wiped, restored or cloned disk gets
 /// a new one (rule F9).
@@ -51,5 +57,26 @@ impl Default for Options {
             store: None,
             epoch: None,
         }
+    }
+}
+
+impl Options {
+    /// Bytes for records in a segment.
+    pub(super) fn capacity(&self) -> u64 {
+        self.segment_bytes / ALIGN as u64 * ALIGN as u64 - DATA_START
+    }
+
+    pub(super) fn check(&self) -> Result<(), OpenError> {
+        if !(SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX).contains(&self.segment_bytes) {
+            return Err(OpenError::Options(
+                "segment_bytes must be from 20 KiB to 1 GiB",
+            ));
+        }
+        if self.batch_bytes as u64 > self.segment_bytes {
+            return Err(OpenError::Options(
+                "batch_bytes must not exceed segment_bytes",
+            ));
+        }
+        Ok(())
     }
 }

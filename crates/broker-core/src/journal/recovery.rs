@@ -1,8 +1,29 @@
 //! Opening: what is on the disk becomes a journal again, or is refused by name.
+//!
+//! Bytes that are not a record end the journal only where a torn write can be: in the last
+//! segment, with nothing behind them that was written when they were durable (rule J2). Anywhere
+//! else they are damage, and damage changes nothing on disk.
+//!
+//! What is kept of a torn batch was perhaps never synced, or its sync failed and the page cache
+//! shows what the disk has lost. It is therefore written again and synced before anybody is told
+//! about it.
 
+use std::collections::VecDeque;
+use std::io::IoSlice;
 use std::sync::Arc;
 
-use super::{Disk, Epoch, Journal, Kind, Lsn, OpenError, Options, Unreadable, Writer};
+use super::append::{Limits, Start};
+use super::batch::Batch;
+use super::chain::Chain;
+use super::checkpoint::{self, Checkpoints, Loaded};
+use super::disk::{Disk, FileEntry};
+use super::error::{Corrupt, Damage, Fault, IoContext, OpenError, Unreadable};
+use super::gather::Gather;
+use super::inventory::{self, Inventory, damage, mismatch};
+use super::room::Room;
+use super::scan::{self, Progress, Stop};
+use super::segment::{self, FIRST_LSN, Segment, SegmentState};
+use super::{Epoch, Journal, Kind, Lsn, Options, StoreId, Writer};
 
 /// One record read back.
 #[derive(Debug, Clone, Copy)]
@@ -23,16 +44,386 @@ pub struct RecordRef<'a> {
 /// is still in a segment, in order, those the checkpoint covers included.
 pub trait Replay {
     /// The newest checkpoint; not called when there is none.
+    ///
+    /// # Errors
+    /// Ends the opening; the words become part of [`Corrupt`].
     fn checkpoint(&mut self, covered: Lsn, payload: &[u8]) -> Result<(), Unreadable>;
+
     /// The next record.
+    ///
+    /// # Errors
+    /// Ends the opening; the words become part of [`Corrupt`].
     fn record(&mut self, record: RecordRef<'_>) -> Result<(), Unreadable>;
 }
 
 /// Opens the journal on `disk`, a new one if the directory holds none, and replays it.
+///
+/// # Errors
+/// See [`OpenError`]. Nothing that holds records is changed before all of them have been read and
+/// found good.
 pub fn open(
-    _disk: Arc<dyn Disk>,
-    _options: &Options,
-    _replay: &mut dyn Replay,
+    disk: Arc<dyn Disk>,
+    options: &Options,
+    replay: &mut dyn Replay,
 ) -> Result<(Arc<Journal>, Writer), OpenError> {
-    unimplemented!()
+    options.check()?;
+    let entries = tidy(&*disk)?;
+    let (checkpoints, loaded) = Checkpoints::load(&disk, &entries)?;
+    let mut found = Inventory::take(&*disk, &entries, options.store, options.capacity())?;
+    if let Some(loaded) = &loaded {
+        found.check_store(loaded.name, loaded.store)?;
+        if found.begun.is_empty() {
+            return Err(no_segments(loaded));
+        }
+        (replay.checkpoint(loaded.covered, &loaded.payload))
+            .map_err(|error| checkpoint_damage(loaded, error.0))?;
+    }
+    let (mut tail, store) = if found.begun.is_empty() {
+        create(&*disk, options, found)?
+    } else {
+        read(found, loaded.as_ref(), replay)?
+    };
+    if let Some(epoch) = options.epoch {
+        if epoch < tail.progress.epoch {
+            return Err(OpenError::Options("the epoch is behind the journal's last"));
+        }
+        tail.progress.epoch = epoch;
+    } else {
+        tail.progress.epoch.0 += 1;
+    }
+    Ok(resume(disk, options, checkpoints, tail, store)?)
+}
+
+/// The end of what was read, to go on from.
+struct Tail {
+    segments: Vec<Segment>,
+    ready: Vec<Segment>,
+    idle: Vec<Segment>,
+    progress: Progress,
+    /// The last segment holds as much as it ever will.
+    ended: bool,
+}
+
+/// Removes what an interrupted creation left behind and makes sure that the names seen are the
+/// names on disk.
+fn tidy(disk: &dyn Disk) -> Result<Vec<FileEntry>, Fault> {
+    let directory = "the journal directory";
+    let mut entries = disk.list().during("list", directory)?;
+    for temporary in [segment::TEMPORARY_NAME, checkpoint::TEMPORARY_NAME] {
+        if entries.iter().any(|entry| entry.name == temporary) {
+            disk.remove(temporary).during("remove", temporary)?;
+        }
+    }
+    disk.sync_dir().during("sync", directory)?;
+    entries.retain(|entry| !entry.name.ends_with(".tmp"));
+    Ok(entries)
+}
+
+/// The first segment of a new journal.
+fn create(
+    disk: &dyn Disk,
+    options: &Options,
+    found: Inventory,
+) -> Result<(Tail, StoreId), OpenError> {
+    let store = match found.store {
+        Some(store) => store,
+        None => StoreId(disk.unique().during("get randomness for", "a new store")?),
+    };
+    let epoch = options.epoch.unwrap_or(Epoch(1));
+    let first = Chain::create_first(disk, store, options.capacity(), FIRST_LSN, epoch)?;
+    let progress = Progress {
+        end: FIRST_LSN,
+        epoch: Epoch(0),
+        stated: FIRST_LSN,
+        front: FIRST_LSN,
+    };
+    let segments = vec![first];
+    let tail = Tail {
+        segments,
+        ready: Vec::new(),
+        idle: found.idle,
+        progress,
+        ended: false,
+    };
+    Ok((tail, store))
+}
+
+/// Replays all records and decides where the journal ends.
+fn read(
+    found: Inventory,
+    loaded: Option<&Loaded>,
+    replay: &mut dyn Replay,
+) -> Result<(Tail, StoreId), OpenError> {
+    let Inventory {
+        mut begun,
+        ready,
+        idle,
+        store,
+    } = found;
+    let mut progress = Progress {
+        end: Lsn(0),
+        epoch: Epoch(0),
+        stated: FIRST_LSN,
+        front: FIRST_LSN,
+    };
+    let mut ended = true;
+    for at in 0..begun.len() {
+        let segment = &begun[at];
+        check_follows(segment, at, &progress)?;
+        let stop = scan::walk(segment, &mut progress, &mut |record| replay.record(record))?;
+        ended = stop == Stop::Ended;
+        if let Stop::At { found } = stop {
+            check_torn(segment, at + 1 == begun.len(), &progress, found)?;
+        }
+        begun[at].written_to = begun[at].offset_of(progress.end);
+    }
+    let first = &begun[0];
+    check_front(first, loaded, &progress)?;
+    let after = begun[begun.len() - 1].sequence() + 1;
+    if ended
+        && !ready
+            .iter()
+            .chain(&idle)
+            .any(|segment| segment.sequence() == after)
+    {
+        let gone = "the segment after it is missing: it ends with the mark of a full one";
+        return Err(damage(
+            &begun[begun.len() - 1],
+            Damage::Missing(gone.to_owned()),
+        ));
+    }
+    let store = store.unwrap_or(first.header.store);
+    Ok((
+        Tail {
+            segments: begun,
+            ready,
+            idle,
+            progress,
+            ended,
+        },
+        store,
+    ))
+}
+
+/// A segment begins where the one before it ends.
+fn check_follows(segment: &Segment, at: usize, progress: &Progress) -> Result<(), OpenError> {
+    if let SegmentState::Begun { base, .. } = segment.header.state
+        && at > 0
+        && base != progress.end
+    {
+        let expected = format!("a segment from lsn {} on", progress.end.0);
+        return Err(damage(
+            segment,
+            mismatch(&expected, format!("one from lsn {}", base.0)),
+        ));
+    }
+    Ok(())
+}
+
+/// Decides between a torn write, which may be cut off, and damage, which may not (rule J2).
+fn check_torn(
+    segment: &Segment,
+    is_last: bool,
+    progress: &Progress,
+    found: String,
+) -> Result<(), OpenError> {
+    let lsn = progress.end;
+    let expected = if !is_last {
+        "the next record, for the segment after it was begun when this one was durable".to_owned()
+    } else if let Some(proof) = scan::find_proof(segment, lsn)? {
+        format!(
+            "a record, for the one at lsn {} says that everything below {} was durable",
+            proof.lsn.0, proof.stated.0
+        )
+    } else {
+        return Ok(());
+    };
+    let damage = Damage::Mismatch { expected, found };
+    let offset = segment.offset_of(lsn);
+    Err(Corrupt {
+        file: segment.name.clone(),
+        offset,
+        lsn: Some(lsn),
+        damage,
+    }
+    .into())
+}
+
+/// The oldest segment and the checkpoint must reach each other, and the front that was released.
+fn check_front(
+    first: &Segment,
+    loaded: Option<&Loaded>,
+    progress: &Progress,
+) -> Result<(), OpenError> {
+    let base = first.base();
+    if base > progress.front {
+        let gone = format!(
+            "the segments from lsn {} on before it are missing",
+            progress.front.0
+        );
+        return Err(damage(first, Damage::Missing(gone)));
+    }
+    match loaded {
+        None if base > FIRST_LSN => {
+            let gone = "the checkpoint that stands for the records before it is missing";
+            Err(damage(first, Damage::Missing(gone.to_owned())))
+        }
+        Some(loaded) if loaded.covered < base => {
+            let expected = format!("a checkpoint up to lsn {} or later", base.0);
+            Err(checkpoint_mismatch(loaded, &expected))
+        }
+        Some(loaded) if loaded.covered > progress.end => {
+            let expected = format!(
+                "a checkpoint up to lsn {}, where records end",
+                progress.end.0
+            );
+            Err(checkpoint_mismatch(loaded, &expected))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Makes what was read durable beyond doubt and goes on behind it.
+fn resume(
+    disk: Arc<dyn Disk>,
+    options: &Options,
+    checkpoints: Checkpoints,
+    tail: Tail,
+    store: StoreId,
+) -> Result<(Arc<Journal>, Writer), Fault> {
+    let Tail {
+        segments,
+        ready,
+        idle,
+        mut progress,
+        ended,
+    } = tail;
+    let mut older = VecDeque::from(segments);
+    let Some(mut current) = older.pop_back() else {
+        let none = std::io::Error::other("it has no segment");
+        return Err(none).during("resume", "the journal");
+    };
+    write_again(&mut current, &progress)?;
+    current.sync()?;
+    let mut chain = Chain::new(
+        disk.clone(),
+        store,
+        options.capacity(),
+        older,
+        current,
+        ready.into(),
+    );
+    if ended {
+        if chain.ready_len() == 0 && !chain.prepare()? {
+            let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+            return Err(full).during("prepare a segment in", "the journal directory");
+        }
+        chain.begin_next(progress.end, progress.epoch)?;
+    }
+    let room = opening_mark(&mut chain, options, &mut progress)?;
+    // Only now: until then one of them may be what says that no segment is missing.
+    inventory::discard_idle(&*disk, idle)?;
+    let journal = Journal::new(Start {
+        limits: Limits {
+            backlog_bytes: options.backlog_bytes,
+            framed_max: Room::max_framed(options.capacity()),
+        },
+        epoch: progress.epoch,
+        store,
+        front: progress.front,
+        bases: chain.bases(),
+        gather: Gather::new(
+            progress.epoch,
+            progress.end,
+            progress.front,
+            room,
+            options.batch_bytes,
+        ),
+        checkpoints,
+    });
+    let keep_free_bytes = options.keep_free_bytes;
+    let mut writer = Writer::new(
+        journal.clone(),
+        disk,
+        chain,
+        keep_free_bytes,
+        progress.front,
+    );
+    writer.upkeep()?;
+    Ok((journal, writer))
+}
+
+/// Writes the bytes again that no record says were durable.
+fn write_again(current: &mut Segment, progress: &Progress) -> Result<(), Fault> {
+    if progress.stated <= current.base() {
+        current.write_header(current.header.clone())?;
+    }
+    let mut at = current.offset_of(progress.stated.max(current.base()));
+    let end = current.offset_of(progress.end);
+    let mut bytes = vec![0; (end - at).min(1 << 20) as usize];
+    while at < end {
+        let part = &mut bytes[..(end - at).min(1 << 20) as usize];
+        current
+            .file
+            .read_at(at, part)
+            .during("read", &current.name)?;
+        current
+            .file
+            .write_at(at, &mut [IoSlice::new(part)])
+            .during("write", &current.name)?;
+        at += part.len() as u64;
+    }
+    Ok(())
+}
+
+/// Puts a first mark of the new epoch behind what was read and syncs it: whatever a torn write
+/// left behind it can then not be taken for what follows.
+fn opening_mark(
+    chain: &mut Chain,
+    options: &Options,
+    progress: &mut Progress,
+) -> Result<Room, Fault> {
+    let ready = chain.ready_len() as u64;
+    let current = chain.current();
+    let offset = current.offset_of(progress.end);
+    let mut room = Room::new(options.capacity(), current.data_end() - offset, ready);
+    if room.spares_a_mark(false) {
+        let mut batch = Batch::new(progress.end, Vec::new());
+        batch.close(progress.epoch, progress.front, false);
+        batch.seal(current.header.seed(), progress.stated);
+        let mut slices = batch.slices(0);
+        current
+            .file
+            .write_at(offset, &mut slices)
+            .during("write", &current.name)?;
+        room.take_mark();
+        progress.end = batch.end();
+    }
+    current.sync()?;
+    Ok(room)
+}
+
+fn no_segments(loaded: &Loaded) -> OpenError {
+    let gone = "all segments are missing while there is a checkpoint".to_owned();
+    checkpoint_corrupt(loaded, Damage::Missing(gone))
+}
+
+fn checkpoint_mismatch(loaded: &Loaded, expected: &str) -> OpenError {
+    let found = format!("one up to lsn {}", loaded.covered.0);
+    checkpoint_corrupt(loaded, mismatch(expected, found))
+}
+
+fn checkpoint_damage(loaded: &Loaded, reason: String) -> OpenError {
+    checkpoint_corrupt(loaded, mismatch("a payload the broker can read", reason))
+}
+
+fn checkpoint_corrupt(loaded: &Loaded, damage: Damage) -> OpenError {
+    let (file, lsn) = (loaded.name.to_owned(), Some(loaded.covered));
+    Corrupt {
+        file,
+        offset: 0,
+        lsn,
+        damage,
+    }
+    .into()
 }

@@ -1,36 +1,203 @@
 //! The writing side: one thread turns batches into one write and one sync each.
+//!
+//! What a crash costs at each step of a turn:
+//! - before the sync returns: the batch, or any part of it; nobody was told that it is safe;
+//! - after it: nothing of the batch;
+//! - between the sync and the next batch: nothing, but until then no record on disk *says* that
+//!   the batch was durable, so damage to it could be taken for a torn write. A quiet journal
+//!   therefore adds a mark that says so.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Lsn, Stopped};
+use super::batch::Batch;
+use super::chain::{Chain, Freed};
+use super::disk::Disk;
+use super::error::{Fault, IoContext};
+use super::{Journal, Lsn, Stopped};
+
+/// Batches up to this size also write zeros ahead of themselves.
+const SMALL_BATCH_BYTES: u64 = 256 * 1024;
+/// How far. The first sync over never written blocks also has to write metadata, about five times
+/// the cost of one over written blocks; zeros written ahead pay that once for many batches.
+const ZERO_AHEAD_BYTES: u64 = 1024 * 1024;
+/// Busy turns between two looks at the free space, and between attempts to prepare a segment.
+const UPKEEP_EVERY: u32 = 64;
 
 /// Owned by one thread, which calls [`Writer::turn`] and, when that is idle, [`Writer::wait`].
 #[derive(Debug)]
-pub struct Writer {}
+pub struct Writer {
+    journal: Arc<Journal>,
+    disk: Arc<dyn Disk>,
+    chain: Chain,
+    keep_free_bytes: Option<u64>,
+    /// What a durable mark says was released.
+    front: Lsn,
+    /// The last batch is durable and nothing on disk says so yet.
+    unstated: bool,
+    /// The last wait ended without work.
+    rested: bool,
+    turns_to_upkeep: u32,
+}
 
 /// What a turn did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
     /// The journal was closed and all it took is durable. The last turn.
     Closed,
-    /// Everything below is durable now: confirms may go out.
+    /// Everything below is durable now: confirms may go out, held publishers go on.
     Committed(Lsn),
     /// Nothing to write: wait.
     Idle,
-    /// The disk has room again: publishers may go on.
+    /// The disk has room again: held publishers go on.
     SpaceReturned,
 }
 
 impl Writer {
-    /// Writes and syncs one batch of all that was appended, or does upkeep when there is none.
+    pub(super) fn new(
+        journal: Arc<Journal>,
+        disk: Arc<dyn Disk>,
+        chain: Chain,
+        keep_free_bytes: Option<u64>,
+        front: Lsn,
+    ) -> Self {
+        Self {
+            journal,
+            disk,
+            chain,
+            keep_free_bytes,
+            front,
+            unstated: true,
+            rested: false,
+            turns_to_upkeep: 0,
+        }
+    }
+
+    /// Writes and syncs one batch of what was appended, or does upkeep when there is none.
     ///
     /// # Errors
-    /// Any disk error is final: kept, told to every later caller, never retried (rule J3).
+    /// Any disk error is final: kept, told to every later caller, never retried (rule J3). The
+    /// process has to end and read the disk again.
     pub fn turn(&mut self) -> Result<Turn, Stopped> {
-        unimplemented!()
+        if let Some(fault) = self.journal.failure() {
+            return Err(Stopped::Failed(fault.clone()));
+        }
+        self.step().map_err(|fault| self.journal.fail(fault))
     }
-    /// Sleeps until there is something to write, the journal is closed, or `timeout` has passed.
-    pub fn wait(&self, _timeout: Duration) {
-        unimplemented!()
+
+    /// Sleeps until there is something to do, or `timeout` has passed. A timeout of about a
+    /// second lets upkeep see other users of the disk come and go.
+    pub fn wait(&mut self, timeout: Duration) {
+        self.rested = !self.journal.wait_for_work(timeout);
+    }
+
+    fn step(&mut self) -> Result<Turn, Fault> {
+        let was_full = self.journal.is_full();
+        if self.upkeep_is_due() {
+            self.upkeep()?;
+        }
+        if was_full && !self.journal.is_full() {
+            return Ok(Turn::SpaceReturned);
+        }
+        let front = self.chain.front_for(self.journal.releasable());
+        if let Some(batch) = self.journal.next_batch(front) {
+            return self.commit(batch).map(Turn::Committed);
+        }
+        self.idle(front, was_full)
+    }
+
+    fn idle(&mut self, front: Lsn, was_full: bool) -> Result<Turn, Fault> {
+        let closing = self.journal.is_closing();
+        let frees = front > self.front;
+        if (frees || (self.unstated && (self.rested || closing)))
+            && let Some(batch) = self.journal.bare_mark(front, frees)
+        {
+            let end = self.commit(batch)?;
+            self.unstated = false;
+            return Ok(Turn::Committed(end));
+        }
+        if closing && !self.journal.has_records() {
+            return Ok(Turn::Closed);
+        }
+        self.upkeep()?;
+        if was_full && !self.journal.is_full() {
+            return Ok(Turn::SpaceReturned);
+        }
+        Ok(Turn::Idle)
+    }
+
+    /// One write, one sync. On return everything up to the answer is durable.
+    fn commit(&mut self, mut batch: Batch) -> Result<Lsn, Fault> {
+        if batch.starts_segment {
+            self.chain.begin_next(batch.base, self.journal.epoch())?;
+            self.journal.segment_begun(batch.base);
+        }
+        let segment = self.chain.current();
+        batch.seal(segment.header.seed(), self.journal.durable());
+        let offset = segment.offset_of(batch.base);
+        let end = offset + batch.len() as u64;
+        let zeros = if end > segment.written_to && end - offset <= SMALL_BATCH_BYTES {
+            ZERO_AHEAD_BYTES.min(segment.data_end() - end)
+        } else {
+            0
+        };
+        let mut slices = batch.slices(zeros as usize);
+        segment
+            .file
+            .write_at(offset, &mut slices)
+            .during("write", &segment.name)?;
+        segment.sync()?;
+        segment.written_to = segment.written_to.max(end + zeros);
+        self.front = batch.front;
+        self.unstated = true;
+        self.rested = false;
+        Ok(self.journal.committed(batch))
+    }
+
+    fn upkeep_is_due(&mut self) -> bool {
+        self.turns_to_upkeep = self.turns_to_upkeep.saturating_sub(1);
+        self.journal.take_upkeep()
+            || self.turns_to_upkeep == 0
+            || (self.chain.ready_len() == 0 && !self.journal.is_full())
+    }
+
+    /// Frees what was released, sees to it that the next segment is prepared, and looks how full
+    /// the disk is. Comes to an end early when records are waiting.
+    pub(super) fn upkeep(&mut self) -> Result<(), Fault> {
+        self.turns_to_upkeep = UPKEEP_EVERY;
+        let mut prepared = 0;
+        while let Some(freed) = self.chain.free_oldest(self.front)? {
+            self.journal.first_segment_freed();
+            prepared += usize::from(freed == Freed::Reused);
+            if self.chain.ready_len() > 0 && self.journal.has_records() {
+                self.turns_to_upkeep = 1;
+                break;
+            }
+        }
+        if self.chain.ready_len() == 0 {
+            prepared += usize::from(self.chain.prepare()?);
+        }
+        let low = self.is_low()?;
+        self.journal.set_room(prepared, low);
+        Ok(())
+    }
+
+    fn is_low(&self) -> Result<bool, Fault> {
+        let space = self
+            .disk
+            .space()
+            .during("measure the space of", "the journal directory")?;
+        let keep_free_bytes = self.keep_free_bytes.unwrap_or_else(|| {
+            let total = space.total_bytes;
+            (total / 20).max(2 << 30).min(total / 4)
+        });
+        Ok(space.free_bytes < keep_free_bytes)
+    }
+}
+
+/// A writer that is gone, by panic too, makes nothing durable any more: appends must not pile up.
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.journal.close();
     }
 }

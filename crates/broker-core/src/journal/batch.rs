@@ -1,0 +1,220 @@
+//! A batch: records gathered in memory until one write and one sync make them durable together.
+
+use std::io::IoSlice;
+
+use bytes::Bytes;
+
+use super::append::Record;
+use super::record::{self, ALIGN, ENDS_SEGMENT, HEADER_LEN, Header, MARK_KIND, Mark};
+use super::{Epoch, Lsn};
+
+/// Bodies from this size on are not copied but kept as they are until written.
+const SPLICE_MIN: usize = 16 * 1024;
+
+static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+
+/// Records in order, all for one segment.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    /// Position of its first byte.
+    pub(super) base: Lsn,
+    /// Its segment is to be begun with it.
+    pub(super) starts_segment: bool,
+    /// What its mark states as released.
+    pub(super) front: Lsn,
+    /// Everything but spliced bodies.
+    head: Vec<u8>,
+    /// Bodies that belong into `head` at `at`, in order.
+    splices: Vec<Splice>,
+    spliced_bytes: usize,
+    /// Where in `head` record headers are.
+    headers: Vec<usize>,
+    mark_bytes: usize,
+}
+
+#[derive(Debug)]
+struct Splice {
+    at: usize,
+    body: Bytes,
+}
+
+impl Batch {
+    /// An empty batch at `base` that fills `buffer`, whose contents are dropped.
+    pub(super) fn new(base: Lsn, mut buffer: Vec<u8>) -> Self {
+        buffer.clear();
+        Self {
+            base,
+            head: buffer,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.headers.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.head.len() + self.spliced_bytes
+    }
+
+    /// What its records take, its mark not counted.
+    pub(super) fn records_bytes(&self) -> usize {
+        self.len() - self.mark_bytes
+    }
+
+    /// Position behind its last byte.
+    pub(super) fn end(&self) -> Lsn {
+        Lsn(self.base.0 + self.len() as u64)
+    }
+
+    /// Adds a record whose payload has been measured and summed, and answers the position behind.
+    pub(super) fn push(
+        &mut self,
+        record: &Record<'_>,
+        epoch: Epoch,
+        payload_len: u32,
+        payload_crc: u32,
+    ) -> Lsn {
+        self.push_header(record.kind.number(), 0, epoch, payload_len, payload_crc);
+        for part in record.parts {
+            self.head.extend_from_slice(part);
+        }
+        match record.body {
+            Some(body) if body.len() >= SPLICE_MIN => {
+                self.spliced_bytes += body.len();
+                self.splices.push(Splice {
+                    at: self.head.len(),
+                    body: body.clone(),
+                });
+            }
+            Some(body) => self.head.extend_from_slice(body),
+            None => {}
+        }
+        let padding = self.len().next_multiple_of(ALIGN) - self.len();
+        self.head.resize(self.head.len() + padding, 0);
+        self.end()
+    }
+
+    /// Adds the mark that closes it.
+    pub(super) fn close(&mut self, epoch: Epoch, front: Lsn, ends_segment: bool) {
+        let records = u32::try_from(self.headers.len()).unwrap_or(u32::MAX);
+        let payload = Mark { records, front }.encode();
+        let flags = if ends_segment { ENDS_SEGMENT } else { 0 };
+        let crc = record::payload_crc([payload.as_slice()]);
+        self.push_header(MARK_KIND, flags, epoch, payload.len() as u32, crc);
+        self.head.extend_from_slice(&payload);
+        self.front = front;
+        self.mark_bytes = record::MARK_LEN as usize;
+    }
+
+    fn push_header(&mut self, kind: u8, flags: u8, epoch: Epoch, payload_len: u32, crc: u32) {
+        let lsn = self.end();
+        let header = Header {
+            payload_len,
+            kind,
+            flags,
+            lsn,
+            epoch,
+            durable: lsn,
+            payload_crc: crc,
+        };
+        self.headers.push(self.head.len());
+        self.head.extend_from_slice(&header.unsealed());
+    }
+
+    /// Completes all headers for the segment with this `seed`, `durable` being what is on disk.
+    pub(super) fn seal(&mut self, seed: u32, durable: Lsn) {
+        for at in &self.headers {
+            record::seal(&mut self.head[*at..*at + HEADER_LEN], seed, durable);
+        }
+    }
+
+    /// The bytes to write, followed by `zeros` zero bytes.
+    pub(super) fn slices(&self, zeros: usize) -> Vec<IoSlice<'_>> {
+        let mut slices = Vec::with_capacity(2 * self.splices.len() + 1 + zeros / ZEROS.len() + 1);
+        let mut from = 0;
+        for splice in &self.splices {
+            slices.push(IoSlice::new(&self.head[from..splice.at]));
+            slices.push(IoSlice::new(&splice.body));
+            from = splice.at;
+        }
+        slices.push(IoSlice::new(&self.head[from..]));
+        let mut left = zeros;
+        while left > 0 {
+            let now = left.min(ZEROS.len());
+            slices.push(IoSlice::new(&ZEROS[..now]));
+            left -= now;
+        }
+        slices
+    }
+
+    /// Its buffer, to be filled again.
+    pub(super) fn into_buffer(self) -> Vec<u8> {
+        self.head
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::{Admission, Kind};
+
+    fn push(batch: &mut Batch, parts: &[&[u8]], body: Option<&Bytes>) -> Lsn {
+        let record = Record {
+            kind: Kind::new(1),
+            admission: Admission::Ordinary,
+            parts,
+            body,
+        };
+        let all = || parts.iter().copied().chain(body.map(|body| &body[..]));
+        let len = all().map(<[u8]>::len).sum::<usize>();
+        batch.push(&record, Epoch(1), len as u32, record::payload_crc(all()))
+    }
+
+    fn written(batch: &Batch, zeros: usize) -> Vec<u8> {
+        batch
+            .slices(zeros)
+            .iter()
+            .flat_map(|slice| slice.to_vec())
+            .collect()
+    }
+
+    #[test]
+    fn copied_and_spliced_bodies_make_the_same_bytes_on_disk() {
+        let small = Bytes::from(vec![7; SPLICE_MIN - 1]);
+        let large = Bytes::from(vec![8; SPLICE_MIN + 3]);
+        let mut batch = Batch::new(Lsn(4096), Vec::new());
+        push(&mut batch, &[b"ab", b"c"], Some(&large));
+        push(&mut batch, &[b"d"], Some(&small));
+        let end = push(&mut batch, &[], Some(&large));
+        batch.seal(5, Lsn(4096));
+        let bytes = written(&batch, 0);
+        assert_eq!(end, Lsn(4096 + bytes.len() as u64));
+
+        let mut at = 0;
+        for expected in [
+            [b"abc", &large[..]].concat(),
+            [b"d", &small[..]].concat(),
+            large.to_vec(),
+        ] {
+            let header = bytes[at..at + HEADER_LEN].try_into().unwrap();
+            let header = Header::decode(header, 5).expect("sealed");
+            assert_eq!(header.lsn, Lsn(4096 + at as u64));
+            assert_eq!(header.durable, Lsn(4096));
+            let payload = &bytes[at + HEADER_LEN..][..header.payload_len as usize];
+            assert!(payload == expected);
+            assert_eq!(header.payload_crc, record::payload_crc([payload]));
+            at += record::framed_len(payload.len()) as usize;
+        }
+        assert_eq!(at, bytes.len());
+    }
+
+    #[test]
+    fn zeros_follow_the_records() {
+        let mut batch = Batch::new(Lsn(4096), Vec::new());
+        batch.close(Epoch(1), Lsn(4096), false);
+        let bytes = written(&batch, 100_000);
+        assert_eq!(bytes.len(), batch.len() + 100_000);
+        assert!(bytes[batch.len()..].iter().all(|byte| *byte == 0));
+    }
+}

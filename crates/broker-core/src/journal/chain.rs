@@ -1,0 +1,233 @@
+//! The segments of a journal: those that hold records, in order, and those prepared to follow.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::disk::Disk;
+use super::error::{Fault, IoContext};
+use super::segment::{
+    DATA_START, NAME_PREFIX, Segment, SegmentHeader, SegmentState, TEMPORARY_NAME,
+};
+use super::{Epoch, Lsn, StoreId};
+
+/// Freed segments kept for reuse; more are removed.
+const READY_MAX: usize = 2;
+
+#[derive(Debug)]
+pub(super) struct Chain {
+    disk: Arc<dyn Disk>,
+    store: StoreId,
+    /// Bytes for records in a new segment.
+    capacity: u64,
+    /// Begun and no longer written to, oldest first.
+    older: VecDeque<Segment>,
+    current: Segment,
+    /// Prepared, in the order they will be begun.
+    ready: VecDeque<Segment>,
+    next_number: u64,
+    next_sequence: u64,
+}
+
+/// What became of a freed segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Freed {
+    Removed,
+    /// It is prepared to be begun again.
+    Reused,
+}
+
+impl Chain {
+    /// A chain of what was found: `older` and `current` begun, `ready` following in sequence.
+    pub(super) fn new(
+        disk: Arc<dyn Disk>,
+        store: StoreId,
+        capacity: u64,
+        older: VecDeque<Segment>,
+        current: Segment,
+        ready: VecDeque<Segment>,
+    ) -> Self {
+        let all = || older.iter().chain([&current]).chain(&ready);
+        let next_number = all()
+            .filter_map(|segment| number_of(&segment.name))
+            .max()
+            .unwrap_or_default()
+            + 1;
+        let next_sequence = ready.back().unwrap_or(&current).sequence() + 1;
+        Self {
+            disk,
+            store,
+            capacity,
+            older,
+            current,
+            ready,
+            next_number,
+            next_sequence,
+        }
+    }
+
+    /// Makes the first segment of a new journal, begun at `base`.
+    pub(super) fn create_first(
+        disk: &dyn Disk,
+        store: StoreId,
+        capacity: u64,
+        base: Lsn,
+        epoch: Epoch,
+    ) -> Result<Segment, Fault> {
+        let state = SegmentState::Begun {
+            sequence: 1,
+            base,
+            epoch,
+        };
+        create(
+            disk,
+            1,
+            SegmentHeader {
+                uid: unique(disk)?,
+                store,
+                capacity,
+                state,
+            },
+        )
+    }
+
+    pub(super) fn current(&mut self) -> &mut Segment {
+        &mut self.current
+    }
+
+    pub(super) fn ready_len(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// Bases of the begun segments, oldest first.
+    pub(super) fn bases(&self) -> VecDeque<Lsn> {
+        self.older
+            .iter()
+            .chain([&self.current])
+            .map(Segment::base)
+            .collect()
+    }
+
+    /// Base of the segment that holds `lsn`: everything before it may go if nothing below `lsn` is
+    /// needed.
+    pub(super) fn front_for(&self, lsn: Lsn) -> Lsn {
+        if self.older.is_empty() || self.current.base() <= lsn {
+            return self.current.base();
+        }
+        let after = self.older.partition_point(|segment| segment.base() <= lsn);
+        self.older[after.saturating_sub(1)].base()
+    }
+
+    /// Begins the next prepared segment at `base`. Its header is written but not synced: that
+    /// happens with its first batch. If a crash drops the header, it drops nothing that was
+    /// confirmed.
+    pub(super) fn begin_next(&mut self, base: Lsn, epoch: Epoch) -> Result<(), Fault> {
+        let Some(mut next) = self.ready.pop_front() else {
+            let missing = std::io::Error::other("no segment is prepared");
+            return Err(missing).during("begin a segment after", &self.current.name);
+        };
+        let state = SegmentState::Begun {
+            sequence: next.sequence(),
+            base,
+            epoch,
+        };
+        next.write_header(SegmentHeader {
+            state,
+            ..next.header.clone()
+        })?;
+        self.older
+            .push_back(std::mem::replace(&mut self.current, next));
+        Ok(())
+    }
+
+    /// Prepares one more segment; false when the disk has no room for it.
+    pub(super) fn prepare(&mut self) -> Result<bool, Fault> {
+        let header = self.ready_header()?;
+        match create(&*self.disk, self.next_number, header) {
+            Ok(segment) => {
+                self.next_number += 1;
+                self.next_sequence += 1;
+                self.ready.push_back(segment);
+                Ok(true)
+            }
+            Err(fault) if fault.is_no_space() => Ok(false),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Frees the oldest segment if it lies wholly below `front`, which a durable mark must have
+    /// stated: a segment that is gone without that is a loss.
+    ///
+    /// Segments go strictly from the front, each on disk before the next: a crash leaves no hole.
+    pub(super) fn free_oldest(&mut self, front: Lsn) -> Result<Option<Freed>, Fault> {
+        let end = self.older.get(1).unwrap_or(&self.current).base();
+        if end > front {
+            return Ok(None);
+        }
+        let Some(mut oldest) = self.older.pop_front() else {
+            return Ok(None);
+        };
+        if self.ready.len() < READY_MAX && oldest.header.capacity == self.capacity {
+            oldest.write_header(self.ready_header()?)?;
+            oldest.sync()?;
+            self.next_sequence += 1;
+            self.ready.push_back(oldest);
+            return Ok(Some(Freed::Reused));
+        }
+        discard(&*self.disk, oldest)?;
+        Ok(Some(Freed::Removed))
+    }
+
+    fn ready_header(&self) -> Result<SegmentHeader, Fault> {
+        Ok(SegmentHeader {
+            uid: unique(&*self.disk)?,
+            store: self.store,
+            capacity: self.capacity,
+            state: SegmentState::Ready {
+                sequence: self.next_sequence,
+            },
+        })
+    }
+}
+
+/// Removes a segment that holds nothing of use. It is blanked first: should a crash bring the name
+/// back, the file does not claim a place.
+pub(super) fn discard(disk: &dyn Disk, mut segment: Segment) -> Result<(), Fault> {
+    let blank = SegmentHeader {
+        state: SegmentState::Blank,
+        ..segment.header.clone()
+    };
+    segment.write_header(blank)?;
+    segment.sync()?;
+    disk.remove(&segment.name).during("remove", &segment.name)
+}
+
+/// Creates a segment file under a temporary name and gives it its own once the header is durable,
+/// so that every file with a segment's name has a header.
+fn create(disk: &dyn Disk, number: u64, header: SegmentHeader) -> Result<Segment, Fault> {
+    let size_bytes = DATA_START + header.capacity;
+    let file = disk
+        .create(TEMPORARY_NAME, size_bytes)
+        .during("create", TEMPORARY_NAME)?;
+    let name = format!("{NAME_PREFIX}{number:08}");
+    let mut segment = Segment {
+        file,
+        name,
+        header: header.clone(),
+        written_to: DATA_START,
+    };
+    segment.write_header(header)?;
+    segment.sync()?;
+    disk.rename(TEMPORARY_NAME, &segment.name)
+        .during("rename a new segment to", &segment.name)?;
+    disk.sync_dir()
+        .during("sync the directory of", &segment.name)?;
+    Ok(segment)
+}
+
+fn unique(disk: &dyn Disk) -> Result<[u8; 16], Fault> {
+    disk.unique().during("get randomness for", "a segment")
+}
+
+fn number_of(name: &str) -> Option<u64> {
+    name.strip_prefix(NAME_PREFIX)?.parse().ok()
+}

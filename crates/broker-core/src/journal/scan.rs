@@ -1,0 +1,235 @@
+//! Reading a segment: record after record, each checked before it is shown to anyone.
+
+use super::error::{Corrupt, Damage, Fault, IoContext, OpenError, Unreadable};
+use super::record::{
+    ALIGN, ENDS_SEGMENT, HEADER_LEN, Header, MARK_KIND, Mark, framed_len, lsn_of, payload_crc,
+    u64_at,
+};
+use super::recovery::RecordRef;
+use super::segment::{DATA_START, Segment, SegmentState};
+use super::{Epoch, Kind, Lsn};
+
+/// Read at a time.
+const CHUNK_BYTES: u64 = 1024 * 1024;
+
+/// How far reading has come, over all segments so far.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Progress {
+    /// Behind the last good record.
+    pub(super) end: Lsn,
+    /// Of the last good record.
+    pub(super) epoch: Epoch,
+    /// The most that any record says was durable.
+    pub(super) stated: Lsn,
+    /// The most that any mark says was released.
+    pub(super) front: Lsn,
+}
+
+/// Where a segment's good records stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// At bytes that are not the next record.
+    At { found: String },
+    /// With the mark that says so.
+    Ended,
+}
+
+/// A record behind the place where the good ones stop, written when that place was durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Proof {
+    pub(super) lsn: Lsn,
+    pub(super) stated: Lsn,
+}
+
+/// Reads the records of a segment from its start and shows them to `visit`.
+pub(super) fn walk(
+    segment: &Segment,
+    progress: &mut Progress,
+    visit: &mut dyn FnMut(RecordRef<'_>) -> Result<(), Unreadable>,
+) -> Result<Stop, OpenError> {
+    let mut window = Window::new(segment);
+    if let SegmentState::Begun { base, epoch, .. } = segment.header.state {
+        progress.end = base;
+        progress.epoch = progress.epoch.max(epoch);
+        // A segment is begun when all before it is durable.
+        progress.stated = progress.stated.max(base);
+    }
+    loop {
+        let (header, payload) = match next_record(&mut window, progress)? {
+            Ok(record) => record,
+            Err(found) => return Ok(Stop::At { found }),
+        };
+        let start = progress.end;
+        let end = Lsn(start.0 + framed_len(payload.len()));
+        if header.kind == MARK_KIND {
+            if let Some(mark) = Mark::decode(payload) {
+                progress.front = progress.front.max(mark.front);
+            }
+        } else {
+            let kind = Kind(header.kind);
+            let record = RecordRef {
+                kind,
+                epoch: header.epoch,
+                start,
+                end,
+                payload,
+            };
+            visit(record).map_err(|error| unreadable(segment, &header, error))?;
+        }
+        progress.end = end;
+        progress.epoch = header.epoch;
+        progress.stated = progress.stated.max(header.durable);
+        if header.flags & ENDS_SEGMENT != 0 {
+            return Ok(Stop::Ended);
+        }
+    }
+}
+
+/// The record at `progress.end`, or what is found there instead.
+fn next_record<'w>(
+    window: &'w mut Window<'_>,
+    progress: &Progress,
+) -> Result<Result<(Header, &'w [u8]), String>, Fault> {
+    let segment = window.segment;
+    let offset = segment.offset_of(progress.end);
+    let left = segment.data_end() - offset;
+    if left < HEADER_LEN as u64 {
+        return Ok(Err("the end of the segment".into()));
+    }
+    let bytes = window.get(offset, HEADER_LEN)?;
+    let header = match check_header(bytes, segment.header.seed(), progress) {
+        Ok(header) => header,
+        Err(found) => return Ok(Err(found)),
+    };
+    let payload_len = header.payload_len as usize;
+    let framed = framed_len(payload_len);
+    if framed > left {
+        return Ok(Err(format!(
+            "a record of {framed} bytes, beyond the segment's end"
+        )));
+    }
+    let framed = window.get(offset, framed as usize)?;
+    let (payload, padding) = framed[HEADER_LEN..].split_at(payload_len);
+    Ok(if payload_crc([payload]) != header.payload_crc {
+        Err("its header, and a payload with a wrong checksum".into())
+    } else if padding.iter().any(|byte| *byte != 0) {
+        Err("its header and payload, and padding that is not zero".into())
+    } else if header.kind == MARK_KIND && Mark::decode(payload).is_none() {
+        Err(format!("a mark with a payload of {payload_len} bytes"))
+    } else {
+        Ok((header, payload))
+    })
+}
+
+fn check_header(bytes: &[u8], seed: u32, progress: &Progress) -> Result<Header, String> {
+    let Some(header) = bytes
+        .first_chunk()
+        .and_then(|bytes| Header::decode(bytes, seed))
+    else {
+        let zero = bytes.iter().all(|byte| *byte == 0);
+        return Err(if zero {
+            "zeros"
+        } else {
+            "a header with a wrong checksum"
+        }
+        .into());
+    };
+    if header.lsn != progress.end {
+        return Err(format!("a record of lsn {}", header.lsn.0));
+    }
+    if header.epoch < progress.epoch {
+        let (found, before) = (header.epoch.0, progress.epoch.0);
+        return Err(format!(
+            "a record of epoch {found} after one of epoch {before}"
+        ));
+    }
+    if header.flags & !ENDS_SEGMENT != 0 {
+        return Err(format!("a record with unknown flags {:#04x}", header.flags));
+    }
+    Ok(header)
+}
+
+fn unreadable(segment: &Segment, header: &Header, error: Unreadable) -> OpenError {
+    Corrupt {
+        file: segment.name.clone(),
+        offset: segment.offset_of(header.lsn),
+        lsn: Some(header.lsn),
+        damage: Damage::Unreadable {
+            kind: header.kind,
+            epoch: header.epoch,
+            reason: error.0,
+        },
+    }
+    .into()
+}
+
+/// Searches everything from `from` to the end of the segment for a record that says that more
+/// than `from` was durable when it was written. Such a record turns a torn write into damage.
+///
+/// One that only says less proves nothing: the sectors of the last write reach the disk in any
+/// order, so its end may be there and its start missing.
+pub(super) fn find_proof(segment: &Segment, from: Lsn) -> Result<Option<Proof>, Fault> {
+    let seed = segment.header.seed();
+    let mut window = Window::new(segment);
+    let mut offset = segment.offset_of(from);
+    while segment.data_end() - offset >= HEADER_LEN as u64 {
+        let len = (segment.data_end() - offset).min(CHUNK_BYTES) as usize;
+        let bytes = window.get(offset, len)?;
+        // Windows overlap by a header, so that one on the cut is seen whole.
+        let places = len - HEADER_LEN + 1;
+        for at in (0..places).step_by(ALIGN) {
+            let lsn = Lsn(segment.base().0 + (offset - DATA_START) + at as u64);
+            if u64_at(bytes, at + 8) != lsn.0 {
+                continue;
+            }
+            let header = bytes[at..]
+                .first_chunk()
+                .and_then(|bytes| Header::decode(bytes, seed));
+            if let Some(header) = header
+                && header.durable > from
+            {
+                return Ok(Some(Proof {
+                    lsn: lsn_of(&bytes[at..]),
+                    stated: header.durable,
+                }));
+            }
+        }
+        offset += (places.next_multiple_of(ALIGN)) as u64;
+    }
+    Ok(None)
+}
+
+/// A part of a segment in memory, moved along as it is read.
+struct Window<'s> {
+    segment: &'s Segment,
+    start: u64,
+    bytes: Vec<u8>,
+}
+
+impl<'s> Window<'s> {
+    fn new(segment: &'s Segment) -> Self {
+        Self {
+            segment,
+            start: 0,
+            bytes: Vec::new(),
+        }
+    }
+
+    /// `len` bytes at `offset`, which the caller knows to lie before the end of the records.
+    fn get(&mut self, offset: u64, len: usize) -> Result<&[u8], Fault> {
+        let end = offset + len as u64;
+        if offset < self.start || end > self.start + self.bytes.len() as u64 {
+            let ahead = CHUNK_BYTES
+                .max(len as u64)
+                .min(self.segment.data_end() - offset);
+            self.bytes.resize(ahead as usize, 0);
+            self.start = offset;
+            self.segment
+                .file
+                .read_at(offset, &mut self.bytes)
+                .during("read", &self.segment.name)?;
+        }
+        let at = (offset - self.start) as usize;
+        Ok(&self.bytes[at..at + len])
+    }
+}

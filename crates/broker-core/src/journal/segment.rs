@@ -1,0 +1,236 @@
+//! One segment file: its header and where in the file a position lies.
+
+use std::io::IoSlice;
+
+use crc32c::crc32c;
+
+use super::disk::DiskFile;
+use super::error::{Fault, IoContext};
+use super::record::{u32_at, u64_at};
+use super::{Epoch, Lsn, StoreId};
+
+/// Records begin here: one page, of which the header is the first sector.
+pub(super) const DATA_START: u64 = 4096;
+/// The header is one sector, which a disk writes whole or not at all: replacing it in place is
+/// atomic, so a segment changes its state without renames.
+pub(super) const HEADER_LEN: usize = 512;
+/// The format this program writes, and the newest it reads.
+pub(super) const FORMAT: u16 = 1;
+/// Segment files are named so, followed by a number that means nothing.
+pub(super) const NAME_PREFIX: &str = "segment-";
+/// A segment file until its header is durable.
+pub(super) const TEMPORARY_NAME: &str = "segment.tmp";
+/// Position of the first record ever.
+pub(super) const FIRST_LSN: Lsn = Lsn(DATA_START);
+
+const MAGIC: [u8; 8] = *b"FerryJnl";
+const CRC_AT: usize = HEADER_LEN - 4;
+
+/// What a segment file says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SegmentHeader {
+    /// New with each life of the file; seeds the checksums of its records.
+    pub(super) uid: [u8; 16],
+    pub(super) store: StoreId,
+    /// Bytes for records.
+    pub(super) capacity: u64,
+    pub(super) state: SegmentState,
+}
+
+/// Which of its lives a segment file is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum SegmentState {
+    /// Holds records from `base` on, the first of them written in epoch `epoch`.
+    Begun {
+        sequence: u64,
+        base: Lsn,
+        epoch: Epoch,
+    },
+    /// Holds nothing and awaits nothing: about to be removed.
+    Blank,
+    /// Holds nothing yet and is the next of its sequence to be begun.
+    Ready { sequence: u64 },
+}
+
+/// Why a header cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HeaderError {
+    Checksum,
+    Contradiction,
+    Magic,
+    Newer(u16),
+}
+
+impl SegmentHeader {
+    pub(super) fn encode(&self) -> [u8; HEADER_LEN] {
+        let (sequence, base, epoch) = match self.state {
+            SegmentState::Begun {
+                sequence,
+                base,
+                epoch,
+            } => (sequence, base, epoch),
+            SegmentState::Blank => (0, Lsn(0), Epoch(0)),
+            SegmentState::Ready { sequence } => (sequence, Lsn(0), Epoch(0)),
+        };
+        let mut bytes = [0; HEADER_LEN];
+        bytes[..8].copy_from_slice(&MAGIC);
+        bytes[8..10].copy_from_slice(&FORMAT.to_le_bytes());
+        bytes[16..32].copy_from_slice(&self.uid);
+        bytes[32..48].copy_from_slice(&self.store.0);
+        bytes[48..56].copy_from_slice(&sequence.to_le_bytes());
+        bytes[56..64].copy_from_slice(&base.0.to_le_bytes());
+        bytes[64..72].copy_from_slice(&self.capacity.to_le_bytes());
+        bytes[72..76].copy_from_slice(&epoch.0.to_le_bytes());
+        let crc = crc32c(&bytes[..CRC_AT]);
+        bytes[CRC_AT..].copy_from_slice(&crc.to_le_bytes());
+        bytes
+    }
+
+    /// Magic, version and checksum lie at the same place in every format, so a newer one is
+    /// recognised and told from damage.
+    pub(super) fn decode(bytes: &[u8; HEADER_LEN]) -> Result<Self, HeaderError> {
+        if bytes[..8] != MAGIC {
+            return Err(HeaderError::Magic);
+        }
+        if crc32c(&bytes[..CRC_AT]) != u32_at(bytes, CRC_AT) {
+            return Err(HeaderError::Checksum);
+        }
+        let format = u16::from_le_bytes([bytes[8], bytes[9]]);
+        if format > FORMAT {
+            return Err(HeaderError::Newer(format));
+        }
+        let (mut uid, mut store) = ([0; 16], [0; 16]);
+        uid.copy_from_slice(&bytes[16..32]);
+        store.copy_from_slice(&bytes[32..48]);
+        let epoch = Epoch(u32_at(bytes, 72));
+        let state = match (u64_at(bytes, 48), Lsn(u64_at(bytes, 56))) {
+            (0, Lsn(0)) => SegmentState::Blank,
+            (0, _) => return Err(HeaderError::Contradiction),
+            (sequence, Lsn(0)) => SegmentState::Ready { sequence },
+            (sequence, base) => SegmentState::Begun {
+                sequence,
+                base,
+                epoch,
+            },
+        };
+        Ok(Self {
+            uid,
+            store: StoreId(store),
+            capacity: u64_at(bytes, 64),
+            state,
+        })
+    }
+
+    /// Start value of all record checksums in this segment.
+    pub(super) fn seed(&self) -> u32 {
+        crc32c(&self.uid)
+    }
+}
+
+/// A segment file, open.
+#[derive(Debug)]
+pub(super) struct Segment {
+    pub(super) file: Box<dyn DiskFile>,
+    pub(super) name: String,
+    pub(super) header: SegmentHeader,
+    /// File offset below which every block has been written since it was allocated. Overwriting
+    /// such a block needs no change of file system metadata, which makes a sync several times
+    /// cheaper.
+    pub(super) written_to: u64,
+}
+
+impl Segment {
+    /// Its place in the sequence; 0 for a blank one.
+    pub(super) fn sequence(&self) -> u64 {
+        match self.header.state {
+            SegmentState::Begun { sequence, .. } | SegmentState::Ready { sequence } => sequence,
+            SegmentState::Blank => 0,
+        }
+    }
+
+    /// Position of its first record; 0 unless begun.
+    pub(super) fn base(&self) -> Lsn {
+        match self.header.state {
+            SegmentState::Begun { base, .. } => base,
+            SegmentState::Blank | SegmentState::Ready { .. } => Lsn(0),
+        }
+    }
+
+    /// Where in the file a position lies.
+    pub(super) fn offset_of(&self, lsn: Lsn) -> u64 {
+        DATA_START + (lsn.0 - self.base().0)
+    }
+
+    /// Where records must end.
+    pub(super) fn data_end(&self) -> u64 {
+        DATA_START + self.header.capacity
+    }
+
+    /// Gives the file a new state. Durable after the next sync.
+    pub(super) fn write_header(&mut self, header: SegmentHeader) -> Result<(), Fault> {
+        self.header = header;
+        let bytes = self.header.encode();
+        self.file
+            .write_at(0, &mut [IoSlice::new(&bytes)])
+            .during("write the header of", &self.name)
+    }
+
+    pub(super) fn sync(&self) -> Result<(), Fault> {
+        self.file.sync().during("sync", &self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(state: SegmentState) -> SegmentHeader {
+        SegmentHeader {
+            uid: [1; 16],
+            store: StoreId([2; 16]),
+            capacity: 1 << 20,
+            state,
+        }
+    }
+
+    #[test]
+    fn headers_of_every_state_read_back() {
+        for state in [
+            SegmentState::Begun {
+                sequence: 4,
+                base: Lsn(4096),
+                epoch: Epoch(2),
+            },
+            SegmentState::Blank,
+            SegmentState::Ready { sequence: 5 },
+        ] {
+            assert_eq!(
+                SegmentHeader::decode(&header(state).encode()),
+                Ok(header(state))
+            );
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_of_a_header_is_seen() {
+        let good = header(SegmentState::Ready { sequence: 5 }).encode();
+        for bit in 0..HEADER_LEN * 8 {
+            let mut bytes = good;
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert!(SegmentHeader::decode(&bytes).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_newer_format_is_told_from_damage() {
+        let mut bytes = header(SegmentState::Blank).encode();
+        bytes[8..10].copy_from_slice(&(FORMAT + 1).to_le_bytes());
+        assert_eq!(SegmentHeader::decode(&bytes), Err(HeaderError::Checksum));
+        let crc = crc32c(&bytes[..CRC_AT]);
+        bytes[CRC_AT..].copy_from_slice(&crc.to_le_bytes());
+        assert_eq!(
+            SegmentHeader::decode(&bytes),
+            Err(HeaderError::Newer(FORMAT + 1))
+        );
+    }
+}

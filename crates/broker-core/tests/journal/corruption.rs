@@ -1,0 +1,235 @@
+//! Damage to what was durable is refused by name, and nothing is touched.
+
+use broker_core::journal::{Damage, Lsn, OpenError, SimDisk};
+
+use crate::harness::{Bench, payloads, refusal};
+
+/// A closed journal of three segments and more.
+fn sound() -> (SimDisk, Vec<Vec<u8>>) {
+    let disk = SimDisk::new(3);
+    let mut bench = Bench::open(&disk);
+    let all = payloads(45, 1000);
+    bench.publish_all(&all);
+    bench.close();
+    (disk, all)
+}
+
+/// Where the bytes of a payload are.
+fn place_of(disk: &SimDisk, payload: &[u8]) -> (String, usize) {
+    let contents = disk.contents().into_iter();
+    let mut found = contents.filter_map(|(name, bytes)| {
+        bytes
+            .windows(payload.len())
+            .position(|window| window == payload)
+            .map(|at| (name, at))
+    });
+    found.next().expect("it is on disk")
+}
+
+#[test]
+fn a_flipped_bit_in_any_durable_record_is_refused_by_name() {
+    let (disk, all) = sound();
+    for (number, payload) in all.iter().enumerate() {
+        let (name, at) = place_of(&disk, payload);
+        // In the payload, its length, kind, lsn, epoch and checksums.
+        for byte in [at + 500, at - 32, at - 28, at - 24, at - 16, at - 8, at - 4] {
+            disk.flip(&name, byte * 8 + 3);
+            let before = disk.contents();
+            let OpenError::Corrupt(corrupt) = refusal(&disk) else {
+                panic!("not corrupt")
+            };
+            assert_eq!(corrupt.file, name, "record {number}");
+            assert_eq!(corrupt.offset, at as u64 - 32, "record {number}");
+            let lsn = corrupt.lsn.expect("known").0;
+            assert_eq!(lsn % 8, 0);
+            let text = corrupt.to_string();
+            for word in [
+                &*name,
+                &format!("byte {}", at - 32),
+                &format!("lsn {lsn}"),
+                "salvage",
+            ] {
+                assert!(text.contains(word), "{word} in {text}");
+            }
+            assert!(disk.contents() == before, "nothing may be changed");
+            disk.flip(&name, byte * 8 + 3);
+        }
+    }
+    assert_eq!(Bench::open(&disk).replayed_payloads(), all);
+}
+
+#[test]
+fn a_flipped_bit_anywhere_is_either_refused_or_harmless() {
+    let (disk, all) = sound();
+    let files: Vec<_> = disk.contents().into_iter().collect();
+    for (name, bytes) in files {
+        for bit in (0..bytes.len() * 8).step_by(997) {
+            let disk = copy(&disk);
+            disk.flip(&name, bit);
+            match crate::harness::open_on(std::sync::Arc::new(disk), &crate::harness::small()) {
+                Ok(bench) => assert_eq!(bench.replayed_payloads(), all, "{name} bit {bit}"),
+                Err(OpenError::Corrupt(corrupt)) => assert_eq!(corrupt.file, name),
+                Err(other) => panic!("{name} bit {bit}: {other}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn damage_to_the_newest_record_is_refused_once_it_is_stated_durable() {
+    let disk = SimDisk::new(3);
+    let mut bench = Bench::open(&disk);
+    let all = payloads(3, 400);
+    bench.publish_all(&all);
+    bench.close();
+    let (name, at) = place_of(&disk, &all[2]);
+    disk.flip(&name, at * 8);
+    let text = refusal(&disk).to_string();
+    assert!(text.contains("says that everything below"), "{text}");
+}
+
+#[test]
+fn a_wiped_page_in_the_last_segment_is_damage_and_not_the_end() {
+    let disk = SimDisk::new(3);
+    let mut bench = Bench::open(&disk);
+    let all = payloads(12, 1000);
+    bench.publish_all(&all);
+    drop(bench);
+    let (name, at) = place_of(&disk, &all[4]);
+    let mut bytes = disk.contents().remove(&name).unwrap();
+    bytes[at - 32..at + 3000].fill(0);
+    disk.install(&name, &bytes);
+    let OpenError::Corrupt(corrupt) = refusal(&disk) else {
+        panic!("not corrupt")
+    };
+    assert_eq!((corrupt.file, corrupt.offset), (name, at as u64 - 32));
+    assert!(matches!(corrupt.damage, Damage::Mismatch { found, .. } if found == "zeros"));
+}
+
+#[test]
+fn a_missing_segment_is_refused_wherever_it_was() {
+    let (disk, _) = sound();
+    let names: Vec<_> = disk
+        .contents()
+        .into_keys()
+        .filter(|name| name.starts_with("segment"))
+        .collect();
+    assert!(names.len() >= 4);
+    // The last file is the prepared one: it holds nothing.
+    for name in &names[..names.len() - 1] {
+        let disk = copy(&disk);
+        disk.lose(name);
+        let newest_begun = name == &names[names.len() - 2];
+        match refusal(&disk) {
+            OpenError::Corrupt(corrupt) => {
+                assert!(
+                    matches!(corrupt.damage, Damage::Missing(_)),
+                    "{name}: {corrupt}"
+                );
+            }
+            other => panic!("{name}: {other}"),
+        }
+        assert!(!newest_begun || disk.contents().len() == names.len() - 1);
+    }
+}
+
+#[test]
+fn a_shortened_segment_is_refused() {
+    let (disk, _) = sound();
+    let (name, mut bytes) = disk.contents().into_iter().next().unwrap();
+    bytes.truncate(10_000);
+    disk.install(&name, &bytes);
+    let OpenError::Corrupt(corrupt) = refusal(&disk) else {
+        panic!("not corrupt")
+    };
+    assert_eq!((corrupt.file, corrupt.offset), (name, 10_000));
+}
+
+#[test]
+fn a_file_that_is_no_segment_is_refused() {
+    let (disk, _) = sound();
+    disk.install("segment-00000099", &[0; 20 << 10]);
+    let OpenError::Corrupt(corrupt) = refusal(&disk) else {
+        panic!("not corrupt")
+    };
+    assert_eq!(corrupt.file, "segment-00000099");
+    disk.install("segment-00000099", b"short");
+    assert!(matches!(refusal(&disk), OpenError::Corrupt(_)));
+}
+
+#[test]
+fn two_copies_of_a_segment_are_refused() {
+    let (disk, _) = sound();
+    let (_, bytes) = disk.contents().into_iter().next().unwrap();
+    disk.install("segment-00000099", &bytes);
+    let text = refusal(&disk).to_string();
+    assert!(text.contains("a place of its own"), "{text}");
+}
+
+#[test]
+fn a_segment_of_another_store_is_refused() {
+    let (disk, _) = sound();
+    let other = SimDisk::new(4);
+    drop(Bench::open(&other));
+    let (_, bytes) = other.contents().into_iter().next().unwrap();
+    disk.install("segment-00000099", &bytes);
+    assert!(matches!(refusal(&disk), OpenError::Foreign { .. }));
+}
+
+#[test]
+fn a_newer_format_is_refused_by_its_number() {
+    let (disk, _) = sound();
+    let (name, mut bytes) = disk.contents().into_iter().next().unwrap();
+    bytes[8] = 9;
+    let crc = crc32c(&bytes[..508]);
+    bytes[508..512].copy_from_slice(&crc.to_le_bytes());
+    disk.install(&name, &bytes);
+    match refusal(&disk) {
+        OpenError::Newer { file, found, .. } => assert_eq!((file, found), (name, 9)),
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn what_the_broker_cannot_read_is_refused_with_its_words() {
+    use broker_core::journal::{RecordRef, Replay, Unreadable};
+    struct Strict;
+    impl Replay for Strict {
+        fn checkpoint(&mut self, _: Lsn, _: &[u8]) -> Result<(), Unreadable> {
+            Ok(())
+        }
+        fn record(&mut self, record: RecordRef<'_>) -> Result<(), Unreadable> {
+            let text = String::from_utf8_lossy(record.payload);
+            if text.starts_with("message 7 ") {
+                return Err(Unreadable("a queue of 300 bytes' name".into()));
+            }
+            Ok(())
+        }
+    }
+    let (disk, all) = sound();
+    let (name, at) = place_of(&disk, &all[7]);
+    let opened = broker_core::journal::open(
+        std::sync::Arc::new(disk),
+        &crate::harness::small(),
+        &mut Strict,
+    );
+    let OpenError::Corrupt(corrupt) = opened.unwrap_err() else {
+        panic!("not corrupt")
+    };
+    assert_eq!((&corrupt.file, corrupt.offset), (&name, at as u64 - 32));
+    assert!(corrupt.to_string().contains("a queue of 300 bytes' name"));
+}
+
+/// The disk as it is, to be changed apart.
+fn copy(disk: &SimDisk) -> SimDisk {
+    disk.after_power_loss(broker_core::journal::Survival::Everything)
+}
+
+/// CRC32C, bit by bit: a second opinion on the library's.
+fn crc32c(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0_u32, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ (0x82f6_3b78 & 0_u32.wrapping_sub(crc & 1))
+        })
+    })
+}

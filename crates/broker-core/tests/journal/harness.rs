@@ -1,0 +1,166 @@
+//! A small journal on a simulated disk, and a replay that remembers everything.
+
+use std::sync::Arc;
+
+use broker_core::journal::{
+    Admission, AppendError, Disk, Journal, Kind, Lsn, OpenError, Options, Record, RecordRef,
+    Replay, SimDisk, Turn, Unreadable, Writer, open,
+};
+
+pub(crate) const PUBLISH: Kind = Kind::new(1);
+pub(crate) const SETTLE: Kind = Kind::new(2);
+/// The smallest segments there are: what takes megabytes in life happens within kilobytes.
+pub(crate) const SEGMENT_BYTES: u64 = 20 << 10;
+
+pub(crate) fn small() -> Options {
+    Options {
+        segment_bytes: SEGMENT_BYTES,
+        batch_bytes: 8 << 10,
+        backlog_bytes: 64 << 10,
+        keep_free_bytes: Some(0),
+        ..Options::default()
+    }
+}
+
+/// A record as it came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) end: Lsn,
+    pub(crate) kind: Kind,
+    pub(crate) payload: Vec<u8>,
+}
+
+/// Remembers what it is shown.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    pub(crate) checkpoint: Option<(Lsn, Vec<u8>)>,
+    pub(crate) records: Vec<Seen>,
+    pub(crate) epochs: Vec<u32>,
+}
+
+impl Replay for Memory {
+    fn checkpoint(&mut self, covered: Lsn, payload: &[u8]) -> Result<(), Unreadable> {
+        assert!(self.records.is_empty(), "the checkpoint comes first");
+        self.checkpoint = Some((covered, payload.to_vec()));
+        Ok(())
+    }
+
+    fn record(&mut self, record: RecordRef<'_>) -> Result<(), Unreadable> {
+        assert!(record.start < record.end);
+        assert!(
+            self.records
+                .last()
+                .is_none_or(|last| last.end <= record.start)
+        );
+        let RecordRef {
+            kind, end, payload, ..
+        } = record;
+        self.records.push(Seen {
+            end,
+            kind,
+            payload: payload.to_vec(),
+        });
+        self.epochs.push(record.epoch.0);
+        Ok(())
+    }
+}
+
+/// An open journal with its writer.
+#[derive(Debug)]
+pub(crate) struct Bench {
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) writer: Writer,
+    pub(crate) replayed: Memory,
+}
+
+pub(crate) fn open_on(disk: Arc<dyn Disk>, options: &Options) -> Result<Bench, OpenError> {
+    let mut replayed = Memory::default();
+    let (journal, writer) = open(disk, options, &mut replayed)?;
+    Ok(Bench {
+        journal,
+        writer,
+        replayed,
+    })
+}
+
+impl Bench {
+    pub(crate) fn open(disk: &SimDisk) -> Self {
+        open_on(Arc::new(disk.clone()), &small()).expect("the disk is sound")
+    }
+
+    pub(crate) fn publish(&self, payload: &[u8]) -> Result<Lsn, AppendError> {
+        self.append(PUBLISH, Admission::Ordinary, payload)
+    }
+
+    pub(crate) fn settle(&self, payload: &[u8]) -> Result<Lsn, AppendError> {
+        self.append(SETTLE, Admission::Essential, payload)
+    }
+
+    pub(crate) fn append(
+        &self,
+        kind: Kind,
+        admission: Admission,
+        payload: &[u8],
+    ) -> Result<Lsn, AppendError> {
+        // Cut in two, as records are made of parts in life.
+        let (front, back) = payload.split_at(payload.len() / 3);
+        self.journal.append(&Record {
+            kind,
+            admission,
+            parts: &[front, back],
+            body: None,
+        })
+    }
+
+    /// Turns until there is nothing left to do.
+    pub(crate) fn drain(&mut self) {
+        while self.writer.turn().expect("the disk is sound") != Turn::Idle {}
+    }
+
+    /// Publishes and commits one by one.
+    pub(crate) fn publish_all(&mut self, payloads: &[Vec<u8>]) {
+        for payload in payloads {
+            self.publish(payload).expect("room");
+            self.drain();
+        }
+    }
+
+    /// Publishes and commits one record of `size` bytes, and answers its position.
+    pub(crate) fn commit(&mut self, size: usize) -> Lsn {
+        let end = self.publish(&vec![b'x'; size]).expect("room");
+        self.drain();
+        end
+    }
+
+    /// Ends as a clean shutdown does.
+    pub(crate) fn close(mut self) {
+        self.journal.close();
+        while self.writer.turn().expect("the disk is sound") != Turn::Closed {}
+    }
+
+    pub(crate) fn replayed_payloads(&self) -> Vec<Vec<u8>> {
+        self.replayed
+            .records
+            .iter()
+            .map(|seen| seen.payload.clone())
+            .collect()
+    }
+}
+
+/// Different payloads of `size` bytes.
+pub(crate) fn payloads(count: usize, size: usize) -> Vec<Vec<u8>> {
+    let payload = |number: usize| {
+        let mut payload = format!("message {number} ").into_bytes();
+        payload.resize(size.max(payload.len()), b'a' + (number % 26) as u8);
+        payload
+    };
+    (0..count).map(payload).collect()
+}
+
+/// The refusal of a disk that must not open.
+pub(crate) fn refusal(disk: &SimDisk) -> OpenError {
+    match open_on(Arc::new(disk.clone()), &small()) {
+        Ok(bench) => panic!("opened with {} records", bench.replayed.records.len()),
+        Err(error) => error,
+    }
+}

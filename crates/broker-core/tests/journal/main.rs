@@ -1,0 +1,11 @@
+//! The journal against a disk that forgets, tears, fills up, fails and flips bits.
+
+mod checkpoints;
+mod corruption;
+mod crash;
+mod files;
+mod full;
+mod golden;
+mod harness;
+mod life;
+mod model;
