@@ -61,11 +61,11 @@ mod tests {
 
     #[test]
     fn names_are_bounded_and_printable() {
-        let check = |name: &str| reason(super::check("queue", name, &Limits::default()));
-        assert_eq!(check("orders/ä %41 ."), None);
-        assert_eq!(check(&"x".repeat(255)), None);
+        let queue = |name: &str| reason(check("queue", name, &Limits::default()));
+        assert_eq!(queue("orders/ä %41 ."), None);
+        assert_eq!(queue(&"x".repeat(255)), None);
         for bad in ["", "a\nb", "\u{0}", &"x".repeat(256)] {
-            assert_eq!(check(bad), Some(Reason::Invalid), "{bad:?}");
+            assert_eq!(queue(bad), Some(Reason::Invalid), "{bad:?}");
         }
     }
 

@@ -1,1 +1,457 @@
+//! The state machine alone: calls in, effects out.
 
+use std::sync::atomic::AtomicU32;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::call::SharedPrefetch;
+use crate::message::{Message, Properties};
+use crate::outbox::{Outbox, Wake};
+
+#[derive(Debug)]
+struct NoWake;
+
+impl Wake for NoWake {
+    fn wake(&self) {}
+}
+
+const NOW: Lsn = Lsn(1000);
+const LATER: Lsn = Lsn(2000);
+
+/// A queue with its effects in short form.
+struct Bench {
+    state: State,
+    durable: Lsn,
+    out: Vec<Effect>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self {
+            state: State::new(QueueId(1)),
+            durable: NOW,
+            out: Vec::new(),
+        }
+    }
+
+    fn with(messages: std::ops::Range<u64>) -> Self {
+        let mut bench = Self::new();
+        messages.for_each(|sequence| bench.push(sequence, NOW));
+        bench
+    }
+
+    fn push(&mut self, sequence: u64, lsn: Lsn) {
+        self.state
+            .push(entry(sequence, lsn), self.durable, &mut self.out);
+    }
+
+    fn consume(&mut self, consumer: Consumer) -> Result<(), ConsumeError> {
+        self.state
+            .consume(Arc::new(consumer), 3, self.durable, &mut self.out)
+    }
+
+    fn settle(&mut self, connection: u64, sequences: &[u64], outcome: Outcome) -> Settled {
+        let sequences: Vec<_> = sequences.iter().copied().map(Sequence).collect();
+        let connection = ConnectionId(connection);
+        self.state
+            .settle(connection, &sequences, outcome, self.durable, &mut self.out)
+    }
+
+    fn get(&mut self, auto_settle: bool) -> Option<(u64, u32)> {
+        let got = self
+            .state
+            .get(ConnectionId(9), auto_settle, self.durable, &mut self.out);
+        got.map(|(delivery, remaining)| (delivery.sequence.0, remaining))
+    }
+
+    /// Effects since the last call: `>consumer:sequence` (`!` if redelivered), `.sequence` done,
+    /// `xconsumer` cancelled, `^consumer` credit returned.
+    fn effects(&mut self) -> String {
+        let short = |effect: Effect| match effect {
+            Effect::Cancelled(consumer) => format!("x{}", consumer.id.0),
+            Effect::CreditReturned(consumer) => format!("^{}", consumer.id.0),
+            Effect::Deliver(consumer, delivery) => {
+                let mark = if delivery.redelivered { "!" } else { "" };
+                format!(">{}:{}{mark}", consumer.id.0, delivery.sequence.0)
+            }
+            Effect::Done(sequence) => format!(".{}", sequence.0),
+        };
+        self.out.drain(..).map(short).collect::<Vec<_>>().join(" ")
+    }
+
+    fn counts(&self) -> (u64, u64, u64) {
+        let QueueStats {
+            ready,
+            unsettled,
+            consumers,
+        } = self.state.stats();
+        (ready, unsettled, consumers)
+    }
+}
+
+fn entry(sequence: u64, lsn: Lsn) -> Entry {
+    let properties = Properties::Amqp091(vec![0, 0].into());
+    let mut message = Message::new("".into(), "q", properties, vec![0; 100].into(), true);
+    message.lsn = lsn;
+    Entry {
+        sequence: Sequence(sequence),
+        message: Arc::new(message),
+        journaled: true,
+        redelivered: false,
+    }
+}
+
+/// A consumer of a connection of the same number, with a roomy outbox.
+fn consumer(id: u64) -> Consumer {
+    Consumer {
+        id: ConsumerId(id),
+        connection: ConnectionId(id),
+        outbox: Arc::new(Outbox::new(Box::new(NoWake), 1 << 20)),
+        auto_settle: false,
+        exclusive: false,
+        prefetch: 0,
+        shared: None,
+        unsettled: AtomicU32::new(0),
+    }
+}
+
+#[test]
+fn consumers_take_turns() {
+    let mut bench = Bench::new();
+    bench.consume(consumer(1)).unwrap();
+    bench.consume(consumer(2)).unwrap();
+    (0..4).for_each(|sequence| bench.push(sequence, NOW));
+    assert_eq!(bench.effects(), ">1:0 >2:1 >1:2 >2:3");
+    assert_eq!(bench.counts(), (0, 4, 2));
+}
+
+#[test]
+fn a_prefetch_of_one_holds_back_the_second_message() {
+    let mut bench = Bench::with(0..3);
+    bench
+        .consume(Consumer {
+            prefetch: 1,
+            ..consumer(1)
+        })
+        .unwrap();
+    assert_eq!(bench.effects(), ">1:0");
+    bench.settle(1, &[0], Outcome::Accept);
+    assert_eq!(bench.effects(), ".0 >1:1");
+    bench.settle(1, &[1], Outcome::Reject);
+    assert_eq!(bench.effects(), ".1 >1:2");
+}
+
+#[test]
+fn a_consumer_out_of_credit_does_not_hold_up_the_others() {
+    let mut bench = Bench::new();
+    bench
+        .consume(Consumer {
+            prefetch: 1,
+            ..consumer(1)
+        })
+        .unwrap();
+    bench.consume(consumer(2)).unwrap();
+    (0..4).for_each(|sequence| bench.push(sequence, NOW));
+    assert_eq!(bench.effects(), ">1:0 >2:1 >2:2 >2:3");
+}
+
+#[test]
+fn a_message_the_journal_has_not_yet_holds_back_those_behind_it() {
+    let mut bench = Bench::new();
+    bench.consume(consumer(1)).unwrap();
+    bench.push(0, LATER);
+    bench.push(1, NOW);
+    assert_eq!(bench.effects(), "");
+    assert!(bench.state.awaits_commit(NOW));
+    assert_eq!(bench.get(true), None);
+    bench.durable = LATER;
+    bench.state.pump(LATER, &mut bench.out);
+    assert_eq!(bench.effects(), ">1:0 >1:1");
+    assert!(!bench.state.awaits_commit(LATER));
+}
+
+#[test]
+fn a_late_message_still_takes_its_place() {
+    let mut bench = Bench::new();
+    [2, 0, 1]
+        .into_iter()
+        .for_each(|sequence| bench.push(sequence, NOW));
+    bench.consume(consumer(1)).unwrap();
+    assert_eq!(bench.effects(), ">1:0 >1:1 >1:2");
+}
+
+#[test]
+fn requeued_messages_go_back_to_their_places_as_redelivered() {
+    let mut bench = Bench::with(0..4);
+    bench
+        .consume(Consumer {
+            prefetch: 3,
+            ..consumer(1)
+        })
+        .unwrap();
+    assert_eq!(bench.effects(), ">1:0 >1:1 >1:2");
+    bench.state.cancel(ConnectionId(1), ConsumerId(1));
+    bench.settle(1, &[2, 0], Outcome::Requeue);
+    bench.consume(consumer(2)).unwrap();
+    assert_eq!(bench.effects(), ">2:0! >2:2! >2:3");
+}
+
+#[test]
+fn detaching_puts_back_all_a_connection_holds() {
+    let mut bench = Bench::with(0..4);
+    bench
+        .consume(Consumer {
+            prefetch: 2,
+            ..consumer(1)
+        })
+        .unwrap();
+    bench.consume(consumer(2)).unwrap();
+    assert_eq!(bench.effects(), ">1:0 >1:1 >2:2 >2:3");
+    assert!(
+        !bench.state.detach(ConnectionId(1), NOW, &mut bench.out),
+        "one is left"
+    );
+    assert_eq!(bench.effects(), ">2:0! >2:1!");
+    assert!(bench.state.detach(ConnectionId(2), NOW, &mut bench.out));
+    assert_eq!(bench.counts(), (4, 0, 0));
+}
+
+#[test]
+fn nobody_settles_what_another_holds() {
+    let mut bench = Bench::with(0..1);
+    bench.consume(consumer(1)).unwrap();
+    bench.effects();
+    bench.settle(2, &[0], Outcome::Accept);
+    bench.settle(1, &[7], Outcome::Accept);
+    assert_eq!((bench.effects().as_str(), bench.counts()), ("", (0, 1, 1)));
+    bench.settle(1, &[0, 0], Outcome::Accept);
+    assert_eq!(
+        (bench.effects().as_str(), bench.counts()),
+        (".0", (0, 0, 1))
+    );
+}
+
+#[test]
+fn auto_settled_deliveries_are_done_when_sent() {
+    let mut bench = Bench::with(0..2);
+    bench
+        .consume(Consumer {
+            auto_settle: true,
+            prefetch: 1,
+            ..consumer(1)
+        })
+        .unwrap();
+    assert_eq!(bench.effects(), ".0 >1:0 .1 >1:1");
+    assert_eq!(bench.counts(), (0, 0, 1));
+}
+
+#[test]
+fn get_takes_the_first_and_counts_the_rest() {
+    let mut bench = Bench::with(0..3);
+    assert_eq!(bench.get(true), Some((0, 2)));
+    assert_eq!(bench.effects(), ".0");
+    assert_eq!(bench.get(false), Some((1, 1)));
+    assert_eq!((bench.effects().as_str(), bench.counts()), ("", (1, 1, 0)));
+    bench.settle(9, &[1], Outcome::Accept);
+    assert_eq!(bench.effects(), ".1");
+}
+
+#[test]
+fn an_exclusive_consumer_is_alone() {
+    let exclusive = |id| Consumer {
+        exclusive: true,
+        ..consumer(id)
+    };
+    let mut bench = Bench::new();
+    bench.consume(consumer(1)).unwrap();
+    assert_eq!(bench.consume(exclusive(2)), Err(ConsumeError::Exclusive));
+    assert!(bench.state.cancel(ConnectionId(1), ConsumerId(1)));
+    bench.consume(exclusive(2)).unwrap();
+    assert_eq!(bench.consume(consumer(1)), Err(ConsumeError::Exclusive));
+}
+
+#[test]
+fn consumers_are_bounded() {
+    let mut bench = Bench::new();
+    (0..3).for_each(|id| bench.consume(consumer(id)).unwrap());
+    assert_eq!(bench.consume(consumer(3)), Err(ConsumeError::TooMany));
+}
+
+#[test]
+fn a_shared_limit_counts_over_all_its_consumers() {
+    let shared = Arc::new(SharedPrefetch {
+        limit: 2.into(),
+        unsettled: 0.into(),
+    });
+    let with_shared = |id| Consumer {
+        shared: Some(Arc::clone(&shared)),
+        ..consumer(id)
+    };
+    let mut bench = Bench::with(0..4);
+    bench.consume(with_shared(1)).unwrap();
+    assert_eq!(bench.effects(), ">1:0 >1:1");
+    let mut other = Bench::with(0..4);
+    other.consume(with_shared(1)).unwrap();
+    assert_eq!(other.effects(), "");
+
+    assert!(bench.settle(1, &[0], Outcome::Accept).shared_credit);
+    assert_eq!(bench.effects(), ".0 >1:2", "this queue came first");
+    shared.limit.store(3, std::sync::atomic::Ordering::SeqCst);
+    other.state.unpark(ConnectionId(1));
+    other.state.pump(NOW, &mut other.out);
+    assert_eq!(other.effects(), ">1:0");
+    assert!(other.state.delete(false, false, &mut other.out).is_ok());
+    assert_eq!(other.effects(), "^1 x1");
+}
+
+#[test]
+fn a_full_outbox_is_skipped_until_it_is_drained() {
+    let outbox = Arc::new(Outbox::new(Box::new(NoWake), 300));
+    let mut bench = Bench::with(0..4);
+    bench
+        .consume(Consumer {
+            outbox: Arc::clone(&outbox),
+            ..consumer(1)
+        })
+        .unwrap();
+    assert_eq!(
+        bench.effects(),
+        ">1:0 >1:1",
+        "about 230 bytes each, the last may exceed"
+    );
+    assert!(outbox.take_starved());
+    assert_eq!(
+        bench.counts(),
+        (2, 2, 1),
+        "credit is not lost with the room"
+    );
+}
+
+#[test]
+fn purge_forgets_what_is_ready_only() {
+    let mut bench = Bench::with(0..4);
+    bench
+        .consume(Consumer {
+            prefetch: 1,
+            ..consumer(1)
+        })
+        .unwrap();
+    bench.effects();
+    assert_eq!(bench.state.purge(&mut bench.out), 3);
+    assert_eq!(
+        (bench.effects().as_str(), bench.counts()),
+        (".1 .2 .3", (0, 1, 1))
+    );
+}
+
+#[test]
+fn deletion_checks_what_it_is_asked_to() {
+    let mut bench = Bench::with(0..2);
+    bench
+        .consume(Consumer {
+            prefetch: 1,
+            ..consumer(1)
+        })
+        .unwrap();
+    bench.effects();
+    let stats = QueueStats {
+        ready: 1,
+        unsettled: 1,
+        consumers: 1,
+    };
+    let mut delete = |unused, empty| bench.state.delete(unused, empty, &mut bench.out);
+    assert_eq!(delete(true, false), Err(DeleteError::InUse(stats)));
+    assert_eq!(delete(false, true), Err(DeleteError::NotEmpty(stats)));
+    assert_eq!(delete(false, false), Ok(stats));
+    assert_eq!(delete(false, false), Err(DeleteError::Deleted));
+    assert_eq!(bench.effects(), "x1");
+    bench.push(5, NOW);
+    assert_eq!(bench.counts(), (0, 0, 0), "a late message finds nothing");
+    assert_eq!(bench.consume(consumer(2)), Err(ConsumeError::Deleted));
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Cancel(u64),
+    Consume(u64, u32),
+    Detach(u64),
+    Push,
+    Settle(u64, usize, bool),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        1 => (1..4u64).prop_map(Step::Cancel),
+        2 => (1..4u64, 0..3u32).prop_map(|(id, prefetch)| Step::Consume(id, prefetch)),
+        1 => (1..4u64).prop_map(Step::Detach),
+        6 => Just(Step::Push),
+        4 => (1..4u64, 0..4usize, any::<bool>()).prop_map(|(id, n, keep)| Step::Settle(id, n, keep)),
+    ]
+}
+
+proptest! {
+    /// Whatever happens, every message is in exactly one place, deliveries never exceed credit, and
+    /// first deliveries come in order.
+    #[test]
+    fn no_message_is_lost_doubled_or_overtaken(steps in prop::collection::vec(step(), 1..80)) {
+        let mut bench = Bench::new();
+        let mut held: Vec<(u64, u64)> = Vec::new();
+        let mut prefetch = [0u32; 4];
+        let (mut pushed, mut done, mut newest) = (0, 0, None);
+        for step in steps {
+            match step {
+                Step::Cancel(id) => {
+                    bench.state.cancel(ConnectionId(id), ConsumerId(id));
+                }
+                Step::Consume(id, most) => {
+                    if !bench.state.consumers.iter().any(|consumer| consumer.id.0 == id)
+                        && !held.iter().any(|(holder, _)| *holder == id)
+                    {
+                        prefetch[id as usize] = most;
+                        bench.consume(Consumer { prefetch: most, ..consumer(id) }).unwrap();
+                    }
+                }
+                Step::Detach(id) => {
+                    held.retain(|(holder, _)| *holder != id);
+                    bench.state.detach(ConnectionId(id), NOW, &mut bench.out);
+                }
+                Step::Push => {
+                    bench.push(pushed, NOW);
+                    pushed += 1;
+                }
+                Step::Settle(id, nth, accept) => {
+                    let mine: Vec<_> = held.iter().filter(|(holder, _)| *holder == id).collect();
+                    if let Some((_, sequence)) = mine.get(nth).copied().copied() {
+                        held.retain(|(_, other)| *other != sequence);
+                        let outcome = if accept { Outcome::Accept } else { Outcome::Requeue };
+                        bench.settle(id, &[sequence], outcome);
+                    }
+                }
+            }
+            for effect in bench.out.drain(..) {
+                match effect {
+                    Effect::Deliver(consumer, delivery) => {
+                        let sequence = delivery.sequence.0;
+                        prop_assert!(!held.iter().any(|(_, other)| *other == sequence));
+                        held.push((consumer.id.0, sequence));
+                        if !delivery.redelivered {
+                            prop_assert!(newest < Some(sequence));
+                            newest = Some(sequence);
+                        }
+                    }
+                    Effect::Done(_) => done += 1,
+                    other => prop_assert!(false, "unexpected {:?}", other),
+                }
+            }
+            for id in 1..4u64 {
+                let holds = held.iter().filter(|(holder, _)| *holder == id).count() as u32;
+                let most = prefetch[id as usize];
+                prop_assert!(most == 0 || holds <= most);
+            }
+            let (ready, unsettled, _) = bench.counts();
+            prop_assert_eq!(unsettled, held.len() as u64);
+            prop_assert_eq!(ready + unsettled + done, pushed);
+        }
+    }
+}

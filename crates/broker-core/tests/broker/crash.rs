@@ -1,0 +1,239 @@
+//! Power lost at any point: what was promised is there, in order, and what was settled stays so.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use broker_core::broker::{Broker, BrokerConfig};
+use broker_core::call::Outcome;
+use broker_core::journal::{Lsn, Options, SimDisk, Survival, Trouble};
+use broker_core::limits::Limits;
+use proptest::prelude::*;
+
+use crate::kit::{Client, World, body, login, small};
+
+#[derive(Debug, Clone)]
+enum Step {
+    Commit,
+    Purge,
+    Publish { both: bool, kib: usize },
+    Requeue,
+    Settle,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => Just(Step::Commit),
+        1 => Just(Step::Purge),
+        12 => (any::<bool>(), 0..12usize).prop_map(|(both, kib)| Step::Publish { both, kib }),
+        3 => Just(Step::Requeue),
+        9 => Just(Step::Settle),
+    ]
+}
+
+/// What a queue must and must not hold after the crash.
+#[derive(Debug, Default)]
+struct Model {
+    /// With the position at which each becomes a promise.
+    published: Vec<(u32, Lsn)>,
+    /// Maybe settled: the settlement may or may not have reached the disk.
+    settled: BTreeSet<u32>,
+    /// Settled for good.
+    surely_settled: BTreeSet<u32>,
+    settling: Vec<(u32, Lsn)>,
+}
+
+impl Model {
+    fn settle(&mut self, number: u32, lsn: Lsn) {
+        self.settled.insert(number);
+        self.settling.push((number, lsn));
+    }
+
+    fn durable(&mut self, durable: Lsn) {
+        let done = self.settling.extract_if(.., |(_, lsn)| *lsn <= durable);
+        self.surely_settled.extend(done.map(|(number, _)| number));
+    }
+
+    /// Compares with what recovery found.
+    fn check(&self, durable: Lsn, found: &[u32]) -> Result<(), TestCaseError> {
+        prop_assert!(found.is_sorted(), "order is lost: {:?}", found);
+        let found: BTreeSet<_> = found.iter().copied().collect();
+        for (number, lsn) in &self.published {
+            if *lsn <= durable && !self.settled.contains(number) {
+                prop_assert!(
+                    found.contains(number),
+                    "{} was promised and is lost",
+                    number
+                );
+            }
+        }
+        for number in &self.surely_settled {
+            prop_assert!(
+                !found.contains(number),
+                "{} was settled and is back",
+                number
+            );
+        }
+        let published: BTreeSet<_> = self.published.iter().map(|(number, _)| *number).collect();
+        prop_assert!(found.is_subset(&published));
+        Ok(())
+    }
+}
+
+struct Run {
+    client: Client,
+    models: [Model; 2],
+    next: u32,
+}
+
+const QUEUES: [&str; 2] = ["one", "two"];
+
+impl Run {
+    fn step(&mut self, world: &mut World, step: &Step) -> Result<(), ()> {
+        match step {
+            Step::Commit => loop {
+                match world.writer.turn() {
+                    Err(_) => return Err(()),
+                    Ok(broker_core::journal::Turn::Idle) => break,
+                    Ok(_) => world.broker.committed(),
+                }
+            },
+            Step::Publish { both, kib } => {
+                let exchange = if *both { "all" } else { "" };
+                let text = format!("{:08}{}", self.next, "x".repeat(kib * 1024));
+                let call = crate::kit::message(exchange, "one", &text);
+                // A refusal for want of room or because the disk is gone promises nothing.
+                let Ok(Some(lsn)) = self.client.try_publish(call) else {
+                    return Ok(());
+                };
+                let queues = if *both { 2 } else { 1 };
+                self.models[..queues]
+                    .iter_mut()
+                    .for_each(|m| m.published.push((self.next, lsn)));
+                self.next += 1;
+            }
+            Step::Purge => {
+                for (queue, model) in QUEUES.iter().zip(&mut self.models) {
+                    let (_, lsn) = self.client.attachment.purge_queue(queue).unwrap();
+                    let numbers: Vec<_> = model.published.iter().map(|(n, _)| *n).collect();
+                    for number in numbers {
+                        if !model.settled.contains(&number) {
+                            model.settle(number, lsn);
+                        }
+                    }
+                }
+            }
+            Step::Requeue | Step::Settle => {
+                for (queue, model) in QUEUES.iter().zip(&mut self.models) {
+                    let got = self.client.attachment.get(queue, false).unwrap();
+                    let Some((delivery, _)) = got else { continue };
+                    let number = number(&body(&delivery));
+                    let outcome = match step {
+                        Step::Requeue => Outcome::Requeue,
+                        _ => Outcome::Accept,
+                    };
+                    let sequences = [delivery.sequence];
+                    let lsn = self
+                        .client
+                        .attachment
+                        .settle(delivery.queue, &sequences, outcome);
+                    if outcome == Outcome::Accept {
+                        model.settle(number, lsn);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn number(text: &str) -> u32 {
+    text[..8].parse().unwrap()
+}
+
+fn tiny() -> Options {
+    Options {
+        segment_bytes: 48 << 10,
+        ..small()
+    }
+}
+
+/// Runs the steps with the power going at some disk operation, then recovers and compares.
+fn crash(steps: &[Step], operation: u64, survival: Survival) -> Result<(), TestCaseError> {
+    let mut world = World::with(Limits::default(), tiny());
+    let client = world.client();
+    client.exchange("all", "fanout");
+    for queue in QUEUES {
+        client.queue(queue, true);
+        client.bind("all", queue, "");
+    }
+    world.commit();
+    world
+        .disk
+        .plan(world.disk.operations() + operation, Trouble::PowerLoss);
+    let mut run = Run {
+        client,
+        models: Default::default(),
+        next: 0,
+    };
+    for step in steps {
+        let failed = run.step(&mut world, step).is_err();
+        let durable = world.broker.durable();
+        run.models
+            .iter_mut()
+            .for_each(|model| model.durable(durable));
+        if failed {
+            break;
+        }
+    }
+    let durable = world.broker.durable();
+    let disk = world.disk.after_power_loss(survival);
+    let config = world.config.clone();
+    let Run { client, models, .. } = run;
+    drop((client, world));
+    recover(disk, config, durable, &models)
+}
+
+fn recover(
+    disk: SimDisk,
+    config: BrokerConfig,
+    durable: Lsn,
+    models: &[Model; 2],
+) -> Result<(), TestCaseError> {
+    let opened = Broker::open(&config, Arc::new(disk.clone()));
+    prop_assert!(opened.is_ok(), "{:?}", opened.err());
+    let mut world = World::open_with(opened.unwrap(), disk, config);
+    world.commit();
+    let client = world.try_client(&login(), "/").unwrap();
+    for (queue, model) in QUEUES.iter().zip(models) {
+        let found: Vec<_> = client
+            .empty(queue)
+            .iter()
+            .map(|text| number(text))
+            .collect();
+        model.check(durable, &found)?;
+    }
+    // And it works on.
+    client.publish("all", "", "99999999");
+    world.commit();
+    prop_assert_eq!(client.empty("two"), ["99999999"]);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn what_was_promised_survives_a_power_loss(
+        steps in prop::collection::vec(step(), 20..250),
+        operation in 0u64..160,
+        chance in any::<u64>(),
+        kind in 0..3,
+    ) {
+        let survival = match kind {
+            0 => Survival::Everything,
+            1 => Survival::Nothing,
+            _ => Survival::Some(chance),
+        };
+        crash(&steps, operation, survival)?;
+    }
+}

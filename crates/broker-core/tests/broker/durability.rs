@@ -1,0 +1,186 @@
+//! What survives, and what is told when.
+
+use broker_core::call::Outcome;
+use broker_core::journal::Lsn;
+use broker_core::limits::Limits;
+
+use crate::kit::{World, body, exchange, message, queue, small};
+
+#[test]
+fn a_persistent_message_is_delivered_only_after_its_commit() {
+    let mut world = World::new();
+    let client = world.client();
+    client.queue("q", true);
+    world.commit();
+    client.consume("q", 1, 0);
+    let lsn = client.publish("", "q", "safe").unwrap();
+    assert!(lsn > world.broker.durable());
+    assert!(client.bodies().is_empty());
+    assert!(client.attachment.get("q", true).unwrap().is_none());
+    world.commit();
+    assert!(lsn <= world.broker.durable());
+    assert_eq!(client.bodies(), ["safe"]);
+}
+
+#[test]
+fn a_transient_message_waits_for_nothing_but_those_before_it() {
+    let mut world = World::new();
+    let client = world.client();
+    client.queue("q", true);
+    client.consume("q", 1, 0);
+    let transient = |body| {
+        let call = broker_core::call::Publish {
+            persistent: false,
+            ..message("", "q", body)
+        };
+        client.try_publish(call).unwrap()
+    };
+    assert_eq!(transient("a"), Some(Lsn(0)));
+    assert_eq!(client.bodies(), ["a"]);
+    client.publish("", "q", "b");
+    transient("c");
+    assert!(client.bodies().is_empty());
+    world.commit();
+    assert_eq!(client.bodies(), ["b", "c"]);
+}
+
+#[test]
+fn definitions_and_unsettled_messages_survive_a_restart() {
+    let world = World::new();
+    let client = world.client();
+    client.exchange("ex", "topic");
+    client.queue("q", true);
+    client.queue("gone", false);
+    client.bind("ex", "q", "a.#");
+    for n in 0..5 {
+        client.publish("ex", "a.b", &format!("m{n}"));
+    }
+    let mut world = world;
+    world.commit();
+    client.consume("q", 1, 3);
+    let deliveries = client.deliveries();
+    assert_eq!(deliveries.len(), 3);
+    client.settle(&deliveries[1..2], Outcome::Accept);
+    drop(client);
+
+    let world = world.reopen();
+    let client = world.client();
+    assert!(
+        client
+            .attachment
+            .declare_queue(&queue("gone", true))
+            .is_ok(),
+        "it was not durable"
+    );
+    assert!(
+        client
+            .attachment
+            .declare_exchange(&exchange("ex", "topic"))
+            .is_ok()
+    );
+    let (first, remaining) = client.attachment.get("q", true).unwrap().unwrap();
+    assert_eq!((body(&first).as_str(), remaining), ("m0", 3));
+    assert!(
+        first.redelivered,
+        "the journal does not know that it was not"
+    );
+    assert_eq!(client.empty("q"), ["m2", "m3", "m4"]);
+    client.publish("ex", "a", "new");
+    let mut world = world;
+    world.commit();
+    assert_eq!(client.empty("q"), ["new"]);
+}
+
+#[test]
+fn generations_and_queue_numbers_are_never_given_out_again() {
+    let mut world = World::new();
+    let mut last = 0;
+    for round in 0..4 {
+        let client = world.client();
+        client.queue(&format!("durable{round}"), true);
+        client.queue(&format!("transient{round}"), false);
+        let admin = world.admin();
+        for name in ["durable", "transient"] {
+            let status = admin.queue("/", &format!("{name}{round}")).unwrap();
+            assert!(status.definition.generation > last);
+            last = status.definition.generation;
+        }
+        drop(client);
+        world = world.reopen();
+    }
+}
+
+#[test]
+fn consumed_messages_do_not_keep_the_journal_growing() {
+    let mut world = World::with(Limits::default(), small_segments());
+    let client = world.client();
+    client.queue("q", true);
+    client.queue("pinned", true);
+    client.publish("", "pinned", "the oldest of all");
+    world.commit();
+    let body = "x".repeat(1000);
+    let mut most = 0;
+    for _ in 0..600 {
+        for _ in 0..50 {
+            client.publish("", "q", &body);
+        }
+        world.commit();
+        assert_eq!(client.empty("q").len(), 50);
+        world.commit();
+        most = most.max(stored_bytes(&world));
+    }
+    // 30 MB went through.
+    assert!(most < 4_000_000, "the journal grew to {most} bytes");
+    let world = world.reopen();
+    let client = world.client();
+    assert_eq!(client.empty("pinned"), ["the oldest of all"]);
+    assert!(client.empty("q").is_empty());
+}
+
+#[test]
+fn a_message_copied_forward_keeps_its_place_and_stays_settled() {
+    let mut world = World::with(Limits::default(), small_segments());
+    let client = world.client();
+    client.exchange("all", "fanout");
+    for name in ["a", "b", "churn"] {
+        client.queue(name, true);
+    }
+    client.bind("all", "a", "");
+    client.bind("all", "b", "");
+    for n in 0..10 {
+        client.publish("all", "", &format!("m{n}"));
+    }
+    world.commit();
+    let filler = "y".repeat(2000);
+    for round in 0..200 {
+        for _ in 0..20 {
+            client.publish("", "churn", &filler);
+        }
+        world.commit();
+        client.empty("churn");
+        if round % 40 == 10 {
+            let (delivery, _) = client.attachment.get("a", false).unwrap().unwrap();
+            client.settle(&[delivery], Outcome::Accept);
+        }
+    }
+    let expected_a: Vec<_> = (5..10).map(|n| format!("m{n}")).collect();
+    let expected_b: Vec<_> = (0..10).map(|n| format!("m{n}")).collect();
+    // 8 MB went through since the messages were written: they must have moved.
+    assert!(stored_bytes(&world) < 4_000_000);
+    drop(client);
+    let world = world.reopen();
+    let client = world.client();
+    assert_eq!(client.empty("a"), expected_a);
+    assert_eq!(client.empty("b"), expected_b);
+}
+
+fn small_segments() -> broker_core::journal::Options {
+    broker_core::journal::Options {
+        segment_bytes: 256 << 10,
+        ..small()
+    }
+}
+
+fn stored_bytes(world: &World) -> usize {
+    world.disk.contents().values().map(Vec::len).sum()
+}

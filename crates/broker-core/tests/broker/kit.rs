@@ -1,0 +1,302 @@
+//! A broker over a simulated disk, driven step by step: nothing becomes durable unless the test
+//! says `commit`.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use broker_core::access::{PasswordHash, hash_password};
+use broker_core::admin::Admin;
+use broker_core::broker::{Attachment, Broker, BrokerConfig, Login};
+use broker_core::call::{
+    Bind, Consume, ConsumerId, DeclareExchange, DeclareQueue, Delivery, Destination, Outcome,
+    Publish, Published,
+};
+use broker_core::definitions::{Expect, PasswordChange, PermissionSpec, UserUpdate};
+use broker_core::journal::{Lsn, Options, SimDisk, Turn, Writer};
+use broker_core::limits::Limits;
+use broker_core::message::Properties;
+use broker_core::outbox::{Event, Wake};
+use broker_core::refusal::Refusal;
+use broker_core::value::Arguments;
+
+/// The user every world has, who may do anything in `/`.
+pub(crate) const USER: &str = "ferry";
+
+/// One broker and its disk.
+pub(crate) struct World {
+    pub(crate) broker: Arc<Broker>,
+    pub(crate) writer: Writer,
+    pub(crate) disk: SimDisk,
+    pub(crate) config: BrokerConfig,
+}
+
+/// A connection with its wakes counted and its deliveries collected.
+pub(crate) struct Client {
+    pub(crate) attachment: Attachment,
+    pub(crate) wakes: Arc<AtomicUsize>,
+}
+
+#[derive(Debug)]
+pub(crate) struct CountingWake(pub(crate) Arc<AtomicUsize>);
+
+impl Wake for CountingWake {
+    fn wake(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with(
+            Limits::default(),
+            Options {
+                segment_bytes: 64 << 10,
+                ..small()
+            },
+        )
+    }
+
+    pub(crate) fn with(limits: Limits, journal: Options) -> Self {
+        let config = BrokerConfig { limits, journal };
+        let mut world = Self::open(SimDisk::new(7), config);
+        let admin = world.admin();
+        let update = UserUpdate {
+            password: Some(PasswordChange::Set(password().clone())),
+            tags: None,
+        };
+        admin.put_user(USER, update, Expect::Absent).unwrap();
+        world.permit(USER, "/", [".*", ".*", ".*"]);
+        world.commit();
+        world
+    }
+
+    pub(crate) fn open(disk: SimDisk, config: BrokerConfig) -> Self {
+        let opened = Broker::open(&config, Arc::new(disk.clone())).unwrap();
+        Self::open_with(opened, disk, config)
+    }
+
+    pub(crate) fn open_with(
+        (broker, writer): (Arc<Broker>, Writer),
+        disk: SimDisk,
+        config: BrokerConfig,
+    ) -> Self {
+        Self {
+            broker,
+            writer,
+            disk,
+            config,
+        }
+    }
+
+    /// Closes the broker cleanly and opens it again.
+    pub(crate) fn reopen(mut self) -> Self {
+        self.commit();
+        self.broker.close();
+        while self.writer.turn().unwrap() != Turn::Closed {}
+        let Self {
+            broker,
+            writer,
+            disk,
+            config,
+        } = self;
+        drop((broker, writer));
+        Self::open(disk, config)
+    }
+
+    pub(crate) fn admin(&self) -> Admin {
+        self.broker.admin()
+    }
+
+    /// Makes everything durable that was appended.
+    pub(crate) fn commit(&mut self) {
+        while self.writer.turn().unwrap() != Turn::Idle {
+            self.broker.committed();
+        }
+    }
+
+    pub(crate) fn permit(&self, user: &str, vhost: &str, [configure, write, read]: [&str; 3]) {
+        let spec = PermissionSpec {
+            user: user.into(),
+            vhost: vhost.into(),
+            configure: configure.into(),
+            write: write.into(),
+            read: read.into(),
+        };
+        self.admin().put_permission(&spec, Expect::Any).unwrap();
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        self.try_client(&login(), "/").unwrap()
+    }
+
+    pub(crate) fn try_client(&self, login: &Login, vhost: &str) -> Result<Client, Refusal> {
+        let wakes = Arc::new(AtomicUsize::new(0));
+        let wake = Box::new(CountingWake(Arc::clone(&wakes)));
+        let attachment = self.broker.attach(login, vhost, "test".into(), wake)?;
+        Ok(Client { attachment, wakes })
+    }
+}
+
+impl Client {
+    pub(crate) fn queue(&self, name: &str, durable: bool) {
+        self.try_queue(queue(name, durable)).unwrap();
+    }
+
+    pub(crate) fn try_queue(&self, call: DeclareQueue<'_>) -> Result<String, Refusal> {
+        self.attachment
+            .declare_queue(&call)
+            .map(|declared| declared.name.to_string())
+    }
+
+    pub(crate) fn exchange(&self, name: &str, kind: &str) {
+        self.attachment
+            .declare_exchange(&exchange(name, kind))
+            .unwrap();
+    }
+
+    pub(crate) fn bind(&self, source: &str, queue: &str, key: &str) {
+        self.attachment
+            .bind(&binding(source, Destination::Queue(queue), key))
+            .unwrap();
+    }
+
+    /// Publishes and answers the position at which it is safe; `None` if no queue took it.
+    pub(crate) fn publish(&self, exchange: &str, key: &str, body: &str) -> Option<Lsn> {
+        self.try_publish(message(exchange, key, body)).unwrap()
+    }
+
+    pub(crate) fn try_publish(&self, call: Publish<'_>) -> Result<Option<Lsn>, Refusal> {
+        Ok(match self.attachment.publish(call)? {
+            Published::Routed(lsn) => Some(lsn),
+            Published::Unroutable(_) => None,
+        })
+    }
+
+    pub(crate) fn consume(&self, queue: &str, consumer: u64, prefetch: u32) {
+        let call = Consume {
+            prefetch,
+            ..consume(queue, consumer)
+        };
+        self.attachment.consume(&call).unwrap();
+    }
+
+    /// Everything in the outbox.
+    pub(crate) fn events(&self) -> Vec<Event> {
+        let mut events = Vec::new();
+        self.attachment.outbox().drain(&mut events);
+        self.attachment.resume();
+        events
+    }
+
+    /// The deliveries in the outbox; anything else there fails the test.
+    pub(crate) fn deliveries(&self) -> Vec<Delivery> {
+        let deliver = |event| match event {
+            Event::Deliver(delivery) => delivery,
+            other => panic!("unexpected {other:?}"),
+        };
+        self.events().into_iter().map(deliver).collect()
+    }
+
+    pub(crate) fn bodies(&self) -> Vec<String> {
+        self.deliveries().iter().map(body).collect()
+    }
+
+    pub(crate) fn settle(&self, deliveries: &[Delivery], outcome: Outcome) {
+        for delivery in deliveries {
+            self.attachment
+                .settle(delivery.queue, &[delivery.sequence], outcome);
+        }
+    }
+
+    /// Takes everything ready out of a queue.
+    pub(crate) fn empty(&self, queue: &str) -> Vec<String> {
+        std::iter::from_fn(|| self.attachment.get(queue, true).unwrap())
+            .map(|(delivery, _)| body(&delivery))
+            .collect()
+    }
+}
+
+pub(crate) fn body(delivery: &Delivery) -> String {
+    String::from_utf8(delivery.message.body.to_vec()).unwrap()
+}
+
+pub(crate) fn small() -> Options {
+    Options {
+        batch_bytes: 16 << 10,
+        keep_free_bytes: Some(0),
+        ..Options::default()
+    }
+}
+
+/// A persistent message.
+pub(crate) fn message<'a>(exchange: &'a str, routing_key: &'a str, body: &str) -> Publish<'a> {
+    Publish {
+        exchange,
+        routing_key,
+        properties: Properties::Amqp091(vec![0, 0].into()),
+        body: body.to_owned().into(),
+        persistent: true,
+    }
+}
+
+pub(crate) fn queue(name: &str, durable: bool) -> DeclareQueue<'_> {
+    DeclareQueue {
+        name,
+        passive: false,
+        durable,
+        exclusive: false,
+        auto_delete: false,
+        arguments: Arguments::new(),
+    }
+}
+
+pub(crate) fn exchange<'a>(name: &'a str, kind: &'a str) -> DeclareExchange<'a> {
+    DeclareExchange {
+        name,
+        kind,
+        passive: false,
+        durable: true,
+        auto_delete: false,
+        internal: false,
+        arguments: Arguments::new(),
+    }
+}
+
+pub(crate) fn binding<'a>(
+    source: &'a str,
+    destination: Destination<'a>,
+    routing_key: &'a str,
+) -> Bind<'a> {
+    Bind {
+        source,
+        destination,
+        routing_key,
+        arguments: Arguments::new(),
+    }
+}
+
+pub(crate) fn consume(queue: &str, consumer: u64) -> Consume<'_> {
+    Consume {
+        queue,
+        consumer: ConsumerId(consumer),
+        auto_settle: false,
+        exclusive: false,
+        prefetch: 0,
+        shared: None,
+        arguments: Arguments::new(),
+    }
+}
+
+/// The hash of the password `secret`, made once: it is slow on purpose.
+pub(crate) fn password() -> &'static PasswordHash {
+    static HASH: OnceLock<PasswordHash> = OnceLock::new();
+    HASH.get_or_init(|| hash_password(b"secret").unwrap())
+}
+
+/// The proof that `USER` logged in, made once.
+pub(crate) fn login() -> Login {
+    static LOGIN: OnceLock<Login> = OnceLock::new();
+    LOGIN
+        .get_or_init(|| World::new().broker.login(USER, b"secret").run().unwrap())
+        .clone()
+}

@@ -1,0 +1,15 @@
+//! The broker as sessions and operators see it, over a simulated disk.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "the kit is test code though it is no #[test] function"
+)]
+
+mod access;
+mod admin;
+mod crash;
+mod delivery;
+mod durability;
+mod kit;
+mod threads;
+mod topology;

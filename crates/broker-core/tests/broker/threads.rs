@@ -1,0 +1,191 @@
+//! Many threads at once: every message exactly once, and nobody waits for ever.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use broker_core::admin::DeleteIf;
+use broker_core::call::{Consume, DeclareQueue, Destination, Outcome, Publish};
+use broker_core::definitions::Expect;
+use broker_core::journal::{Turn, Writer};
+use broker_core::limits::Limits;
+use broker_core::outbox::Event;
+
+use crate::kit::{World, binding, body, consume, message, queue, small};
+
+/// Longest a test of this kind may take before it counts as stuck.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+const PUBLISHERS: usize = 3;
+const EACH: usize = 1500;
+
+/// Commits until told to stop.
+fn write(world: &World, writer: &mut Writer, stop: &AtomicBool) {
+    while !stop.load(Ordering::SeqCst) {
+        match writer.turn().unwrap() {
+            Turn::Idle => writer.wait(Duration::from_millis(5)),
+            _ => world.broker.committed(),
+        }
+    }
+}
+
+#[test]
+fn every_message_is_settled_exactly_once() {
+    let limits = Limits {
+        outbox_bytes: 4000,
+        ..Limits::default()
+    };
+    let mut world = World::with(limits, small());
+    let client = world.client();
+    client.exchange("all", "fanout");
+    for name in ["a", "b"] {
+        client.queue(name, true);
+        client.bind("all", name, "");
+    }
+    world.commit();
+    let (mut writer, spare) = (world.writer, World::new().writer);
+    world.writer = spare;
+    let world = &world;
+    let expected = 2 * PUBLISHERS * EACH;
+    let (stop, settled) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let seen: Mutex<HashMap<(String, String), usize>> = Mutex::default();
+    thread::scope(|scope| {
+        scope.spawn(|| write(world, &mut writer, &stop));
+        for publisher in 0..PUBLISHERS {
+            scope.spawn(move || {
+                let client = world.client();
+                for n in 0..EACH {
+                    while client.attachment.publish_paused() {
+                        thread::yield_now();
+                    }
+                    let text = format!("{publisher}-{n:05}");
+                    let call = Publish {
+                        persistent: n % 3 > 0,
+                        ..message("all", "", &text)
+                    };
+                    assert!(client.try_publish(call).unwrap().is_some());
+                }
+            });
+        }
+        for number in 0..4 {
+            let (seen, settled, stop) = (&seen, &settled, &stop);
+            scope.spawn(move || {
+                let name = ["a", "b"][number % 2];
+                consume_all(world, name, number, expected, seen, settled);
+                stop.store(true, Ordering::SeqCst);
+            });
+        }
+    });
+    let seen = seen.into_inner().unwrap();
+    assert_eq!(seen.len(), expected);
+    assert!(seen.values().all(|count| *count == 1));
+}
+
+/// Settles everything of one queue until all consumers together have seen all; the odd ones put
+/// every seventh message back first and reconnect now and then.
+fn consume_all(
+    world: &World,
+    name: &str,
+    number: usize,
+    expected: usize,
+    seen: &Mutex<HashMap<(String, String), usize>>,
+    settled: &AtomicUsize,
+) {
+    let deadline = Instant::now() + DEADLINE;
+    let connect = || {
+        let client = world.client();
+        client.consume(name, 1, 20);
+        client
+    };
+    let mut client = connect();
+    let mut count = 0;
+    while settled.load(Ordering::SeqCst) < expected {
+        assert!(
+            Instant::now() < deadline,
+            "stuck at {}",
+            settled.load(Ordering::SeqCst)
+        );
+        let deliveries = client.deliveries();
+        if deliveries.is_empty() {
+            thread::yield_now();
+        }
+        for delivery in deliveries {
+            count += 1;
+            if number >= 2 && count % 7 == 0 && !delivery.redelivered {
+                client.settle(&[delivery], Outcome::Requeue);
+                continue;
+            }
+            let key = (name.to_owned(), body(&delivery));
+            *seen.lock().unwrap().entry(key).or_default() += 1;
+            client.settle(&[delivery], Outcome::Accept);
+            settled.fetch_add(1, Ordering::SeqCst);
+        }
+        if number == 3 && count > 300 {
+            count = 0;
+            client = connect();
+        }
+    }
+}
+
+#[test]
+fn declaring_deleting_publishing_and_consuming_at_once_ends() {
+    let mut world = World::new();
+    let (mut writer, spare) = (world.writer, World::new().writer);
+    world.writer = spare;
+    let world = &world;
+    let stop = AtomicBool::new(false);
+    let running = AtomicUsize::new(4);
+    thread::scope(|scope| {
+        scope.spawn(|| write(world, &mut writer, &stop));
+        for number in 0..4u64 {
+            let (running, stop) = (&running, &stop);
+            scope.spawn(move || {
+                for round in 0..150 {
+                    churn(world, number, round);
+                }
+                if running.fetch_sub(1, Ordering::SeqCst) == 1 {
+                    stop.store(true, Ordering::SeqCst);
+                }
+            });
+        }
+    });
+    assert!(world.admin().connections().is_empty());
+}
+
+/// Two names for four threads, so that everything happens while another does the same.
+fn churn(world: &World, number: u64, round: u64) {
+    let client = world.client();
+    let name = ["left", "right"][(number % 2) as usize];
+    let call = DeclareQueue {
+        auto_delete: number > 1,
+        ..queue(name, true)
+    };
+    // Any of these may be refused because of what another thread does; none may hang or panic.
+    let _ = client.try_queue(call);
+    let _ = client
+        .attachment
+        .bind(&binding("amq.topic", Destination::Queue(name), "#"));
+    let _ = client.attachment.consume(&Consume {
+        prefetch: 2,
+        ..consume(name, 1)
+    });
+    for n in 0..5 {
+        let _ = client.try_publish(message("amq.topic", "k", &n.to_string()));
+    }
+    for event in client.events() {
+        if let Event::Deliver(delivery) = event {
+            client.settle(&[delivery], Outcome::Requeue);
+        }
+    }
+    match round % 3 {
+        0 => drop(client.attachment.purge_queue(name)),
+        1 => drop(
+            world
+                .admin()
+                .delete_queue("/", name, Expect::Any, DeleteIf::default()),
+        ),
+        _ => {}
+    }
+}
