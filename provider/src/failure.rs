@@ -161,7 +161,7 @@ impl Task<'_> {
     /// What to do in Terraform's terms, where the agent's own words cannot know it.
     fn way_out(&self, failure: &Failure) -> String {
         match failure.reason {
-            Reason::AlreadyExists => format!(
+            Reason::AlreadyExists | Reason::Mismatch if self.doing == Doing::Create => format!(
                 " To bring it under Terraform's control, import it: terraform import \
                  ferrymq_{}.NAME '{}'",
                 self.kind.noun().replace(' ', "_"),
@@ -195,7 +195,8 @@ impl Task<'_> {
             }
             None => {}
         }
-        match (failure.object_kind.as_str(), self.kind) {
+        match (&*failure.object_kind, self.kind) {
+            _ if is_about_the_agent(failure.reason) => self.kind.place_of_broker(),
             ("broker", _) => self.kind.place_of_broker(),
             (kind, own) if kind == own.noun() || kind.is_empty() => own.place_of_name(),
             ("vhost", _) => "vhost".into(),
@@ -221,15 +222,17 @@ impl Task<'_> {
             Doing::Import => ("import", ""),
             Doing::Read => (
                 "read",
-                " Nothing is known about it, so it stays in the state as it was. If the agent has \
-                 a new address for good, change it and run terraform apply -refresh=false.",
+                " Nothing is known about it, so it stays in the state as it was.",
             ),
             Doing::Update => ("update", ""),
         };
-        let detail = format!(
-            "Could not {verb} {kind} {name:?}: {}{consequence}",
-            sentence(&error.to_string())
-        );
+        let mut detail = format!("Could not {verb} {kind} {name:?}: {error}.{consequence}");
+        if self.doing == Doing::Read && matches!(error, Error::Unreachable { .. }) {
+            detail.push_str(
+                " If the agent has moved to another address for good, change the address and run \
+                 terraform apply -refresh=false.",
+            );
+        }
         Diagnostic::error(summary, detail).at(self.kind.place_of_broker())
     }
 }
@@ -308,6 +311,19 @@ fn noun(failure: &Failure) -> &str {
     spoken(&failure.object_kind)
 }
 
+/// Failures that say nothing about the object itself.
+const fn is_about_the_agent(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::Forbidden
+            | Reason::Internal
+            | Reason::ResourceExhausted
+            | Reason::Unavailable
+            | Reason::Unspecified
+            | Reason::Unsupported
+    )
+}
+
 /// What happened, in a few words.
 fn summary(failure: &Failure, about: &str) -> String {
     let about = capitalised(about);
@@ -348,3 +364,6 @@ fn capitalised(text: &str) -> String {
         first.to_uppercase().chain(chars).collect()
     })
 }
+
+#[cfg(test)]
+mod tests;
