@@ -14,10 +14,10 @@ use crate::values::Values;
 use crate::{logging, wire};
 
 /// A schema and all that follows from it.
-pub(super) struct Prepared {
-    pub(super) schema: Schema,
-    pub(super) object: Arc<ObjectType>,
-    pub(super) ty: Type,
+pub(crate) struct Prepared {
+    pub(crate) schema: Schema,
+    object: Arc<ObjectType>,
+    pub(crate) ty: Type,
     has_secrets: bool,
 }
 
@@ -32,16 +32,16 @@ impl Prepared {
         }
     }
 
-    pub(super) fn members(&self) -> &Members {
+    pub(crate) fn members(&self) -> &Members {
         self.schema.members()
     }
 
-    pub(super) fn values(&self, value: Value) -> Values {
+    pub(crate) fn values(&self, value: Value) -> Values {
         Values::new(value, self.object.clone())
     }
 
     /// Reads what Terraform sent; from now on no log line shows the secrets in it.
-    pub(super) fn decode(
+    pub(crate) fn decode(
         &self,
         sent: Option<&crate::proto::tfplugin6::DynamicValue>,
         what: &str,
@@ -53,7 +53,7 @@ impl Prepared {
         Ok(value)
     }
 
-    pub(super) fn encode(
+    pub(crate) fn encode(
         &self,
         value: &Value,
         what: &str,

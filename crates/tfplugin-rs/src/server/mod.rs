@@ -22,6 +22,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tonic::{Request, Response, Status};
 
+pub(crate) use self::catalog::Prepared;
 use self::catalog::{Catalog, ResourceEntry};
 use crate::context::Context;
 use crate::diagnostics::{Diagnostic, Result};
@@ -69,6 +70,22 @@ impl<P: Provider> Server<P> {
     /// is shown the same, and nothing else works until there are none.
     pub fn problems(&self) -> &[String] {
         &self.catalog.problems
+    }
+
+    pub(crate) fn provider_schema_entry(&self) -> &Prepared {
+        &self.catalog.provider
+    }
+
+    pub(crate) fn resource_schema(&self, type_name: &str) -> Result<&Prepared> {
+        self.catalog
+            .resource(type_name)
+            .map(|entry| &entry.prepared)
+    }
+
+    pub(crate) fn data_source_schema(&self, type_name: &str) -> Result<&Prepared> {
+        self.catalog
+            .data_source(type_name)
+            .map(|entry| &entry.prepared)
     }
 
     fn resource(&self, type_name: &str) -> Result<&ResourceEntry<P::Data>> {

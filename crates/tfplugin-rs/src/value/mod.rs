@@ -15,6 +15,8 @@ mod dynamic;
 pub mod json;
 pub mod msgpack;
 mod number;
+#[cfg(test)]
+pub(crate) mod sampling;
 mod ty;
 
 pub use self::dynamic::Dynamic;
