@@ -1,6 +1,5 @@
 //! `broker-agent init` and `serve`: an agent with certificates of its own, on a fixed port.
 
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -9,7 +8,7 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use crate::process::{Finished, Server};
-use crate::{binaries, poll, ports};
+use crate::{binaries, ports};
 
 const READY: Duration = Duration::from_secs(20);
 
@@ -54,11 +53,8 @@ impl Agent {
             .arg("--config")
             .arg(self.path("agent.toml"));
         let mut server = Server::spawn(&mut serve, &self.dir.path().join("log"))?;
-        let address = self.endpoint();
-        poll::until("the agent to listen", READY, || {
-            anyhow::ensure!(server.is_running()?, "the agent ended:\n{}", server.log());
-            Ok(TcpStream::connect(&address).ok())
-        })?;
+        // The line tells that its brokers are open again; the log tells why if it never comes.
+        server.line(READY)?;
         self.server = Some(server);
         Ok(())
     }

@@ -17,9 +17,10 @@ locals {
 resource "ferrymq_broker" "this" {
   count = var.create ? 1 : 0
 
-  name      = var.name
-  nodes     = var.nodes
-  listeners = var.listeners
+  name            = var.name
+  nodes           = var.nodes
+  listeners       = var.listeners
+  deletion_policy = var.deletion_policy
 }
 
 ################################################################################
@@ -29,8 +30,9 @@ resource "ferrymq_broker" "this" {
 resource "ferrymq_vhost" "this" {
   for_each = { for key, vhost in var.vhosts : key => vhost if var.create }
 
-  broker = local.broker
-  name   = coalesce(each.value.name, each.key)
+  broker          = local.broker
+  name            = coalesce(each.value.name, each.key)
+  deletion_policy = each.value.deletion_policy
 }
 
 resource "ferrymq_user" "this" {
@@ -68,6 +70,7 @@ resource "ferrymq_exchange" "this" {
   durable     = each.value.durable
   auto_delete = each.value.auto_delete
   internal    = each.value.internal
+  arguments   = try(var.arguments.exchanges[each.key], null)
 }
 
 resource "ferrymq_queue" "this" {
@@ -79,6 +82,7 @@ resource "ferrymq_queue" "this" {
   durable         = each.value.durable
   auto_delete     = each.value.auto_delete
   deletion_policy = each.value.deletion_policy
+  arguments       = try(var.arguments.queues[each.key], null)
 }
 
 resource "ferrymq_binding" "this" {
@@ -90,4 +94,5 @@ resource "ferrymq_binding" "this" {
   destination      = local.destinations[each.value.destination_type][each.value.destination].name
   destination_type = each.value.destination_type
   routing_key      = each.value.routing_key
+  arguments        = try(var.arguments.bindings[each.key], null)
 }

@@ -5,12 +5,12 @@ output "broker_id" {
 
 output "endpoints" {
   description = "URLs that clients connect to"
-  value       = try(ferrymq_broker.this[0].instances[*].endpoints, [])
+  value       = flatten(ferrymq_broker.this[*].instances[*].endpoints)
 }
 
 output "console_url" {
-  description = "Page of the broker on its agent; empty when the agent serves none"
-  value       = try(ferrymq_broker.this[0].instances[0].console_url, "")
+  description = "Page of the broker on its agent; null when the agent serves none"
+  value       = one(ferrymq_broker.this[*].console_url)
 }
 
 output "vhosts" {

@@ -21,13 +21,19 @@ variable "nodes" {
 variable "listeners" {
   description = "Where clients connect. Without it: AMQP over TLS on port 5671 of all the host's addresses"
   type = object({
-    amqp = optional(object({
+    amqp = object({
       address = optional(string)
       port    = optional(number)
-      tls     = optional(bool)
-    }))
+      tls     = optional(bool, true)
+    })
   })
   default = null
+}
+
+variable "deletion_policy" {
+  description = "What destroying the broker does while its queues hold messages: `if_empty` fails at plan, `force` loses them"
+  type        = string
+  default     = "if_empty"
 }
 
 ################################################################################
@@ -37,7 +43,8 @@ variable "listeners" {
 variable "vhosts" {
   description = "Virtual hosts beside `/`. The key is the name unless `name` is set"
   type = map(object({
-    name = optional(string)
+    name            = optional(string)
+    deletion_policy = optional(string, "if_empty")
   }))
   default = {}
 }
@@ -96,8 +103,19 @@ variable "queues" {
     vhost           = optional(string, "/")
     durable         = optional(bool, true)
     auto_delete     = optional(bool, false)
-    deletion_policy = optional(string)
+    deletion_policy = optional(string, "if_empty")
   }))
+  default = {}
+}
+
+variable "arguments" {
+  description = "Optional arguments such as `{ x-max-length = 1000 }`, by key of `exchanges`, `queues` or `bindings`"
+  # Arguments differ from object to object, which the type of a map of objects cannot say.
+  type = object({
+    exchanges = optional(any, {})
+    queues    = optional(any, {})
+    bindings  = optional(any, {})
+  })
   default = {}
 }
 

@@ -4,6 +4,7 @@
 //! One binary, a module per theme. Every test starts what it needs on ports of its own and may run
 //! beside any other, except the measurements in `measured`, which `make test` runs alone.
 
+mod amqp;
 mod amqp_tools;
 mod bad_input;
 mod durability;
@@ -11,3 +12,5 @@ mod lapin_client;
 mod measured;
 mod node;
 mod pika;
+mod terraform;
+mod tls;

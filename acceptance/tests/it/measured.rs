@@ -1,9 +1,14 @@
-//! What starting costs. Run alone: other tests on the same cores would be measured too.
+//! What starting and applying cost. Run alone: other tests on the same cores would be measured too.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use acceptance::dev::DevBroker;
+use acceptance::terraform::Workspace;
 use anyhow::Result;
+
+use crate::terraform::fixture::Fixture;
+use crate::terraform::plugin::{Caller, Plugin};
+use crate::terraform::scale::{QUEUE, thousand};
 
 /// The best of this many tries counts: a busy machine makes things slower, never faster.
 const TRIES: usize = 5;
@@ -25,5 +30,81 @@ fn dev_is_ready_within_100_ms_in_15_mib() -> Result<()> {
         "ready only after {took:?}"
     );
     assert!(resident <= 15 << 20, "{resident} bytes resident when idle");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_provider_answers_its_schema_within_20_ms_of_its_start() -> Result<()> {
+    let caller = Caller::new()?;
+    let mut took = Duration::MAX;
+    for _ in 0..2 * TRIES {
+        let plugin = Plugin::start(&caller)?;
+        plugin.schema(Some(&caller)).await?;
+        took = took.min(plugin.started.elapsed());
+    }
+    eprintln!("provider: schema after {took:?}");
+    assert!(
+        took <= Duration::from_millis(20),
+        "schema only after {took:?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_broker_with_ten_objects_is_applied_within_5_s() -> Result<()> {
+    let mut took = Duration::MAX;
+    for _ in 0..2 {
+        let Some(fixture) = Fixture::prepare()? else {
+            return Ok(());
+        };
+        fixture.terraform.write("broker.tf", &fixture.broker())?;
+        fixture.main(&thousand("ferrymq_queue", QUEUE).replace("1000", "8"))?;
+        fixture.terraform.run(&["init"])?.success()?;
+        let start = Instant::now();
+        fixture.terraform.apply()?;
+        took = took.min(start.elapsed());
+    }
+    eprintln!("apply of a broker and ten objects: {took:?}");
+    assert!(took <= Duration::from_secs(5), "{took:?}");
+    Ok(())
+}
+
+/// What applying a thousand resources, and planning them again, takes in the best of two tries.
+fn apply_and_plan(terraform: &Workspace, text: &str) -> Result<[Duration; 2]> {
+    let mut best = [Duration::MAX; 2];
+    for _ in 0..2 {
+        terraform.write("main.tf", text)?;
+        let start = Instant::now();
+        terraform.apply()?;
+        best[0] = best[0].min(start.elapsed());
+        let start = Instant::now();
+        terraform.run(&["plan", "-input=false"])?.success()?;
+        best[1] = best[1].min(start.elapsed());
+        terraform.write("main.tf", "")?;
+        terraform.apply()?;
+    }
+    Ok(best)
+}
+
+#[test]
+fn a_thousand_queues_cost_little_more_than_a_thousand_of_nothing() -> Result<()> {
+    let Some(fixture) = Fixture::with_broker()? else {
+        return Ok(());
+    };
+    let nothing = thousand("terraform_data", "  input = \"queue-${count.index}\"\n");
+    let [apply_nothing, plan_nothing] = apply_and_plan(&fixture.terraform, &nothing)?;
+    let [apply, plan] = apply_and_plan(&fixture.terraform, &thousand("ferrymq_queue", QUEUE))?;
+    eprintln!("1,000 terraform_data: apply {apply_nothing:?}, plan {plan_nothing:?}");
+    eprintln!("1,000 queues:         apply {apply:?}, plan {plan:?}");
+    let apply = apply.saturating_sub(apply_nothing);
+    assert!(
+        apply <= Duration::from_secs(2),
+        "apply takes {apply:?} above the same of nothing"
+    );
+    let plan = plan.saturating_sub(plan_nothing);
+    assert!(
+        plan <= Duration::from_secs(1),
+        "plan takes {plan:?} above the same of nothing"
+    );
     Ok(())
 }

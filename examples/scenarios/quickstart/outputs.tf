@@ -5,5 +5,5 @@ output "broker_id" {
 
 output "amqp_url" {
   description = "Where AMQP clients connect."
-  value       = ferrymq_broker.shop.instances[0].endpoints["amqp"]
+  value       = ferrymq_broker.shop.instances[0].endpoints[0]
 }

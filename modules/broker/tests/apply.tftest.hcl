@@ -18,7 +18,8 @@ variables {
     invoices = { vhost = "billing", type = "topic" }
     archive  = { vhost = "billing", type = "fanout" }
   }
-  queues = { app = { vhost = "billing" } }
+  queues    = { app = { vhost = "billing" } }
+  arguments = { queues = { app = { x-max-length = 1000 } } }
   bindings = {
     app     = { source = "invoices", destination = "app", routing_key = "invoice.*" }
     archive = { source = "invoices", destination = "archive", destination_type = "exchange", routing_key = "#" }
@@ -27,7 +28,7 @@ variables {
 
 run "everything_comes_up_in_one_apply" {
   assert {
-    condition     = startswith(output.endpoints[0]["amqp"], "amqps://")
+    condition     = startswith(output.endpoints[0], "amqps://")
     error_message = "no AMQP endpoint over TLS"
   }
 

@@ -1,0 +1,17 @@
+//! The real Terraform with the built provider against a running agent.
+
+mod bad_values;
+mod drift;
+mod failure;
+pub(crate) mod fixture;
+mod import;
+mod lifecycle;
+mod modules;
+mod names;
+pub(crate) mod plugin;
+mod quickstart;
+mod readme;
+mod safety;
+pub(crate) mod scale;
+mod secrets;
+mod socket;

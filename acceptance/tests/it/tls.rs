@@ -1,0 +1,96 @@
+//! AMQP over TLS on a broker that an agent hosts: with the agent's certificate, in TLS 1.2 and 1.3.
+
+use acceptance::agent::Agent;
+use acceptance::python::Python;
+use anyhow::Result;
+
+use crate::terraform::fixture::{Fixture, PASSWORD};
+
+#[test]
+fn clients_check_the_certificate_and_get_through() -> Result<()> {
+    let Some(python) = Python::prepare()? else {
+        return Ok(());
+    };
+    let Some(fixture) = Fixture::prepare()? else {
+        return Ok(());
+    };
+    fixture.terraform.write(
+        "broker.tf",
+        &fixture.broker().replace("tls = false", "tls = true"),
+    )?;
+    fixture.terraform.apply_settles()?;
+    let password = PASSWORD.replace(' ', "%20");
+    let uri = format!("amqps://app:{password}@localhost:{}/%2f", fixture.port);
+    let ca = fixture.agent.ca();
+    python
+        .script("tls.py", &[&uri, &ca.to_string_lossy()])?
+        .success()?;
+
+    let stranger = Agent::init()?.ca();
+    python
+        .script("tls.py", &[&uri, &stranger.to_string_lossy(), "wrong"])?
+        .success()?;
+    Ok(())
+}
+
+#[test]
+fn permissions_hold_for_every_operation() -> Result<()> {
+    let Some(python) = Python::prepare()? else {
+        return Ok(());
+    };
+    let Some(fixture) = Fixture::with_broker()? else {
+        return Ok(());
+    };
+    fixture.main(
+        r#"
+resource "ferrymq_queue" "shared" {
+  broker = ferrymq_broker.this.id
+  name   = "shared"
+  deletion_policy = "force"
+}
+
+resource "ferrymq_exchange" "foreign" {
+  broker = ferrymq_broker.this.id
+  name   = "foreign"
+  type   = "direct"
+}
+
+resource "ferrymq_vhost" "closed" {
+  broker = ferrymq_broker.this.id
+  name   = "closed"
+}
+
+resource "ferrymq_user" "limited" {
+  broker      = ferrymq_broker.this.id
+  name        = "limited"
+  password_wo = "limited"
+}
+
+resource "ferrymq_permission" "limited" {
+  broker    = ferrymq_broker.this.id
+  user      = ferrymq_user.limited.name
+  configure = "^mine"
+  write     = "^(mine.*|shared|amq\\.default)$"
+  read      = "^mine"
+}
+"#,
+    )?;
+    fixture.terraform.apply_settles()?;
+    let uri = fixture.uri_of("limited", "limited", "%2f");
+    python.script("permissions.py", &[&uri])?.success()?;
+    for (user, vhost, expected) in [
+        ("limited", "%2f", "in"),
+        ("limited", "closed", "denied"),
+        ("nobody", "%2f", "refused"),
+    ] {
+        let tried = python
+            .script("login.py", &[&fixture.uri_of(user, "limited", vhost)])?
+            .success()?;
+        assert_eq!(tried.stdout.trim(), expected, "{user} in {vhost}");
+    }
+    python
+        .script("publish.py", &[&uri, "shared", "4"])?
+        .success()?;
+    assert_eq!(crate::amqp::drain(&fixture.uri(), "shared")?, 4);
+    Ok(())
+}
