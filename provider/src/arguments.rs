@@ -21,7 +21,7 @@ const MAX_DEPTH: usize = 16;
 /// Why a value cannot be sent as arguments.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum BadArguments {
-    #[error("must be an object or a map, such as {{ x-max-length = 1000 }}")]
+    #[error("must be an object or a map, such as {{ x-queue-mode = \"lazy\" }}")]
     NotNamed,
     #[error("must hold only numbers of 64 bits, not {0}")]
     NumberTooLarge(Number),

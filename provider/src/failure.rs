@@ -197,8 +197,8 @@ impl Task<'_> {
         }
         match (&*failure.object_kind, self.kind) {
             _ if is_about_the_agent(failure.reason) => self.kind.place_of_broker(),
-            ("broker", _) => self.kind.place_of_broker(),
             (kind, own) if kind == own.noun() || kind.is_empty() => own.place_of_name(),
+            ("broker", _) => self.kind.place_of_broker(),
             ("vhost", _) => "vhost".into(),
             ("user", Kind::Permission) => "user".into(),
             _ => self.kind.place_of_name(),
@@ -320,7 +320,6 @@ const fn is_about_the_agent(reason: Reason) -> bool {
             | Reason::ResourceExhausted
             | Reason::Unavailable
             | Reason::Unspecified
-            | Reason::Unsupported
     )
 }
 

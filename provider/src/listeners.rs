@@ -52,16 +52,13 @@ pub(crate) const fn default_port(tls: bool) -> u16 {
     if tls { AMQPS_PORT } else { AMQP_PORT }
 }
 
-/// Plans the ports that the configuration leaves open.
+/// Plans the ports that the configuration leaves open: they follow `tls`, whatever they were.
 pub(crate) fn plan_ports(plan: &mut ResourcePlan) -> Result<()> {
     let amqp = || AttributePath::from("listeners").attribute("amqp");
-    let port: Attr<u16> = plan.planned().get(amqp().attribute("port"))?;
     let configured: Attr<u16> = plan.config().get(amqp().attribute("port"))?;
     let tls: Attr<bool> = plan.planned().get(amqp().attribute("tls"))?;
-    match (port, configured, tls) {
-        (Attr::Unknown, Attr::Null, Attr::Known(tls)) => {
-            plan.set(amqp().attribute("port"), &default_port(tls))
-        }
+    match (configured, tls) {
+        (Attr::Null, Attr::Known(tls)) => plan.set(amqp().attribute("port"), &default_port(tls)),
         _ => Ok(()),
     }
 }

@@ -203,18 +203,29 @@ fn plan_known(plan: &mut ResourcePlan) -> Result<()> {
     if let (Some(name), Some(nodes)) = (name.known(), nodes) {
         plan.set("id", &broker_id(&name, &nodes)?.to_string())?;
     }
-    let same = |attribute: &str| {
-        plan.planned().value().at(&attribute.into()) == plan.prior().value().at(&attribute.into())
-    };
-    if plan.action() == Action::Update && same("listeners") && same("nodes") {
-        let console_url: Attr<String> = plan.prior().get("console_url")?;
-        let engine_version: Attr<String> = plan.prior().get("engine_version")?;
-        let instances: Attr<Vec<Instance>> = plan.prior().get("instances")?;
-        plan.set("console_url", &console_url)?;
-        plan.set("engine_version", &engine_version)?;
-        plan.set("instances", &instances)?;
+    if plan.action() == Action::Update {
+        plan_status(plan)?;
     }
     Ok(())
+}
+
+/// What a running broker tells about itself stays unless something changes that it depends on.
+fn plan_status(plan: &mut ResourcePlan) -> Result<()> {
+    let same = |attribute: &str| {
+        let path = AttributePath::from(attribute);
+        plan.planned().value().at(&path) == plan.prior().value().at(&path)
+    };
+    if !same("listeners") || !same("nodes") {
+        return ["console_url", "engine_version", "instances"]
+            .into_iter()
+            .try_for_each(|attribute| plan.set_unknown(attribute));
+    }
+    let console_url: Attr<String> = plan.prior().get("console_url")?;
+    let engine_version: Attr<String> = plan.prior().get("engine_version")?;
+    let instances: Attr<Vec<Instance>> = plan.prior().get("instances")?;
+    plan.set("console_url", &console_url)?;
+    plan.set("engine_version", &engine_version)?;
+    plan.set("instances", &instances)
 }
 
 /// The broker as the agent has it.

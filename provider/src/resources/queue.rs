@@ -20,7 +20,7 @@ pub(crate) struct Queue;
 /// `deletion_policy` is `"force"`.
 #[derive(Debug, Clone, Model)]
 pub(crate) struct QueueModel {
-    /// Optional arguments, such as `{ x-max-length = 1000 }`; numbers stay numbers. Default: none.
+    /// Optional arguments, such as `{ x-queue-mode = "lazy" }`; numbers stay numbers. Default: none.
     /// Changing what they say replaces the queue.
     #[attr(validate = arguments::valid(), replace_if = arguments::differ)]
     arguments: Option<Dynamic>,

@@ -1,0 +1,67 @@
+//! `ferrymq_exchange`.
+
+use serde_json::json;
+use tfplugin_rs::Action;
+
+use crate::agent::{Agent, check_error};
+
+#[tokio::test]
+async fn an_exchange_is_made_replaced_found_and_removed() {
+    let agent = Agent::start();
+    let broker = agent.broker("b").await;
+    let terraform = agent.terraform().await;
+    let mut exchange = terraform.resource("ferrymq_exchange");
+    let config = |ty: &str| json!({ "broker": broker, "name": "x/y", "type": ty });
+    exchange.apply(config("topic")).await.unwrap();
+    let id = format!("{broker}/exchange/%2F/x%2Fy");
+    assert_eq!(
+        exchange.state(),
+        json!({
+            "arguments": null, "auto_delete": false, "broker": broker, "durable": true,
+            "id": id, "internal": false, "name": "x/y", "type": "topic", "vhost": "/",
+        })
+    );
+    let changed = exchange.apply(config("fanout")).await.unwrap();
+    assert_eq!(
+        (changed.action, changed.replaced_by),
+        (Action::Replace, vec!["type".into()])
+    );
+
+    let imported = terraform.import("ferrymq_exchange", &id).await.unwrap();
+    assert_eq!(imported.state(), exchange.state());
+    let by_name = format!("ferrymq://{}/b", agent.other_address());
+    let mut moved = config("fanout");
+    moved["broker"] = by_name.into();
+    assert_eq!(exchange.apply(moved).await.unwrap().action, Action::Update);
+    exchange.destroy().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_is_in_the_way_is_said() {
+    let agent = Agent::start();
+    let broker = agent.broker("b").await;
+    let terraform = agent.terraform().await;
+    let mut exchange = terraform.resource("ferrymq_exchange");
+    check_error(
+        exchange
+            .plan(json!({ "broker": broker, "name": "x", "type": "tpoic" }))
+            .await,
+        &[
+            "(at type)",
+            "\"direct\", \"fanout\", \"topic\"",
+            "\"tpoic\"",
+        ],
+    );
+    check_error(
+        exchange
+            .plan(json!({ "broker": broker, "name": "amq.x", "type": "topic" }))
+            .await,
+        &["(at name)", "reserved"],
+    );
+    check_error(
+        exchange
+            .apply(json!({ "broker": broker, "name": "x", "type": "topic", "vhost": "none" }))
+            .await,
+        &["Virtual host not found (at vhost)", "none"],
+    );
+}

@@ -1,0 +1,13 @@
+//! The provider against a real broker agent, driven as Terraform drives it.
+
+mod agent;
+mod binding;
+mod broker;
+mod exchange;
+mod permission;
+mod proxy;
+mod queue;
+mod reach;
+mod schema;
+mod user;
+mod vhost;
