@@ -1,1 +1,645 @@
+//! The pipeline as a table: configuration, prior state and proposal in, plan out.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::*;
+use crate::schema::{Attribute, Block, Member, Nesting, Schema};
+use crate::value::{Object, Type};
+use crate::values::Values;
+
+/// An object of one attribute `a`, which is all most cases need.
+fn one(value: impl Into<Value>) -> Value {
+    Value::object([("a", value.into())])
+}
+
+fn text() -> Attribute {
+    Attribute::new("a", Type::String)
+}
+
+fn members(member: impl Into<Member>) -> Members {
+    Members::new().with(member)
+}
+
+/// Plans and says what is planned and whether it replaces.
+fn plan(members: &Members, config: Value, prior: Value, proposed: Value) -> (Value, Vec<String>) {
+    let mut proposal = Proposal {
+        config,
+        prior,
+        planned: proposed,
+    };
+    let replace = proposal.prepare(members, &mut Diagnostics::new()).unwrap();
+    (
+        proposal.planned,
+        replace.iter().map(ToString::to_string).collect(),
+    )
+}
+
+struct Case {
+    name: &'static str,
+    attribute: Attribute,
+    config: Value,
+    /// `None` when the resource is new.
+    prior: Option<Value>,
+    proposed: Value,
+    planned: Value,
+    replaces: bool,
+}
+
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn cases() -> Vec<Case> {
+    let null = || Value::Null;
+    let unknown = || Value::Unknown;
+    let case = |name, attribute, config: Value, prior, proposed: Value, planned: Value| Case {
+        name,
+        attribute,
+        config,
+        prior,
+        proposed,
+        planned,
+        replaces: false,
+    };
+    let optional = || text().optional();
+    let computed = || text().computed();
+    let both = || text().optional().computed();
+    let defaulted = || both().default("d");
+    let kept = || both().use_state_for_unknown();
+    let replacing = || text().required().replace();
+    let write_only = || text().optional().write_only();
+    vec![
+        case(
+            "create, set",
+            optional(),
+            "c".into(),
+            None,
+            "c".into(),
+            "c".into(),
+        ),
+        case("create, null", optional(), null(), None, null(), null()),
+        case(
+            "create, unknown",
+            optional(),
+            unknown(),
+            None,
+            unknown(),
+            unknown(),
+        ),
+        case(
+            "create, computed",
+            computed(),
+            null(),
+            None,
+            null(),
+            unknown(),
+        ),
+        case(
+            "create, computed but set",
+            both(),
+            "c".into(),
+            None,
+            "c".into(),
+            "c".into(),
+        ),
+        case(
+            "create, computed and unset",
+            both(),
+            null(),
+            None,
+            null(),
+            unknown(),
+        ),
+        case(
+            "create, default",
+            defaulted(),
+            null(),
+            None,
+            null(),
+            "d".into(),
+        ),
+        case(
+            "create, default but set",
+            defaulted(),
+            "c".into(),
+            None,
+            "c".into(),
+            "c".into(),
+        ),
+        case(
+            "create, default but unknown",
+            defaulted(),
+            unknown(),
+            None,
+            unknown(),
+            unknown(),
+        ),
+        case(
+            "create, kept has nothing to keep",
+            kept(),
+            null(),
+            None,
+            null(),
+            unknown(),
+        ),
+        case(
+            "create, write-only",
+            write_only(),
+            "s".into(),
+            None,
+            "s".into(),
+            null(),
+        ),
+        case(
+            "create never replaces",
+            replacing(),
+            "c".into(),
+            None,
+            "c".into(),
+            "c".into(),
+        ),
+        case(
+            "same",
+            optional(),
+            "p".into(),
+            Some("p".into()),
+            "p".into(),
+            "p".into(),
+        ),
+        case(
+            "same, computed stays",
+            computed(),
+            null(),
+            Some("p".into()),
+            "p".into(),
+            "p".into(),
+        ),
+        case(
+            "update",
+            optional(),
+            "c".into(),
+            Some("p".into()),
+            "c".into(),
+            "c".into(),
+        ),
+        case(
+            "removed",
+            optional(),
+            null(),
+            Some("p".into()),
+            null(),
+            null(),
+        ),
+        case(
+            "removed, back to default",
+            defaulted(),
+            null(),
+            Some("p".into()),
+            "p".into(),
+            "d".into(),
+        ),
+        case(
+            "removed, computed stays if nothing else changes",
+            both(),
+            null(),
+            Some("p".into()),
+            "p".into(),
+            "p".into(),
+        ),
+        case(
+            "write-only is no change",
+            write_only(),
+            "s".into(),
+            Some(null()),
+            "s".into(),
+            null(),
+        ),
+        Case {
+            replaces: true,
+            ..case(
+                "replace",
+                replacing(),
+                "c".into(),
+                Some("p".into()),
+                "c".into(),
+                "c".into(),
+            )
+        },
+        Case {
+            replaces: true,
+            ..case(
+                "replace, unknown",
+                replacing(),
+                unknown(),
+                Some("p".into()),
+                unknown(),
+                unknown(),
+            )
+        },
+        case(
+            "replace, same",
+            replacing(),
+            "p".into(),
+            Some("p".into()),
+            "p".into(),
+            "p".into(),
+        ),
+        case(
+            "replace-if, condition fails",
+            text()
+                .required()
+                .replace_if(|change| change.config.as_str() == Some("other")),
+            "c".into(),
+            Some("p".into()),
+            "c".into(),
+            "c".into(),
+        ),
+        Case {
+            replaces: true,
+            ..case(
+                "replace-if, condition holds",
+                text()
+                    .required()
+                    .replace_if(|change| change.config.as_str() == Some("c")),
+                "c".into(),
+                Some("p".into()),
+                "c".into(),
+                "c".into(),
+            )
+        },
+    ]
+}
+
+#[test]
+fn one_attribute_in_every_situation() {
+    for case in cases() {
+        let prior = case.prior.map_or(Value::Null, one);
+        let (planned, replace) = plan(
+            &members(case.attribute),
+            one(case.config),
+            prior,
+            one(case.proposed),
+        );
+        assert_eq!(planned, one(case.planned), "{}", case.name);
+        assert_eq!(!replace.is_empty(), case.replaces, "{}", case.name);
+    }
+}
+
+#[test]
+fn a_change_elsewhere_makes_computed_values_unknown_unless_kept() {
+    let members = Members::new()
+        .with(text().required())
+        .with(Attribute::new("computed", Type::String).computed())
+        .with(
+            Attribute::new("default", Type::String)
+                .optional()
+                .computed()
+                .default("d"),
+        )
+        .with(
+            Attribute::new("kept", Type::String)
+                .computed()
+                .use_state_for_unknown(),
+        )
+        .with(Attribute::new("set", Type::String).optional().computed());
+    let object = |a: &str, computed: Value, default: Value, kept: Value, set: &str| {
+        Value::object([
+            ("a", a.into()),
+            ("computed", computed),
+            ("default", default),
+            ("kept", kept),
+            ("set", set.into()),
+        ])
+    };
+    let config = object("new", Value::Null, Value::Null, Value::Null, "s");
+    let prior = object("old", "c".into(), "d".into(), "k".into(), "s");
+    let proposed = object("new", "c".into(), "d".into(), "k".into(), "s");
+    let (planned, _) = plan(&members, config, prior, proposed);
+    assert_eq!(
+        planned,
+        object("new", Value::Unknown, "d".into(), "k".into(), "s")
+    );
+}
+
+/// Objects of a required `k`, a default `d`, a computed `c` and a kept `s`.
+fn inner() -> Members {
+    Members::new()
+        .with(Attribute::new("k", Type::String).required().replace())
+        .with(
+            Attribute::new("d", Type::String)
+                .optional()
+                .computed()
+                .default("d"),
+        )
+        .with(Attribute::new("c", Type::String).computed())
+        .with(
+            Attribute::new("s", Type::String)
+                .computed()
+                .use_state_for_unknown(),
+        )
+}
+
+fn element(k: &str, d: Value, c: Value, s: Value) -> Value {
+    Value::object([("k", k.into()), ("d", d), ("c", c), ("s", s)])
+}
+
+fn configured(k: &str) -> Value {
+    element(k, Value::Null, Value::Null, Value::Null)
+}
+
+fn stored(k: &str) -> Value {
+    let s = format!("s-{k}");
+    element(k, "d".into(), "c".into(), s.as_str().into())
+}
+
+fn planned_anew(k: &str) -> Value {
+    element(k, "d".into(), Value::Unknown, Value::Unknown)
+}
+
+fn planned_kept(k: &str) -> Value {
+    let s = format!("s-{k}");
+    element(k, "d".into(), Value::Unknown, s.as_str().into())
+}
+
+/// A collection of each nesting from keys and elements.
+fn collection(nesting: Nesting, elements: Vec<(&str, Value)>) -> Value {
+    match nesting {
+        Nesting::List => Value::list(elements.into_iter().map(|(_, e)| e)),
+        Nesting::Map => Value::Map(
+            elements
+                .into_iter()
+                .map(|(k, e)| (k.to_owned(), e))
+                .collect::<BTreeMap<_, _>>(),
+        ),
+        Nesting::Set => Value::set(elements.into_iter().map(|(_, e)| e)),
+        Nesting::Single => elements.into_iter().next().unwrap().1,
+    }
+}
+
+#[test]
+fn nested_objects_pair_up_with_their_counterparts() {
+    for nesting in [Nesting::List, Nesting::Map, Nesting::Set, Nesting::Single] {
+        for member in [
+            Member::from(Attribute::nested("a", nesting, inner()).required()),
+            Member::from(Block::new("a", nesting, inner())),
+        ] {
+            let single = nesting == Nesting::Single;
+            let pick = |mut elements: Vec<(&'static str, Value)>| {
+                elements.truncate(if single { 1 } else { 2 });
+                one(collection(nesting, elements))
+            };
+            let config = pick(vec![("1", configured("x")), ("2", configured("y"))]);
+            // Created: nothing to keep.
+            let (planned, replace) = plan(
+                &members(member.clone()),
+                config.clone(),
+                Value::Null,
+                config.clone(),
+            );
+            let anew = pick(vec![("1", planned_anew("x")), ("2", planned_anew("y"))]);
+            assert_eq!(planned, anew, "{nesting:?}");
+            assert_eq!(replace, [] as [&str; 0]);
+            // Nothing changed: nothing becomes unknown.
+            let prior = pick(vec![("1", stored("x")), ("2", stored("y"))]);
+            let (planned, _) = plan(
+                &members(member.clone()),
+                config.clone(),
+                prior.clone(),
+                prior.clone(),
+            );
+            assert_eq!(planned, prior, "{nesting:?}");
+        }
+    }
+}
+
+#[test]
+fn a_changed_element_replaces_and_its_siblings_keep_their_values() {
+    for (nesting, path) in [
+        (Nesting::List, "a[1].k"),
+        (Nesting::Map, "a[\"2\"].k"),
+        (Nesting::Set, "a[element].k"),
+    ] {
+        let members = members(Attribute::nested("a", nesting, inner()).required());
+        let both = |x: Value, y: Value| one(collection(nesting, vec![("1", x), ("2", y)]));
+        let config = both(configured("x"), configured("z"));
+        let prior = both(stored("x"), stored("y"));
+        // What Terraform proposes: in a set the changed element is a new one.
+        let fresh = match nesting {
+            Nesting::Set => configured("z"),
+            _ => element("z", "d".into(), "c".into(), "s-y".into()),
+        };
+        let (planned, replace) = plan(&members, config, prior, both(stored("x"), fresh));
+        let z = match nesting {
+            Nesting::Set => planned_anew("z"),
+            _ => element("z", "d".into(), Value::Unknown, "s-y".into()),
+        };
+        assert_eq!(planned, both(planned_kept("x"), z), "{nesting:?}");
+        assert_eq!(replace, [path], "{nesting:?}");
+    }
+}
+
+#[test]
+fn write_only_values_leave_and_return_at_any_depth() {
+    let secret = || Members::new().with(Attribute::new("s", Type::String).optional().write_only());
+    let inside = |s: Value| Value::object([("s", s)]);
+    for nesting in [Nesting::List, Nesting::Map, Nesting::Single] {
+        let members = members(Attribute::nested("a", nesting, secret()).required());
+        let whole = |s: Value| one(collection(nesting, vec![("1", inside(s))]));
+        let mut value = whole("s3cret".into());
+        null_write_only(&members, &mut value);
+        assert_eq!(value, whole(Value::Null));
+        fill_write_only(&members, &whole("s3cret".into()), &mut value);
+        assert_eq!(value, whole("s3cret".into()));
+    }
+}
+
+#[test]
+fn modifiers_may_refuse() {
+    let attribute = text()
+        .required()
+        .plan(crate::modify::PlanModifier::new(|change| {
+            change.push(crate::Diagnostic::error("No", "never"));
+        }));
+    let mut proposal = Proposal {
+        config: one("c"),
+        prior: Value::Null,
+        planned: one("c"),
+    };
+    let error = proposal
+        .prepare(&members(attribute), &mut Diagnostics::new())
+        .unwrap_err();
+    assert_eq!(error.to_string(), "error: No (at a): never");
+}
+
+fn settled(attribute: Attribute, config: Value, prior: Value, planned: Value) -> String {
+    let members = members(attribute);
+    let ty = Arc::new(members.object_type());
+    let values = |value| Values::new(value, Arc::clone(&ty));
+    let mut plan = ResourcePlan {
+        config: values(config),
+        prior: values(prior),
+        planned: values(planned),
+        replace: vec!["a".into(), "a".into()],
+    };
+    let result = settle(&members, &mut plan);
+    assert_eq!(plan.replace, ["a".into()]);
+    result.map_or_else(|error| error.to_string(), |()| String::new())
+}
+
+#[test]
+fn plans_that_break_the_rules_are_refused_with_the_attribute() {
+    let refused = "error: The provider planned what the configuration does not allow (at a): ";
+    let neither =
+        format!("{refused}The planned value is neither the configured nor the prior one.");
+    let unset = format!(
+        "{refused}The configuration does not set the attribute and it is not computed, but a value \
+         is planned for it."
+    );
+    let optional = || text().optional();
+    let both = || text().optional().computed();
+    for (attribute, config, prior, planned, expected) in [
+        (optional(), one("c"), Value::Null, one("c"), ""),
+        (optional(), one("c"), Value::Null, one("other"), &*neither),
+        (optional(), one("C"), one("c"), one("c"), ""),
+        (
+            optional(),
+            one("c"),
+            Value::Null,
+            one(Value::Null),
+            &*neither,
+        ),
+        (
+            optional(),
+            one("c"),
+            Value::Null,
+            one(Value::Unknown),
+            &*neither,
+        ),
+        (optional(), one(Value::Null), Value::Null, one("x"), &*unset),
+        (
+            optional(),
+            one(Value::Unknown),
+            Value::Null,
+            one(Value::Unknown),
+            "",
+        ),
+        (
+            optional(),
+            one(Value::Unknown),
+            Value::Null,
+            one("x"),
+            &*neither,
+        ),
+        (both(), one(Value::Null), Value::Null, one("x"), ""),
+        (both(), one("c"), Value::Null, one("x"), &*neither),
+        // Write-only values are taken out, whatever the provider planned.
+        (
+            text().optional().write_only(),
+            one("s"),
+            Value::Null,
+            one("s"),
+            "",
+        ),
+    ] {
+        assert_eq!(settled(attribute, config, prior, planned), expected);
+    }
+}
+
+#[test]
+fn elements_must_be_as_configured() {
+    let refused = "error: The provider planned what the configuration does not allow (at a): The \
+                   plan has other elements than the configuration.";
+    for nesting in [Nesting::List, Nesting::Map, Nesting::Set] {
+        for member in [
+            Member::from(Attribute::nested("a", nesting, inner()).required()),
+            Member::from(Block::new("a", nesting, inner())),
+        ] {
+            let members = members(member);
+            let config = one(collection(nesting, vec![("1", configured("x"))]));
+            let good = one(collection(nesting, vec![("1", planned_anew("x"))]));
+            let more = vec![("1", planned_anew("x")), ("2", planned_anew("y"))];
+            let bad = one(collection(nesting, more));
+            let check = |planned| check_planned(&members, &config, &Value::Null, planned);
+            assert_eq!(check(&good).to_string(), "", "{nesting:?}");
+            assert_eq!(check(&bad).to_string(), refused, "{nesting:?}");
+        }
+    }
+}
+
+#[test]
+fn what_was_planned_must_come_back() {
+    let list = |values: Vec<Value>| one(Value::list(values));
+    let set = |values: Vec<Value>| one(Value::set(values));
+    for (planned, applied, at) in [
+        (one("x"), one("x"), None),
+        (one(Value::Unknown), one("x"), None),
+        (one(Value::Unknown), one(Value::Null), None),
+        (one("x"), one("y"), Some("a")),
+        (one("x"), one(Value::Null), Some("a")),
+        (one(Value::Null), one("x"), Some("a")),
+        (
+            list(vec!["x".into(), Value::Unknown]),
+            list(vec!["x".into(), "y".into()]),
+            None,
+        ),
+        (list(vec!["x".into()]), list(vec!["y".into()]), Some("a[0]")),
+        (list(vec!["x".into()]), list(vec![]), Some("a")),
+        (set(vec!["x".into()]), set(vec!["y".into()]), Some("a")),
+        (set(vec![Value::Unknown]), set(vec!["y".into()]), None),
+        (
+            one(Value::map([("k", "x")])),
+            one(Value::map([("k", "y")])),
+            Some("a[\"k\"]"),
+        ),
+        (
+            one(Value::map([("k", "x")])),
+            one(Value::map([("l", "x")])),
+            Some("a"),
+        ),
+        (one(Value::Number("1.0".parse().unwrap())), one(1), None),
+    ] {
+        let broken = check_applied(&planned, &applied);
+        let paths: Vec<_> = broken.iter().map(|d| d.path.to_string()).collect();
+        assert_eq!(
+            paths.first().map(String::as_str),
+            at,
+            "{planned:?} {applied:?}"
+        );
+    }
+}
+
+#[test]
+fn leftover_unknowns_are_found() {
+    let value = one(Value::list([Value::from("x"), Value::Unknown]));
+    let broken = check_known(&value, "apply");
+    assert_eq!(
+        broken
+            .iter()
+            .map(|d| d.path.to_string())
+            .collect::<Vec<_>>(),
+        ["a[1]"]
+    );
+    assert!(check_known(&one("x"), "apply").is_empty());
+}
+
+#[test]
+fn large_sets_cost_no_square() {
+    // A hundred thousand elements would take minutes if each looked at all others.
+    let schema = Schema::new().with(
+        Attribute::nested(
+            "a",
+            Nesting::Set,
+            members(Attribute::new("k", Type::Number).required()),
+        )
+        .required(),
+    );
+    let elements = (0..100_000).map(|k| Value::object([("k", Value::from(k))]));
+    let whole = one(Value::set(elements.collect::<Vec<_>>()));
+    let (planned, _) = plan(
+        schema.members(),
+        whole.clone(),
+        whole.clone(),
+        whole.clone(),
+    );
+    assert_eq!(planned, whole);
+    let empty = Object::nulls(&schema.object_type());
+    assert_eq!(empty.values().len(), 1);
+}

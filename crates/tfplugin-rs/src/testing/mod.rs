@@ -82,10 +82,16 @@ use crate::transport::StopToken;
 use crate::value::{Type, Value, msgpack};
 
 /// Plays Terraform to one provider.
-#[derive(Debug)]
 pub struct Terraform<P: Provider> {
     server: Server<P>,
     stop: StopToken,
+}
+
+// By hand, so that providers need not be `Debug` for `unwrap_err`.
+impl<P: Provider> std::fmt::Debug for Terraform<P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Terraform").field(&P::NAME).finish()
+    }
 }
 
 /// The version that is played.

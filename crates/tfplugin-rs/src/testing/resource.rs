@@ -15,12 +15,20 @@ use crate::server::Prepared;
 use crate::value::{Value, json};
 
 /// A resource and its state, as Terraform keeps them.
-#[derive(Debug)]
 pub struct TestResource<'a, P: Provider> {
     terraform: &'a Terraform<P>,
     type_name: String,
     state: Value,
     private: Vec<u8>,
+}
+
+impl<P: Provider> std::fmt::Debug for TestResource<'_, P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("TestResource")
+            .field(&self.type_name)
+            .field(&self.state())
+            .finish()
+    }
 }
 
 /// What a plan or an apply did.
