@@ -22,7 +22,7 @@ pub struct Failure {
     /// Kind of the object concerned (`queue`); empty for none.
     pub object_kind: String,
     /// Name of the object concerned.
-    pub object_name: String,
+    pub object_name: Box<str>,
     /// [`Reason::NotEmpty`]: messages that would be lost.
     pub messages: u64,
     /// [`Reason::NotEmpty`]: consumers attached.
@@ -39,7 +39,7 @@ impl Failure {
             message: message.into(),
             field: String::new(),
             object_kind: String::new(),
-            object_name: String::new(),
+            object_name: Box::default(),
             messages: 0,
             consumers: 0,
             generation: 0,
@@ -55,9 +55,9 @@ impl Failure {
 
     /// Names the object concerned.
     #[must_use]
-    pub fn of(mut self, kind: &str, name: impl Into<String>) -> Self {
+    pub fn of(mut self, kind: &str, name: impl AsRef<str>) -> Self {
         self.object_kind = kind.to_owned();
-        self.object_name = name.into();
+        self.object_name = name.as_ref().into();
         self
     }
 
@@ -89,7 +89,7 @@ impl Failure {
             message: status.message().to_owned(),
             field: detail.field,
             object_kind: detail.object_kind,
-            object_name: detail.object_name,
+            object_name: detail.object_name.into(),
             messages: detail.messages,
             consumers: detail.consumers,
             generation: detail.generation,
@@ -104,7 +104,7 @@ impl From<Failure> for Status {
             reason: failure.reason.into(),
             field: failure.field,
             object_kind: failure.object_kind,
-            object_name: failure.object_name,
+            object_name: failure.object_name.into(),
             messages: failure.messages,
             consumers: failure.consumers,
             generation: failure.generation,

@@ -1,0 +1,49 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::LogFormat;
+use crate::{dev, init, status};
+
+/// Hosts FerryMQ message brokers on this machine.
+///
+/// Exit codes: 0 done; 1 failed; 2 wrong command line or configuration; 3 the agent cannot be
+/// reached, or refuses.
+#[derive(Debug, Parser)]
+#[command(name = "broker-agent", version, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Lists the brokers of an agent.
+    Brokers(status::Options),
+    /// Runs one broker for one person, right now: no configuration, loopback only.
+    ///
+    /// When ready, prints one line of JSON on standard output: pid, data_dir, endpoints.
+    Dev(dev::Options),
+    /// Makes a directory with a CA, the agent's certificate, an administrator's certificate and a
+    /// configuration.
+    Init(init::Options),
+    /// Runs the agent.
+    ///
+    /// When all its brokers have started, prints one line of JSON on standard output: pid,
+    /// data_dir, endpoints.
+    Serve(Serve),
+    /// Tells how an agent and its brokers are.
+    Status(status::Options),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Configuration file; `broker-agent init` makes one.
+    #[arg(long, value_name = "FILE")]
+    pub config: PathBuf,
+    /// How log lines look; overrides the configuration.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+}

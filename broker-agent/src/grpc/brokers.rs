@@ -1,0 +1,257 @@
+//! `Brokers`: the lives of the brokers this agent hosts.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use agent_api::v1::brokers_server::Brokers;
+use agent_api::v1::{
+    Broker, BrokerEvent, BrokerState, BrokerStatus, CreateBrokerRequest, DeleteBrokerRequest,
+    DeleteBrokerResponse, GetBrokerRequest, ListBrokersRequest, ListBrokersResponse, Reason,
+    RestartBrokerRequest, UpdateBrokerRequest, WatchBrokersRequest,
+};
+use agent_api::{Failure, FieldMask};
+use futures_util::Stream;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+
+use super::paging::page;
+use super::{Agent, Answer, expect, required, token};
+use crate::hosting::{Hosting, State, View};
+use crate::listeners;
+use crate::name::BrokerName;
+
+/// Events a slow watcher may lag behind before it only gets the latest state.
+const WATCH_BUFFER: usize = 16;
+
+#[tonic::async_trait]
+impl Brokers for Agent {
+    type WatchBrokersStream = Pin<Box<dyn Stream<Item = Result<BrokerEvent, Status>> + Send>>;
+
+    async fn create_broker(&self, request: Request<CreateBrokerRequest>) -> Answer<Broker> {
+        let request = request.into_inner();
+        let token = token(&request.idempotency_token)?.to_owned();
+        let broker = required(request.broker, "broker")?;
+        let name = broker.name.parse::<BrokerName>().map_err(|error| {
+            Failure::new(Reason::Invalid, error.to_string())
+                .at("name")
+                .of("broker", &broker.name)
+        })?;
+        let listeners = listeners::resolve(&broker.listeners)?;
+        let hosting = Arc::clone(&self.hosting);
+        let view = to_the_end(async move { hosting.create(name, listeners, token).await }).await?;
+        Ok(Response::new(self.shown(&view).await))
+    }
+
+    async fn get_broker(&self, request: Request<GetBrokerRequest>) -> Answer<Broker> {
+        let view = self.hosting.view(&request.into_inner().name)?;
+        Ok(Response::new(self.shown(&view).await))
+    }
+
+    async fn list_brokers(
+        &self,
+        request: Request<ListBrokersRequest>,
+    ) -> Answer<ListBrokersResponse> {
+        let request = request.into_inner();
+        let mut items = Vec::new();
+        for view in self.hosting.views() {
+            items.push((vec![view.record.name.to_string()], self.shown(&view).await));
+        }
+        let page = page(items, request.page_size, &request.page_token, |broker| {
+            broker
+        })?;
+        let (brokers, next_page_token) = (page.objects, page.next);
+        Ok(Response::new(ListBrokersResponse {
+            brokers,
+            next_page_token,
+        }))
+    }
+
+    async fn update_broker(&self, request: Request<UpdateBrokerRequest>) -> Answer<Broker> {
+        let request = request.into_inner();
+        let broker = required(request.broker, "broker")?;
+        let listeners = if names_listeners(request.update_mask.as_ref())? {
+            Some(listeners::resolve(&broker.listeners)?)
+        } else {
+            None
+        };
+        let expect = expect(request.expect);
+        let hosting = Arc::clone(&self.hosting);
+        let update = async move { hosting.update(&broker.name, listeners, expect).await };
+        let view = to_the_end(update).await?;
+        Ok(Response::new(self.shown(&view).await))
+    }
+
+    async fn delete_broker(
+        &self,
+        request: Request<DeleteBrokerRequest>,
+    ) -> Answer<DeleteBrokerResponse> {
+        let DeleteBrokerRequest {
+            name,
+            expect: state,
+            force,
+        } = request.into_inner();
+        let hosting = Arc::clone(&self.hosting);
+        to_the_end(async move { hosting.delete(&name, expect(state), force).await }).await?;
+        Ok(Response::new(DeleteBrokerResponse {}))
+    }
+
+    async fn restart_broker(&self, request: Request<RestartBrokerRequest>) -> Answer<Broker> {
+        let name = request.into_inner().name;
+        let hosting = Arc::clone(&self.hosting);
+        let view = to_the_end(async move { hosting.restart(&name).await }).await?;
+        Ok(Response::new(self.shown(&view).await))
+    }
+
+    async fn watch_brokers(
+        &self,
+        request: Request<WatchBrokersRequest>,
+    ) -> Answer<Self::WatchBrokersStream> {
+        let (events, watcher) = mpsc::channel(WATCH_BUFFER);
+        let watch = Watch {
+            name: request.into_inner().name,
+            hosting: Arc::clone(&self.hosting),
+            shower: self.shower(),
+            told: BTreeMap::new(),
+            events,
+        };
+        let stopping = self.stopping.clone();
+        tokio::spawn(async move {
+            // A watcher that goes away shows at the next event, or at the latest when we stop.
+            stopping.run_until_cancelled(watch.run()).await;
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(watcher))))
+    }
+}
+
+impl Agent {
+    async fn shown(&self, view: &View) -> Broker {
+        self.shower().show(view).await
+    }
+
+    fn shower(&self) -> Shower {
+        Shower {
+            host: self.info.advertised_host.clone(),
+            console_url: self.info.console_url.clone(),
+            engine_version: self.info.engine_version.clone(),
+        }
+    }
+}
+
+/// What it takes to show a broker to a caller.
+struct Shower {
+    host: String,
+    console_url: String,
+    engine_version: String,
+}
+
+impl Shower {
+    async fn show(&self, view: &View) -> Broker {
+        let (state, reason, open) = match &view.state {
+            State::Deleted | State::Stopping => (BrokerState::Stopping, "", Vec::new()),
+            State::Failed(reason) => (BrokerState::Failed, reason.as_str(), Vec::new()),
+            State::Running(host) => (BrokerState::Running, "", host.endpoints().await),
+            State::Starting => (BrokerState::Starting, "", Vec::new()),
+        };
+        let name = view.record.name.to_string();
+        let console_url = match self.console_url.as_str() {
+            "" => String::new(),
+            base => format!("{base}#{name}"),
+        };
+        let endpoint = |open| listeners::endpoint(open, &self.host);
+        let status = BrokerStatus {
+            state: state.into(),
+            reason: reason.to_owned(),
+            endpoints: open.iter().map(endpoint).collect(),
+            console_url,
+            engine_version: self.engine_version.clone(),
+            host: self.host.clone(),
+        };
+        Broker {
+            name,
+            listeners: listeners::shown(&view.record.listeners),
+            generation: view.record.generation,
+            status: Some(status),
+        }
+    }
+}
+
+/// One watcher: what it asked for and what it was told last.
+struct Watch {
+    name: String,
+    hosting: Arc<Hosting>,
+    shower: Shower,
+    told: BTreeMap<String, Broker>,
+    events: mpsc::Sender<Result<BrokerEvent, Status>>,
+}
+
+impl Watch {
+    async fn run(mut self) {
+        let mut changes = self.hosting.watch();
+        loop {
+            if self.tell().await.is_err() || changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Tells everything that differs from what was told before.
+    async fn tell(&mut self) -> Result<(), mpsc::error::SendError<Result<BrokerEvent, Status>>> {
+        let mut present = BTreeMap::new();
+        for view in self.hosting.views() {
+            let name = view.record.name.as_str();
+            if self.name.is_empty() || self.name == name {
+                present.insert(name.to_owned(), self.shower.show(&view).await);
+            }
+        }
+        for name in self.told.keys().filter(|name| !present.contains_key(*name)) {
+            let broker = Some(Broker {
+                name: name.clone(),
+                ..Broker::default()
+            });
+            self.events
+                .send(Ok(BrokerEvent {
+                    broker,
+                    deleted: true,
+                }))
+                .await?;
+        }
+        for (name, broker) in &present {
+            if self.told.get(name) != Some(broker) {
+                let broker = Some(broker.clone());
+                self.events
+                    .send(Ok(BrokerEvent {
+                        broker,
+                        deleted: false,
+                    }))
+                    .await?;
+            }
+        }
+        self.told = present;
+        Ok(())
+    }
+}
+
+/// Whether an update is to change the listeners, the one field that can change.
+fn names_listeners(mask: Option<&FieldMask>) -> Result<bool, Failure> {
+    let paths = mask.map(|mask| mask.paths.as_slice()).unwrap_or_default();
+    if let Some(other) = paths.iter().find(|path| *path != "listeners") {
+        let sentence = format!("a broker's {other:?} cannot be updated; only \"listeners\" can");
+        return Err(Failure::new(Reason::Invalid, sentence).at("update_mask"));
+    }
+    Ok(true)
+}
+
+/// Runs a change to its end even when the caller hangs up in the middle of it.
+async fn to_the_end<T: Send + 'static>(
+    change: impl Future<Output = Result<T, Failure>> + Send + 'static,
+) -> Result<T, Failure> {
+    match tokio::spawn(change).await {
+        Ok(result) => result,
+        Err(_) => Err(Failure::new(
+            Reason::Internal,
+            "the agent failed in the middle of the change",
+        )),
+    }
+}

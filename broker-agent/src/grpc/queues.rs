@@ -1,0 +1,174 @@
+//! `Queues`: queues of a virtual host, with what is in them.
+
+use agent_api::Failure;
+use agent_api::v1::queues_server::Queues;
+use agent_api::v1::{
+    DeleteQueueRequest, DeleteQueueResponse, GetQueueRequest, ListQueuesRequest,
+    ListQueuesResponse, PutQueueRequest, Queue, QueueDepth,
+};
+use broker_core::admin::{Admin, DeleteIf};
+use broker_core::definitions::{QueueSpec, QueueStats, QueueStatus};
+use broker_core::refusal::{Reason, Refusal};
+use tonic::{Request, Response};
+use tracing::info;
+
+use super::arguments::{to_contract, to_engine};
+use super::paging::page;
+use super::refusal::{Subject, in_vhost};
+use super::{Agent, Answer, durable, expect, required, settled, token, vhosts_of};
+
+#[tonic::async_trait]
+impl Queues for Agent {
+    async fn get_queue(&self, request: Request<GetQueueRequest>) -> Answer<Queue> {
+        let GetQueueRequest {
+            broker,
+            vhost,
+            name,
+        } = request.into_inner();
+        let (_, host) = self.engine(&broker).await?;
+        let found = host.admin().queue(&vhost, &name).map_err(|refusal| {
+            in_vhost(
+                host.admin(),
+                &vhost,
+                &refusal,
+                subject(&name).refused(&refusal),
+            )
+        })?;
+        Ok(Response::new(shown(found)))
+    }
+
+    async fn list_queues(&self, request: Request<ListQueuesRequest>) -> Answer<ListQueuesResponse> {
+        let request = request.into_inner();
+        let (_, host) = self.engine(&request.broker).await?;
+        let found = vhosts_of(host.admin(), &request.vhost, |admin, vhost| {
+            admin.queues(vhost)
+        })?;
+        let key = |spec: &QueueSpec| vec![spec.vhost.clone(), spec.name.clone()];
+        let found = found
+            .into_iter()
+            .map(|queue| (key(&queue.definition.value), queue))
+            .collect();
+        let page = page(found, request.page_size, &request.page_token, shown)?;
+        let (queues, next_page_token) = (page.objects, page.next);
+        Ok(Response::new(ListQueuesResponse {
+            queues,
+            next_page_token,
+        }))
+    }
+
+    async fn put_queue(&self, request: Request<PutQueueRequest>) -> Answer<Queue> {
+        let request = request.into_inner();
+        let token = token(&request.idempotency_token)?;
+        let expect = expect(request.expect);
+        let spec = spec(required(request.queue, "queue")?)?;
+        let (_, host) = self.engine(&request.broker).await?;
+        let admin = host.admin();
+        let existing = || {
+            admin
+                .queue(&spec.vhost, &spec.name)
+                .ok()
+                .map(|queue| queue.definition)
+        };
+        let changed = host.tokens().create(
+            token,
+            &format!("queue {:?} {:?}", spec.vhost, spec.name),
+            || admin.put_queue(&spec, expect),
+            || existing().filter(|existing| existing.value == spec),
+        );
+        let changed = changed.map_err(|refusal| {
+            let generation = existing().map(|existing| existing.generation);
+            let failure = subject(&spec.name).unchanged(&refusal, expect, generation);
+            in_vhost(admin, &spec.vhost, &refusal, failure)
+        })?;
+        let definition = settled(&host, changed).await?;
+        info!(
+            broker = request.broker,
+            vhost = spec.vhost,
+            queue = spec.name,
+            "queue put"
+        );
+        let stats = stats(admin, &spec.vhost, &spec.name).unwrap_or_default();
+        Ok(Response::new(shown(QueueStatus { definition, stats })))
+    }
+
+    async fn delete_queue(
+        &self,
+        request: Request<DeleteQueueRequest>,
+    ) -> Answer<DeleteQueueResponse> {
+        let DeleteQueueRequest {
+            broker,
+            vhost,
+            name,
+            expect: state,
+            force,
+        } = request.into_inner();
+        let expect = expect(state);
+        let (_, host) = self.engine(&broker).await?;
+        let admin = host.admin();
+        let only_if = DeleteIf {
+            unused: false,
+            empty: !force,
+        };
+        let lsn = admin
+            .delete_queue(&vhost, &name, expect, only_if)
+            .map_err(|refusal| {
+                let existing = admin.queue(&vhost, &name).ok();
+                let generation = existing.map(|existing| existing.definition.generation);
+                let failure = subject(&name).unchanged(&refusal, expect, generation);
+                let failure = in_vhost(admin, &vhost, &refusal, failure);
+                counted(failure, &refusal, stats(admin, &vhost, &name))
+            })?;
+        durable(&host, lsn).await?;
+        info!(broker, vhost, queue = name, force, "queue deleted");
+        Ok(Response::new(DeleteQueueResponse {}))
+    }
+}
+
+fn subject(name: &str) -> Subject<'_> {
+    Subject::new("queue", name)
+}
+
+fn stats(admin: &Admin, vhost: &str, name: &str) -> Option<QueueStats> {
+    admin.queue(vhost, name).ok().map(|queue| queue.stats)
+}
+
+/// Adds the counts to a refusal over messages. They are read after the refusal, so a consumer may
+/// have taken some; the engine's sentence has the number that decided.
+fn counted(failure: Failure, refusal: &Refusal, stats: Option<QueueStats>) -> Failure {
+    match stats {
+        Some(stats) if refusal.reason == Reason::NotEmpty => {
+            failure.holding((stats.ready + stats.unsettled).max(1), stats.consumers)
+        }
+        _ => failure,
+    }
+}
+
+fn spec(asked: Queue) -> Result<QueueSpec, Failure> {
+    Ok(QueueSpec {
+        vhost: asked.vhost,
+        name: asked.name,
+        durable: asked.durable,
+        exclusive: false,
+        auto_delete: asked.auto_delete,
+        arguments: to_engine(asked.arguments)?,
+    })
+}
+
+fn shown(queue: QueueStatus) -> Queue {
+    let QueueStatus { definition, stats } = queue;
+    let spec = definition.value;
+    Queue {
+        vhost: spec.vhost,
+        name: spec.name,
+        durable: spec.durable,
+        auto_delete: spec.auto_delete,
+        arguments: Some(to_contract(&spec.arguments)),
+        generation: definition.generation,
+        exclusive: spec.exclusive,
+        depth: Some(QueueDepth {
+            ready: stats.ready,
+            unsettled: stats.unsettled,
+            consumers: stats.consumers,
+        }),
+    }
+}

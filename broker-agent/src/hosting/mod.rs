@@ -1,0 +1,523 @@
+//! The brokers of this agent and their lives: made, changed, restarted, deleted, failed.
+//!
+//! Each broker has a slot. What happens to one broker happens in order (the slot's `change` lock,
+//! held across starts and stops); different brokers do not wait for each other. Whoever only looks
+//! reads the slot's view and never waits. Lock order: a slot's `change`, then the table of slots,
+//! then a slot's view; the latter two are never held across an await.
+
+mod failures;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use agent_api::Failure;
+use agent_api::v1::Reason;
+use broker_core::definitions::Expect;
+use tokio::sync::watch;
+use tracing::{error, info};
+
+use self::failures::{
+    expected, not_found, refuse_messages, registry_failed, start_failed, unavailable,
+};
+use crate::host::{Host, StartFailure};
+use crate::listeners;
+use crate::name::BrokerName;
+use crate::registry::{Listener, Record, Registry, RegistryError};
+use crate::tls::Acceptors;
+
+/// Listeners of a broker by protocol, defaults filled in.
+pub(crate) type Listeners = BTreeMap<String, Listener>;
+
+/// How long a call waits for a broker that is starting before it is told so.
+const START_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Longest stop of a single broker whose agent goes on.
+const STOP_DEADLINE: Duration = Duration::from_secs(10);
+
+/// All brokers of the agent.
+#[derive(Debug)]
+pub(crate) struct Hosting {
+    registry: Arc<Registry>,
+    /// None where all listeners are in plaintext.
+    acceptors: Option<Acceptors>,
+    slots: Mutex<BTreeMap<BrokerName, Arc<Slot>>>,
+    /// Told of every change of any view.
+    changes: watch::Sender<()>,
+}
+
+/// A broker as it is now.
+#[derive(Debug, Clone)]
+pub(crate) struct View {
+    /// What is registered.
+    pub record: Arc<Record>,
+    /// What it does.
+    pub state: State,
+}
+
+/// What a broker does.
+#[derive(Debug, Clone)]
+pub(crate) enum State {
+    /// It is gone; whoever still holds the slot must not touch it.
+    Deleted,
+    /// It does not serve, for this reason.
+    Failed(String),
+    /// It serves.
+    Running(Arc<Host>),
+    /// Its journal is being read or its listeners opened.
+    Starting,
+    /// Its connections are being closed.
+    Stopping,
+}
+
+#[derive(Debug)]
+struct Slot {
+    change: tokio::sync::Mutex<()>,
+    /// Held for a copy or a store only.
+    view: Mutex<View>,
+}
+
+impl Slot {
+    fn view(&self) -> View {
+        self.view
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+impl Hosting {
+    /// Takes over what is registered and begins to start all of it.
+    pub(crate) fn open(
+        registry: Registry,
+        records: Vec<Record>,
+        acceptors: Option<Acceptors>,
+    ) -> Arc<Self> {
+        let slots = records
+            .into_iter()
+            .map(|record| (record.name.clone(), slot(record)));
+        let hosting = Arc::new(Self {
+            registry: Arc::new(registry),
+            acceptors,
+            slots: Mutex::new(slots.collect()),
+            changes: watch::Sender::new(()),
+        });
+        for slot in hosting.all_slots() {
+            let hosting = Arc::clone(&hosting);
+            tokio::spawn(async move {
+                let _turn = slot.change.lock().await;
+                let record = slot.view().record;
+                if let Err(failure) = hosting.run(&slot, &record).await {
+                    error!(broker = %record.name, reason = %failure, "broker does not start");
+                    hosting.show(&slot, State::Failed(failure.to_string()));
+                }
+            });
+        }
+        hosting
+    }
+
+    /// Resolves when no broker is starting any more.
+    pub(crate) async fn settled(&self) {
+        let starting = |view: &View| matches!(view.state, State::Starting);
+        let mut changes = self.watch();
+        while self.views().iter().any(starting) {
+            if changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Told of every change; ask [`Hosting::views`] what it was.
+    pub(crate) fn watch(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
+    /// All brokers by name.
+    pub(crate) fn views(&self) -> Vec<View> {
+        let deleted = |view: &View| matches!(view.state, State::Deleted);
+        let views = self.all_slots().into_iter().map(|slot| slot.view());
+        views.filter(|view| !deleted(view)).collect()
+    }
+
+    /// One broker.
+    pub(crate) fn view(&self, name: &str) -> Result<View, Failure> {
+        self.slot(name).map(|slot| slot.view())
+    }
+
+    /// The broker's engine; waits a while for one that is starting.
+    pub(crate) async fn running(&self, name: &str) -> Result<(Arc<Record>, Arc<Host>), Failure> {
+        let mut changes = self.watch();
+        let found = async {
+            loop {
+                let view = self.view(name)?;
+                match view.state {
+                    State::Running(host) => return Ok((view.record, host)),
+                    State::Starting => {}
+                    state => return Err(unavailable(name, &state)),
+                }
+                if changes.changed().await.is_err() {
+                    return Err(unavailable(name, &State::Stopping));
+                }
+            }
+        };
+        let patient = tokio::time::timeout(START_PATIENCE, found).await;
+        patient.unwrap_or_else(|_| Err(unavailable(name, &State::Starting)))
+    }
+
+    /// Makes, starts and registers a broker. Afterwards either all of it is there or nothing.
+    pub(crate) async fn create(
+        &self,
+        name: BrokerName,
+        listeners: Listeners,
+        token: String,
+    ) -> Result<View, Failure> {
+        let slot = match self.reserve(name, listeners, token)? {
+            Reserved::New(slot) => slot,
+            Reserved::Made(view) => {
+                self.running(view.record.name.as_str()).await?;
+                return self.view(view.record.name.as_str());
+            }
+        };
+        let _turn = slot.change.lock().await;
+        let record = slot.view().record;
+        let result = match self.run(&slot, &record).await {
+            Err(failure) => Err(start_failed(&record, &failure)),
+            Ok(host) => match self.register(Arc::clone(&record)).await {
+                Ok(()) => Ok(()),
+                Err(error) => {
+                    host.stop(STOP_DEADLINE).await;
+                    Err(registry_failed(&record, &error))
+                }
+            },
+        };
+        if let Err(failure) = result {
+            self.forget(&slot, &record);
+            self.discard(&record).await;
+            return Err(failure);
+        }
+        info!(broker = %record.name, "broker created");
+        Ok(slot.view())
+    }
+
+    /// Changes a broker's listeners, live.
+    pub(crate) async fn update(
+        &self,
+        name: &str,
+        listeners: Option<Listeners>,
+        expect: Expect,
+    ) -> Result<View, Failure> {
+        let slot = self.slot(name)?;
+        let _turn = slot.change.lock().await;
+        let View { record: old, state } = slot.view();
+        expected(&old, &state, expect)?;
+        let Some(listeners) = listeners.filter(|listeners| *listeners != old.listeners) else {
+            return Ok(slot.view());
+        };
+        let new = Arc::new(self.registry.with_listeners(&old, listeners));
+        match state {
+            State::Running(host) => self.relisten(&host, &old, &new).await?,
+            _ => self.revive(&slot, &state, &new).await?,
+        }
+        slot.view
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .record = new;
+        self.changes.send_replace(());
+        info!(broker = name, "broker updated");
+        Ok(slot.view())
+    }
+
+    /// Stops a broker and starts it from disk.
+    pub(crate) async fn restart(&self, name: &str) -> Result<View, Failure> {
+        let slot = self.slot(name)?;
+        let _turn = slot.change.lock().await;
+        let View { record, state } = slot.view();
+        expected(&record, &state, Expect::Any)?;
+        if let State::Running(host) = state {
+            self.show(&slot, State::Stopping);
+            host.stop(STOP_DEADLINE).await;
+        }
+        self.show(&slot, State::Starting);
+        if let Err(failure) = self.run(&slot, &record).await {
+            self.show(&slot, State::Failed(failure.to_string()));
+            return Err(unavailable(name, &slot.view().state));
+        }
+        info!(broker = name, "broker restarted");
+        Ok(slot.view())
+    }
+
+    /// Stops a broker, takes it out of the registry and removes its data.
+    pub(crate) async fn delete(
+        &self,
+        name: &str,
+        expect: Expect,
+        force: bool,
+    ) -> Result<(), Failure> {
+        let slot = self.slot(name)?;
+        let _turn = slot.change.lock().await;
+        let View { record, state } = slot.view();
+        expected(&record, &state, expect)?;
+        match state {
+            State::Running(host) => self.stop_empty(&slot, &record, &host, force).await?,
+            _ if force => {}
+            state => {
+                let mut failure = unavailable(name, &state);
+                failure.message += "; its messages cannot be counted, so only force deletes it";
+                return Err(failure);
+            }
+        }
+        let registry = Arc::clone(&self.registry);
+        let doomed = Arc::clone(&record);
+        let removed = blocking(move || registry.remove(&doomed)).await;
+        if let Err(error) = removed {
+            let failure = registry_failed(&record, &error);
+            self.show(&slot, State::Failed(failure.message.clone()));
+            return Err(failure);
+        }
+        self.forget(&slot, &record);
+        self.discard(&record).await;
+        info!(broker = name, force, "broker deleted");
+        Ok(())
+    }
+
+    /// Stops all brokers at once.
+    pub(crate) async fn shutdown(self: &Arc<Self>, deadline: Duration) {
+        let stops = self.all_slots().into_iter().map(|slot| {
+            let hosting = Arc::clone(self);
+            tokio::spawn(async move {
+                let _turn = slot.change.lock().await;
+                if let State::Running(host) = slot.view().state {
+                    hosting.show(&slot, State::Stopping);
+                    host.stop(deadline).await;
+                }
+            })
+        });
+        let stops: Vec<_> = stops.collect();
+        for stop in stops {
+            if let Err(panic) = stop.await {
+                error!(%panic, "broker did not stop in order");
+            }
+        }
+    }
+
+    fn all_slots(&self) -> Vec<Arc<Slot>> {
+        self.slots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .cloned()
+            .collect()
+    }
+
+    fn slot(&self, name: &str) -> Result<Arc<Slot>, Failure> {
+        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = name.parse::<BrokerName>().map_err(|_| not_found(name))?;
+        slots
+            .get(&name)
+            .cloned()
+            .ok_or_else(|| not_found(name.as_str()))
+    }
+
+    /// Takes a name for a new broker, or finds that this very call was made before.
+    fn reserve(
+        &self,
+        name: BrokerName,
+        listeners: Listeners,
+        token: String,
+    ) -> Result<Reserved, Failure> {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(slot) = slots.get(&name) {
+            let view = slot.view();
+            let same = !token.is_empty() && view.record.token == token;
+            if same && view.record.listeners == listeners {
+                return Ok(Reserved::Made(view));
+            }
+            let sentence = format!(
+                "broker {:?} exists on this agent; import it or choose another name",
+                name.as_str()
+            );
+            let failure = Failure::new(Reason::AlreadyExists, sentence).at("name");
+            return Err(failure
+                .of("broker", name.as_str())
+                .now_at(view.record.generation));
+        }
+        let record = self
+            .registry
+            .new_record(name.clone(), token, listeners)
+            .map_err(|error| {
+                Failure::new(
+                    Reason::Unavailable,
+                    format!("the broker cannot be made: {error}"),
+                )
+            })?;
+        let slot = slot(record);
+        slots.insert(name, Arc::clone(&slot));
+        drop(slots);
+        self.changes.send_replace(());
+        Ok(Reserved::New(slot))
+    }
+
+    /// Starts the broker of a slot whose turn it is, and from then on watches its disk.
+    async fn run(&self, slot: &Arc<Slot>, record: &Arc<Record>) -> Result<Arc<Host>, StartFailure> {
+        let listeners = listeners::to_open(&record.listeners, self.acceptors.as_ref());
+        let host = Arc::new(Host::start(&self.data_dir(record), listeners).await?);
+        self.show(slot, State::Running(Arc::clone(&host)));
+        tokio::spawn(watch_disk(
+            Arc::clone(slot),
+            Arc::clone(&host),
+            self.changes.clone(),
+        ));
+        Ok(host)
+    }
+
+    async fn relisten(
+        &self,
+        host: &Host,
+        old: &Arc<Record>,
+        new: &Arc<Record>,
+    ) -> Result<(), Failure> {
+        let open = |record: &Record| listeners::to_open(&record.listeners, self.acceptors.as_ref());
+        host.set_listeners(open(new))
+            .await
+            .map_err(|error| start_failed(new, &error))?;
+        if let Err(error) = self.register(Arc::clone(new)).await {
+            // Back to what the registry still says; the old addresses were ours a moment ago.
+            if let Err(cause) = host.set_listeners(open(old)).await {
+                error!(broker = %old.name, %cause, "listeners cannot be restored");
+            }
+            return Err(registry_failed(new, &error));
+        }
+        Ok(())
+    }
+
+    /// A broker that failed gets another chance with its new listeners.
+    async fn revive(
+        &self,
+        slot: &Arc<Slot>,
+        state: &State,
+        new: &Arc<Record>,
+    ) -> Result<(), Failure> {
+        self.show(slot, State::Starting);
+        let host = match self.run(slot, new).await {
+            Ok(host) => host,
+            Err(failure) => {
+                self.show(slot, state.clone());
+                return Err(start_failed(new, &failure));
+            }
+        };
+        if let Err(error) = self.register(Arc::clone(new)).await {
+            host.stop(STOP_DEADLINE).await;
+            self.show(slot, state.clone());
+            return Err(registry_failed(new, &error));
+        }
+        Ok(())
+    }
+
+    /// Stops a broker for good, unless that would lose messages nobody agreed to lose.
+    async fn stop_empty(
+        &self,
+        slot: &Arc<Slot>,
+        record: &Arc<Record>,
+        host: &Host,
+        force: bool,
+    ) -> Result<(), Failure> {
+        if !force {
+            refuse_messages(record, host)?;
+        }
+        self.show(slot, State::Stopping);
+        host.stop(STOP_DEADLINE).await;
+        // Again, now that nobody can publish any more: a message may have come in between.
+        let late = if force {
+            Ok(())
+        } else {
+            refuse_messages(record, host)
+        };
+        if late.is_err() {
+            self.show(slot, State::Starting);
+            if let Err(failure) = self.run(slot, record).await {
+                self.show(slot, State::Failed(failure.to_string()));
+            }
+        }
+        late
+    }
+
+    async fn register(&self, record: Arc<Record>) -> Result<(), RegistryError> {
+        let registry = Arc::clone(&self.registry);
+        blocking(move || registry.put(&record)).await
+    }
+
+    fn forget(&self, slot: &Slot, record: &Record) {
+        self.slots
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&record.name);
+        self.show(slot, State::Deleted);
+    }
+
+    async fn discard(&self, record: &Arc<Record>) {
+        let (registry, doomed) = (Arc::clone(&self.registry), Arc::clone(record));
+        if let Err(cause) = blocking(move || registry.discard_data(&doomed)).await {
+            error!(broker = %record.name, %cause, "data of a deleted broker cannot be removed");
+        }
+    }
+
+    fn show(&self, slot: &Slot, state: State) {
+        slot.view
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .state = state;
+        self.changes.send_replace(());
+    }
+
+    fn data_dir(&self, record: &Record) -> PathBuf {
+        self.registry.data_dir(record)
+    }
+}
+
+enum Reserved {
+    Made(View),
+    New(Arc<Slot>),
+}
+
+fn slot(record: Record) -> Arc<Slot> {
+    let view = View {
+        record: Arc::new(record),
+        state: State::Starting,
+    };
+    Arc::new(Slot {
+        change: tokio::sync::Mutex::new(()),
+        view: Mutex::new(view),
+    })
+}
+
+/// A failed disk ends the broker, and only that broker: what it confirmed is what the disk holds,
+/// and only reading it again can tell (a restart).
+async fn watch_disk(slot: Arc<Slot>, host: Arc<Host>, changes: watch::Sender<()>) {
+    let Some(reason) = host.failed().await else {
+        return;
+    };
+    let _turn = slot.change.lock().await;
+    let record = {
+        let mut view = slot.view.lock().unwrap_or_else(PoisonError::into_inner);
+        let ours = matches!(&view.state, State::Running(running) if Arc::ptr_eq(running, &host));
+        if !ours {
+            return;
+        }
+        view.state = State::Failed(reason.clone());
+        Arc::clone(&view.record)
+    };
+    changes.send_replace(());
+    error!(broker = %record.name, reason, "broker stopped: its disk failed");
+    host.stop(STOP_DEADLINE).await;
+}
+
+/// Runs disk work where it may block.
+async fn blocking(
+    work: impl FnOnce() -> Result<(), RegistryError> + Send + 'static,
+) -> Result<(), RegistryError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
+}

@@ -1,0 +1,178 @@
+//! The status pages: read only, HTTP/1.1.
+//!
+//! | path            | answer                                                              |
+//! | --------------- | ------------------------------------------------------------------- |
+//! | `/health/live`  | 200 while the process works                                         |
+//! | `/health/ready` | 200 once no broker is starting any more, 503 before and on stopping |
+//! | `/api/overview` | brokers, their endpoints and totals as JSON                         |
+//! | `/`             | the same for people                                                 |
+//!
+//! The health checks are for anyone. The rest names brokers and their load, so it is for callers
+//! on this machine and for those who show a certificate of the fleet.
+
+mod overview;
+mod page;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Extension, State};
+use axum::http::{HeaderName, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use self::overview::Overview;
+use crate::hosting::{self, Hosting};
+use crate::incoming::{Accepted, accept};
+
+/// Connections at a time: browsers, load balancers, monitors.
+const CONNECTIONS: usize = 64;
+
+/// Longest wait for a request's head, also between two requests.
+const HEAD_DEADLINE: Duration = Duration::from_secs(10);
+
+/// What the pages show.
+#[derive(Debug, Clone)]
+pub(crate) struct Pages {
+    /// The brokers.
+    pub hosting: Arc<Hosting>,
+    /// Name clients reach this machine by.
+    pub advertised_host: String,
+    /// The process is about to end.
+    pub stopping: CancellationToken,
+}
+
+/// Whether a caller may see more than the health checks.
+#[derive(Debug, Clone, Copy)]
+struct Trusted(bool);
+
+impl Pages {
+    /// Serves the pages with TLS, until the agent stops.
+    pub(crate) fn serve_tls(self, listener: TcpListener, tls: Arc<ServerConfig>) {
+        let acceptor = TlsAcceptor::from(tls);
+        let shake = move |socket| acceptor.accept(socket);
+        let connections = accept(listener, CONNECTIONS, self.stopping.clone(), shake);
+        let certified =
+            |stream: &TlsStream<TcpStream>| stream.get_ref().1.peer_certificates().is_some();
+        tokio::spawn(self.serve(connections, certified));
+    }
+
+    /// Serves the pages in plaintext: for listeners on loopback.
+    pub(crate) fn serve_plain(self, listener: TcpListener) {
+        let connections = accept(
+            listener,
+            CONNECTIONS,
+            self.stopping.clone(),
+            async |socket| Ok(socket),
+        );
+        tokio::spawn(self.serve(connections, |_: &TcpStream| false));
+    }
+
+    async fn serve<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
+        self,
+        mut connections: mpsc::Receiver<Accepted<S>>,
+        certified: impl Fn(&S) -> bool,
+    ) {
+        let stopping = self.stopping.clone();
+        let router = router(self);
+        while let Some(connection) = connections.recv().await {
+            let trusted =
+                connection.peer.ip().to_canonical().is_loopback() || certified(&connection.stream);
+            let router = router.clone().layer(Extension(Trusted(trusted)));
+            let talk = stopping
+                .clone()
+                .run_until_cancelled_owned(talk(connection, router));
+            tokio::spawn(talk);
+        }
+    }
+}
+
+async fn talk<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
+    connection: Accepted<S>,
+    router: Router,
+) {
+    let peer = connection.peer;
+    let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_DEADLINE);
+    let service = TowerToHyperService::new(router);
+    if let Err(cause) = builder
+        .serve_connection(TokioIo::new(connection), service)
+        .await
+    {
+        debug!(%peer, cause, "status connection ended early");
+    }
+}
+
+fn router(pages: Pages) -> Router {
+    Router::new()
+        .route("/health/live", get("ok\n"))
+        .route("/health/ready", get(ready))
+        .route("/api/overview", get(api_overview))
+        .route("/", get(index))
+        .with_state(pages)
+}
+
+async fn ready(State(pages): State<Pages>) -> Response {
+    let starting = |view: &hosting::View| matches!(view.state, hosting::State::Starting);
+    if pages.stopping.is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
+    }
+    if pages.hosting.views().iter().any(starting) {
+        return (StatusCode::SERVICE_UNAVAILABLE, "starting\n").into_response();
+    }
+    "ready\n".into_response()
+}
+
+async fn api_overview(
+    State(pages): State<Pages>,
+    Extension(trusted): Extension<Trusted>,
+) -> Response {
+    match seen_by(trusted, &pages).await {
+        Err(refusal) => refusal,
+        Ok(overview) => (fresh(), Json(overview)).into_response(),
+    }
+}
+
+async fn index(State(pages): State<Pages>, Extension(trusted): Extension<Trusted>) -> Response {
+    match seen_by(trusted, &pages).await {
+        Err(refusal) => refusal,
+        Ok(overview) => (fresh(), Html(page::html(&overview))).into_response(),
+    }
+}
+
+async fn seen_by(Trusted(trusted): Trusted, pages: &Pages) -> Result<Overview, Response> {
+    if trusted {
+        return Ok(Overview::of(&pages.hosting, &pages.advertised_host).await);
+    }
+    let sentence = "From another machine this page needs a client certificate of the fleet's CA \
+                    (admin/client.pem that `broker-agent init` made).\n";
+    Err((StatusCode::FORBIDDEN, sentence).into_response())
+}
+
+/// Live figures, and nothing a page could load or be loaded into.
+fn fresh() -> [(HeaderName, &'static str); 4] {
+    [
+        (header::CACHE_CONTROL, "no-store"),
+        (
+            header::CONTENT_SECURITY_POLICY,
+            "default-src 'none'; style-src 'unsafe-inline'",
+        ),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+    ]
+}

@@ -1,0 +1,339 @@
+//! `broker-agent init`: everything one machine needs to run an agent, and its administrator to
+//! talk to it, in one directory.
+//!
+//! ```text
+//! DIR/agent.toml                  configuration, commented
+//! DIR/ca.pem       ca-key.pem     the authority; its key is only needed to certify more callers
+//! DIR/server.pem   server-key.pem the agent's own certificate
+//! DIR/admin/ca.pem client.pem client-key.pem
+//!                                 what an administrator or Terraform needs, to be copied to them
+//! ```
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{self, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, bail};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
+};
+
+use crate::config::{EXAMPLE, Listen};
+
+/// How long certificates are valid. The authority is this directory alone: whoever wants shorter
+/// lives brings certificates of an authority that renews them.
+const VALIDITY: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// Certificates begin a day ago, for machines whose clocks disagree.
+const BACKDATED: Duration = Duration::from_secs(24 * 3600);
+
+/// Names every agent's certificate is good for.
+const LOCAL_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+
+/// What `init` was asked for.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Directory to make; it must not hold any of the files yet.
+    #[arg(long, value_name = "DIR")]
+    dir: PathBuf,
+    /// Name or IP address clients reach this machine by, beside localhost. May be repeated; the
+    /// first becomes `advertised_host`.
+    #[arg(long, value_name = "NAME")]
+    host: Vec<String>,
+    /// Where the management interface shall listen [default: port 7443 of all addresses].
+    #[arg(long, value_name = "ADDR", value_parser = crate::config::parse_address)]
+    grpc: Option<SocketAddr>,
+    /// Where the status pages shall listen, or none [default: port 8443 of all addresses].
+    #[arg(long, value_name = "ADDR|none", value_parser = crate::config::parse_address_or_none)]
+    http: Option<Listen>,
+}
+
+/// Makes the directory and tells what to do next.
+pub(crate) fn run(options: &Options, out: &mut impl io::Write) -> anyhow::Result<()> {
+    let dir = &options.dir;
+    let files = files(options)?;
+    for file in &files {
+        let path = dir.join(file.name);
+        if path.symlink_metadata().is_ok() {
+            bail!(
+                "{} exists; nothing was changed. Choose another directory, or remove that one \
+                 if no agent or client uses it any more",
+                path.display()
+            );
+        }
+    }
+    make_private_dir(dir)?;
+    make_private_dir(&dir.join("admin"))?;
+    for file in &files {
+        write_new(&dir.join(file.name), &file.content, file.mode)?;
+    }
+    report(options, &files, out).context("write to standard output")
+}
+
+/// One file to make.
+struct File {
+    name: &'static str,
+    what: &'static str,
+    mode: u32,
+    content: String,
+}
+
+impl File {
+    fn public(name: &'static str, what: &'static str, content: String) -> Self {
+        Self {
+            name,
+            what,
+            mode: 0o644,
+            content,
+        }
+    }
+
+    fn private(name: &'static str, what: &'static str, content: String) -> Self {
+        Self {
+            name,
+            what,
+            mode: 0o600,
+            content,
+        }
+    }
+}
+
+fn files(options: &Options) -> anyhow::Result<Vec<File>> {
+    let authority = authority().context("make the CA")?;
+    let names = LOCAL_NAMES
+        .into_iter()
+        .map(str::to_owned)
+        .chain(options.host.iter().cloned());
+    let server = certify(
+        &authority,
+        names.collect(),
+        ExtendedKeyUsagePurpose::ServerAuth,
+    )
+    .context("make the server certificate; --host takes host names and IP addresses")?;
+    let admin = certify(&authority, Vec::new(), ExtendedKeyUsagePurpose::ClientAuth)
+        .context("make the client certificate")?;
+    let ca = authority.pem();
+    Ok(vec![
+        File::public("agent.toml", "configuration", configuration(options)),
+        File::public("ca.pem", "CA certificate", ca.clone()),
+        File::private("ca-key.pem", "CA key", authority.key().serialize_pem()),
+        File::public("server.pem", "the agent's certificate", server.certificate),
+        File::private("server-key.pem", "the agent's key", server.key),
+        File::public("admin/ca.pem", "CA certificate, for clients", ca),
+        File::public(
+            "admin/client.pem",
+            "administrator's certificate",
+            admin.certificate,
+        ),
+        File::private("admin/client-key.pem", "administrator's key", admin.key),
+    ])
+}
+
+fn authority() -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
+    let mut params = params(Vec::new(), "FerryMQ CA")?;
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    CertifiedIssuer::self_signed(params, KeyPair::generate()?)
+}
+
+struct Certified {
+    certificate: String,
+    key: String,
+}
+
+/// The purpose is part of the certificate, so that an agent's own certificate cannot be used to
+/// command another agent, nor an administrator's to pose as an agent.
+fn certify(
+    authority: &CertifiedIssuer<'static, KeyPair>,
+    names: Vec<String>,
+    purpose: ExtendedKeyUsagePurpose,
+) -> Result<Certified, rcgen::Error> {
+    let common_name = match purpose {
+        ExtendedKeyUsagePurpose::ServerAuth => "FerryMQ agent",
+        _ => "FerryMQ administrator",
+    };
+    let mut params = params(names, common_name)?;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![purpose];
+    params.use_authority_key_identifier_extension = true;
+    let key = KeyPair::generate()?;
+    let certificate = params.signed_by(&key, authority)?;
+    Ok(Certified {
+        certificate: certificate.pem(),
+        key: key.serialize_pem(),
+    })
+}
+
+fn params(names: Vec<String>, common_name: &str) -> Result<CertificateParams, rcgen::Error> {
+    let mut params = CertificateParams::new(names)?;
+    let now = SystemTime::now();
+    params.not_before = (now - BACKDATED).into();
+    params.not_after = (now + VALIDITY).into();
+    params.distinguished_name = DistinguishedName::new();
+    params
+        .distinguished_name
+        .push(DnType::CommonName, common_name);
+    Ok(params)
+}
+
+/// The commented example with this machine's values in place of its own.
+fn configuration(options: &Options) -> String {
+    let any = if all_addresses_are_v6() {
+        "[::]"
+    } else {
+        "0.0.0.0"
+    };
+    let grpc = options
+        .grpc
+        .map_or(format!("{any}:7443"), |address| address.to_string());
+    let http = match options.http {
+        None => format!("{any}:8443"),
+        Some(Listen(None)) => "none".to_owned(),
+        Some(Listen(Some(address))) => address.to_string(),
+    };
+    let host = options.host.first().map_or("localhost", String::as_str);
+    EXAMPLE
+        .replace("listen = \"[::]:7443\"", &format!("listen = \"{grpc}\""))
+        .replace("listen = \"[::]:8443\"", &format!("listen = \"{http}\""))
+        .replace("= \"localhost\"", &format!("= {}", toml::Value::from(host)))
+}
+
+/// Whether one socket can listen on all addresses of both families: not where IPv6 is off.
+pub(crate) fn all_addresses_are_v6() -> bool {
+    TcpListener::bind("[::]:0").is_ok()
+}
+
+fn make_private_dir(dir: &Path) -> anyhow::Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .with_context(|| format!("make directory {}", dir.display()))
+}
+
+fn write_new(path: &Path, content: &str, mode: u32) -> anyhow::Result<()> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .open(path)
+        .and_then(|mut file| {
+            file.write_all(content.as_bytes())
+                .and_then(|()| file.sync_all())
+        })
+        .with_context(|| format!("write {}", path.display()))
+}
+
+fn report(options: &Options, files: &[File], out: &mut impl io::Write) -> io::Result<()> {
+    let dir = options.dir.display();
+    writeln!(out, "Made in {dir}:")?;
+    for File { name, what, .. } in files {
+        writeln!(out, "  {name:22}{what}")?;
+    }
+    writeln!(out)?;
+    writeln!(
+        out,
+        "Start the agent:       broker-agent serve --config {dir}/agent.toml"
+    )?;
+    writeln!(
+        out,
+        "See whether it runs:   broker-agent status --dir {dir}"
+    )?;
+    writeln!(
+        out,
+        "Manage it from afar:   copy {dir}/admin to the administrator, keep it secret"
+    )?;
+    writeln!(
+        out,
+        "Keep {dir}/ca-key.pem off the machine if you can; the agent does not need it."
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+    use crate::config::Config;
+
+    fn options(dir: &Path, host: &[&str]) -> Options {
+        let host = host.iter().map(ToString::to_string).collect();
+        Options {
+            dir: dir.to_owned(),
+            host,
+            grpc: None,
+            http: None,
+        }
+    }
+
+    fn mode(path: &Path) -> u32 {
+        path.metadata().unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn keys_are_private_and_the_configuration_loads() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = root.path().join("fleet/one");
+        let mut out = Vec::new();
+        run(&options(&dir, &["mq.example.com", "10.0.0.7"]), &mut out).unwrap();
+
+        assert_eq!(mode(&dir), 0o700);
+        for key in ["ca-key.pem", "server-key.pem", "admin/client-key.pem"] {
+            assert_eq!(mode(&dir.join(key)), 0o600, "{key}");
+        }
+        let config = Config::load(&dir.join("agent.toml")).unwrap();
+        assert_eq!(config.advertised_host, "mq.example.com");
+        assert!(config.tls.key.is_file());
+        let out = String::from_utf8(out).unwrap();
+        assert!(out.contains("serve --config"), "{out}");
+    }
+
+    #[test]
+    fn nothing_is_ever_overwritten() {
+        let root = tempfile::tempdir().unwrap();
+        run(&options(root.path(), &[]), &mut Vec::new()).unwrap();
+        std::fs::remove_file(root.path().join("agent.toml")).unwrap();
+        let before = std::fs::read(root.path().join("ca-key.pem")).unwrap();
+
+        let error = run(&options(root.path(), &[]), &mut Vec::new())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("ca.pem exists; nothing was changed"),
+            "{error}"
+        );
+        assert!(!root.path().join("agent.toml").exists());
+        assert_eq!(
+            std::fs::read(root.path().join("ca-key.pem")).unwrap(),
+            before
+        );
+    }
+
+    #[test]
+    fn listeners_can_be_chosen() {
+        let root = tempfile::tempdir().unwrap();
+        let grpc = Some("127.0.0.1:0".parse().unwrap());
+        let options = Options {
+            grpc,
+            http: Some(Listen(None)),
+            ..options(root.path(), &[])
+        };
+        run(&options, &mut Vec::new()).unwrap();
+        let config = Config::load(&root.path().join("agent.toml"));
+        let config = config.unwrap();
+        assert_eq!(config.grpc.listen, "127.0.0.1:0".parse().unwrap());
+        assert_eq!(config.http.listen, None);
+    }
+
+    #[test]
+    fn a_host_that_cannot_be_in_a_certificate_is_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let error = run(&options(root.path(), &["mä"]), &mut Vec::new()).unwrap_err();
+        assert!(format!("{error:#}").contains("--host"), "{error:#}");
+        assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
+    }
+}

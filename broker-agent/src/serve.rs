@@ -1,0 +1,144 @@
+//! `broker-agent serve`: the agent as a service.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use agent_api::v1::AgentInfo;
+use anyhow::Context as _;
+use serde_json::Map;
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
+use tokio_stream::StreamExt as _;
+use tokio_stream::wrappers::ReceiverStream;
+use tracing::{info, warn};
+
+use crate::config::{Config, LogFormat};
+use crate::grpc::{self, Agent};
+use crate::hosting::Hosting;
+use crate::http::Pages;
+use crate::incoming::accept;
+use crate::listeners::{bracketed, protocols};
+use crate::passwords::Hashing;
+use crate::registry::Registry;
+use crate::{announce, logging, shutdown, tls};
+
+/// Callers connected at a time.
+const CONNECTIONS: usize = 256;
+
+/// Of the time a stop may take, the part that calls already begun get to finish.
+const CALLS_SHARE: u32 = 3;
+
+/// Runs until a signal comes.
+pub(crate) async fn run(config: Config, log_format: Option<LogFormat>) -> anyhow::Result<ExitCode> {
+    logging::start(
+        log_format.unwrap_or(config.log.format),
+        config.log.filter.as_deref(),
+    )?;
+    let stopping = shutdown::on_signal()?;
+    let acceptors = tls::load(&config.tls)?;
+    // Ports before brokers: an agent that cannot be managed had better not start at all.
+    let grpc = bind(config.grpc.listen, "grpc.listen").await?;
+    let http = match config.http.listen {
+        None => None,
+        Some(address) => Some(bind(address, "http.listen").await?),
+    };
+    let mut endpoints = Map::new();
+    endpoints.insert("grpc".to_owned(), grpc.local_addr()?.to_string().into());
+    let mut console_url = String::new();
+    if let Some(http) = &http {
+        let address = http.local_addr()?;
+        endpoints.insert("http".to_owned(), address.to_string().into());
+        console_url = format!(
+            "https://{}:{}/",
+            bracketed(&config.advertised_host),
+            address.port()
+        );
+    }
+
+    let (registry, records) = Registry::open(&config.data_dir)?;
+    let hosting = Hosting::open(registry, records, Some(acceptors.clone()));
+    if let Some(http) = http {
+        let pages = Pages {
+            hosting: Arc::clone(&hosting),
+            advertised_host: config.advertised_host.clone(),
+            stopping: stopping.clone(),
+        };
+        pages.serve_tls(http, Arc::clone(&acceptors.http));
+    }
+    let agent = Agent {
+        hosting: Arc::clone(&hosting),
+        info: agent_info(&config.advertised_host, console_url),
+        hashing: Hashing::default(),
+        stopping: stopping.clone(),
+    };
+    let acceptor = TlsAcceptor::from(acceptors.grpc);
+    let shake = move |socket| acceptor.accept(socket);
+    let callers = ReceiverStream::new(accept(grpc, CONNECTIONS, stopping.clone(), shake));
+    let mut serving = tokio::spawn(grpc::serve(Arc::new(agent), callers.map(Ok)));
+
+    if stopping
+        .run_until_cancelled(hosting.settled())
+        .await
+        .is_some()
+    {
+        announce(&config.data_dir, &endpoints).context("write to standard output")?;
+        info!(grpc = %endpoints["grpc"], "agent ready");
+    }
+    tokio::select! {
+        () = stopping.cancelled() => {}
+        ended = &mut serving => ended?.context("serve gRPC")?,
+    }
+    stop(&hosting, serving, config.shutdown_deadline()).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Lets calls finish, then brokers, all within the deadline.
+async fn stop(
+    hosting: &Arc<Hosting>,
+    serving: tokio::task::JoinHandle<Result<(), tonic::transport::Error>>,
+    deadline: Duration,
+) {
+    let end = Instant::now() + deadline;
+    if tokio::time::timeout(deadline / CALLS_SHARE, serving)
+        .await
+        .is_err()
+    {
+        warn!("calls were still open; their callers have to ask again");
+    }
+    let left = end.saturating_duration_since(Instant::now());
+    if tokio::time::timeout_at(end, hosting.shutdown(left))
+        .await
+        .is_err()
+    {
+        warn!("brokers did not stop in time; what they confirmed is safe");
+    }
+    info!("agent stopped");
+}
+
+/// Opens a port of the agent's own, or says which key to change.
+async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| {
+        format!("{key}: cannot listen on {address}; stop the program that does, or change {key}")
+    })
+}
+
+fn agent_info(advertised_host: &str, console_url: String) -> AgentInfo {
+    AgentInfo {
+        agent_version: env!("CARGO_PKG_VERSION").to_owned(),
+        // One workspace, one version.
+        engine_version: env!("CARGO_PKG_VERSION").to_owned(),
+        api_versions: vec!["v1".to_owned()],
+        protocols: protocols(),
+        exchange_types: grpc::exchange_types()
+            .into_iter()
+            .map(str::to_owned)
+            .collect(),
+        features: Vec::new(),
+        advertised_host: advertised_host.to_owned(),
+        console_url,
+        pid: std::process::id(),
+    }
+}
