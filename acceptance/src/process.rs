@@ -91,10 +91,25 @@ impl Server {
         Ok(())
     }
 
+    /// Asks it to end.
+    pub fn signal_end(&self) -> Result<()> {
+        self.signal(Signal::TERM)
+    }
+
+    /// Interrupts it, as a person at the terminal would.
+    pub fn interrupt(&self) -> Result<()> {
+        self.signal(Signal::INT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        kill_process(pid.context("a process id out of range")?, signal)?;
+        Ok(())
+    }
+
     /// Asks it to end, and waits.
     pub fn terminate(&mut self, deadline: Duration) -> Result<ExitStatus> {
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        kill_process(pid.context("a process id out of range")?, Signal::TERM)?;
+        self.signal_end()?;
         self.wait(deadline)
     }
 

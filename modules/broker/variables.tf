@@ -109,7 +109,7 @@ variable "queues" {
 }
 
 variable "arguments" {
-  description = "Optional arguments such as `{ x-max-length = 1000 }`, by key of `exchanges`, `queues` or `bindings`"
+  description = "Optional arguments such as `{ x-queue-type = \"quorum\" }`, by key of `exchanges`, `queues` or `bindings`"
   # Arguments differ from object to object, which the type of a map of objects cannot say.
   type = object({
     exchanges = optional(any, {})

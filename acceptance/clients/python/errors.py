@@ -35,7 +35,7 @@ on_channel(406, "auto_delete", lambda c: c.queue_declare("durable", durable=True
 on_channel(406, "type", lambda c: c.exchange_declare("direct", "fanout"))
 on_channel(406, "durable", lambda c: c.exchange_declare("direct", "direct", durable=True))
 on_channel(406, "empty", lambda c: c.queue_delete("durable", if_empty=True))
-on_channel(406, "in use", lambda c: c.exchange_delete("direct", if_unused=True))
+on_channel(406, "direct", lambda c: c.exchange_delete("direct", if_unused=True))
 
 on_channel(403, "amq.", lambda c: c.queue_declare("amq.mine"))
 on_channel(403, "amq.", lambda c: c.exchange_declare("amq.mine"))

@@ -2,7 +2,7 @@
 
 from ferry import equal, open_channel
 
-NAMES = ["with space", "a/b/c", "100%", "%2F", "grüße", "世界", "🚢", "a\tb", "#", "*", "x" * 255]
+NAMES = ["with space", "a/b/c", "100%", "%2F", "grüße", "世界", "🚢", "#", "*", "x" * 255]
 
 channel = open_channel()
 channel.confirm_delivery()

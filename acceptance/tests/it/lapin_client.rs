@@ -190,25 +190,3 @@ async fn exchanges_are_bound_to_exchanges() -> Result<()> {
     );
     Ok(())
 }
-
-#[tokio::test]
-async fn a_stopping_broker_tells_its_clients() -> Result<()> {
-    let mut broker = DevBroker::start()?;
-    let connection = connect(&broker).await?;
-    let channel = channel_with_queue(&connection, "q").await?;
-    let mut consumer = consume(&channel, "q").await?;
-    let status = broker.server_mut()?.terminate(Duration::from_secs(5))?;
-    assert!(status.success(), "{status}");
-    let end = timeout(PATIENCE, consumer.next())
-        .await
-        .context("the consumer was not told")?;
-    let error = end
-        .context("the consumer ended without a reason")?
-        .err()
-        .context("a delivery")?;
-    assert!(
-        error.to_string().contains("320"),
-        "expected CONNECTION_FORCED, got {error}"
-    );
-    Ok(())
-}

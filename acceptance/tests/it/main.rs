@@ -12,5 +12,6 @@ mod lapin_client;
 mod measured;
 mod node;
 mod pika;
+mod shutdown;
 mod terraform;
 mod tls;

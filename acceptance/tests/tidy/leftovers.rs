@@ -6,7 +6,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::visit_mut::{self, VisitMut};
 
-use crate::sources::{self, Source};
+use crate::sources::{self, Source, is_test_item};
 
 /// Test files that may sleep, with the reason. Everything else polls with a deadline.
 const MAY_SLEEP: &[(&str, &str)] = &[(
@@ -66,7 +66,7 @@ fn no_unwrap_outside_tests() -> Result<()> {
     reject(
         "`unwrap()` outside tests (return an error, or prove it with `expect`)",
         |source| {
-            if source.is_test() {
+            if source.is_test {
                 return Vec::new();
             }
             find(
@@ -99,7 +99,7 @@ fn no_test_sleeps_to_wait() -> Result<()> {
                 &flatten(source.syntax.to_token_stream()),
                 &["thread", "::", "sleep"],
             );
-            if source.is_test() {
+            if source.is_test {
                 return all;
             }
             let outside = find(
@@ -167,32 +167,6 @@ impl VisitMut for DropTests {
         }
         visit_mut::visit_item_mod_mut(self, module);
     }
-}
-
-/// Marked `#[cfg(test)]`, `#[cfg(all(test, …))]`, `#[test]` or by another macro named `test`.
-fn is_test_item(item: &syn::Item) -> bool {
-    let attrs = match item {
-        syn::Item::Const(item) => &item.attrs,
-        syn::Item::Fn(item) => &item.attrs,
-        syn::Item::Impl(item) => &item.attrs,
-        syn::Item::Macro(item) => &item.attrs,
-        syn::Item::Mod(item) => &item.attrs,
-        syn::Item::Struct(item) => &item.attrs,
-        syn::Item::Use(item) => &item.attrs,
-        _ => return false,
-    };
-    attrs.iter().any(|attr| {
-        let path = attr.path();
-        let names_test = path
-            .segments
-            .last()
-            .is_some_and(|segment| segment.ident == "test");
-        let cfg_test = path.is_ident("cfg")
-            && flatten(attr.meta.to_token_stream())
-                .iter()
-                .any(|(token, _)| token == "test");
-        names_test || cfg_test
-    })
 }
 
 /// Tokens in reading order with their lines; delimiters are tokens too, and `::` is one.

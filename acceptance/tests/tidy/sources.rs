@@ -5,6 +5,8 @@ use std::{fs, sync::OnceLock};
 
 use anyhow::{Context, Result, ensure};
 use cargo_metadata::MetadataCommand;
+use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens;
 
 /// One Rust file of the workspace that a person wrote.
 pub(crate) struct Source {
@@ -14,19 +16,8 @@ pub(crate) struct Source {
     pub text: String,
     /// The file parsed.
     pub syntax: syn::File,
-}
-
-impl Source {
-    /// The file as a whole is test code, or support of tests: by its folder, or a module file that
-    /// its parent includes under `#[cfg(test)]`, which by habit ends in `tests`.
-    pub(crate) fn is_test(&self) -> bool {
-        self.path.starts_with("acceptance/")
-            || self.path.ends_with("tests.rs")
-            || self
-                .path
-                .split('/')
-                .any(|part| matches!(part, "tests" | "benches" | "fuzz"))
-    }
+    /// Test code as a whole: by its folder, or included under `#[cfg(test)]`.
+    pub is_test: bool,
 }
 
 /// The workspace's root directory.
@@ -57,7 +48,22 @@ pub(crate) fn rust() -> Result<Vec<Source>> {
             continue;
         }
         let syntax = syn::parse_file(&text).with_context(|| format!("parse {path}"))?;
-        sources.push(Source { path, text, syntax });
+        let is_test = is_in_test_folder(&path);
+        sources.push(Source {
+            path,
+            text,
+            syntax,
+            is_test,
+        });
+    }
+    let test_modules: Vec<_> = sources.iter().flat_map(test_modules).collect();
+    for source in &mut sources {
+        let stem = source.path.trim_end_matches(".rs").trim_end_matches("/mod");
+        let within = |module: &String| {
+            stem.strip_prefix(module)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        source.is_test |= test_modules.iter().any(within);
     }
     ensure!(
         sources.len() > 20,
@@ -65,6 +71,61 @@ pub(crate) fn rust() -> Result<Vec<Source>> {
         sources.len()
     );
     Ok(sources)
+}
+
+fn is_in_test_folder(path: &str) -> bool {
+    let mut parts = path.split('/');
+    parts.any(|part| matches!(part, "acceptance" | "benches" | "fuzz" | "tests"))
+}
+
+/// Paths, without ending, of the modules that this file includes under `#[cfg(test)]`.
+fn test_modules(source: &Source) -> Vec<String> {
+    let stem = source.path.trim_end_matches(".rs");
+    let (folder, name) = stem.rsplit_once('/').unwrap_or(("", stem));
+    let own_folder = if matches!(name, "lib" | "main" | "mod") {
+        folder
+    } else {
+        stem
+    };
+    let items = source.syntax.items.iter().filter(|item| is_test_item(item));
+    items
+        .filter_map(|item| match item {
+            syn::Item::Mod(module) if module.content.is_none() => {
+                Some(format!("{own_folder}/{}", module.ident))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// Marked `#[cfg(test)]`, `#[cfg(all(test, …))]`, `#[test]` or by another macro named `test`.
+pub(crate) fn is_test_item(item: &syn::Item) -> bool {
+    let attrs = match item {
+        syn::Item::Const(item) => &item.attrs,
+        syn::Item::Fn(item) => &item.attrs,
+        syn::Item::Impl(item) => &item.attrs,
+        syn::Item::Macro(item) => &item.attrs,
+        syn::Item::Mod(item) => &item.attrs,
+        syn::Item::Struct(item) => &item.attrs,
+        syn::Item::Use(item) => &item.attrs,
+        _ => return false,
+    };
+    attrs.iter().any(|attr| {
+        let path = attr.path();
+        let named_test = path
+            .segments
+            .last()
+            .is_some_and(|segment| segment.ident == "test");
+        named_test || (path.is_ident("cfg") && mentions_test(attr.meta.to_token_stream()))
+    })
+}
+
+fn mentions_test(tokens: TokenStream) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Group(group) => mentions_test(group.stream()),
+        TokenTree::Ident(ident) => ident == "test",
+        _ => false,
+    })
 }
 
 /// Text of a file named by its path from the root.

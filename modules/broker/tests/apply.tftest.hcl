@@ -19,7 +19,7 @@ variables {
     archive  = { vhost = "billing", type = "fanout" }
   }
   queues    = { app = { vhost = "billing" } }
-  arguments = { queues = { app = { x-max-length = 1000 } } }
+  arguments = { queues = { app = { x-queue-mode = "lazy" } } }
   bindings = {
     app     = { source = "invoices", destination = "app", routing_key = "invoice.*" }
     archive = { source = "invoices", destination = "archive", destination_type = "exchange", routing_key = "#" }

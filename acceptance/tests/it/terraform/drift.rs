@@ -1,13 +1,13 @@
 //! What someone changes or deletes behind Terraform's back is shown by the next plan and repaired
 //! by the next apply.
 
-use agent_api::FieldMask;
 use agent_api::v1::password::Form;
 use agent_api::v1::{
     Binding, DeleteBindingRequest, DeleteExchangeRequest, DeletePermissionRequest,
     DeleteQueueRequest, DeleteUserRequest, DeleteVhostRequest, DestinationType, Password,
     Permission, PutPermissionRequest, PutUserRequest, User,
 };
+use agent_api::{Client, FieldMask};
 use anyhow::Result;
 use lapin::types::{AMQPValue, FieldTable};
 
@@ -70,59 +70,90 @@ fn shown_and_repaired(fixture: &Fixture, expected: &[&str]) -> Result<()> {
     fixture.terraform.apply_settles()
 }
 
+/// Deletes the binding and the virtual host.
+async fn delete_leaves(agent: &Client) -> Result<()> {
+    let binding = Binding {
+        vhost: "/".to_owned(),
+        source: "x".to_owned(),
+        destination_type: DestinationType::Queue.into(),
+        destination: "q".to_owned(),
+        routing_key: "k".to_owned(),
+        ..Default::default()
+    };
+    let (broker, binding) = (BROKER.to_owned(), Some(binding));
+    let request = DeleteBindingRequest {
+        broker,
+        binding,
+        ..Default::default()
+    };
+    agent.call(agent.bindings().delete_binding(request)).await?;
+    let (broker, name) = (BROKER.to_owned(), "other".to_owned());
+    let request = DeleteVhostRequest {
+        broker,
+        name,
+        ..Default::default()
+    };
+    agent.call(agent.vhosts().delete_vhost(request)).await?;
+    Ok(())
+}
+
+/// Deletes the queue, which takes the binding along, and the user, who takes the permission.
+async fn delete_queue_and_user(agent: &Client) -> Result<()> {
+    let (broker, vhost, name) = (BROKER.to_owned(), "/".to_owned(), "q".to_owned());
+    let request = DeleteQueueRequest {
+        broker,
+        vhost,
+        name,
+        ..Default::default()
+    };
+    agent.call(agent.queues().delete_queue(request)).await?;
+    let (broker, name) = (BROKER.to_owned(), "ops".to_owned());
+    let request = DeleteUserRequest {
+        broker,
+        name,
+        ..Default::default()
+    };
+    agent.call(agent.users().delete_user(request)).await?;
+    Ok(())
+}
+
+/// Deletes the exchange, which takes the binding along, and the permission.
+async fn delete_exchange_and_permission(agent: &Client) -> Result<()> {
+    let (broker, vhost, name) = (BROKER.to_owned(), "/".to_owned(), "x".to_owned());
+    let request = DeleteExchangeRequest {
+        broker,
+        vhost,
+        name,
+        ..Default::default()
+    };
+    agent
+        .call(agent.exchanges().delete_exchange(request))
+        .await?;
+    let (broker, vhost, user) = (BROKER.to_owned(), "/".to_owned(), "ops".to_owned());
+    let request = DeletePermissionRequest {
+        broker,
+        vhost,
+        user,
+        ..Default::default()
+    };
+    agent
+        .call(agent.permissions().delete_permission(request))
+        .await?;
+    Ok(())
+}
+
 #[test]
 fn each_deleted_object_is_made_again() -> Result<()> {
     let Some(fixture) = applied()? else {
         return Ok(());
     };
-    let broker = BROKER.to_owned();
-    let vhost = "/".to_owned();
-
-    fixture.behind_its_back(async |agent| {
-        let binding = Binding {
-            vhost: vhost.clone(),
-            source: "x".to_owned(),
-            destination_type: DestinationType::Queue.into(),
-            destination: "q".to_owned(),
-            routing_key: "k".to_owned(),
-            ..Default::default()
-        };
-        let request = DeleteBindingRequest {
-            broker: broker.clone(),
-            binding: Some(binding),
-            ..Default::default()
-        };
-        agent.call(agent.bindings().delete_binding(request)).await?;
-        let request = DeleteVhostRequest {
-            broker: broker.clone(),
-            name: "other".to_owned(),
-            ..Default::default()
-        };
-        agent.call(agent.vhosts().delete_vhost(request)).await?;
-        Ok(())
-    })?;
+    fixture.behind_its_back(delete_leaves)?;
     shown_and_repaired(
         &fixture,
         &["create ferrymq_binding.b", "create ferrymq_vhost.other"],
     )?;
 
-    // A queue takes its bindings along, an exchange too, a user its permissions.
-    fixture.behind_its_back(async |agent| {
-        let request = DeleteQueueRequest {
-            broker: broker.clone(),
-            vhost: vhost.clone(),
-            name: "q".to_owned(),
-            ..Default::default()
-        };
-        agent.call(agent.queues().delete_queue(request)).await?;
-        let request = DeleteUserRequest {
-            broker: broker.clone(),
-            name: "ops".to_owned(),
-            ..Default::default()
-        };
-        agent.call(agent.users().delete_user(request)).await?;
-        Ok(())
-    })?;
+    fixture.behind_its_back(delete_queue_and_user)?;
     let gone = [
         "create ferrymq_binding.b",
         "create ferrymq_permission.ops",
@@ -131,27 +162,7 @@ fn each_deleted_object_is_made_again() -> Result<()> {
     ];
     shown_and_repaired(&fixture, &gone)?;
 
-    fixture.behind_its_back(async |agent| {
-        let request = DeleteExchangeRequest {
-            broker: broker.clone(),
-            vhost: vhost.clone(),
-            name: "x".to_owned(),
-            ..Default::default()
-        };
-        agent
-            .call(agent.exchanges().delete_exchange(request))
-            .await?;
-        let request = DeletePermissionRequest {
-            broker: broker.clone(),
-            vhost: vhost.clone(),
-            user: "ops".to_owned(),
-            ..Default::default()
-        };
-        agent
-            .call(agent.permissions().delete_permission(request))
-            .await?;
-        Ok(())
-    })?;
+    fixture.behind_its_back(delete_exchange_and_permission)?;
     let gone = [
         "create ferrymq_binding.b",
         "create ferrymq_exchange.x",
@@ -254,7 +265,7 @@ fn a_queue_made_anew_with_other_arguments_is_replaced() -> Result<()> {
     };
     amqp::delete_queue(&fixture.uri(), "q")?;
     let mut arguments = FieldTable::default();
-    arguments.insert("x-max-length".into(), AMQPValue::LongInt(7));
+    arguments.insert("size".into(), AMQPValue::LongInt(7));
     amqp::declare_queue(&fixture.uri(), "q", arguments)?;
     let plan = fixture.terraform.plan()?;
     assert_eq!(

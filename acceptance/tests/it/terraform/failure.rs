@@ -11,7 +11,6 @@ use acceptance::process::Server;
 use acceptance::terraform::{Diagnostic, provider_block};
 use agent_api::v1::ListQueuesRequest;
 use anyhow::{Context, Result};
-use rustix::process::{Pid, Signal, kill_process};
 
 use super::fixture::{BROKER, Fixture};
 use crate::amqp;
@@ -109,8 +108,7 @@ fn an_interrupted_apply_finishes_what_it_began_and_says_so_in_the_state() -> Res
     };
     fixture.main(&queues(COUNT))?;
     let apply = apply_underway(&fixture, 20)?;
-    let pid = i32::try_from(apply.pid()).ok().and_then(Pid::from_raw);
-    kill_process(pid.context("a process id out of range")?, Signal::INT)?;
+    apply.interrupt()?;
     let (success, output) = errors_of(apply)?;
     assert!(!success, "{output}");
     let known = fixture

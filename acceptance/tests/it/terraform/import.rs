@@ -20,7 +20,7 @@ resource "ferrymq_exchange" "x" {
 resource "ferrymq_queue" "q" {
   broker    = ferrymq_broker.this.id
   name      = "q"
-  arguments = { x-max-length = 10 }
+  arguments = { x-queue-mode = "lazy", size = 10 }
 }
 
 resource "ferrymq_binding" "b" {

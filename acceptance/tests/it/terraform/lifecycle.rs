@@ -29,7 +29,7 @@ resource "ferrymq_exchange" "archive" {
 resource "ferrymq_queue" "incoming" {
   broker    = ferrymq_broker.this.id
   name      = "incoming"
-  arguments = { x-max-length = 1000, x-note = "kept" }
+  arguments = { x-queue-mode = "lazy", size = 1000 }
 }
 
 resource "ferrymq_binding" "incoming" {

@@ -1,8 +1,6 @@
 //! Names with spaces, slashes, percent signs and other scripts, through every resource, their ids,
 //! and import.
 
-use std::fmt::Write as _;
-
 use acceptance::terraform::quoted;
 use anyhow::Result;
 
@@ -20,17 +18,11 @@ const NAMES: [&str; 8] = [
     "\"quoted\\\"",
 ];
 
-#[test]
-fn any_name_goes_through_every_resource_and_back_by_import() -> Result<()> {
-    let Some(fixture) = Fixture::with_broker()? else {
-        return Ok(());
-    };
-    let mut text = String::new();
-    for (index, name) in NAMES.iter().enumerate() {
-        let name = quoted(name);
-        write!(
-            text,
-            r#"
+/// One of each resource with this name, in a virtual host of this name, and a client's URI.
+fn one_of_each(index: usize, name: &str, port: u16) -> String {
+    let name = quoted(name);
+    format!(
+        r#"
 resource "ferrymq_vhost" "n{index}" {{
   broker = ferrymq_broker.this.id
   name   = {name}
@@ -74,12 +66,22 @@ resource "ferrymq_binding" "n{index}" {{
 
 output "uri{index}" {{
   value = provider::ferrymq::connection_uri(
-    "amqp://127.0.0.1:{}", ferrymq_user.n{index}.name, "{PASSWORD}", ferrymq_vhost.n{index}.name)
+    "amqp://127.0.0.1:{port}", ferrymq_user.n{index}.name, "{PASSWORD}", ferrymq_vhost.n{index}.name)
 }}
-"#,
-            fixture.port
-        )?;
-    }
+"#
+    )
+}
+
+#[test]
+fn any_name_goes_through_every_resource_and_back_by_import() -> Result<()> {
+    let Some(fixture) = Fixture::with_broker()? else {
+        return Ok(());
+    };
+    let text: String = NAMES
+        .iter()
+        .enumerate()
+        .map(|(index, name)| one_of_each(index, name, fixture.port))
+        .collect();
     fixture.main(&text)?;
     fixture.terraform.apply_settles()?;
     for (index, name) in NAMES.iter().enumerate() {

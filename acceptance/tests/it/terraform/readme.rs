@@ -53,15 +53,21 @@ fn tables(module: &Path) -> Result<String> {
     Ok(text)
 }
 
-/// One line of code in a cell.
+/// An expression as one line of code in a cell.
 fn code(expression: &str) -> String {
-    let words: Vec<_> = expression.split_whitespace().collect();
-    let line = words
-        .join(" ")
-        .replace("({ ", "({")
-        .replace(" })", "})")
-        .replace('|', "\\|");
-    format!("`{line}`")
+    let mut code = String::new();
+    for line in expression
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+    {
+        let opened = code.is_empty() || code.ends_with(['(', '{', '[']);
+        if !opened && !line.starts_with([')', '}', ']']) {
+            code.push_str(if code.ends_with(',') { " " } else { ", " });
+        }
+        code.push_str(&line.split_whitespace().collect::<Vec<_>>().join(" "));
+    }
+    format!("`{}`", code.replace('|', "\\|"))
 }
 
 struct Block {
@@ -105,7 +111,10 @@ fn blocks(path: &Path, kind: &str) -> Result<Vec<Block>> {
         let Some(block) = blocks.last_mut() else {
             continue;
         };
-        let Some(inner) = line.strip_prefix("  ") else {
+        let Some(inner) = line
+            .strip_prefix("  ")
+            .filter(|inner| !inner.starts_with('#'))
+        else {
             continue;
         };
         let starts = inner.starts_with(|c: char| c.is_ascii_lowercase());
@@ -114,9 +123,10 @@ fn blocks(path: &Path, kind: &str) -> Result<Vec<Block>> {
                 let entry = (name.trim().to_owned(), expression.trim().to_owned());
                 block.attributes.push(entry);
             }
+            // A nested block, such as a validation: kept apart, nobody asks for it.
+            None if starts => block.attributes.push((inner.to_owned(), String::new())),
             None => {
-                // A further line of the expression above; a nested block's lines fall to it too,
-                // which nobody asks for.
+                // A further line of the expression above.
                 if let Some((_, expression)) = block.attributes.last_mut() {
                     expression.push('\n');
                     expression.push_str(inner);
