@@ -29,7 +29,7 @@ struct Host {
     tags: BTreeSet<String>,
     weights: BTreeMap<String, f64>,
     extra: Option<Dynamic>,
-    #[attr(optional, name = "listener_list")]
+    #[attr(name = "listener_list")]
     listeners: Vec<Listener>,
     one: Option<Listener>,
     #[block(min = 1, max = 2)]
@@ -182,7 +182,7 @@ fn the_schema_follows_from_types_and_attributes() {
         ("extra", (false, true, false), "dynamic"),
         (
             "listener_list",
-            (false, true, false),
+            (true, false, false),
             "list(object({port = number, tls = bool}))",
         ),
         (

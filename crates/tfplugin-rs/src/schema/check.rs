@@ -1,6 +1,7 @@
 //! Finds schemas that make no sense, before Terraform or a user does.
 
 use super::{Attribute, AttributeKind, Block, Member, Members, Nesting, Schema};
+use crate::model::Presence;
 use crate::path::AttributePath;
 use crate::value::Type;
 
@@ -131,6 +132,23 @@ impl Check {
         }
         if self.role == Role::Provider && attribute.computed {
             self.problem("a provider has no state in which computed values could be kept");
+        }
+        self.room(attribute);
+    }
+
+    /// A null or unknown value would be an error in the middle of an operation.
+    fn room(&mut self, attribute: &Attribute) {
+        if attribute.required || attribute.default.is_some() {
+            return;
+        }
+        match attribute.room {
+            Some(Presence::Required) => self.problem(
+                "its Rust type has no place for null; use Option or Attr, or give a default",
+            ),
+            Some(Presence::Optional) if attribute.computed && self.role == Role::Resource => {
+                self.problem("its Rust type has no place for unknown; use Attr");
+            }
+            _ => {}
         }
     }
 
@@ -340,6 +358,48 @@ mod tests {
         {
             assert_eq!(problems(member), [] as [&str; 0]);
         }
+    }
+
+    #[test]
+    fn rust_types_need_room_for_what_may_come() {
+        let null = "a: its Rust type has no place for null; use Option or Attr, or give a default";
+        let unknown = "a: its Rust type has no place for unknown; use Attr";
+        let text = || Attribute::typed::<String>("a");
+        let option = || Attribute::typed::<Option<String>>("a");
+        let attr = || Attribute::typed::<crate::Attr<String>>("a");
+        for (attribute, problem) in [
+            (text().required(), None),
+            (text().optional(), Some(null)),
+            (text().computed(), Some(null)),
+            (text().optional().computed().default("d"), None),
+            (option().optional(), None),
+            (option().optional().computed(), Some(unknown)),
+            (option().optional().computed().default("d"), None),
+            (attr().optional().computed(), None),
+        ] {
+            assert_eq!(problems(attribute), problem.into_iter().collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn inside_a_computed_object_everything_is_computed() {
+        let inner = Attribute::typed::<String>("x").required();
+        let outer = Attribute::nested("n", Nesting::List, Members::new().with(inner)).computed();
+        let schema = Schema::new().with(outer);
+        assert_eq!(schema.problems(Role::Resource), [] as [&str; 0]);
+        let Some(Member::Attribute(outer)) = schema.members.get("n") else {
+            panic!("no n")
+        };
+        let AttributeKind::Nested(_, members) = &outer.kind else {
+            panic!("not nested")
+        };
+        let Some(Member::Attribute(inner)) = members.get("x") else {
+            panic!("no x")
+        };
+        assert_eq!(
+            (inner.required, inner.optional, inner.computed),
+            (false, false, true)
+        );
     }
 
     #[test]

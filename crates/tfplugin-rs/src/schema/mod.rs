@@ -88,7 +88,13 @@ impl Members {
     /// Adds an attribute or a block.
     #[must_use]
     pub fn with(mut self, member: impl Into<Member>) -> Self {
-        let member = member.into();
+        let mut member = member.into();
+        if let Member::Attribute(attribute) = &mut member
+            && attribute.computed
+            && !attribute.optional
+        {
+            attribute.compute_all_inside();
+        }
         let at = self
             .0
             .partition_point(|present| present.name() <= member.name());
@@ -220,6 +226,8 @@ pub struct Attribute {
     pub(crate) sensitive: bool,
     pub(crate) write_only: bool,
     pub(crate) default: Option<Value>,
+    /// What the Rust type that holds the value has room for, if there is one.
+    pub(crate) room: Option<Presence>,
     pub(crate) validators: Vec<Validator>,
     pub(crate) modifiers: Vec<PlanModifier>,
 }
@@ -251,6 +259,7 @@ impl Attribute {
             ShapeKind::Nested(nesting, members) => AttributeKind::Nested(nesting, members),
         };
         Self {
+            room: Some(T::PRESENCE),
             validators: shape.validators,
             ..Self::from_kind(name.into(), kind)
         }
@@ -279,6 +288,7 @@ impl Attribute {
             sensitive: false,
             write_only: false,
             default: None,
+            room: None,
             validators: Vec::new(),
             modifiers: Vec::new(),
         }
@@ -373,6 +383,22 @@ impl Attribute {
     #[must_use]
     pub fn use_state_for_unknown(self) -> Self {
         self.plan(modify::use_state_for_unknown())
+    }
+
+    /// Nobody can configure what is inside an object that the provider computes as a whole, so
+    /// its attributes are computed whatever their Rust types suggest.
+    fn compute_all_inside(&mut self) {
+        let AttributeKind::Nested(_, members) = &mut self.kind else {
+            return;
+        };
+        for member in &mut members.0 {
+            if let Member::Attribute(inner) = member {
+                (inner.required, inner.optional, inner.computed) = (false, false, true);
+                // The whole is null or unknown, never a part of it.
+                (inner.default, inner.room) = (None, None);
+                inner.compute_all_inside();
+            }
+        }
     }
 
     /// The type of its value.

@@ -84,7 +84,6 @@ use crate::value::{Type, Value, msgpack};
 /// Plays Terraform to one provider.
 pub struct Terraform<P: Provider> {
     server: Server<P>,
-    stop: StopToken,
 }
 
 // By hand, so that providers need not be `Debug` for `unwrap_err`.
@@ -127,14 +126,13 @@ impl<P: Provider> Terraform<P> {
 
     /// Checks the provider's schemas and leaves it as it is, for functions.
     pub fn unconfigured(provider: P) -> Result<Self> {
-        let stop = StopToken::new();
-        let server = Server::new(provider, stop.clone());
+        let server = Server::new(provider, StopToken::new());
         let problems = server.problems().iter();
         problems
             .map(|problem| Diagnostic::error("The provider has a broken schema", problem))
             .collect::<Diagnostics>()
             .into_result()?;
-        Ok(Self { server, stop })
+        Ok(Self { server })
     }
 
     /// A resource of this full type name that does not exist yet.
@@ -241,8 +239,13 @@ impl<P: Provider> Terraform<P> {
     }
 
     /// What an interrupt at the terminal does: operations that watch for it end early.
-    pub fn interrupt(&self) {
-        self.stop.stop();
+    pub async fn interrupt(&self) -> Result<()> {
+        let request = Request::new(proto::stop_provider::Request {});
+        let stopped = wire::body(self.server.stop_provider(request).await)?;
+        match stopped.error.as_str() {
+            "" => Ok(()),
+            error => Err(Diagnostic::error("The provider did not stop", error).into()),
+        }
     }
 }
 

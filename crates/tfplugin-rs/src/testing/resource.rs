@@ -7,6 +7,7 @@ use super::{Terraform, config, proposed, wire};
 use crate::diagnostics::{Diagnostic, Diagnostics, Result};
 use crate::path::AttributePath;
 use crate::plan::{check_applied, check_known, null_write_only};
+use crate::private::Private;
 use crate::proto::tfplugin6 as proto;
 use crate::proto::tfplugin6::provider_server::Provider as Service;
 use crate::provider::Provider;
@@ -60,6 +61,12 @@ impl<'a, P: Provider> TestResource<'a, P> {
     /// The state as JSON; null when the resource does not exist.
     pub fn state(&self) -> Json {
         config::to_json(&self.state)
+    }
+
+    /// The private state, for provider keys.
+    pub fn private(&self) -> Private {
+        // The server has just made these bytes, or they are empty.
+        Private::from_bytes(&self.private).unwrap_or_default()
     }
 
     /// Validates `config` and plans for it. Nothing is changed, except that the state is refreshed.
