@@ -4,7 +4,9 @@
 
 use std::fmt;
 
-use argon2::password_hash::{PasswordHash as Phc, PasswordHasher, PasswordVerifier, SaltString};
+use argon2::password_hash::{
+    Output, ParamsString, PasswordHash as Phc, PasswordHasher, PasswordVerifier, SaltString,
+};
 use argon2::{Algorithm, Argon2, Params, Version};
 
 use crate::refusal::{Reason, Refusal};
@@ -71,13 +73,18 @@ pub fn hash_password(password: &[u8]) -> Result<PasswordHash, Refusal> {
     hash_with_salt(password, &salt)
 }
 
-/// A hash no password matches in practice: what an unknown user's login is checked against, so that
-/// its answer takes as long as a known user's.
+/// A hash of no password, made up without hashing: what an unknown user's login is checked
+/// against, so that its answer takes as long as a known user's.
 pub(crate) fn fake_hash() -> Result<PasswordHash, Refusal> {
-    let mut password = [0; 32];
-    getrandom::fill(&mut password)
+    let mut random = [0; SALT_BYTES + Params::DEFAULT_OUTPUT_LEN];
+    getrandom::fill(&mut random)
         .map_err(|error| Refusal::new(Reason::Unavailable, format!("no randomness: {error}")))?;
-    hash_password(&password)
+    let (salt, hash) = random.split_at(SALT_BYTES);
+    let encode = |bytes| SaltString::encode_b64(bytes).map_err(refuse);
+    let params = Params::DEFAULT;
+    let (m, t, p) = (params.m_cost(), params.t_cost(), params.p_cost());
+    let (salt, hash) = (encode(salt)?, encode(hash)?);
+    PasswordHash::parse(&format!("$argon2id$v=19$m={m},t={t},p={p}${salt}${hash}"))
 }
 
 /// Whether the PHC string is the password's hash. Heavy on CPU.
@@ -86,15 +93,16 @@ pub(crate) fn verify(phc: &str, password: &[u8]) -> bool {
 }
 
 fn hash_with_salt(password: &[u8], salt: &[u8]) -> Result<PasswordHash, Refusal> {
-    let refuse = |error| {
-        Refusal::new(
-            Reason::Invalid,
-            format!("password cannot be hashed: {error}"),
-        )
-    };
     let salt = SaltString::encode_b64(salt).map_err(refuse)?;
     let hash = hasher().hash_password(password, &salt).map_err(refuse)?;
     Ok(PasswordHash(hash.to_string().into()))
+}
+
+fn refuse(error: Error) -> Refusal {
+    Refusal::new(
+        Reason::Invalid,
+        format!("password cannot be hashed: {error}"),
+    )
 }
 
 fn hasher() -> Argon2<'static> {
@@ -137,6 +145,27 @@ mod tests {
                 "{bad}"
             );
         }
+    }
+
+    #[test]
+    fn a_fake_hash_costs_what_a_real_one_does_and_matches_nothing() {
+        let (real, fake) = (hash_password(b"x").unwrap(), fake_hash().unwrap());
+        let head = |hash: &PasswordHash| hash.as_str()[..31].to_owned();
+        assert_eq!(head(&fake), head(&real), "algorithm, version, parameters");
+        assert_eq!(fake.as_str().len(), real.as_str().len());
+        assert_eq!(PasswordHash::parse(fake.as_str()).unwrap(), fake);
+        assert!(!fake.matches(b"x"));
+    }
+
+    #[test]
+    fn a_made_up_hash_asks_for_the_same_work_and_matches_nothing() {
+        let fake = fake_hash().unwrap();
+        assert!(fake.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+        assert_eq!(
+            fake.as_str().len(),
+            hash_password(b"x").unwrap().as_str().len()
+        );
+        assert!(!fake.matches(b"x") && !fake.matches(b""));
     }
 
     #[test]
