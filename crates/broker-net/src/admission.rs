@@ -18,7 +18,11 @@ pub struct AdmissionLimits {
 impl Default for AdmissionLimits {
     /// Half-open connections cost at most 16 KiB each, 64 KiB with TLS: 64 MiB to 256 MiB in all.
     fn default() -> Self {
-        Self { connections: 20_000, half_open: 4096, half_open_per_address: 1024 }
+        Self {
+            connections: 20_000,
+            half_open: 4096,
+            half_open_per_address: 1024,
+        }
     }
 }
 
@@ -54,7 +58,10 @@ pub(crate) struct Admission {
 
 impl Gate {
     pub(crate) fn new(limits: AdmissionLimits) -> Self {
-        Self { limits, counts: Mutex::default() }
+        Self {
+            limits,
+            counts: Mutex::default(),
+        }
     }
 
     /// Counts a new connection, or says which bound it would break.
@@ -73,7 +80,11 @@ impl Gate {
         *of_address += 1;
         counts.half_open += 1;
         counts.connections += 1;
-        Ok(Admission { gate: Arc::clone(self), address, half_open: true })
+        Ok(Admission {
+            gate: Arc::clone(self),
+            address,
+            half_open: true,
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Counts> {
@@ -124,11 +135,17 @@ mod tests {
 
     #[test]
     fn a_login_makes_room_for_the_next_stranger() {
-        let limits =
-            AdmissionLimits { connections: 3, half_open: 2, half_open_per_address: 1 };
+        let limits = AdmissionLimits {
+            connections: 3,
+            half_open: 2,
+            half_open_per_address: 1,
+        };
         let gate = Arc::new(Gate::new(limits));
         let mut first = gate.admit(address(1)).unwrap();
-        assert_eq!(gate.admit(address(1)).unwrap_err(), Refused::HalfOpenPerAddress);
+        assert_eq!(
+            gate.admit(address(1)).unwrap_err(),
+            Refused::HalfOpenPerAddress
+        );
         let second = gate.admit(address(2)).unwrap();
         assert_eq!(gate.admit(address(3)).unwrap_err(), Refused::HalfOpen);
         first.opened();

@@ -33,7 +33,11 @@ impl Doorbell {
         }
         self.0.task.register(context.waker());
         // It may have been rung between the look and the registration.
-        if self.answer() { Poll::Ready(()) } else { Poll::Pending }
+        if self.answer() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 
     fn answer(&self) -> bool {

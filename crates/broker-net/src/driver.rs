@@ -106,7 +106,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     pub(crate) async fn run(mut self) -> io::Result<()> {
         let sleep = pin!(sleep_until(Instant::now() + FAR_OFF));
         let stop = pin!(self.shared.stop.clone().cancelled_owned());
-        let mut timers = Timers { sleep, stop, stopped: false };
+        let mut timers = Timers {
+            sleep,
+            stop,
+            stopped: false,
+        };
         loop {
             let deadline = self.deadline();
             if deadline < timers.sleep.deadline() {
@@ -117,14 +121,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             let step = match happened {
                 Happened::Read(0) => return Ok(()),
                 Happened::Read(_) => {
-                    self.session.on_bytes(now.into_std(), &mut self.input, &mut self.output)
+                    self.session
+                        .on_bytes(now.into_std(), &mut self.input, &mut self.output)
                 }
                 Happened::Rung => {
-                    self.session.on_wake(now.into_std(), &mut self.input, &mut self.output)
+                    self.session
+                        .on_wake(now.into_std(), &mut self.input, &mut self.output)
                 }
                 Happened::Stop => {
                     let broken = self.shared.broker.stopped().is_some();
-                    let reason = if broken { "journal failure" } else { "shutdown" };
+                    let reason = if broken {
+                        "journal failure"
+                    } else {
+                        "shutdown"
+                    };
                     self.session.stop(now.into_std(), reason, &mut self.output)
                 }
                 Happened::Tick => {
@@ -152,10 +162,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         context: &mut Context<'_>,
         timers: &mut Timers<'_>,
     ) -> Poll<io::Result<Happened>> {
-        if let Poll::Ready(done) = self.poll_write(context)? {
-            if done {
-                return Poll::Ready(Ok(Happened::Rung));
-            }
+        if let Poll::Ready(true) = self.poll_write(context)? {
+            return Poll::Ready(Ok(Happened::Rung));
         }
         if !timers.stopped && timers.stop.as_mut().poll(context).is_ready() {
             timers.stopped = true;
@@ -169,7 +177,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         {
             return Poll::Ready(read.map(Happened::Read));
         }
-        timers.sleep.as_mut().poll(context).map(|()| Ok(Happened::Tick))
+        timers
+            .sleep
+            .as_mut()
+            .poll(context)
+            .map(|()| Ok(Happened::Tick))
     }
 
     /// Ready with true when there was output and all of it is gone, false when there was none.
@@ -199,7 +211,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if !self.session.is_open() {
             // A stranger gets little, and no part in the thread's buffer.
             self.input.reserve(FIRST_READ_BYTES);
-            return poll_read_buf(stream, context, &mut (&mut self.input).limit(FIRST_READ_BYTES));
+            return poll_read_buf(
+                stream,
+                context,
+                &mut (&mut self.input).limit(FIRST_READ_BYTES),
+            );
         }
         read_buffer::prepare(&mut self.input, READ_BYTES);
         let read = poll_read_buf(stream, context, &mut self.input);
@@ -217,7 +233,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn deadline(&self) -> Instant {
         let session = self.session.next_tick().map(Instant::from_std);
         let write = (!self.output.is_empty()).then(|| self.written + WRITE_DEADLINE);
-        let earliest = session.into_iter().chain(write).chain(self.login_deadline).min();
+        let earliest = session
+            .into_iter()
+            .chain(write)
+            .chain(self.login_deadline)
+            .min();
         earliest.unwrap_or_else(|| Instant::now() + FAR_OFF)
     }
 
@@ -241,7 +261,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if let Some(deadline) = &mut self.login_deadline {
             *deadline += now - began;
         }
-        self.session.on_authenticated(now.into_std(), result, &mut self.output)
+        self.session
+            .on_authenticated(now.into_std(), result, &mut self.output)
     }
 
     /// Sends what is left, says that nothing follows, and waits a moment for the peer to do so too.

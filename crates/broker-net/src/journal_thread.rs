@@ -35,25 +35,26 @@ pub(crate) fn start(
     writer: Writer,
 ) -> io::Result<(JoinHandle<()>, watch::Receiver<Progress>)> {
     let durable = broker.durable();
-    let (told, progress) = watch::channel(Progress { durable, ended: None });
-    let thread = thread::Builder::new().name("journal".to_owned()).spawn(move || {
-        let end = match run(&broker, writer, &told) {
-            Ok(()) | Err(Stopped::Closed) => End::Closed,
-            Err(stopped) => {
-                tracing::error!(error = %stopped, "journal failed");
-                End::Failed(FatalError(stopped.to_string()))
-            }
-        };
-        told.send_modify(|progress| progress.ended = Some(end));
-    })?;
+    let (told, progress) = watch::channel(Progress {
+        durable,
+        ended: None,
+    });
+    let thread = thread::Builder::new()
+        .name("journal".to_owned())
+        .spawn(move || {
+            let end = match run(&broker, writer, &told) {
+                Ok(()) | Err(Stopped::Closed) => End::Closed,
+                Err(stopped) => {
+                    tracing::error!(error = %stopped, "journal failed");
+                    End::Failed(FatalError(stopped.to_string()))
+                }
+            };
+            told.send_modify(|progress| progress.ended = Some(end));
+        })?;
     Ok((thread, progress))
 }
 
-fn run(
-    broker: &Broker,
-    mut writer: Writer,
-    told: &watch::Sender<Progress>,
-) -> Result<(), Stopped> {
+fn run(broker: &Broker, mut writer: Writer, told: &watch::Sender<Progress>) -> Result<(), Stopped> {
     loop {
         match writer.turn()? {
             Turn::Committed(durable) => {

@@ -87,20 +87,41 @@ impl Bound {
         };
         let (socket, address) =
             bind().map_err(|source| StartError::listen(config.address, source))?;
-        Ok(Self { socket, config, address })
+        Ok(Self {
+            socket,
+            config,
+            address,
+        })
     }
 
     /// Starts accepting.
     pub(crate) fn start(self, shared: &Arc<Shared>) -> Listener {
-        let Self { socket, config: ListenerConfig { protocol, address: asked, tls }, address } =
-            self;
-        let endpoint = Endpoint { protocol, address, tls: tls.is_some() };
+        let Self {
+            socket,
+            config:
+                ListenerConfig {
+                    protocol,
+                    address: asked,
+                    tls,
+                },
+            address,
+        } = self;
+        let endpoint = Endpoint {
+            protocol,
+            address,
+            tls: tls.is_some(),
+        };
         let tls = Arc::new(Mutex::new(tls));
         let stop = CancellationToken::new();
         let accepting = accept(socket, Arc::clone(&tls), Arc::clone(shared), stop.clone());
         shared.tasks.spawn(accepting);
         tracing::info!(%address, tls = endpoint.tls, "listening");
-        Listener { asked: (protocol, asked), endpoint, tls, _running: stop.drop_guard() }
+        Listener {
+            asked: (protocol, asked),
+            endpoint,
+            tls,
+            _running: stop.drop_guard(),
+        }
     }
 }
 

@@ -20,7 +20,10 @@ pub(crate) struct Logins {
 
 impl Default for Logins {
     fn default() -> Self {
-        Self { places: Semaphore::new(PLACES), running: Semaphore::new(RUNNING) }
+        Self {
+            places: Semaphore::new(PLACES),
+            running: Semaphore::new(RUNNING),
+        }
     }
 }
 

@@ -73,8 +73,10 @@ impl Server {
         options: Options,
     ) -> Result<Self, StartError> {
         check_distinct(&listeners)?;
-        let bound: Vec<Bound> =
-            listeners.into_iter().map(Bound::new).collect::<Result<_, _>>()?;
+        let bound: Vec<Bound> = listeners
+            .into_iter()
+            .map(Bound::new)
+            .collect::<Result<_, _>>()?;
         let (journal_thread, progress) =
             journal_thread::start(Arc::clone(&broker), writer).map_err(StartError::Thread)?;
         let shared = Arc::new(Shared {
@@ -86,9 +88,19 @@ impl Server {
             tasks: TaskTracker::new(),
             abandon: CancellationToken::new(),
         });
-        let listeners = bound.into_iter().map(|bound| bound.start(&shared)).collect();
-        shared.tasks.spawn(stop_on_failure(progress.clone(), shared.stop.clone()));
-        Ok(Self { shared, listeners: Mutex::new(listeners), progress, journal_thread })
+        let listeners = bound
+            .into_iter()
+            .map(|bound| bound.start(&shared))
+            .collect();
+        shared
+            .tasks
+            .spawn(stop_on_failure(progress.clone(), shared.stop.clone()));
+        Ok(Self {
+            shared,
+            listeners: Mutex::new(listeners),
+            progress,
+            journal_thread,
+        })
     }
 
     /// The broker it serves.
@@ -110,8 +122,12 @@ impl Server {
         check_distinct(&wanted)?;
         let mut listeners = self.listeners();
         let is_new = |config: &&ListenerConfig| !listeners.iter().any(|old| old.serves(config));
-        let bound: Vec<Bound> =
-            wanted.iter().filter(is_new).cloned().map(Bound::new).collect::<Result<_, _>>()?;
+        let bound: Vec<Bound> = wanted
+            .iter()
+            .filter(is_new)
+            .cloned()
+            .map(Bound::new)
+            .collect::<Result<_, _>>()?;
         listeners.retain(|old| wanted.iter().any(|config| old.serves(config)));
         for config in wanted {
             if let Some(old) = listeners.iter_mut().find(|old| old.serves(&config)) {
@@ -154,13 +170,21 @@ impl Server {
     /// Stops accepting, tells every client goodbye, waits for them at most until `deadline`, and
     /// closes the journal with everything in it durable.
     pub async fn shutdown(self, deadline: Duration) {
-        let Self { shared, listeners, journal_thread, .. } = self;
+        let Self {
+            shared,
+            listeners,
+            journal_thread,
+            ..
+        } = self;
         let until = Instant::now() + deadline;
         drop(listeners);
         shared.stop.cancel();
         shared.tasks.close();
         if timeout_at(until, shared.tasks.wait()).await.is_err() {
-            tracing::warn!(connections = shared.tasks.len(), "shutdown cuts connections off");
+            tracing::warn!(
+                connections = shared.tasks.len(),
+                "shutdown cuts connections off"
+            );
             shared.abandon.cancel();
             shared.tasks.wait().await;
         }
@@ -173,7 +197,9 @@ impl Server {
     }
 
     fn listeners(&self) -> MutexGuard<'_, Vec<Listener>> {
-        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+        self.listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -7,7 +7,10 @@ use crate::value::{Arguments, Value};
 /// All entries of a table. Of entries with the same name the last one counts. Depth is bounded by
 /// the codec, size by the frame.
 pub(super) fn arguments(table: Table<'_>) -> Arguments {
-    table.iter().map(|(name, value)| (name.to_owned(), neutral(value))).collect()
+    table
+        .iter()
+        .map(|(name, value)| (name.to_owned(), neutral(value)))
+        .collect()
 }
 
 fn neutral(value: Field<'_>) -> Value {

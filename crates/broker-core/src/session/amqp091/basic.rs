@@ -35,7 +35,9 @@ impl Channel {
             )));
         }
         if method.global {
-            self.shared.limit.store(method.prefetch_count.into(), Ordering::Release);
+            self.shared
+                .limit
+                .store(method.prefetch_count.into(), Ordering::Release);
             context.attachment.prefetch_changed();
         } else {
             self.prefetch = method.prefetch_count;
@@ -98,7 +100,9 @@ impl Channel {
             context.consumers.remove(consumer);
         }
         if !method.no_wait {
-            let ok = BasicCancelOk { consumer_tag: method.consumer_tag };
+            let ok = BasicCancelOk {
+                consumer_tag: method.consumer_tag,
+            };
             self.send(context, Lsn(0), ok, out);
         }
         Ok(())
@@ -117,7 +121,8 @@ impl Channel {
         };
         self.last_delivery += 1;
         if !method.no_ack {
-            self.unsettled.push(self.last_delivery, delivery.queue, delivery.sequence);
+            self.unsettled
+                .push(self.last_delivery, delivery.queue, delivery.sequence);
         }
         let (number, message) = (self.number, &delivery.message);
         let Properties::Amqp091(properties) = &message.properties;
@@ -128,11 +133,12 @@ impl Channel {
             routing_key: &message.routing_key,
             message_count,
         };
-        self.lane.send(Lsn(0), context.attachment.durable(), out, |out| {
-            ok.encode(number, out);
-            let frame_max = context.tuning.frame_max_bytes;
-            encode_content(number, properties, &message.body, frame_max, out);
-        });
+        self.lane
+            .send(Lsn(0), context.attachment.durable(), out, |out| {
+                ok.encode(number, out);
+                let frame_max = context.tuning.frame_max_bytes;
+                encode_content(number, properties, &message.body, frame_max, out);
+            });
         Ok(())
     }
 }

@@ -108,7 +108,9 @@ impl Channel {
             && confirms.is_due(durable)
         {
             let number = self.number;
-            self.lane.send(Lsn(0), durable, out, |out| confirms.release(durable, number, out));
+            self.lane.send(Lsn(0), durable, out, |out| {
+                confirms.release(durable, number, out)
+            });
         }
         self.listed = self.waits_for().is_some();
         self.listed
@@ -123,7 +125,10 @@ impl Channel {
         out: &mut BytesMut,
     ) {
         let (method, number) = (method.into(), self.number);
-        self.lane.send(after, context.attachment.durable(), out, |out| method.encode(number, out));
+        self.lane
+            .send(after, context.attachment.durable(), out, |out| {
+                method.encode(number, out)
+            });
     }
 
     /// A method while the channel is open.
@@ -167,9 +172,9 @@ impl Channel {
             Method::BasicRecover(m) => self.recover(context, m, out),
             Method::BasicRecoverAsync(m) => self.recover_async(context, m.requeue),
             Method::ConfirmSelect(m) => self.select_confirms(context, m, out),
-            Method::TxSelect(_) | Method::TxCommit(_) | Method::TxRollback(_) => {
-                Err(Fault::not_implemented("transactions; use publisher confirms"))
-            }
+            Method::TxSelect(_) | Method::TxCommit(_) | Method::TxRollback(_) => Err(
+                Fault::not_implemented("transactions; use publisher confirms"),
+            ),
             other => Err(Fault::unexpected_method(other.name())),
         }
     }
@@ -203,7 +208,9 @@ impl Channel {
             Some(Method::ChannelClose(_)) => {
                 let number = self.number;
                 // Behind everything held: no journal position to wait for by itself.
-                self.lane.send(Lsn(0), Lsn(0), out, |out| ChannelCloseOk {}.encode(number, out));
+                self.lane.send(Lsn(0), Lsn(0), out, |out| {
+                    ChannelCloseOk {}.encode(number, out)
+                });
             }
             _ => {}
         }
@@ -240,7 +247,12 @@ impl Channel {
         let (class_id, method_id) = fault.method;
         let reply_text = fault.reply_text();
         let reply_code = fault.code as u16;
-        let close = ChannelClose { reply_code, reply_text: &reply_text, class_id, method_id };
+        let close = ChannelClose {
+            reply_code,
+            reply_text: &reply_text,
+            class_id,
+            method_id,
+        };
         self.send(context, Lsn(0), close, out);
     }
 
@@ -249,7 +261,10 @@ impl Channel {
         match &self.last_queue {
             _ if !name.is_empty() => Ok(Cow::Borrowed(name)),
             Some(last) => Ok(Cow::Owned(last.as_ref().to_owned())),
-            None => Err(Fault::new(ReplyCode::NotFound, "no previously declared queue")),
+            None => Err(Fault::new(
+                ReplyCode::NotFound,
+                "no previously declared queue",
+            )),
         }
     }
 

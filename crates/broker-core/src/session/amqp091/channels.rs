@@ -16,7 +16,10 @@ pub(super) struct Channels {
 impl Channels {
     /// Up to `max` channels, numbered 1 to `max`.
     pub(super) fn new(max: u16) -> Self {
-        Self { by_number: Vec::new(), max }
+        Self {
+            by_number: Vec::new(),
+            max,
+        }
     }
 
     pub(super) fn get(&self, number: u16) -> Option<&Channel> {
@@ -30,7 +33,10 @@ impl Channels {
     /// Opens a channel and says so.
     pub(super) fn open(&mut self, number: u16, out: &mut BytesMut) -> Result<(), Fault> {
         if self.get(number).is_some() {
-            return Err(Fault::new(ReplyCode::ChannelError, "second 'channel.open' seen"));
+            return Err(Fault::new(
+                ReplyCode::ChannelError,
+                "second 'channel.open' seen",
+            ));
         }
         if number > self.max {
             return Err(Fault::new(

@@ -46,7 +46,11 @@ impl Confirms {
         let last = self.last;
         match self.pending.back_mut() {
             Some(run) if run.accepted == accepted && after <= run.after => run.last = last,
-            _ => self.pending.push_back(Run { after, last, accepted }),
+            _ => self.pending.push_back(Run {
+                after,
+                last,
+                accepted,
+            }),
         }
     }
 
@@ -77,9 +81,18 @@ impl Confirms {
             let multiple = last > self.told + 1;
             self.told = last;
             if accepted {
-                BasicAck { delivery_tag: last, multiple }.encode(channel, out);
+                BasicAck {
+                    delivery_tag: last,
+                    multiple,
+                }
+                .encode(channel, out);
             } else {
-                BasicNack { delivery_tag: last, multiple, requeue: false }.encode(channel, out);
+                BasicNack {
+                    delivery_tag: last,
+                    multiple,
+                    requeue: false,
+                }
+                .encode(channel, out);
             }
         }
     }
@@ -94,8 +107,17 @@ mod tests {
         confirms.release(Lsn(durable), 1, &mut out);
         for &(kind, delivery_tag, multiple) in expected {
             match kind {
-                "ack" => BasicAck { delivery_tag, multiple }.encode(1, &mut wanted),
-                _ => BasicNack { delivery_tag, multiple, requeue: false }.encode(1, &mut wanted),
+                "ack" => BasicAck {
+                    delivery_tag,
+                    multiple,
+                }
+                .encode(1, &mut wanted),
+                _ => BasicNack {
+                    delivery_tag,
+                    multiple,
+                    requeue: false,
+                }
+                .encode(1, &mut wanted),
             }
         }
         assert_eq!(out, wanted);
@@ -122,6 +144,10 @@ mod tests {
         confirms.accept(Lsn(0));
         confirms.refuse();
         confirms.accept(Lsn(5));
-        check(&mut confirms, 5, &[("ack", 2, true), ("nack", 3, false), ("ack", 4, false)]);
+        check(
+            &mut confirms,
+            5,
+            &[("ack", 2, true), ("nack", 3, false), ("ack", 4, false)],
+        );
     }
 }

@@ -73,7 +73,9 @@ impl Connection {
                 has_published: false,
             },
             channels: Channels::new(tuning.channel_max),
-            decoder: Decoder { frame_max: tuning.frame_max_bytes },
+            decoder: Decoder {
+                frame_max: tuning.frame_max_bytes,
+            },
             heartbeat: Heartbeat::new(tuning.heartbeat_s, now),
             rest: Bytes::new(),
             waiting: Vec::new(),
@@ -154,7 +156,9 @@ impl Connection {
                     self.rest = batch.slice_ref(left);
                     return Ok(Flow::Continue);
                 }
-                let Some(frame) = self.decoder.decode(&mut left)? else { break };
+                let Some(frame) = self.decoder.decode(&mut left)? else {
+                    break;
+                };
                 if let Flow::Close = self.on_frame(frame, &batch, out)? {
                     return Ok(Flow::Close);
                 }
@@ -198,11 +202,7 @@ impl Connection {
         Ok(Flow::Continue)
     }
 
-    fn on_connection_frame(
-        &mut self,
-        frame: Frame<'_>,
-        out: &mut BytesMut,
-    ) -> Result<Flow, Fault> {
+    fn on_connection_frame(&mut self, frame: Frame<'_>, out: &mut BytesMut) -> Result<Flow, Fault> {
         match frame.kind {
             FrameKind::Heartbeat => return Ok(Flow::Continue),
             FrameKind::Method => {}
@@ -257,7 +257,9 @@ impl Connection {
         fault: Option<&Fault>,
         out: &mut BytesMut,
     ) -> Result<(), Fault> {
-        let Some(channel) = self.channels.get_mut(number) else { return Err(not_open()) };
+        let Some(channel) = self.channels.get_mut(number) else {
+            return Err(not_open());
+        };
         channel.stop_consumers(&self.context);
         // What the broker handed out until now goes first: deliveries that need no settlement
         // would be lost otherwise.
@@ -273,8 +275,13 @@ impl Connection {
 
     /// Cancels a consumer so that everything it was given still leaves before `cancel-ok`.
     fn end_consumer(&mut self, number: u16, tag: &str, out: &mut BytesMut) -> Result<(), Fault> {
-        let consumer = self.channels.get(number).and_then(|channel| channel.consumer(tag));
-        let Some(consumer) = consumer else { return Ok(()) };
+        let consumer = self
+            .channels
+            .get(number)
+            .and_then(|channel| channel.consumer(tag));
+        let Some(consumer) = consumer else {
+            return Ok(());
+        };
         self.context.attachment.cancel(consumer);
         self.deliver(out)
     }
@@ -293,15 +300,18 @@ impl Connection {
             let durable = self.context.attachment.durable();
             let channels = &mut self.channels;
             self.waiting.retain(|&number| {
-                let waits =
-                    channels.get_mut(number).is_some_and(|channel| channel.release(durable, out));
+                let waits = channels
+                    .get_mut(number)
+                    .is_some_and(|channel| channel.release(durable, out));
                 if !waits {
                     channels.sweep(number);
                 }
                 waits
             });
             let waits_for = |number: &u16| self.channels.get(*number)?.waits_for();
-            let Some(first) = self.waiting.iter().filter_map(waits_for).min() else { return };
+            let Some(first) = self.waiting.iter().filter_map(waits_for).min() else {
+                return;
+            };
             self.context.attachment.watch_commit(first);
             // The commit may have come before the watch.
             if self.context.attachment.durable() < first {
@@ -321,7 +331,10 @@ impl Connection {
             return;
         }
         if blocked {
-            ConnectionBlocked { reason: "low on memory or disk" }.encode(0, out);
+            ConnectionBlocked {
+                reason: "low on memory or disk",
+            }
+            .encode(0, out);
         } else {
             ConnectionUnblocked {}.encode(0, out);
         }

@@ -50,8 +50,14 @@ impl Content {
             Stage::Header => ("content header for class 60", "non content header"),
             Stage::Body => ("content body", "non content body"),
         };
-        Fault::unexpected_frame(format_args!("expected {expected}, got {found} frame instead"))
-            .of(if self.is_awaited() { BasicPublish::IDS } else { (0, 0) })
+        Fault::unexpected_frame(format_args!(
+            "expected {expected}, got {found} frame instead"
+        ))
+        .of(if self.is_awaited() {
+            BasicPublish::IDS
+        } else {
+            (0, 0)
+        })
     }
 
     /// `basic.publish` came: a header must follow.

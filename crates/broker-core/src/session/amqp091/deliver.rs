@@ -35,10 +35,18 @@ impl Connection {
     }
 
     fn on_delivery(&mut self, delivery: &Delivery, out: &mut BytesMut) {
-        let Context { consumers, attachment, tuning, settlements, .. } = &mut self.context;
+        let Context {
+            consumers,
+            attachment,
+            tuning,
+            settlements,
+            ..
+        } = &mut self.context;
         let consumer = delivery.consumer.and_then(|id| consumers.get(id));
         let target = consumer.and_then(|consumer| {
-            self.channels.get_mut(consumer.channel).map(|channel| (consumer, channel))
+            self.channels
+                .get_mut(consumer.channel)
+                .map(|channel| (consumer, channel))
         });
         match target {
             Some((consumer, channel)) => {
@@ -51,11 +59,18 @@ impl Connection {
     }
 
     fn on_cancelled(&mut self, id: ConsumerId, out: &mut BytesMut) {
-        let Some(consumer) = self.context.consumers.remove(id) else { return };
-        let Some(channel) = self.channels.get_mut(consumer.channel) else { return };
+        let Some(consumer) = self.context.consumers.remove(id) else {
+            return;
+        };
+        let Some(channel) = self.channels.get_mut(consumer.channel) else {
+            return;
+        };
         channel.consumers.remove(&consumer.tag);
         if self.context.client.consumer_cancel_notify {
-            let cancel = BasicCancel { consumer_tag: &consumer.tag, no_wait: true };
+            let cancel = BasicCancel {
+                consumer_tag: &consumer.tag,
+                no_wait: true,
+            };
             channel.send(&self.context, Lsn(0), cancel, out);
         }
     }
@@ -73,7 +88,8 @@ impl Channel {
     ) {
         self.last_delivery += 1;
         if !consumer.auto_settle {
-            self.unsettled.push(self.last_delivery, delivery.queue, delivery.sequence);
+            self.unsettled
+                .push(self.last_delivery, delivery.queue, delivery.sequence);
         }
         let (number, message) = (self.number, &delivery.message);
         let Properties::Amqp091(properties) = &message.properties;

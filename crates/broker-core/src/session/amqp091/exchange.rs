@@ -40,7 +40,9 @@ impl Channel {
         method: ExchangeDelete<'_>,
         out: &mut BytesMut,
     ) -> Result<(), Fault> {
-        let after = context.attachment.delete_exchange(method.exchange, method.if_unused)?;
+        let after = context
+            .attachment
+            .delete_exchange(method.exchange, method.if_unused)?;
         if !method.no_wait {
             self.send(context, after, ExchangeDeleteOk {}, out);
         }

@@ -3,9 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
-use wire::amqp091::{
-    ConnectionClose, ConnectionCloseOk, Decoder, FrameKind, Method,
-};
+use wire::amqp091::{ConnectionClose, ConnectionCloseOk, Decoder, FrameKind, Method};
 
 use super::Flow;
 use super::fault::Fault;
@@ -32,7 +30,12 @@ impl Farewell {
         };
         close.encode(0, out);
         // What is on its way may have any size the peer believes in; it is skipped, not kept.
-        Self { deadline: now + PATIENCE, decoder: Decoder { frame_max: u32::MAX } }
+        Self {
+            deadline: now + PATIENCE,
+            decoder: Decoder {
+                frame_max: u32::MAX,
+            },
+        }
     }
 
     /// When to stop waiting.

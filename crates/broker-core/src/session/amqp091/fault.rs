@@ -18,7 +18,11 @@ pub(super) struct Fault {
 
 impl Fault {
     pub(super) fn new(code: ReplyCode, text: impl fmt::Display) -> Self {
-        Self { code, text: text.to_string(), method: (0, 0) }
+        Self {
+            code,
+            text: text.to_string(),
+            method: (0, 0),
+        }
     }
 
     /// An operator, or the end of the broker.
@@ -36,7 +40,10 @@ impl Fault {
 
     /// A method that no client sends, or not in this place.
     pub(super) fn unexpected_method(name: &str) -> Self {
-        Self::new(ReplyCode::CommandInvalid, format_args!("unexpected method {name}"))
+        Self::new(
+            ReplyCode::CommandInvalid,
+            format_args!("unexpected method {name}"),
+        )
     }
 
     pub(super) fn not_implemented(what: impl fmt::Display) -> Self {

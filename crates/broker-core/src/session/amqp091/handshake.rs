@@ -36,8 +36,11 @@ pub(super) struct Handshake {
 enum Awaits {
     ProtocolHeader,
     StartOk,
-    /// The driver's word on a password, for this mechanism.
-    PasswordCheck(&'static str),
+    /// The driver's word on a password.
+    PasswordCheck {
+        mechanism: &'static str,
+        username: String,
+    },
     TuneOk(Login),
     Open(Login, Tuning),
 }
@@ -103,7 +106,7 @@ impl Handshake {
 
     /// Not while a password is being checked.
     pub(super) fn wants_input(&self) -> bool {
-        !matches!(self.awaits, Awaits::PasswordCheck(_))
+        !matches!(self.awaits, Awaits::PasswordCheck { .. })
     }
 
     /// Handles frames until one changes who is in charge, or no whole one is left.
@@ -129,12 +132,15 @@ impl Handshake {
         }
         while self.wants_input() {
             let mut rest = &input[..];
-            let Some(frame) = self.decoder.decode(&mut rest)? else { break };
+            let Some(frame) = self.decoder.decode(&mut rest)? else {
+                break;
+            };
             let progress = match frame.kind {
                 FrameKind::Heartbeat => Progress::Continue,
                 FrameKind::Method if frame.channel == 0 => {
                     let method = Method::decode(frame.payload)?;
-                    self.on_method(now, method, out).map_err(|fault| fault.of(method.ids()))?
+                    self.on_method(now, method, out)
+                        .map_err(|fault| fault.of(method.ids()))?
                 }
                 _ => {
                     return Err(Fault::unexpected_frame(
@@ -182,9 +188,19 @@ impl Handshake {
     fn on_start_ok(&mut self, start_ok: &ConnectionStartOk<'_>) -> Result<Progress, Fault> {
         let credentials = sasl::credentials(start_ok.mechanism, start_ok.response.0)?;
         self.client = Capabilities::of(start_ok.client_properties);
-        let name = if start_ok.mechanism == "PLAIN" { "PLAIN" } else { "AMQPLAIN" };
-        self.awaits = Awaits::PasswordCheck(name);
-        let check = self.broker.login(credentials.username, credentials.password);
+        let mechanism = if start_ok.mechanism == "PLAIN" {
+            "PLAIN"
+        } else {
+            "AMQPLAIN"
+        };
+        let username = credentials.username.to_owned();
+        self.awaits = Awaits::PasswordCheck {
+            mechanism,
+            username,
+        };
+        let check = self
+            .broker
+            .login(credentials.username, credentials.password);
         Ok(Progress::Authenticate(check))
     }
 
@@ -194,18 +210,32 @@ impl Handshake {
         result: Result<Login, Refusal>,
         out: &mut BytesMut,
     ) -> Result<Progress, Fault> {
-        let Awaits::PasswordCheck(mechanism) = self.awaits else { return Ok(Progress::Continue) };
+        let Awaits::PasswordCheck {
+            mechanism,
+            username,
+        } = &self.awaits
+        else {
+            return Ok(Progress::Continue);
+        };
         match result {
             Ok(login) => {
-                let Settings { channel_max, frame_max_bytes, heartbeat_s } = self.settings;
-                ConnectionTune { channel_max, frame_max: frame_max_bytes, heartbeat: heartbeat_s }
-                    .encode(0, out);
+                let Settings {
+                    channel_max,
+                    frame_max_bytes,
+                    heartbeat_s,
+                } = self.settings;
+                ConnectionTune {
+                    channel_max,
+                    frame_max: frame_max_bytes,
+                    heartbeat: heartbeat_s,
+                }
+                .encode(0, out);
                 self.awaits = Awaits::TuneOk(login);
                 Ok(Progress::Continue)
             }
             Err(refusal) => {
-                let peer = &self.peer;
-                tracing::warn!(%peer, mechanism, reason = %refusal.text, "login refused");
+                let (peer, reason) = (&self.peer, &refusal.text);
+                tracing::warn!(%peer, username, mechanism, %reason, "login refused");
                 if !self.client.authentication_failure_close {
                     return Ok(Progress::Close);
                 }
@@ -224,8 +254,18 @@ impl Handshake {
     /// The client may ask for less than was offered. 0 means "no limit" and is more than offered.
     fn negotiate(&self, asked: ConnectionTuneOk) -> Result<Tuning, Fault> {
         let offered = self.settings;
-        check_range("channel_max", asked.channel_max.into(), 1, offered.channel_max.into())?;
-        check_range("frame_max", asked.frame_max, FRAME_MIN_BYTES, offered.frame_max_bytes)?;
+        check_range(
+            "channel_max",
+            asked.channel_max.into(),
+            1,
+            offered.channel_max.into(),
+        )?;
+        check_range(
+            "frame_max",
+            asked.frame_max,
+            FRAME_MIN_BYTES,
+            offered.frame_max_bytes,
+        )?;
         Ok(Tuning {
             channel_max: asked.channel_max,
             frame_max_bytes: asked.frame_max,
@@ -240,21 +280,30 @@ impl Handshake {
         tuning: Tuning,
         open: ConnectionOpen<'_>,
     ) -> Result<Connection, Fault> {
-        let wake = self.wake.take().ok_or_else(|| Fault::unexpected_method("connection.open"))?;
+        let wake = self
+            .wake
+            .take()
+            .ok_or_else(|| Fault::unexpected_method("connection.open"))?;
         let attachment = self
             .broker
             .attach(login, open.virtual_host, self.peer.clone(), wake)
-            .map_err(attach_fault)?;
+            .map_err(|refusal| attach_fault(refusal, open.virtual_host, login.username()))?;
         Ok(Connection::new(now, attachment, tuning, self.client))
     }
 }
 
 /// A virtual host that cannot be had ends the connection, whatever the reason.
-fn attach_fault(refusal: Refusal) -> Fault {
-    match refusal.reason {
-        Reason::Unavailable => Fault::from(refusal),
-        _ => Fault::new(ReplyCode::NotAllowed, refusal.text),
-    }
+fn attach_fault(refusal: Refusal, vhost: &str, username: &str) -> Fault {
+    // RabbitMQ's sentences, which some clients look into.
+    let text = match refusal.reason {
+        Reason::Unavailable => return Fault::from(refusal),
+        Reason::NotFound => format!("vhost {vhost} not found"),
+        Reason::AccessRefused => {
+            format!("access to vhost '{vhost}' refused for user '{username}'")
+        }
+        _ => refusal.text,
+    };
+    Fault::new(ReplyCode::NotAllowed, text)
 }
 
 fn check_range(name: &str, asked: u32, min: u32, max: u32) -> Result<(), Fault> {
@@ -288,7 +337,9 @@ const CAPABILITIES: &[&str] = &[
 fn send_start(out: &mut BytesMut) {
     let capabilities = CAPABILITIES
         .iter()
-        .fold(TableBuilder::new(), |table, name| table.entry(name, Value::Bool(true)));
+        .fold(TableBuilder::new(), |table, name| {
+            table.entry(name, Value::Bool(true))
+        });
     let properties = TableBuilder::new()
         .entry("capabilities", Value::Table(capabilities.as_table()))
         .text("product", "FerryMQ")

@@ -15,7 +15,11 @@ impl Heartbeat {
     /// `interval_s` of 0 turns heartbeats off.
     pub(super) fn new(interval_s: u16, now: Instant) -> Self {
         let interval = (interval_s > 0).then(|| Duration::from_secs(u64::from(interval_s)));
-        Self { interval, sent: now, received: now }
+        Self {
+            interval,
+            sent: now,
+            received: now,
+        }
     }
 
     /// Anything was sent: counts as a heartbeat.
@@ -36,11 +40,13 @@ impl Heartbeat {
 
     /// The peer has been silent for too long.
     pub(super) fn is_dead(&self, now: Instant) -> bool {
-        self.interval.is_some_and(|interval| now >= self.received + interval * 2)
+        self.interval
+            .is_some_and(|interval| now >= self.received + interval * 2)
     }
 
     /// Nothing was sent for half an interval.
     pub(super) fn is_due(&self, now: Instant) -> bool {
-        self.interval.is_some_and(|interval| now >= self.sent + interval / 2)
+        self.interval
+            .is_some_and(|interval| now >= self.sent + interval / 2)
     }
 }

@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn frames_behind_a_held_one_wait_too() {
         let (mut lane, mut out) = (Lane::default(), BytesMut::new());
-        let mut send = |lane: &mut Lane, out: &mut BytesMut, after, byte| {
+        let send = |lane: &mut Lane, out: &mut BytesMut, after, byte| {
             lane.send(Lsn(after), Lsn(5), out, |out| out.put_u8(byte));
         };
         send(&mut lane, &mut out, 0, b'a');

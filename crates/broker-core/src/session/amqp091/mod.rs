@@ -24,8 +24,8 @@ mod consumers;
 mod content;
 mod deliver;
 mod exchange;
-mod fault;
 mod farewell;
+mod fault;
 mod handshake;
 mod heartbeat;
 mod lane;
@@ -52,7 +52,6 @@ use crate::broker::{Broker, Login};
 use crate::outbox::Wake;
 use crate::refusal::Refusal;
 
-
 /// What the broker offers in `connection.tune`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
@@ -66,7 +65,11 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { channel_max: 2047, frame_max_bytes: 131_072, heartbeat_s: 60 }
+        Self {
+            channel_max: 2047,
+            frame_max_bytes: 131_072,
+            heartbeat_s: 60,
+        }
     }
 }
 
@@ -93,13 +96,10 @@ enum Flow {
 
 impl Session {
     /// A connection that has not sent anything yet. `peer` is its address, for people.
-    pub fn new(
-        broker: Arc<Broker>,
-        settings: Settings,
-        peer: String,
-        wake: Box<dyn Wake>,
-    ) -> Self {
-        Self { phase: Phase::Handshake(Box::new(Handshake::new(broker, settings, peer, wake))) }
+    pub fn new(broker: Arc<Broker>, settings: Settings, peer: String, wake: Box<dyn Wake>) -> Self {
+        Self {
+            phase: Phase::Handshake(Box::new(Handshake::new(broker, settings, peer, wake))),
+        }
     }
 
     /// Bytes were added to `input`.
@@ -135,7 +135,9 @@ impl Session {
         result: Result<Login, Refusal>,
         out: &mut BytesMut,
     ) -> Step {
-        let Phase::Handshake(handshake) = &mut self.phase else { return Step::Continue };
+        let Phase::Handshake(handshake) = &mut self.phase else {
+            return Step::Continue;
+        };
         match handshake.on_authenticated(result, out) {
             Ok(Progress::Close) => self.end(),
             Ok(_) => Step::Continue,
@@ -146,7 +148,9 @@ impl Session {
     /// The broker has news for this connection, or the output has been written out. `input` is
     /// what [`Self::on_bytes`] left: frames may have waited there for room in the output.
     pub fn on_wake(&mut self, now: Instant, input: &mut BytesMut, out: &mut BytesMut) -> Step {
-        let Phase::Open(connection) = &mut self.phase else { return self.step() };
+        let Phase::Open(connection) = &mut self.phase else {
+            return self.step();
+        };
         let outcome = connection.on_wake(now, input, out);
         self.conclude(now, outcome, out)
     }
@@ -198,12 +202,7 @@ impl Session {
         matches!(self.phase, Phase::Open(_))
     }
 
-    fn conclude(
-        &mut self,
-        now: Instant,
-        outcome: Result<Flow, Fault>,
-        out: &mut BytesMut,
-    ) -> Step {
+    fn conclude(&mut self, now: Instant, outcome: Result<Flow, Fault>, out: &mut BytesMut) -> Step {
         match outcome {
             Ok(Flow::Continue) => Step::Continue,
             Ok(Flow::Close) => self.end(),

@@ -38,8 +38,10 @@ impl Channel {
             }
             Err(refusal) => {
                 // A broker that cannot take a message now says so by a nack where it can.
-                let passing =
-                    matches!(refusal.reason, Reason::ResourceExhausted | Reason::Unavailable);
+                let passing = matches!(
+                    refusal.reason,
+                    Reason::ResourceExhausted | Reason::Unavailable
+                );
                 if let Some(confirms) = &mut self.confirms
                     && passing
                 {
@@ -58,16 +60,17 @@ impl Channel {
     fn give_back(&mut self, context: &Context, message: &Message, out: &mut BytesMut) {
         let number = self.number;
         let Properties::Amqp091(properties) = &message.properties;
-        self.lane.send(Lsn(0), context.attachment.durable(), out, |out| {
-            let back = BasicReturn {
-                reply_code: ReplyCode::NoRoute as u16,
-                reply_text: ReplyCode::NoRoute.name(),
-                exchange: &message.exchange,
-                routing_key: &message.routing_key,
-            };
-            back.encode(number, out);
-            let frame_max = context.tuning.frame_max_bytes;
-            encode_content(number, properties, &message.body, frame_max, out);
-        });
+        self.lane
+            .send(Lsn(0), context.attachment.durable(), out, |out| {
+                let back = BasicReturn {
+                    reply_code: ReplyCode::NoRoute as u16,
+                    reply_text: ReplyCode::NoRoute.name(),
+                    exchange: &message.exchange,
+                    routing_key: &message.routing_key,
+                };
+                back.encode(number, out);
+                let frame_max = context.tuning.frame_max_bytes;
+                encode_content(number, properties, &message.body, frame_max, out);
+            });
     }
 }

@@ -22,7 +22,11 @@ impl Channel {
         out: &mut BytesMut,
     ) -> Result<(), Fault> {
         // An empty name makes a new queue, but cannot check for one.
-        let last = if method.passive { Some(self.queue_name(method.queue)?) } else { None };
+        let last = if method.passive {
+            Some(self.queue_name(method.queue)?)
+        } else {
+            None
+        };
         let declared = context.attachment.declare_queue(&DeclareQueue {
             name: last.as_deref().unwrap_or(method.queue),
             passive: method.passive,
@@ -104,7 +108,9 @@ impl Channel {
     ) -> Result<(), Fault> {
         let queue = self.queue_name(method.queue)?;
         let (message_count, after) =
-            context.attachment.delete_queue(&queue, method.if_unused, method.if_empty)?;
+            context
+                .attachment
+                .delete_queue(&queue, method.if_unused, method.if_empty)?;
         if !method.no_wait {
             self.send(context, after, QueueDeleteOk { message_count }, out);
         }

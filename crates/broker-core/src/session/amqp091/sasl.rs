@@ -17,7 +17,9 @@ pub(super) struct Credentials<'a> {
 /// Without the password, so that no log ever holds one.
 impl std::fmt::Debug for Credentials<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Credentials").field("username", &self.username).finish_non_exhaustive()
+        f.debug_struct("Credentials")
+            .field("username", &self.username)
+            .finish_non_exhaustive()
     }
 }
 
@@ -37,7 +39,10 @@ pub(super) fn credentials<'a>(
         }
     };
     found.ok_or_else(|| {
-        Fault::new(ReplyCode::SyntaxError, format_args!("malformed {mechanism} response"))
+        Fault::new(
+            ReplyCode::SyntaxError,
+            format_args!("malformed {mechanism} response"),
+        )
     })
 }
 
@@ -49,7 +54,10 @@ fn plain(response: &[u8]) -> Option<Credentials<'_>> {
     if parts.next().is_some() || !(identity.is_empty() || identity == username) {
         return None;
     }
-    Some(Credentials { username: std::str::from_utf8(username).ok()?, password })
+    Some(Credentials {
+        username: std::str::from_utf8(username).ok()?,
+        password,
+    })
 }
 
 /// A field table with `LOGIN` and `PASSWORD`, without the length a table has elsewhere.
@@ -60,7 +68,10 @@ fn amqplain(response: &[u8]) -> Option<Credentials<'_>> {
         _ => None,
     };
     let username = std::str::from_utf8(text("LOGIN")?).ok()?;
-    Some(Credentials { username, password: text("PASSWORD")? })
+    Some(Credentials {
+        username,
+        password: text("PASSWORD")?,
+    })
 }
 
 #[cfg(test)]
@@ -70,7 +81,9 @@ mod tests {
     use super::*;
 
     fn check(mechanism: &str, response: &[u8], expected: Option<(&str, &[u8])>) {
-        let found = credentials(mechanism, response).ok().map(|c| (c.username, c.password));
+        let found = credentials(mechanism, response)
+            .ok()
+            .map(|c| (c.username, c.password));
         assert_eq!(found, expected, "{mechanism} {response:?}");
     }
 
@@ -79,16 +92,30 @@ mod tests {
         check("PLAIN", b"\0guest\0secret", Some(("guest", b"secret")));
         check("PLAIN", b"guest\0guest\0secret", Some(("guest", b"secret")));
         check("PLAIN", b"\0guest\0", Some(("guest", b"")));
-        for broken in [&b""[..], b"\0guest", b"other\0guest\0secret", b"\0g\0s\0x", b"\0\xff\0s"] {
+        for broken in [
+            &b""[..],
+            b"\0guest",
+            b"other\0guest\0secret",
+            b"\0g\0s\0x",
+            b"\0\xff\0s",
+        ] {
             check("PLAIN", broken, None);
         }
     }
 
     #[test]
     fn amqplain_is_a_bare_table() {
-        let table = TableBuilder::new().text("LOGIN", "guest").text("PASSWORD", "secret");
-        check("AMQPLAIN", table.as_table().as_bytes(), Some(("guest", b"secret")));
-        let table = TableBuilder::new().text("LOGIN", "guest").entry("PASSWORD", Value::Void);
+        let table = TableBuilder::new()
+            .text("LOGIN", "guest")
+            .text("PASSWORD", "secret");
+        check(
+            "AMQPLAIN",
+            table.as_table().as_bytes(),
+            Some(("guest", b"secret")),
+        );
+        let table = TableBuilder::new()
+            .text("LOGIN", "guest")
+            .entry("PASSWORD", Value::Void);
         check("AMQPLAIN", table.as_table().as_bytes(), None);
         check("AMQPLAIN", b"\x05LOGINS\0\0\0\xff", None);
     }

@@ -1,9 +1,7 @@
 //! `basic.ack`, `basic.nack`, `basic.reject`, `basic.recover`.
 
 use bytes::BytesMut;
-use wire::amqp091::{
-    BasicAck, BasicNack, BasicRecover, BasicRecoverOk, BasicReject, ReplyCode,
-};
+use wire::amqp091::{BasicAck, BasicNack, BasicRecover, BasicRecoverOk, BasicReject, ReplyCode};
 
 use super::channel::Channel;
 use super::connection::Context;
@@ -13,11 +11,21 @@ use crate::journal::Lsn;
 
 impl Channel {
     pub(super) fn ack(&mut self, context: &mut Context, method: BasicAck) -> Result<(), Fault> {
-        self.settle(context, method.delivery_tag, method.multiple, Outcome::Accept)
+        self.settle(
+            context,
+            method.delivery_tag,
+            method.multiple,
+            Outcome::Accept,
+        )
     }
 
     pub(super) fn nack(&mut self, context: &mut Context, method: BasicNack) -> Result<(), Fault> {
-        self.settle(context, method.delivery_tag, method.multiple, refusal(method.requeue))
+        self.settle(
+            context,
+            method.delivery_tag,
+            method.multiple,
+            refusal(method.requeue),
+        )
     }
 
     pub(super) fn reject(
@@ -90,5 +98,9 @@ impl Channel {
 }
 
 fn refusal(requeue: bool) -> Outcome {
-    if requeue { Outcome::Requeue } else { Outcome::Reject }
+    if requeue {
+        Outcome::Requeue
+    } else {
+        Outcome::Reject
+    }
 }

@@ -40,7 +40,11 @@ impl Settlements {
             None => {
                 let mut sequences = self.spare.pop().unwrap_or_default();
                 sequences.push(sequence);
-                self.groups.push(Group { queue, outcome, sequences });
+                self.groups.push(Group {
+                    queue,
+                    outcome,
+                    sequences,
+                });
             }
         }
     }

@@ -28,7 +28,12 @@ const TIDY_ENTRIES: usize = 64;
 impl Unsettled {
     /// Adds a delivery; tags rise.
     pub(super) fn push(&mut self, tag: u64, queue: QueueId, sequence: Sequence) {
-        self.ring.push_back(Entry { tag, queue, sequence, settled: false });
+        self.ring.push_back(Entry {
+            tag,
+            queue,
+            sequence,
+            settled: false,
+        });
     }
 
     /// Takes the delivery with this tag, if it is unsettled.
@@ -45,7 +50,9 @@ impl Unsettled {
     /// Takes the delivery with this tag and all before it. False when the tag itself is not
     /// unsettled; then nothing was taken.
     pub(super) fn take_through(&mut self, tag: u64, each: impl FnMut(QueueId, Sequence)) -> bool {
-        let Some(index) = self.find(tag) else { return false };
+        let Some(index) = self.find(tag) else {
+            return false;
+        };
         self.take_front(index + 1, each);
         true
     }
@@ -74,7 +81,10 @@ impl Unsettled {
         let guess = usize::try_from(tag.checked_sub(first)?).ok()?;
         let index = match self.ring.get(guess) {
             Some(entry) if entry.tag == tag => guess,
-            _ => self.ring.binary_search_by_key(&tag, |entry| entry.tag).ok()?,
+            _ => self
+                .ring
+                .binary_search_by_key(&tag, |entry| entry.tag)
+                .ok()?,
         };
         (!self.ring[index].settled).then_some(index)
     }

@@ -1,1 +1,9 @@
-//! Frames in, frames out, over a real broker.
+//! Frames in, frames out, over a real broker on a simulated disk. No socket, no clock, no thread:
+//! a test decides when the journal commits and what time it is.
+
+mod channels;
+mod consuming;
+mod errors;
+mod handshake;
+mod kit;
+mod publishing;

@@ -1,0 +1,241 @@
+//! Publishing: assembly, confirms, returns.
+
+use wire::amqp091::*;
+
+use super::kit::{Peer, World};
+use crate::limits::Limits;
+
+fn confirming(world: &World) -> Peer {
+    let mut peer = world.open();
+    peer.call(1, ConfirmSelect::default(), ConfirmSelectOk {});
+    peer
+}
+
+fn ack(delivery_tag: u64, multiple: bool) -> BasicAck {
+    BasicAck {
+        delivery_tag,
+        multiple,
+    }
+}
+
+#[test]
+fn properties_and_bodies_of_all_sizes_come_back_as_they_went() {
+    let world = World::new();
+    let mut peer = world.open();
+    peer.queue("q");
+    let headers = TableBuilder::new().entry("n", Value::I8(1)).text("s", "ü");
+    let properties = Properties {
+        content_type: Some("x/y"),
+        headers: Some(headers.as_table()),
+        priority: Some(200),
+        user_id: Some("guest"),
+        cluster_id: Some("kept"),
+        ..Default::default()
+    };
+    let mut raw = bytes::BytesMut::new();
+    properties.encode(&mut raw);
+    for size in [0, 1, 8183, 8184, 8185, 20_000, 100_000] {
+        let body: Vec<u8> = (0..size).map(|n| n as u8).collect();
+        let publish = BasicPublish {
+            routing_key: "q",
+            ..Default::default()
+        };
+        // Twice, since the second time the properties are remembered.
+        for _ in 0..2 {
+            peer.publish_to(publish, &raw, &body);
+            peer.send(
+                1,
+                BasicGet {
+                    queue: "q",
+                    no_ack: true,
+                    ..Default::default()
+                },
+            );
+            peer.turn();
+            peer.take(1, |method| assert_eq!(method.name(), "basic.get-ok"));
+            peer.expect_content(&raw, &body);
+        }
+    }
+}
+
+#[test]
+fn a_message_cut_anywhere_is_put_together() {
+    let world = World::new();
+    let mut script = world.open();
+    script.publish("q", &[9; 9000], false);
+    script.publish("q", b"", false);
+    let mut peer = world.open();
+    peer.queue("q");
+    for byte in &script.input {
+        peer.input.extend_from_slice(&[*byte]);
+        peer.turn();
+    }
+    assert_eq!(peer.ready("q"), 2);
+}
+
+#[test]
+fn confirms_wait_for_the_journal_and_come_together() {
+    let mut world = World::new();
+    let mut peer = confirming(&world);
+    peer.durable_queue(&mut world, "d");
+    for _ in 0..5 {
+        peer.publish("d", b"x", true);
+    }
+    peer.turn();
+    peer.expect_nothing();
+    world.commit();
+    peer.wake();
+    peer.expect(1, ack(5, true));
+    // Nothing to wait for: at the end of the turn.
+    peer.publish("d", b"x", false);
+    peer.turn();
+    peer.expect(1, ack(6, false));
+    peer.expect_nothing();
+}
+
+#[test]
+fn a_confirm_never_overtakes_an_older_one() {
+    let mut world = World::new();
+    let mut peer = confirming(&world);
+    peer.durable_queue(&mut world, "d");
+    peer.publish("d", b"persistent", true);
+    peer.publish("d", b"transient", false);
+    peer.turn();
+    peer.expect_nothing();
+    world.commit();
+    peer.wake();
+    peer.expect(1, ack(2, true));
+    peer.expect_nothing();
+}
+
+#[test]
+fn an_unroutable_mandatory_message_comes_back_before_its_confirm() {
+    let world = World::new();
+    let mut peer = confirming(&world);
+    let nowhere = BasicPublish {
+        routing_key: "nowhere",
+        mandatory: true,
+        ..Default::default()
+    };
+    peer.publish_to(nowhere, b"\x10\0\x02", b"back");
+    peer.publish("nowhere", b"gone", false);
+    peer.turn();
+    peer.expect(
+        1,
+        BasicReturn {
+            reply_code: 312,
+            reply_text: "NO_ROUTE",
+            exchange: "",
+            routing_key: "nowhere",
+        },
+    );
+    peer.expect_content(b"\x10\0\x02", b"back");
+    peer.expect(1, ack(2, true));
+    peer.expect_nothing();
+}
+
+#[test]
+fn messages_too_large_are_refused_by_their_header() {
+    let world = World::new();
+    let mut peer = world.open();
+    peer.queue("q");
+    for body_size in [100_001, u64::MAX] {
+        let mut bytes = bytes::BytesMut::new();
+        BasicPublish {
+            routing_key: "q",
+            ..Default::default()
+        }
+        .encode(1, &mut bytes);
+        ContentHeader {
+            class: 60,
+            body_size,
+            properties: b"\0\0",
+        }
+        .encode(1, &mut bytes);
+        encode_body(1, &[0; 100], 8192, &mut bytes);
+        peer.input = bytes;
+        peer.turn();
+        peer.expect_channel_close(
+            1,
+            &format!(
+                "PRECONDITION_FAILED - message size {body_size} is larger than max size 100000"
+            ),
+        );
+    }
+    assert_eq!(peer.ready("q"), 0);
+}
+
+#[test]
+fn unfinished_messages_are_bounded_in_sum() {
+    let world = World::new();
+    let mut peer = world.open();
+    for channel in 1..=6 {
+        if channel > 1 {
+            peer.send(channel, ChannelOpen::default());
+        }
+        BasicPublish::default().encode(channel, &mut peer.input);
+        ContentHeader {
+            class: 60,
+            body_size: 100_000,
+            properties: b"\0\0",
+        }
+        .encode(channel, &mut peer.input);
+        encode_body(channel, &[0; 90_000], 8192, &mut peer.input);
+    }
+    peer.turn();
+    for channel in 2..=5 {
+        peer.expect(channel, ChannelOpenOk::default());
+    }
+    peer.expect_connection_close(
+        "RESOURCE_ERROR - unfinished messages of this connection exceed 400000 bytes",
+    );
+}
+
+#[test]
+fn a_publisher_may_not_borrow_a_name() {
+    let world = World::new();
+    let mut peer = world.open();
+    let publish = BasicPublish {
+        routing_key: "q",
+        ..Default::default()
+    };
+    peer.publish_to(publish, b"\0\x10\x05other", b"");
+    peer.turn();
+    peer.expect_channel_close(
+        1,
+        "PRECONDITION_FAILED - user_id property set to 'other' but authenticated user was 'guest'",
+    );
+}
+
+#[test]
+fn publishers_pause_while_memory_is_short_and_go_on_after() {
+    let limits = Limits {
+        memory_bytes: 50_000,
+        message_bytes: 100_000,
+        ..Limits::default()
+    };
+    let world = World::with(limits);
+    let (mut publisher, mut consumer) = (world.open(), world.open());
+    publisher.queue("q");
+    publisher.publish("q", &[0; 60_000], false);
+    publisher.turn();
+    publisher.expect(
+        0,
+        ConnectionBlocked {
+            reason: "low on memory or disk",
+        },
+    );
+    assert!(!publisher.session.wants_input());
+    assert!(consumer.session.wants_input());
+    consumer.call(
+        1,
+        QueuePurge {
+            queue: "q",
+            ..Default::default()
+        },
+        QueuePurgeOk { message_count: 1 },
+    );
+    publisher.wake();
+    publisher.expect(0, ConnectionUnblocked {});
+    assert!(publisher.session.wants_input());
+}
