@@ -5,14 +5,15 @@
 //!
 //! A thread may take a lock only below those it holds:
 //!
-//! 1. `Broker::changes`: one change of definitions at a time;
-//! 2. `Broker::users`, then `Broker::vhosts`, then a virtual host's topology;
-//! 3. one queue's state; never two queues at once;
-//! 4. the leaves, which take nothing else: outbox, journal buffer, memory account, the lists of
-//!    connections and of queues awaiting a commit.
-//!
-//! An attachment's own state comes before 3 and after nothing: it is never held across a call that
-//! changes definitions.
+//! 1. `Broker::upkeep`, only ever tried;
+//! 2. `Broker::changes`: one change of definitions at a time;
+//! 3. an attachment's own state, never held by who is about to change definitions;
+//! 4. `Broker::users`, then `Broker::vhosts`, then a virtual host's topology, no two at once where
+//!    it can be helped;
+//! 5. one queue's state; never two queues at once;
+//! 6. the leaves, which take nothing else: outbox, journal buffer, memory account, the lists of
+//!    connections, of watchers and of queues awaiting a commit. A wake is called under any of
+//!    these and must not come back into the broker.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use argon2::password_hash::{
-    Output, ParamsString, PasswordHash as Phc, PasswordHasher, PasswordVerifier, SaltString,
+    Error, PasswordHash as Phc, PasswordHasher, PasswordVerifier, SaltString,
 };
 use argon2::{Algorithm, Argon2, Params, Version};
 
@@ -155,17 +155,6 @@ mod tests {
         assert_eq!(fake.as_str().len(), real.as_str().len());
         assert_eq!(PasswordHash::parse(fake.as_str()).unwrap(), fake);
         assert!(!fake.matches(b"x"));
-    }
-
-    #[test]
-    fn a_made_up_hash_asks_for_the_same_work_and_matches_nothing() {
-        let fake = fake_hash().unwrap();
-        assert!(fake.as_str().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
-        assert_eq!(
-            fake.as_str().len(),
-            hash_password(b"x").unwrap().as_str().len()
-        );
-        assert!(!fake.matches(b"x") && !fake.matches(b""));
     }
 
     #[test]

@@ -139,12 +139,13 @@ impl Attachment {
 impl Own {
     /// Remembers that messages of the queue may be held; forgets deleted queues now and then.
     fn note_queue(&mut self, queue: &Arc<LiveQueue>) {
+        if self.queues.contains_key(&queue.id) {
+            return;
+        }
         if self.queues.len() == self.queues.capacity() {
             self.queues
                 .retain(|_, queue| !queue.inspect(|state| state.is_deleted()));
         }
-        self.queues
-            .entry(queue.id)
-            .or_insert_with(|| Arc::clone(queue));
+        self.queues.insert(queue.id, Arc::clone(queue));
     }
 }

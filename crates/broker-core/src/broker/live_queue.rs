@@ -1,6 +1,5 @@
 //! A queue at work: its state behind a lock, and the carrying out of the state's effects.
 
-use std::cmp::Ordering as Order;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +9,7 @@ use crate::definitions::{QueueSpec, QueueStats, Stored};
 use crate::journal::{Admission, Lsn, Record};
 use crate::lock::lock;
 use crate::outbox::Event;
-use crate::queue::{Effect, Entry, State};
+use crate::queue::{Consumer, Effect, Entry, State};
 use crate::records::{self, write_settle};
 
 /// One queue of a virtual host.
@@ -36,6 +35,9 @@ struct Inner {
     done: Vec<Sequence>,
     record: Vec<u8>,
 }
+
+/// A position no journal reaches.
+const NEVER: Lsn = Lsn(u64::MAX);
 
 impl LiveQueue {
     pub(crate) fn new(definition: Stored<QueueSpec>, owner: Option<ConnectionId>) -> Self {
@@ -145,16 +147,10 @@ impl Inner {
             }
         }
         let lsn = self.append_done(queue, broker);
-        self.effects
-            .retain(|effect| effect.event_target().is_some());
-        if self.effects.len() > 1 {
+        self.effects.retain(|effect| effect.connection().is_some());
+        if !self.effects.is_sorted_by_key(Effect::connection) {
             // Stable: the order within a connection stays.
-            self.effects.sort_by(
-                |left, right| match (left.event_target(), right.event_target()) {
-                    (Some(left), Some(right)) => left.connection.cmp(&right.connection),
-                    _ => Order::Equal,
-                },
-            );
+            self.effects.sort_by_key(Effect::connection);
         }
         push_events(&mut self.effects);
         lsn
@@ -166,8 +162,8 @@ impl Inner {
         }
         write_settle(&mut self.record, queue, &mut self.done);
         self.done.clear();
-        // Without a journal nothing is confirmed any more; a message settled here comes back after
-        // the restart, which is what a lost settlement means.
+        // A journal that takes nothing any more makes nothing durable: the message comes back after
+        // the restart, and who waits for the settlement waits for ever.
         broker
             .journal
             .append(&Record {
@@ -176,7 +172,7 @@ impl Inner {
                 parts: &[&self.record],
                 body: None,
             })
-            .unwrap_or_default()
+            .unwrap_or(NEVER)
     }
 }
 
@@ -195,14 +191,15 @@ fn push_events(effects: &mut Vec<Effect>) {
 }
 
 impl Effect {
-    fn event_target(&self) -> Option<&crate::queue::Consumer> {
+    /// The connection that gets an event of it, if one does.
+    fn connection(&self) -> Option<ConnectionId> {
         match self {
-            Self::Cancelled(consumer) | Self::Deliver(consumer, _) => Some(consumer),
+            Self::Cancelled(consumer) | Self::Deliver(consumer, _) => Some(consumer.connection),
             Self::CreditReturned(_) | Self::Done(_) => None,
         }
     }
 
-    fn into_event(self) -> Option<(Arc<crate::queue::Consumer>, Event)> {
+    fn into_event(self) -> Option<(Arc<Consumer>, Event)> {
         match self {
             Self::Cancelled(consumer) => {
                 let event = Event::ConsumerCancelled(consumer.id);

@@ -35,6 +35,8 @@ pub(super) struct Upkeep {
     free: Option<(Lsn, Lsn)>,
     /// Write this checkpoint once its position is durable.
     checkpoint: Option<(Lsn, Vec<u8>)>,
+    /// Size of the last checkpoint.
+    checkpoint_bytes: u64,
     copies: VecDeque<Copy>,
     record: Vec<u8>,
 }
@@ -48,6 +50,12 @@ struct Copy {
 
 /// Changes after which a checkpoint is taken even if nothing else asks for one.
 const CHANGES_PER_CHECKPOINT: u64 = 8192;
+
+/// A checkpoint is taken for the journal's sake once it lets so many segments go…
+const SEGMENTS_PER_CHECKPOINT: u64 = 4;
+
+/// …and so many times its own size.
+const CHECKPOINT_FACTOR: u64 = 8;
 
 /// The journal is let grow to so many times its live bytes…
 const LIVE_FACTOR: u64 = 4;
@@ -65,6 +73,7 @@ impl Upkeep {
             looked: Lsn(0),
             free: None,
             checkpoint: None,
+            checkpoint_bytes: 0,
             copies: VecDeque::new(),
             record: Vec::new(),
         }
@@ -77,28 +86,31 @@ impl Broker {
         let Ok(mut upkeep) = self.upkeep.try_lock() else {
             return;
         };
-        let durable = self.journal.durable();
-        if let Some((_, below)) = upkeep.free.take_if(|(when, _)| *when <= durable) {
-            self.journal.release_before(below);
-        }
-        if let Some((covered, payload)) = upkeep.checkpoint.take_if(|(when, _)| *when <= durable) {
-            self.write_checkpoint(covered, &payload);
-        }
         if !upkeep.copies.is_empty() {
             self.copy_forward(&mut upkeep);
         } else if upkeep.free.is_none() && upkeep.checkpoint.is_none() {
             self.look_over(&mut upkeep);
         }
+        let durable = self.journal.durable();
+        if let Some((covered, payload)) = upkeep.checkpoint.take_if(|(when, _)| *when <= durable) {
+            upkeep.checkpoint_bytes = payload.len() as u64;
+            self.write_checkpoint(covered, &payload);
+        }
+        if let Some((_, below)) = upkeep.free.take_if(|(when, _)| *when <= durable) {
+            self.journal.release_before(below);
+        }
     }
 
-    /// Decides what to do next, once the journal has grown by a part of a segment.
+    /// Decides what to do next, once the journal has grown by a part of a segment, or when room is
+    /// wanted.
     fn look_over(&self, upkeep: &mut Upkeep) {
         let end = self.journal.end();
         let many_changes = lock(&self.changes).since_checkpoint >= CHANGES_PER_CHECKPOINT;
         if many_changes {
             upkeep.checkpoint = Some(self.take_checkpoint());
         }
-        if end.0 - upkeep.looked.0 < upkeep.segment_bytes / 4 {
+        let full = self.journal.is_full();
+        if end.0 - upkeep.looked.0 < upkeep.segment_bytes / 4 && !full {
             return;
         }
         upkeep.looked = end;
@@ -109,8 +121,10 @@ impl Broker {
         let needed = self.account.oldest().unwrap_or(end);
         if oldest.end <= needed {
             upkeep.free = Some((end, needed));
-            let uncovered = self.journal.checkpointed() < needed;
-            if uncovered && upkeep.checkpoint.is_none() {
+            let uncovered = needed.0.saturating_sub(self.journal.checkpointed().0);
+            let worth = (SEGMENTS_PER_CHECKPOINT * upkeep.segment_bytes)
+                .max(CHECKPOINT_FACTOR * upkeep.checkpoint_bytes);
+            if upkeep.checkpoint.is_none() && (uncovered >= worth || full && uncovered > 0) {
                 upkeep.checkpoint = Some(self.take_checkpoint());
             }
             return;

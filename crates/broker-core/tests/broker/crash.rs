@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use broker_core::broker::{Broker, BrokerConfig};
 use broker_core::call::Outcome;
-use broker_core::journal::{Lsn, Options, SimDisk, Survival, Trouble};
+use broker_core::journal::{Lsn, Options, SimDisk, Survival, Trouble, Turn};
 use broker_core::limits::Limits;
 use proptest::prelude::*;
 
@@ -13,16 +13,20 @@ use crate::kit::{Client, World, body, login, small};
 
 #[derive(Debug, Clone)]
 enum Step {
-    Commit,
+    /// So many turns of the writer: what comes between two turns meets half-done upkeep.
+    Commit(u8),
     Purge,
-    Publish { both: bool, kib: usize },
+    Publish {
+        both: bool,
+        kib: usize,
+    },
     Requeue,
     Settle,
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        6 => Just(Step::Commit),
+        6 => (1..4u8).prop_map(Step::Commit),
         1 => Just(Step::Purge),
         12 => (any::<bool>(), 0..12usize).prop_map(|(both, kib)| Step::Publish { both, kib }),
         3 => Just(Step::Requeue),
@@ -90,13 +94,15 @@ const QUEUES: [&str; 2] = ["one", "two"];
 impl Run {
     fn step(&mut self, world: &mut World, step: &Step) -> Result<(), ()> {
         match step {
-            Step::Commit => loop {
-                match world.writer.turn() {
-                    Err(_) => return Err(()),
-                    Ok(broker_core::journal::Turn::Idle) => break,
-                    Ok(_) => world.broker.committed(),
+            Step::Commit(turns) => {
+                for _ in 0..*turns {
+                    match world.writer.turn() {
+                        Err(_) => return Err(()),
+                        Ok(Turn::Idle) => break,
+                        Ok(_) => world.broker.committed(),
+                    }
                 }
-            },
+            }
             Step::Publish { both, kib } => {
                 let exchange = if *both { "all" } else { "" };
                 let text = format!("{:08}{}", self.next, "x".repeat(kib * 1024));

@@ -4,6 +4,10 @@
     clippy::unwrap_used,
     reason = "the kit is test code though it is no #[test] function"
 )]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "deadlines of tests are measured by the clock"
+)]
 
 mod access;
 mod admin;
