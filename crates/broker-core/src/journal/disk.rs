@@ -13,8 +13,9 @@ pub trait Disk: Send + Sync + Debug {
     /// The files present, in no order.
     fn list(&self) -> io::Result<Vec<FileEntry>>;
 
-    /// Creates a file of `length_bytes`, every block allocated, and makes its size and blocks durable. Its name is
-    /// durable only after [`Disk::sync_dir`]. An existing file of that name is replaced.
+    /// Creates a file of `length_bytes`, every block allocated. Size and blocks are durable after
+    /// its first [`DiskFile::sync`], its name after [`Disk::sync_dir`]. An existing file of that
+    /// name is replaced.
     ///
     /// # Errors
     /// [`io::ErrorKind::StorageFull`] when the blocks cannot be had; nothing is left behind then.

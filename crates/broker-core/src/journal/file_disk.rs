@@ -126,8 +126,7 @@ impl Disk for FileDisk {
     fn create(&self, name: &str, length_bytes: u64) -> io::Result<Box<dyn DiskFile>> {
         let path = self.path(name);
         let file = private().create(true).truncate(true).open(&path)?;
-        let made = allocate(&file, length_bytes).and_then(|()| file.sync_all());
-        if let Err(error) = made {
+        if let Err(error) = allocate(&file, length_bytes) {
             let _ = fs::remove_file(&path);
             return Err(error);
         }
@@ -212,6 +211,7 @@ impl DiskFile for OpenFile {
         Ok(())
     }
 
+    /// `fdatasync` leaves out only what is not needed to read the data back: times, not sizes.
     fn sync(&self) -> io::Result<()> {
         self.0.sync_data()
     }

@@ -1,4 +1,107 @@
 //! The journal: everything durable of one broker, in one append-only sequence of segments.
+//!
+//! It knows records and what became of them, not what they mean: kinds and payloads are the
+//! broker's. It has no thread and no clock; whoever owns the [`Writer`] runs it:
+//!
+//! ```text
+//! loop {
+//!     match writer.turn() {
+//!         Ok(Turn::Committed(_) | Turn::SpaceReturned) => broker.committed(),
+//!         Ok(Turn::Idle) => writer.wait(Duration::from_secs(1)),
+//!         Ok(Turn::Closed) => break,
+//!         Err(stopped) => return Err(stopped), // The process has to end.
+//!     }
+//! }
+//! ```
+//!
+//! # A record's path
+//!
+//! [`Journal::append`] sums the payload, takes a short lock, copies the record into the open batch
+//! (`gather`, `batch`) and answers its end position. The writer takes the batch, completes the
+//! record headers, and makes it durable with one write and one `fdatasync`; meanwhile the next
+//! batch gathers. Then [`Journal::durable`] moves past all of its records at once. Whatever is
+//! taken has its blocks on the disk already (`room`), so a disk that fills up refuses publishers
+//! and never breaks a promise.
+//!
+//! [`open`] reads it all back (`inventory`, `scan`, `recovery`): the checkpoint first, then
+//! every record in order. Segments are freed from the front only (`chain`), when the broker has
+//! released them, a checkpoint stands for what they held, and a durable mark says that they may be
+//! missing.
+//!
+//! # Positions
+//!
+//! An lsn counts bytes of records over all segments; the first is 4096. Within a segment the byte
+//! of lsn `n` is at offset `4096 + n - base`. Marks are records and have positions too.
+//!
+//! # Format 1, byte by byte
+//!
+//! All numbers are little endian. A directory holds `segment-NNNNNNNN` files, whose numbers mean
+//! nothing, `checkpoint-a` and `checkpoint-b` (drawn in `checkpoint`), and `lock`. A file that ends
+//! in `.tmp` was never finished.
+//!
+//! ```text
+//! segment file                        segment header: one sector, so it is written whole or not
+//! offset                              offset  size  field
+//!      0  header                           0     8  magic "FerryJnl"
+//!    512  zero                             8     2  format version, 1
+//!   4096  records                         10     6  zero
+//!      …  what an earlier life of the     16    16  segment uid, random, new with each life of
+//!         file left, or zeros                       the file
+//!   4096 + capacity  end of file          32    16  store id, the same in all files of a journal
+//!                                         48     8  sequence: 1 for the first segment, then
+//!                                                   rising by one; 0 when blank
+//!                                         56     8  base: lsn of the first record; 0 until begun
+//!                                         64     8  capacity: bytes for records
+//!                                         72     4  epoch in which it was begun
+//!                                         76   432  reserved, zero: key information of an
+//!                                                   encrypted segment will go here
+//!                                        508     4  CRC32C of bytes 0 to 507
+//!
+//! record, at a multiple of 8          mark: the record of kind 0 that closes every batch
+//! offset  size  field                 offset  size  field
+//!      0     4  payload length n           0    32  record header, payload length 16
+//!      4     1  kind; 0 is a mark         32     4  records in the batch it closes
+//!      5     1  flags; bit 0, on marks:   36     4  zero
+//!               last of its segment       40     8  front: all below was released by the
+//!      6     2  zero                                broker, segments below may be gone
+//!      8     8  lsn of this byte 0
+//!     16     4  epoch
+//!     20     4  gap: lsn minus the position that was durable when this was written
+//!     24     4  CRC32C of the payload
+//!     28     4  CRC32C of bytes 0 to 27, begun with the CRC32C of the segment uid
+//!     32     n  payload
+//!      …   0-7  zeros up to a multiple of 8
+//! ```
+//!
+//! The checksum of the header covers that of the payload, so the two stand for one; apart, the
+//! larger is computed before any lock and before it is known which segment the record goes to, and
+//! can travel unchanged to another node. The uid in it keeps the bytes of a file's former life
+//! from ever passing for records of this one.
+//!
+//! The gap is the journal's memory of what it promised: *every* record says what was durable when
+//! it was written. That is what tells a torn write, which was promised to nobody, from damage.
+//!
+//! # Torn or damaged
+//!
+//! Reading ends at the first bytes that are not the next record. They are a torn write, and the
+//! journal goes on there, only if all of this holds (rule J2):
+//!
+//! 1. they lie in the last segment that was begun;
+//! 2. no record behind them, up to the end of the file, says that their place was durable.
+//!
+//! A later record that says less is no objection: sectors of one write reach the disk in any
+//! order. Everything else is [`Corrupt`]: refused with file, offset, lsn, what was expected, what
+//! was found and what to do; no byte is changed. Damage to the very last batch shows only once
+//! something behind it vouches for it; therefore a journal that falls quiet, or is closed, adds a
+//! mark.
+//!
+//! What a torn batch left behind its cut can never come back: the next life has a higher epoch,
+//! and epochs never fall from one record to the next.
+//!
+//! # What is proved and how
+//!
+//! `tests/journal` runs all of this on [`SimDisk`]; `tests/journal/MUTATIONS.md` lists each rule, the
+//! line to break, and the tests that fail then.
 
 mod append;
 mod batch;

@@ -66,6 +66,18 @@ impl Options {
         self.segment_bytes / ALIGN as u64 * ALIGN as u64 - DATA_START
     }
 
+    /// The epoch to write in after `last`.
+    pub(super) fn epoch_after(&self, last: Epoch) -> Result<Epoch, OpenError> {
+        match (self.epoch, last.0.checked_add(1)) {
+            (Some(epoch), _) if epoch < last => {
+                Err(OpenError::Options("the epoch is behind the journal's last"))
+            }
+            (Some(epoch), _) => Ok(epoch),
+            (None, Some(next)) => Ok(Epoch(next)),
+            (None, None) => Err(OpenError::Options("no epoch is left to write in")),
+        }
+    }
+
     pub(super) fn check(&self) -> Result<(), OpenError> {
         if !(SEGMENT_BYTES_MIN..=SEGMENT_BYTES_MAX).contains(&self.segment_bytes) {
             return Err(OpenError::Options(

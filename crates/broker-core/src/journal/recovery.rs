@@ -83,14 +83,7 @@ pub fn open(
     } else {
         read(found, loaded.as_ref(), replay)?
     };
-    if let Some(epoch) = options.epoch {
-        if epoch < tail.progress.epoch {
-            return Err(OpenError::Options("the epoch is behind the journal's last"));
-        }
-        tail.progress.epoch = epoch;
-    } else {
-        tail.progress.epoch.0 += 1;
-    }
+    tail.progress.epoch = options.epoch_after(tail.progress.epoch)?;
     Ok(resume(disk, options, checkpoints, tail, store)?)
 }
 
@@ -304,7 +297,9 @@ fn resume(
         return Err(none).during("resume", "the journal");
     };
     write_again(&mut current, &progress)?;
-    current.sync()?;
+    if ended {
+        current.sync()?;
+    }
     let mut chain = Chain::new(
         disk.clone(),
         store,
@@ -349,7 +344,12 @@ fn resume(
         keep_free_bytes,
         progress.front,
     );
-    writer.upkeep()?;
+    if journal.is_full() {
+        writer.upkeep()?;
+    } else {
+        // The next segment is left to the first turn: a broker starts sooner without.
+        writer.measure()?;
+    }
     Ok((journal, writer))
 }
 

@@ -6,7 +6,7 @@ use crc32c::crc32c;
 
 use super::disk::DiskFile;
 use super::error::{Fault, IoContext};
-use super::record::{u32_at, u64_at};
+use super::record::{ALIGN, u32_at, u64_at};
 use super::{Epoch, Lsn, StoreId};
 
 /// Records begin here: one page, of which the header is the first sector.
@@ -23,6 +23,10 @@ pub(super) const TEMPORARY_NAME: &str = "segment.tmp";
 /// Position of the first record ever.
 pub(super) const FIRST_LSN: Lsn = Lsn(DATA_START);
 
+/// Far above what a journal reaches, and low enough to add to without overflow.
+const NUMBER_MAX: u64 = 1 << 62;
+/// Of a segment's records; [`super::Options::segment_bytes`] is held below.
+const CAPACITY_MAX: u64 = 1 << 30;
 const MAGIC: [u8; 8] = *b"FerryJnl";
 const CRC_AT: usize = HEADER_LEN - 4;
 
@@ -103,7 +107,13 @@ impl SegmentHeader {
         uid.copy_from_slice(&bytes[16..32]);
         store.copy_from_slice(&bytes[32..48]);
         let epoch = Epoch(u32_at(bytes, 72));
-        let state = match (u64_at(bytes, 48), Lsn(u64_at(bytes, 56))) {
+        let (sequence, base, capacity) =
+            (u64_at(bytes, 48), Lsn(u64_at(bytes, 56)), u64_at(bytes, 64));
+        let aligned = (base.0 | capacity).is_multiple_of(ALIGN as u64);
+        if !aligned || sequence.max(base.0) > NUMBER_MAX || capacity > CAPACITY_MAX {
+            return Err(HeaderError::Contradiction);
+        }
+        let state = match (sequence, base) {
             (0, Lsn(0)) => SegmentState::Blank,
             (0, _) => return Err(HeaderError::Contradiction),
             (sequence, Lsn(0)) => SegmentState::Ready { sequence },
@@ -116,7 +126,7 @@ impl SegmentHeader {
         Ok(Self {
             uid,
             store: StoreId(store),
-            capacity: u64_at(bytes, 64),
+            capacity,
             state,
         })
     }

@@ -60,6 +60,8 @@ struct SimFile {
     seen: Vec<u8>,
     platter: Vec<u8>,
     unsynced: Vec<(usize, Vec<u8>)>,
+    /// Its size is on the platter; without, it may come back empty.
+    sized: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -170,6 +172,7 @@ impl SimDisk {
                 seen,
                 platter,
                 unsynced: Vec::new(),
+                sized: true,
             },
         );
         state.names.insert(name.to_owned(), id);
@@ -254,6 +257,9 @@ impl NameChange {
 impl SimFile {
     /// What is found after a power loss.
     fn settled(&self, survives: &mut dyn FnMut() -> bool) -> Self {
+        if !self.sized && !survives() {
+            return Self::default();
+        }
         let mut platter = self.platter.clone();
         for (offset, bytes) in &self.unsynced {
             let (mut at, end) = (*offset, offset + bytes.len());
@@ -269,6 +275,7 @@ impl SimFile {
             seen: platter.clone(),
             platter,
             unsynced: Vec::new(),
+            sized: true,
         }
     }
 }
@@ -300,6 +307,7 @@ impl Disk for SimDisk {
                 seen,
                 platter,
                 unsynced: Vec::new(),
+                sized: false,
             },
         );
         state.change_names(NameChange::Created(name.to_owned(), id));
@@ -417,6 +425,7 @@ impl DiskFile for SimHandle {
         // A failed sync marks the pages clean all the same: nothing will write them again.
         let unsynced = std::mem::take(&mut file.unsynced);
         if result.is_ok() {
+            file.sized = true;
             for (from, bytes) in unsynced {
                 file.platter[from..from + bytes.len()].copy_from_slice(&bytes);
             }

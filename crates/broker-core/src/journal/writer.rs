@@ -177,12 +177,15 @@ impl Writer {
         if self.chain.ready_len() == 0 {
             prepared += usize::from(self.chain.prepare()?);
         }
-        let low = self.is_low()?;
-        self.journal.set_room(prepared, low);
-        Ok(())
+        self.set_room(prepared)
     }
 
-    fn is_low(&self) -> Result<bool, Fault> {
+    /// Looks how full the disk is.
+    pub(super) fn measure(&self) -> Result<(), Fault> {
+        self.set_room(0)
+    }
+
+    fn set_room(&self, prepared: usize) -> Result<(), Fault> {
         let space = self
             .disk
             .space()
@@ -191,7 +194,9 @@ impl Writer {
             let total = space.total_bytes;
             (total / 20).max(2 << 30).min(total / 4)
         });
-        Ok(space.free_bytes < keep_free_bytes)
+        self.journal
+            .set_room(prepared, space.free_bytes < keep_free_bytes);
+        Ok(())
     }
 }
 

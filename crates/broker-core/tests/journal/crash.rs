@@ -230,6 +230,7 @@ fn what_a_torn_batch_left_behind_never_comes_back() {
     for kept in 0..4 {
         let disk = SimDisk::new(1);
         let mut bench = Bench::open(&disk);
+        bench.drain();
         for payload in payloads(12, 48) {
             bench.publish(&payload).unwrap();
         }

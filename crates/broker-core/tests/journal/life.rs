@@ -34,6 +34,7 @@ fn nothing_is_durable_before_its_sync_and_everything_after() {
 fn one_sync_serves_all_that_wait() {
     let disk = SimDisk::new(1);
     let mut bench = Bench::open(&disk);
+    bench.drain();
     for payload in payloads(20, 100) {
         bench.publish(&payload).unwrap();
     }

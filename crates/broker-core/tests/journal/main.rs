@@ -3,9 +3,11 @@
 mod checkpoints;
 mod corruption;
 mod crash;
+mod damage;
 mod files;
 mod full;
 mod golden;
 mod harness;
+mod kill;
 mod life;
 mod model;
