@@ -14,9 +14,10 @@ const READY: Duration = Duration::from_secs(20);
 
 /// An agent in a directory that outlives restarts.
 pub struct Agent {
+    // Before the directory, so that it is gone, and its log told, when that goes.
+    server: Option<Server>,
     dir: TempDir,
     port: u16,
-    server: Option<Server>,
 }
 
 impl Agent {

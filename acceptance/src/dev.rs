@@ -16,8 +16,9 @@ const READY: Duration = Duration::from_secs(20);
 
 /// A running `broker-agent dev` with its data in a directory that outlives restarts.
 pub struct DevBroker {
-    dir: TempDir,
+    // Before the directory, so that it is gone, and its log told, when that goes.
     running: Option<Running>,
+    dir: TempDir,
     options: Vec<String>,
 }
 

@@ -13,6 +13,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::poll;
 
+/// So much of a server's log is shown when its test panics.
+const LOG_LINES_SHOWN: usize = 40;
+
 /// A running server process. Dropping it kills it.
 pub struct Server {
     child: Child,
@@ -137,7 +140,10 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if thread::panicking() {
-            eprintln!("--- log {}:\n{}", self.log.display(), self.log());
+            let log = self.log();
+            let from = log.lines().count().saturating_sub(LOG_LINES_SHOWN);
+            let tail: Vec<_> = log.lines().skip(from).collect();
+            eprintln!("--- end of {}:\n{}", self.log.display(), tail.join("\n"));
         }
     }
 }

@@ -41,18 +41,6 @@ def channel_refused(code, word=""):
         raise AssertionError(f"not refused; expected channel error {code}")
 
 
-@contextlib.contextmanager
-def connection_refused(code, word=""):
-    """The block must end in the connection being closed with this reply code."""
-    try:
-        yield
-    except pika.exceptions.ConnectionClosedByBroker as closed:
-        assert closed.reply_code == code, f"expected {code}, got {closed!r}"
-        assert word in closed.reply_text, f"{word!r} is not in {closed.reply_text!r}"
-    else:
-        raise AssertionError(f"not refused; expected connection error {code}")
-
-
 def take(channel, queue, count, **consume):
     """The next `count` deliveries as (method, properties, body)."""
     deliveries = []

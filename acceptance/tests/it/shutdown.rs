@@ -19,6 +19,7 @@ fn clients_are_told_and_the_broker_ends_when_they_have_gone() -> Result<()> {
     let close = raw.expect(10, 50)?;
     assert_eq!(close.close_code(), Some(CONNECTION_FORCED));
     raw.send(&method(0, 10, 51, &[]))?;
+    drop(raw);
     let start = Instant::now();
     let status = broker.server_mut()?.wait(DEADLINE)?;
     assert!(status.success(), "{status}");

@@ -47,6 +47,20 @@ run "a_second_apply_changes_nothing" {
   }
 }
 
+run "a_replaced_exchange_keeps_its_bindings" {
+  variables {
+    exchanges = {
+      invoices = { vhost = "billing", type = "direct" }
+      archive  = { vhost = "billing", type = "fanout" }
+    }
+  }
+
+  assert {
+    condition     = ferrymq_exchange.this["invoices"].type == "direct" && length(ferrymq_binding.this) == 2
+    error_message = "a binding is missing"
+  }
+}
+
 run "a_queue_more_leaves_the_rest_alone" {
   variables {
     queues = {

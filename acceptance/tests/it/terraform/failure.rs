@@ -233,7 +233,8 @@ fn credentials_come_from_the_environment_too_and_are_missed_by_name() -> Result<
     let bare = &block[..block
         .find("provider \"ferrymq\"")
         .context("no provider block")?];
-    fixture.terraform.write("provider.tf", bare)?;
+    let empty = format!("{bare}provider \"ferrymq\" {{}}\n");
+    fixture.terraform.write("provider.tf", &empty)?;
     let errors = fixture.terraform.plan_errors()?;
     assert_eq!(errors.len(), 3, "{errors:#?}");
     for (error, name) in errors.iter().zip(["CA_CERT", "CLIENT_CERT", "CLIENT_KEY"]) {

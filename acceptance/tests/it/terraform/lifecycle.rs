@@ -37,6 +37,8 @@ resource "ferrymq_binding" "incoming" {
   source      = ferrymq_exchange.orders.name
   destination = ferrymq_queue.incoming.name
   routing_key = "order.#"
+
+  lifecycle { replace_triggered_by = [ferrymq_exchange.orders, ferrymq_queue.incoming] }
 }
 
 resource "ferrymq_binding" "archive" {
@@ -44,6 +46,8 @@ resource "ferrymq_binding" "archive" {
   source           = ferrymq_exchange.orders.name
   destination      = ferrymq_exchange.archive.name
   destination_type = "exchange"
+
+  lifecycle { replace_triggered_by = [ferrymq_exchange.orders, ferrymq_exchange.archive] }
 }
 "#;
 
@@ -225,7 +229,7 @@ fn what_makes_an_object_another_one_replaces_it() -> Result<()> {
             "{change:?}"
         );
     }
-    // One of them for real; what hangs on it follows.
+    // One of them for real; the bindings go with it and come again.
     fixture.main(&TOPOLOGY.replacen(r#""topic""#, r#""direct""#, 1))?;
     fixture.terraform.apply_settles()?;
     fixture
