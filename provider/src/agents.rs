@@ -18,6 +18,7 @@ use tonic::{Response, Status};
 use crate::credentials::Credentials;
 use crate::failure::CallError;
 use crate::id::BrokerId;
+use crate::renewal::Renewals;
 
 /// For how long a failed attempt to connect stands for the next ones.
 const FAILURE_MEMORY: Duration = Duration::from_secs(3);
@@ -27,6 +28,8 @@ pub(crate) struct Agents {
     credentials: Credentials,
     /// Held only to look up or add a slot, never while connecting.
     slots: Lock<HashMap<Address, Arc<Slot>>>,
+    /// What the plans of this process will make.
+    renewals: Renewals,
 }
 
 /// The connection to one address. The lock is held while connecting: that is how others wait.
@@ -55,7 +58,13 @@ impl Agents {
         Self {
             credentials,
             slots: Lock::default(),
+            renewals: Renewals::default(),
         }
+    }
+
+    /// What the plans of this process will make.
+    pub(crate) fn renewals(&self) -> &Renewals {
+        &self.renewals
     }
 
     /// The agent that hosts `broker`: the first of its addresses that answers.

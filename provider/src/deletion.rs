@@ -100,7 +100,9 @@ fn refusal(task: &Task<'_>, loss: Loss, plan: &ResourcePlan) -> Diagnostic {
         .map(|path| format!("`{path}`"))
         .collect();
     let act = match plan.action() {
-        Action::Replace if causes.is_empty() => "Replacing".to_owned(),
+        Action::Replace if plan.replaced_by() == ["id".into()] => {
+            "What it belongs to is made anew, and losing".to_owned()
+        }
         Action::Replace => format!(
             "The change of {} replaces it, and replacing",
             causes.join(", ")

@@ -8,12 +8,19 @@ use agent_api::v1::{Expect, expect::State};
 use tfplugin_rs::prelude::*;
 
 use crate::agents::Agents;
+use crate::renewal::Attached;
 
 const KEY: &str = "generation";
 
 /// Remembers the generation that was just seen.
 pub(crate) fn keep(cx: &mut Context<Agents>, generation: u64) -> Result<()> {
     cx.private_mut().set(KEY, &generation)
+}
+
+/// Remembers the generation of an object that was just made.
+pub(crate) fn made(cx: &mut Context<Agents>, id: &impl Attached, generation: u64) -> Result<()> {
+    cx.data().renewals().made(id);
+    keep(cx, generation)
 }
 
 /// The object as it was last seen; anything, when it never was.

@@ -9,6 +9,7 @@
 //! - [`id`]: the ids of all objects, each a type that parses and prints.
 //! - [`failure`]: how a failed call becomes one diagnostic at the right attribute.
 //! - [`deletion`]: what must not be destroyed while it holds messages.
+//! - [`renewal`]: what has to be made anew because something else is.
 //! - [`arguments`]: typed arguments between Terraform's values and the contract's.
 //!
 //! # One resource's path
@@ -40,6 +41,7 @@ mod id;
 mod listeners;
 mod name;
 mod provider;
+mod renewal;
 mod resources;
 mod status;
 

@@ -2,7 +2,10 @@
 //!
 //! The HTTP/2 layer above forgets the type of what went wrong below it, and a TLS 1.3 server
 //! refuses a client's certificate only after the handshake is over for the client. So the
-//! [`Link`] notes the cause at the place where it is still known, and the client asks it.
+//! [`Link`] notes the cause at the place where it is still known, and the client asks it; and a
+//! connection counts as made only when the agent has said its first word over it. Without that
+//! the layer above would take a refused connection for one that broke, and connect again, until
+//! the call runs out of time.
 
 use std::io;
 use std::pin::Pin;
@@ -13,14 +16,17 @@ use std::time::Duration;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use rustls::{CertificateError, ClientConfig};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, BufReader, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::Address;
 
-/// Time for name resolution, TCP and TLS together.
+/// The agent's first words are read before anyone asks for them, and kept.
+type Stream = BufReader<TlsStream<TcpStream>>;
+
+/// Time for name resolution, TCP, TLS and the agent's first word together.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
 
 /// The way to one agent. Connects any number of times; remembers the latest failure.
@@ -85,7 +91,7 @@ impl Link {
         }
     }
 
-    async fn attempt(&self) -> Result<TlsStream<TcpStream>, Trouble> {
+    async fn attempt(&self) -> Result<Stream, Trouble> {
         let Address { host, port } = &self.address;
         let name = ServerName::try_from(host.clone())
             .map_err(|error| Trouble::Unreachable(error.to_string()))?;
@@ -97,10 +103,19 @@ impl Link {
             .set_nodelay(true)
             .map_err(|error| Trouble::Unreachable(error.to_string()))?;
         let connector = TlsConnector::from(Arc::clone(&self.tls));
-        connector
+        let stream = connector
             .connect(name, socket)
             .await
-            .map_err(|error| diagnose(&error))
+            .map_err(|error| diagnose(&error))?;
+        let mut stream = BufReader::new(stream);
+        // An HTTP/2 server sends its settings unasked. What it says is left for the layer above.
+        match stream.fill_buf().await {
+            Ok([]) => Err(Trouble::Unreachable(
+                "it closed the connection without a word".to_owned(),
+            )),
+            Ok(_) => Ok(stream),
+            Err(error) => Err(diagnose(&error)),
+        }
     }
 
     fn note(&self, trouble: Option<Trouble>) {
@@ -141,7 +156,7 @@ fn blame(cause: &CertificateError) -> String {
 /// A connected stream that notes why it breaks.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    stream: TlsStream<TcpStream>,
+    stream: Stream,
     link: Arc<Link>,
 }
 

@@ -7,7 +7,8 @@ use agent_api::v1;
 use serde_json::Value as Json;
 
 use super::broker::BrokerId;
-use super::{BadId, topology};
+use super::{BadId, ExchangeId, QueueId, topology};
+use crate::renewal::Attached;
 
 /// The id of a binding.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -32,6 +33,35 @@ pub(crate) enum DestinationType {
 const KIND: &str = "binding";
 const FORM: &str =
     "BROKER-ID/binding/VHOST/SOURCE/queue|exchange/DESTINATION/ROUTING-KEY[/ARGUMENTS-AS-JSON]";
+
+impl Attached for BindingId {
+    fn bases(&self) -> Vec<String> {
+        let exchange = |name: &str| {
+            let (broker, vhost) = (self.broker.clone(), self.vhost.clone());
+            ExchangeId {
+                broker,
+                vhost,
+                name: name.to_owned(),
+            }
+            .to_string()
+        };
+        let destination = match self.destination_type {
+            DestinationType::Exchange => exchange(&self.destination),
+            DestinationType::Queue => {
+                let (broker, vhost) = (self.broker.clone(), self.vhost.clone());
+                QueueId {
+                    broker,
+                    vhost,
+                    name: self.destination.clone(),
+                }
+                .to_string()
+            }
+        };
+        let mut bases = topology::surroundings(&self.broker, &self.vhost);
+        bases.extend([exchange(&self.source), destination]);
+        bases
+    }
+}
 
 impl FromStr for BindingId {
     type Err = BadId;

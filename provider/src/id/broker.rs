@@ -6,6 +6,7 @@ use std::str::FromStr;
 use agent_api::Address;
 
 use super::{BadId, decode, encode};
+use crate::renewal::Attached;
 
 /// The id of a broker.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -61,6 +62,12 @@ impl BrokerId {
             return Err("the broker's name is empty".to_owned());
         }
         Ok((Self { addresses, name }, parts.collect()))
+    }
+}
+
+impl Attached for BrokerId {
+    fn bases(&self) -> Vec<String> {
+        Vec::new()
     }
 }
 

@@ -15,11 +15,12 @@
 //! an id is plain ASCII that splits at slashes. An object has one id and no second spelling of it:
 //! what parses is printed the same, and ids can be compared as text.
 
-use std::fmt;
-
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode_str};
 use tfplugin_rs::modify::AttributeChange;
 use tfplugin_rs::prelude::*;
+
+use crate::agents::Agents;
+use crate::renewal::Attached;
 
 mod binding;
 mod broker;
@@ -73,18 +74,20 @@ pub(crate) fn names_another_broker(change: &AttributeChange<'_>) -> bool {
         .is_none_or(|prior| prior.name() != planned.name())
 }
 
-/// Plans the attribute `id`, as far as what it is made of is known.
-pub(crate) fn plan<Id: fmt::Display>(
+/// Plans the attribute `id`, as far as what it is made of is known, and what follows from it.
+pub(crate) fn plan<Id: Attached>(
     plan: &mut ResourcePlan,
+    agents: &Agents,
     id: impl FnOnce(&Planned<'_>) -> Result<Option<Id>>,
 ) -> Result<()> {
     if plan.planned().is_null() {
         return Ok(());
     }
-    if let Some(id) = id(&Planned(plan))? {
-        plan.set("id", &id.to_string())?;
-    }
-    Ok(())
+    let Some(id) = id(&Planned(plan))? else {
+        return Ok(());
+    };
+    plan.set("id", &id.to_string())?;
+    agents.renewals().settle(plan, &id)
 }
 
 /// Planned attributes, `None` while they are not known.
@@ -96,8 +99,25 @@ impl Planned<'_> {
         Ok(broker.known().map(|Text(id)| id))
     }
 
+    /// The whole plan, if everything but the id is known.
+    pub(crate) fn model<M: Model>(&self) -> Result<Option<M>> {
+        let mut planned = self.0.planned().clone();
+        planned.set("id", &String::new())?;
+        if !planned.value().is_wholly_known() {
+            return Ok(None);
+        }
+        planned.model().map(Some)
+    }
+
     pub(crate) fn text(&self, attribute: &str) -> Result<Option<String>> {
         Ok(self.0.planned().get::<Attr<String>>(attribute)?.known())
+    }
+
+    pub(crate) fn texts(&self, attribute: &str) -> Result<Option<Vec<String>>> {
+        let texts: Attr<Vec<Attr<String>>> = self.0.planned().get(attribute)?;
+        Ok(texts
+            .known()
+            .and_then(|texts| texts.into_iter().map(Attr::known).collect()))
     }
 }
 

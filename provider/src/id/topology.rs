@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use super::broker::BrokerId;
 use super::{BadId, decode, encode};
+use crate::renewal::Attached;
 
 /// One type of id: `BROKER-ID/KIND/PART…`.
 macro_rules! topology_id {
@@ -53,6 +54,51 @@ topology_id! {
 topology_id! {
     /// The id of a virtual host.
     VhostId, "vhost", "vhost/NAME", [name]
+}
+
+/// The virtual host, and the broker around it.
+pub(super) fn surroundings(broker: &BrokerId, vhost: &str) -> Vec<String> {
+    let vhost = VhostId {
+        broker: broker.clone(),
+        name: vhost.to_owned(),
+    };
+    vec![broker.to_string(), vhost.to_string()]
+}
+
+impl Attached for ExchangeId {
+    fn bases(&self) -> Vec<String> {
+        surroundings(&self.broker, &self.vhost)
+    }
+}
+
+impl Attached for PermissionId {
+    fn bases(&self) -> Vec<String> {
+        let user = UserId {
+            broker: self.broker.clone(),
+            name: self.user.clone(),
+        };
+        let mut bases = surroundings(&self.broker, &self.vhost);
+        bases.push(user.to_string());
+        bases
+    }
+}
+
+impl Attached for QueueId {
+    fn bases(&self) -> Vec<String> {
+        surroundings(&self.broker, &self.vhost)
+    }
+}
+
+impl Attached for UserId {
+    fn bases(&self) -> Vec<String> {
+        vec![self.broker.to_string()]
+    }
+}
+
+impl Attached for VhostId {
+    fn bases(&self) -> Vec<String> {
+        vec![self.broker.to_string()]
+    }
 }
 
 /// The broker and exactly `N` names; the error is the reason.

@@ -62,15 +62,10 @@ impl Resource for Binding {
     type Data = Agents;
     type Model = BindingModel;
 
-    async fn modify_plan(&self, plan: &mut ResourcePlan, _cx: &mut Context<Agents>) -> Result<()> {
-        let known = plan.planned();
-        // All but the id is known in the plan of most configurations; until then so is not the id.
-        if known.is_null() || !BindingModel::is_known(known)? {
-            return Ok(());
-        }
-        let planned: BindingModel = known.model()?;
-        let id = planned.id()?;
-        plan.set("id", &id.to_string())
+    async fn modify_plan(&self, plan: &mut ResourcePlan, cx: &mut Context<Agents>) -> Result<()> {
+        id::plan(plan, cx.data(), |planned| {
+            planned.model()?.as_ref().map(BindingModel::id).transpose()
+        })
     }
 
     async fn create(&self, mut plan: BindingModel, cx: &mut Apply<Agents>) -> Result<BindingModel> {
@@ -87,7 +82,7 @@ impl Resource for Binding {
             async move { agent.bindings().put_binding(request).await }
         });
         match made.await {
-            Ok(binding) => generation::keep(cx, binding.generation)?,
+            Ok(binding) => generation::made(cx, &id, binding.generation)?,
             Err(error) => {
                 let task = task(Doing::Create, &id);
                 return Err(failure::creation_failed(&task, &error, &plan, cx));
@@ -191,13 +186,6 @@ fn task(doing: Doing, id: &BindingId) -> Task<'_> {
 }
 
 impl BindingModel {
-    /// True if everything but the id is known.
-    fn is_known(planned: &tfplugin_rs::Values) -> Result<bool> {
-        let mut planned = planned.clone();
-        planned.set("id", &String::new())?;
-        Ok(planned.value().is_wholly_known())
-    }
-
     fn id(&self) -> Result<BindingId> {
         Ok(BindingId {
             broker: self.broker.0.clone(),

@@ -12,7 +12,7 @@ use tfplugin_rs::value::Value;
 use crate::agents::Agents;
 use crate::deletion::{self, DeletionPolicy};
 use crate::failure::{self, CallError, Doing, Kind, Task};
-use crate::id::BrokerId;
+use crate::id::{self, BrokerId};
 use crate::listeners::{self, Listeners};
 use crate::status::{Instance, Status};
 use crate::{generation, name};
@@ -70,7 +70,7 @@ impl Resource for Broker {
 
     async fn modify_plan(&self, plan: &mut ResourcePlan, cx: &mut Context<Agents>) -> Result<()> {
         if !plan.planned().is_null() {
-            plan_known(plan)?;
+            plan_known(plan, cx)?;
         }
         if !deletion::is_planned(plan) {
             return Ok(());
@@ -97,7 +97,7 @@ impl Resource for Broker {
         });
         match made.await {
             Ok(broker) => {
-                generation::keep(cx, broker.generation)?;
+                generation::made(cx, &id, broker.generation)?;
                 plan.show(Status::of(&broker, &id), cx);
                 Ok(plan)
             }
@@ -193,16 +193,15 @@ impl Resource for Broker {
 
 /// Plans what follows from the rest: ports, the id, and what a running broker tells as long as
 /// nothing changes that it depends on.
-fn plan_known(plan: &mut ResourcePlan) -> Result<()> {
+fn plan_known(plan: &mut ResourcePlan, cx: &Context<Agents>) -> Result<()> {
     listeners::plan_ports(plan)?;
-    let name: Attr<String> = plan.planned().get("name")?;
-    let nodes: Attr<Vec<Attr<String>>> = plan.planned().get("nodes")?;
-    let nodes: Option<Vec<String>> = nodes
-        .known()
-        .and_then(|nodes| nodes.into_iter().map(Attr::known).collect());
-    if let (Some(name), Some(nodes)) = (name.known(), nodes) {
-        plan.set("id", &broker_id(&name, &nodes)?.to_string())?;
-    }
+    id::plan(plan, cx.data(), |planned| {
+        let parts = (planned.text("name")?, planned.texts("nodes")?);
+        let (Some(name), Some(nodes)) = parts else {
+            return Ok(None);
+        };
+        broker_id(&name, &nodes).map(Some)
+    })?;
     if plan.action() == Action::Update {
         plan_status(plan)?;
     }

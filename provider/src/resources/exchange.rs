@@ -66,8 +66,8 @@ impl Resource for Exchange {
     type Data = Agents;
     type Model = ExchangeModel;
 
-    async fn modify_plan(&self, plan: &mut ResourcePlan, _cx: &mut Context<Agents>) -> Result<()> {
-        id::plan(plan, |planned| {
+    async fn modify_plan(&self, plan: &mut ResourcePlan, cx: &mut Context<Agents>) -> Result<()> {
+        id::plan(plan, cx.data(), |planned| {
             let parts = (
                 planned.broker()?,
                 planned.text("vhost")?,
@@ -102,7 +102,7 @@ impl Resource for Exchange {
             async move { agent.exchanges().put_exchange(request).await }
         });
         match made.await {
-            Ok(exchange) => generation::keep(cx, exchange.generation)?,
+            Ok(exchange) => generation::made(cx, &id, exchange.generation)?,
             Err(error) => {
                 let task = task(Doing::Create, &id);
                 return Err(failure::creation_failed(&task, &error, &plan, cx));

@@ -58,8 +58,8 @@ impl Resource for Permission {
     type Data = Agents;
     type Model = PermissionModel;
 
-    async fn modify_plan(&self, plan: &mut ResourcePlan, _cx: &mut Context<Agents>) -> Result<()> {
-        id::plan(plan, |planned| {
+    async fn modify_plan(&self, plan: &mut ResourcePlan, cx: &mut Context<Agents>) -> Result<()> {
+        id::plan(plan, cx.data(), |planned| {
             let parts = (
                 planned.broker()?,
                 planned.text("vhost")?,
@@ -94,7 +94,7 @@ impl Resource for Permission {
             async move { agent.permissions().put_permission(request).await }
         });
         match made.await {
-            Ok(permission) => generation::keep(cx, permission.generation)?,
+            Ok(permission) => generation::made(cx, &id, permission.generation)?,
             Err(error) => {
                 let task = task(Doing::Create, &id);
                 return Err(failure::creation_failed(&task, &error, &plan, cx));

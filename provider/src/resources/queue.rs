@@ -64,7 +64,7 @@ impl Resource for Queue {
     type Model = QueueModel;
 
     async fn modify_plan(&self, plan: &mut ResourcePlan, cx: &mut Context<Agents>) -> Result<()> {
-        id::plan(plan, |planned| {
+        id::plan(plan, cx.data(), |planned| {
             let parts = (
                 planned.broker()?,
                 planned.text("vhost")?,
@@ -105,7 +105,7 @@ impl Resource for Queue {
             async move { agent.queues().put_queue(request).await }
         });
         match made.await {
-            Ok(queue) => generation::keep(cx, queue.generation)?,
+            Ok(queue) => generation::made(cx, &id, queue.generation)?,
             Err(error) => {
                 let task = task(Doing::Create, &id);
                 return Err(failure::creation_failed(&task, &error, &plan, cx));

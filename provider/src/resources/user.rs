@@ -88,7 +88,7 @@ impl Resource for User {
     }
 
     async fn modify_plan(&self, plan: &mut ResourcePlan, cx: &mut Context<Agents>) -> Result<()> {
-        id::plan(plan, |planned| {
+        id::plan(plan, cx.data(), |planned| {
             let parts = (planned.broker()?, planned.text("name")?);
             let (Some(broker), Some(name)) = parts else {
                 return Ok(None);
@@ -117,7 +117,10 @@ impl Resource for User {
             async move { agent.users().put_user(request).await }
         });
         match made.await {
-            Ok(user) => plan.set(&user, cx)?,
+            Ok(user) => {
+                generation::made(cx, &id, user.generation)?;
+                plan.set(&user, cx)?;
+            }
             Err(error) => {
                 let task = task(Doing::Create, &id);
                 return Err(failure::creation_failed(&task, &error, &plan, cx));
@@ -176,10 +179,10 @@ impl Resource for User {
             agent.call(agent.users().put_user(request)).await
         };
         let user = changed.await.map_err(|error| task.failed(&error))?;
+        generation::keep(cx, user.generation)?;
         if sets_password {
             plan.set(&user, cx)?;
         } else {
-            generation::keep(cx, user.generation)?;
             plan.password_digest = status::optional(&user.password_digest);
         }
         Ok(plan)
@@ -295,7 +298,6 @@ impl UserModel {
 
     /// Notes what the agent answered to a password.
     fn set(&mut self, user: &v1::User, cx: &mut Context<Agents>) -> Result<()> {
-        generation::keep(cx, user.generation)?;
         self.password_digest = status::optional(&user.password_digest);
         match &self.password_digest {
             Attr::Known(digest) => cx.private_mut().set(SET_DIGEST, digest),

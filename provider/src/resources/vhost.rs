@@ -44,7 +44,7 @@ impl Resource for Vhost {
     type Model = VhostModel;
 
     async fn modify_plan(&self, plan: &mut ResourcePlan, cx: &mut Context<Agents>) -> Result<()> {
-        id::plan(plan, |planned| {
+        id::plan(plan, cx.data(), |planned| {
             let parts = (planned.broker()?, planned.text("name")?);
             let (Some(broker), Some(name)) = parts else {
                 return Ok(None);
@@ -80,7 +80,7 @@ impl Resource for Vhost {
             async move { agent.vhosts().put_vhost(request).await }
         });
         match made.await {
-            Ok(vhost) => generation::keep(cx, vhost.generation)?,
+            Ok(vhost) => generation::made(cx, &id, vhost.generation)?,
             Err(error) => {
                 let task = task(Doing::Create, &id);
                 return Err(failure::creation_failed(&task, &error, &plan, cx));

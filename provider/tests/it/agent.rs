@@ -272,10 +272,14 @@ pub(crate) fn check_error<T>(result: tfplugin_rs::Result<T>, parts: &[&str]) {
     }
 }
 
-/// The agent's program, built by the cargo that built this test, beside this test.
+/// The agent's program: in `FERRYMQ_BIN_DIR`, or else built by the cargo that built this test and
+/// then beside this test.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
+        if let Some(dir) = env::var_os("FERRYMQ_BIN_DIR") {
+            return PathBuf::from(dir).join("broker-agent");
+        }
         let built = Command::new(env!("CARGO"))
             .args([
                 "build",

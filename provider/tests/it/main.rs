@@ -8,6 +8,7 @@ mod permission;
 mod proxy;
 mod queue;
 mod reach;
+mod renewal;
 mod schema;
 mod user;
 mod vhost;
