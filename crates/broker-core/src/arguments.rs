@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::limits::Limits;
+use crate::records;
 use crate::refusal::{Reason, Refusal};
 use crate::value::{Arguments, Value};
 
@@ -66,8 +67,9 @@ pub(crate) fn check_consumer(arguments: &Arguments, limits: &Limits) -> Result<(
 
 /// Checks that arguments are neither too many nor too deep.
 pub(crate) fn check_size(arguments: &Arguments, limits: &Limits) -> Result<(), Refusal> {
-    if !fits(arguments, limits.argument_depth) {
-        let most = limits.argument_depth;
+    // One level less than can be read back: the arguments themselves are the first.
+    let most = limits.argument_depth.min(records::MAX_DEPTH - 1);
+    if !fits(arguments, most) {
         let text = format!("arguments are nested deeper than {most} levels");
         return Err(Refusal::new(Reason::Invalid, text));
     }

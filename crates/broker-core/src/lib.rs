@@ -19,8 +19,11 @@
 //!
 //! # Who may know whom
 //!
-//! `session` knows `broker` and `wire`. `broker` knows `queue`, `routing`, `access`, `definitions`
-//! and `journal`. `queue`, `routing`, `access` and `journal` know neither each other nor sessions.
+//! `session` knows `broker` and `wire`. `admin` is the operator's door to `broker`. `broker` knows
+//! `queue`, `routing`, `access`, `records`, `account` and `journal`, and carries out what they
+//! decide. `queue`, `routing`, `access`, `records` and `journal` know neither each other nor
+//! sessions; they share the plain data of `call`, `definitions`, `message` and `value`. Locks and
+//! their order are in `lock`.
 
 pub mod access;
 mod account;

@@ -63,7 +63,8 @@ impl Attachment {
         }
     }
 
-    /// Takes the queue's first message, and says how many are ready behind it.
+    /// Takes the queue's first message, and says how many are ready behind it. Show it to the client
+    /// only once the journal is durable up to the message's `lsn`.
     pub fn get(&self, queue: &str, auto_settle: bool) -> Result<Option<(Delivery, u32)>, Refusal> {
         self.require(Action::Read, Resource::Queue(queue))?;
         let queue = self.usable_queue(queue)?;
@@ -71,8 +72,8 @@ impl Attachment {
             lock(&self.own).note_queue(&queue);
         }
         let id = self.id();
-        let (got, _) = queue.run(&self.broker, |state, durable, out| {
-            state.get(id, auto_settle, durable, out)
+        let (got, _) = queue.run(&self.broker, |state, _, out| {
+            state.get(id, auto_settle, out)
         });
         Ok(got)
     }

@@ -12,13 +12,12 @@ use bytes::Bytes;
 
 use super::changes::Changes;
 use super::upkeep::Upkeep;
-use super::{Broker, BrokerConfig, Connections, LiveQueue, Vhost, Vhosts};
+use super::{Broker, BrokerConfig, Connections, LiveQueue, Topology, Vhost, Vhosts};
 use crate::access::{Granted, User, Users, compile, fake_hash};
 use crate::account::Account;
 use crate::call::{QueueId, Sequence};
-use crate::definitions::{Expect, QueueSpec, Stored, VhostSpec};
+use crate::definitions::{Expect, PermissionSpec, Stored, UserSpec, VhostSpec};
 use crate::journal::{self, Disk, Kind, Lsn, OpenError, RecordRef, Replay, Unreadable, Writer};
-use crate::limits::Limits;
 use crate::lock::{read, write};
 use crate::message::Message;
 use crate::queue::Entry;
@@ -58,7 +57,7 @@ impl Broker {
             config.limits.memory_bytes,
             segment_bytes / BUCKETS_PER_SEGMENT,
         );
-        let mut recovery = Recovery::new(&config.limits, Arc::clone(&account));
+        let mut recovery = Recovery::new(Arc::clone(&account));
         let (journal, writer) = journal::open(disk, &config.journal, &mut recovery)?;
         recovery.fill_queues();
         let Recovery {
@@ -95,8 +94,7 @@ impl Broker {
 }
 
 /// What the journal has told so far.
-struct Recovery<'a> {
-    limits: &'a Limits,
+struct Recovery {
     account: Arc<Account>,
     /// Nothing was ever written.
     fresh: bool,
@@ -122,7 +120,7 @@ struct Contents {
     next: u64,
 }
 
-impl Replay for Recovery<'_> {
+impl Replay for Recovery {
     fn checkpoint(&mut self, covered: Lsn, payload: &[u8]) -> Result<(), Unreadable> {
         self.fresh = false;
         self.covered = covered;
@@ -163,10 +161,9 @@ impl Replay for Recovery<'_> {
     }
 }
 
-impl<'a> Recovery<'a> {
-    fn new(limits: &'a Limits, account: Arc<Account>) -> Self {
+impl Recovery {
+    fn new(account: Arc<Account>) -> Self {
         Self {
-            limits,
             account,
             fresh: true,
             covered: Lsn(0),
@@ -203,56 +200,66 @@ impl<'a> Recovery<'a> {
             Change::IdsReserved(below) => self.next_id = self.next_id.max(below),
             Change::VhostPut(stored) => self.put_vhost(stored),
             Change::VhostDeleted { name } => self.delete_vhost(&name),
-            Change::UserPut(stored) => {
-                let name = stored.value.name.as_str().into();
-                let user = self
-                    .users
-                    .entry(name)
-                    .or_insert_with(|| User::new(stored.clone()));
-                user.definition = stored;
-            }
-            Change::UserDeleted { name } => {
-                self.users.remove(name.as_str());
-            }
-            Change::PermissionPut(definition) => {
-                let compiled = compile(&definition.value, self.limits.expression_bytes)
-                    .map_err(|refusal| Unreadable(refusal.text))?;
-                let user = self.users.get_mut(definition.value.user.as_str());
-                let user = user.ok_or_else(|| orphan("a permission"))?;
-                let granted = Granted {
-                    definition,
-                    compiled: Arc::new(compiled),
-                };
-                user.permissions
-                    .insert(granted.definition.value.vhost.clone(), granted);
-            }
+            Change::UserPut(stored) => self.put_user(stored),
+            Change::UserDeleted { name } => drop(self.users.remove(name.as_str())),
+            Change::PermissionPut(stored) => self.put_permission(stored)?,
             Change::PermissionDeleted { user, vhost } => {
                 if let Some(user) = self.users.get_mut(user.as_str()) {
                     user.permissions.remove(&vhost);
                 }
             }
             Change::ExchangePut(stored) => {
-                let vhost = self.vhost(&stored.value.vhost)?;
-                write(&vhost.topology).insert_exchange(stored);
+                self.in_vhost(&stored.value.vhost.clone(), |it| it.insert_exchange(stored))?;
             }
             Change::ExchangeDeleted { vhost, name } => {
-                write(&self.vhost(&vhost)?.topology).remove_exchange(&name);
+                self.in_vhost(&vhost, |it| it.remove_exchange(&name))?;
             }
-            Change::QueuePut(stored) => self.put_queue(stored)?,
+            Change::QueuePut(stored) => {
+                let queue = Arc::new(LiveQueue::new(stored, None));
+                let vhost = &queue.definition.value.vhost;
+                self.in_vhost(vhost, |it| it.insert_queue(Arc::clone(&queue)))?;
+            }
             Change::QueueDeleted { vhost, name, id } => {
                 self.forget_queue(id);
-                write(&self.vhost(&vhost)?.topology).remove_queue(&name);
+                self.in_vhost(&vhost, |it| it.remove_queue(&name))?;
             }
             Change::BindingPut(stored) => {
-                let vhost = self.vhost(&stored.value.vhost)?;
-                if !write(&vhost.topology).insert_binding(stored) {
+                let vhost = stored.value.vhost.clone();
+                if !self.in_vhost(&vhost, |it| it.insert_binding(stored))? {
                     return Err(orphan("a binding"));
                 }
             }
             Change::BindingDeleted(spec) => {
-                write(&self.vhost(&spec.vhost)?.topology).remove_binding(&spec);
+                self.in_vhost(&spec.vhost, |it| it.remove_binding(&spec))?;
             }
         }
+        Ok(())
+    }
+
+    fn put_user(&mut self, stored: Stored<UserSpec>) {
+        let name = stored.value.name.as_str().into();
+        let user = self
+            .users
+            .entry(name)
+            .or_insert_with(|| User::new(stored.clone()));
+        user.definition = stored;
+    }
+
+    fn put_permission(&mut self, definition: Stored<PermissionSpec>) -> Result<(), Unreadable> {
+        // Whatever the limit is now: what was let in once stays.
+        let compiled =
+            compile(&definition.value, usize::MAX).map_err(|refusal| Unreadable(refusal.text))?;
+        let user = self.users.get_mut(definition.value.user.as_str());
+        let user = user.ok_or_else(|| orphan("a permission"))?;
+        let vhost = definition.value.vhost.clone();
+        let compiled = Arc::new(compiled);
+        user.permissions.insert(
+            vhost,
+            Granted {
+                definition,
+                compiled,
+            },
+        );
         Ok(())
     }
 
@@ -280,20 +287,18 @@ impl<'a> Recovery<'a> {
         });
     }
 
-    fn put_queue(&mut self, stored: Stored<QueueSpec>) -> Result<(), Unreadable> {
-        let vhost = self.vhost(&stored.value.vhost)?;
-        write(&vhost.topology).insert_queue(Arc::new(LiveQueue::new(stored, None)));
-        Ok(())
-    }
-
     fn forget_queue(&mut self, id: QueueId) {
         self.contents.remove(&id);
         self.deleted.insert(id);
     }
 
-    fn vhost(&self, name: &str) -> Result<Arc<Vhost>, Unreadable> {
+    fn in_vhost<R>(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut Topology) -> R,
+    ) -> Result<R, Unreadable> {
         let (_, vhost) = self.vhosts.get(name).ok_or_else(|| orphan("something"))?;
-        Ok(Arc::clone(vhost))
+        Ok(change(&mut write(&vhost.topology)))
     }
 
     /// Hands every queue its messages. What is left belongs to queues deleted before the checkpoint.

@@ -58,22 +58,7 @@ impl Broker {
         if found.is_none() && count >= self.limits.users {
             return Err(exhausted("users", self.limits.users));
         }
-        let mut value = found.as_ref().map_or_else(
-            || UserSpec {
-                name: name.to_owned(),
-                password: None,
-                tags: BTreeSet::new(),
-            },
-            |stored| stored.value.clone(),
-        );
-        match update.password {
-            None => {}
-            Some(PasswordChange::Remove) => value.password = None,
-            Some(PasswordChange::Set(hash)) => value.password = Some(hash),
-        }
-        if let Some(tags) = update.tags {
-            value.tags = tags;
-        }
+        let value = updated(name, found.as_ref(), update);
         if let Some(stored) = found.filter(|stored| stored.value == value) {
             return Ok(Changed {
                 object: stored,
@@ -194,6 +179,27 @@ impl Broker {
         self.access_epoch.fetch_add(1, Ordering::SeqCst);
         Ok(lsn)
     }
+}
+
+/// The user after the update; a new one starts without password and tags.
+fn updated(name: &str, found: Option<&Stored<UserSpec>>, update: UserUpdate) -> UserSpec {
+    let mut value = match found {
+        Some(stored) => stored.value.clone(),
+        None => UserSpec {
+            name: name.to_owned(),
+            password: None,
+            tags: BTreeSet::new(),
+        },
+    };
+    match update.password {
+        None => {}
+        Some(PasswordChange::Remove) => value.password = None,
+        Some(PasswordChange::Set(hash)) => value.password = Some(hash),
+    }
+    if let Some(tags) = update.tags {
+        value.tags = tags;
+    }
+    value
 }
 
 fn check_tags(tags: &BTreeSet<String>, broker: &Broker) -> Result<(), Refusal> {

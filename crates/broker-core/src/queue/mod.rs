@@ -2,8 +2,8 @@
 //!
 //! It touches no journal and no socket: what must happen outside is an [`Effect`], which the
 //! caller carries out before it lets go of the queue's lock, in order. `durable` is always the
-//! position up to which the journal is safe; nothing beyond it is ever handed out (rule F13), and a
-//! message that has to wait holds back those behind it, so that order is kept.
+//! position up to which the journal is safe; nothing beyond it is pushed to a consumer (rule F13),
+//! and a message that has to wait holds back those behind it, so that order is kept.
 
 mod consumers;
 mod entry;
@@ -209,17 +209,15 @@ impl State {
     }
 
     /// Hands out the first message to a connection that asks for one, and says how many are ready
-    /// behind it.
+    /// behind it. The connection shows it to nobody before the journal is durable up to its `lsn`:
+    /// who publishes and then asks must find the message, and not have to wait here for the disk.
     pub(crate) fn get(
         &mut self,
         connection: ConnectionId,
         auto_settle: bool,
-        durable: Lsn,
         out: &mut Vec<Effect>,
     ) -> Option<(Delivery, u32)> {
-        let entry = self
-            .ready
-            .pop_front_if(|first| first.message.lsn <= durable)?;
+        let entry = self.ready.pop_front()?;
         let delivery = entry.delivery(self.id, None);
         if auto_settle {
             done(&entry, out);

@@ -28,7 +28,7 @@ pub(crate) use definition::{Change, read_change, write_change};
 pub(crate) use delivery::{
     PublishRecord, SettleRecord, read_publish, read_settle, write_publish_head, write_settle,
 };
-pub(crate) use value::canonical;
+pub(crate) use value::{MAX_DEPTH, canonical};
 
 use crate::journal::Kind;
 

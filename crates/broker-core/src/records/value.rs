@@ -9,8 +9,8 @@
 use super::codec::{Malformed, Reader, put_blob, put_str, put_varint};
 use crate::value::{Arguments, Value};
 
-/// Levels of nesting that are read back; declarations are held to fewer by the broker's limits.
-const MAX_DEPTH: usize = 64;
+/// Levels of nesting that are read back; no limit of a broker lets more be declared.
+pub(crate) const MAX_DEPTH: usize = 64;
 
 pub(super) fn put_arguments(out: &mut Vec<u8>, arguments: &Arguments) {
     put_varint(out, arguments.len() as u64);

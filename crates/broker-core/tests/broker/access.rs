@@ -3,9 +3,11 @@
 use broker_core::call::{DeclareQueue, Destination};
 use broker_core::definitions::{Expect, PasswordChange, UserUpdate, VhostSpec};
 use broker_core::outbox::Event;
-use broker_core::refusal::Reason;
+use broker_core::refusal::{Reason, Refusal};
 
-use crate::kit::{USER, World, binding, consume, exchange, login, message, password, queue};
+use crate::kit::{
+    Client, USER, World, binding, consume, exchange, login, message, password, queue,
+};
 
 #[test]
 fn only_the_right_password_logs_in_and_refusals_are_alike() {
@@ -85,65 +87,66 @@ fn attaching_needs_a_virtual_host_and_a_permission_in_it() {
     );
 }
 
-/// Every operation against the expressions it needs: `c`, `w`, `r` name the resource class that is
-/// permitted.
+type Operation = fn(&Client) -> Result<(), Refusal>;
+
+/// Every operation with the expressions it needs for configure, write and read.
+const OPERATIONS: [(&str, [&str; 3], Operation); 13] = [
+    ("declare queue", ["^new$", "", ""], |c| {
+        c.try_queue(queue("new", false)).map(drop)
+    }),
+    ("delete queue", ["^q$", "", ""], |c| {
+        c.attachment.delete_queue("q", false, false).map(drop)
+    }),
+    ("declare exchange", ["^new$", "", ""], |c| {
+        c.attachment
+            .declare_exchange(&exchange("new", "direct"))
+            .map(drop)
+    }),
+    ("delete exchange", ["^e$", "", ""], |c| {
+        c.attachment.delete_exchange("e", false).map(drop)
+    }),
+    ("bind queue", ["", "^q$", "^e$"], |c| {
+        c.attachment
+            .bind(&binding("e", Destination::Queue("q"), "k"))
+            .map(drop)
+    }),
+    ("unbind queue", ["", "^q$", "^e$"], |c| {
+        c.attachment
+            .unbind(&binding("e", Destination::Queue("q"), "k"))
+            .map(drop)
+    }),
+    ("bind exchange", ["", "^f$", "^e$"], |c| {
+        c.attachment
+            .bind(&binding("e", Destination::Exchange("f"), "k"))
+            .map(drop)
+    }),
+    ("publish", ["", "^e$", ""], |c| {
+        c.try_publish(message("e", "k", "m")).map(drop)
+    }),
+    ("publish default", ["", "^amq\\.default$", ""], |c| {
+        c.try_publish(message("", "q", "m")).map(drop)
+    }),
+    ("consume", ["", "", "^q$"], |c| {
+        c.attachment.consume(&consume("q", 1))
+    }),
+    ("get", ["", "", "^q$"], |c| {
+        c.attachment.get("q", true).map(drop)
+    }),
+    ("purge", ["", "", "^q$"], |c| {
+        c.attachment.purge_queue("q").map(drop)
+    }),
+    ("passive declare", ["", "", ""], |c| {
+        c.try_queue(DeclareQueue {
+            passive: true,
+            ..queue("q", false)
+        })
+        .map(drop)
+    }),
+];
+
 #[test]
 fn each_operation_asks_for_its_permission() {
-    type Operation = fn(&crate::kit::Client) -> Result<(), broker_core::refusal::Refusal>;
-    let operations: [(&str, [&str; 3], Operation); 13] = [
-        ("declare queue", ["^new$", "", ""], |c| {
-            c.try_queue(queue("new", false)).map(drop)
-        }),
-        ("delete queue", ["^q$", "", ""], |c| {
-            c.attachment.delete_queue("q", false, false).map(drop)
-        }),
-        ("declare exchange", ["^new$", "", ""], |c| {
-            c.attachment
-                .declare_exchange(&exchange("new", "direct"))
-                .map(drop)
-        }),
-        ("delete exchange", ["^e$", "", ""], |c| {
-            c.attachment.delete_exchange("e", false).map(drop)
-        }),
-        ("bind queue", ["", "^q$", "^e$"], |c| {
-            c.attachment
-                .bind(&binding("e", Destination::Queue("q"), "k"))
-                .map(drop)
-        }),
-        ("unbind queue", ["", "^q$", "^e$"], |c| {
-            c.attachment
-                .unbind(&binding("e", Destination::Queue("q"), "k"))
-                .map(drop)
-        }),
-        ("bind exchange", ["", "^f$", "^e$"], |c| {
-            c.attachment
-                .bind(&binding("e", Destination::Exchange("f"), "k"))
-                .map(drop)
-        }),
-        ("publish", ["", "^e$", ""], |c| {
-            c.try_publish(message("e", "k", "m")).map(drop)
-        }),
-        ("publish default", ["", "^amq\\.default$", ""], |c| {
-            c.try_publish(message("", "q", "m")).map(drop)
-        }),
-        ("consume", ["", "", "^q$"], |c| {
-            c.attachment.consume(&consume("q", 1))
-        }),
-        ("get", ["", "", "^q$"], |c| {
-            c.attachment.get("q", true).map(drop)
-        }),
-        ("purge", ["", "", "^q$"], |c| {
-            c.attachment.purge_queue("q").map(drop)
-        }),
-        ("passive declare", ["", "", ""], |c| {
-            c.try_queue(DeclareQueue {
-                passive: true,
-                ..queue("q", false)
-            })
-            .map(drop)
-        }),
-    ];
-    for (name, needed, operation) in operations {
+    for (name, needed, operation) in OPERATIONS {
         let world = World::new();
         let client = world.client();
         client.queue("q", false);
@@ -201,7 +204,7 @@ fn deleting_a_user_or_a_virtual_host_closes_its_connections() {
     let in_root = world.client();
     in_v.queue("q", true);
     admin.delete_vhost("v", Expect::Any).unwrap();
-    let closed = |client: &crate::kit::Client| {
+    let closed = |client: &Client| {
         let events = client.events();
         matches!(&events[..], [Event::Close(reason)] if reason.contains("deleted"))
     };

@@ -16,10 +16,21 @@ fn a_persistent_message_is_delivered_only_after_its_commit() {
     let lsn = client.publish("", "q", "safe").unwrap();
     assert!(lsn > world.broker.durable());
     assert!(client.bodies().is_empty());
-    assert!(client.attachment.get("q", true).unwrap().is_none());
     world.commit();
     assert!(lsn <= world.broker.durable());
     assert_eq!(client.bodies(), ["safe"]);
+}
+
+#[test]
+fn who_asks_gets_a_message_that_is_on_its_way_with_the_position_to_wait_for() {
+    let mut world = World::new();
+    let client = world.client();
+    client.queue("q", true);
+    world.commit();
+    let lsn = client.publish("", "q", "new").unwrap();
+    let (delivery, _) = client.attachment.get("q", false).unwrap().unwrap();
+    assert_eq!(delivery.message.lsn, lsn);
+    assert!(lsn > world.broker.durable());
 }
 
 #[test]
@@ -190,7 +201,9 @@ fn a_message_settled_while_it_is_copied_forward_stays_settled() {
         let client = world.client();
         client.queue("churn", true);
         client.queue("pinned", true);
-        (0..3).for_each(|n| drop(client.publish("", "pinned", &n.to_string())));
+        for n in 0..3 {
+            client.publish("", "pinned", &n.to_string());
+        }
         world.commit();
         for round in 0..110 {
             client.publish("", "churn", &filler);

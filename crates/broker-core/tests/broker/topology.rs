@@ -254,7 +254,12 @@ fn what_cannot_be_declared_is_refused_by_reason() {
         Reason::NotFound,
         &["'missing'"],
     );
+}
 
+#[test]
+fn what_needs_something_else_is_refused_without_it() {
+    let world = World::new();
+    let client = world.client();
     client.queue("q", true);
     let bind = |source, queue| {
         client

@@ -133,8 +133,9 @@ impl Channel {
             routing_key: &message.routing_key,
             message_count,
         };
+        // A message still on its way to the disk is spoken for, but not shown before it is there.
         self.lane
-            .send(Lsn(0), context.attachment.durable(), out, |out| {
+            .send(message.lsn, context.attachment.durable(), out, |out| {
                 ok.encode(number, out);
                 let frame_max = context.tuning.frame_max_bytes;
                 encode_content(number, properties, &message.body, frame_max, out);
