@@ -91,11 +91,31 @@ fn test_modules(source: &Source) -> Vec<String> {
     items
         .filter_map(|item| match item {
             syn::Item::Mod(module) if module.content.is_none() => {
-                Some(format!("{own_folder}/{}", module.ident))
+                let beside = path_attribute(module)
+                    .map(|file| format!("{folder}/{}", file.trim_end_matches(".rs")));
+                Some(beside.unwrap_or_else(|| format!("{own_folder}/{}", module.ident)))
             }
             _ => None,
         })
         .collect()
+}
+
+/// The file named by `#[path = "…"]`.
+fn path_attribute(module: &syn::ItemMod) -> Option<String> {
+    module.attrs.iter().find_map(|attr| {
+        let named = attr
+            .meta
+            .require_name_value()
+            .ok()
+            .filter(|meta| meta.path.is_ident("path"))?;
+        match &named.value {
+            syn::Expr::Lit(syn::ExprLit {
+                lit: syn::Lit::Str(file),
+                ..
+            }) => Some(file.value()),
+            _ => None,
+        }
+    })
 }
 
 /// Marked `#[cfg(test)]`, `#[cfg(all(test, …))]`, `#[test]` or by another macro named `test`.
