@@ -286,7 +286,7 @@ fn resume(
 ) -> Result<(Arc<Journal>, Writer), Fault> {
     let Tail {
         segments,
-        ready,
+        mut ready,
         idle,
         mut progress,
         ended,
@@ -297,6 +297,12 @@ fn resume(
         return Err(none).during("resume", "the journal");
     };
     write_again(&mut current, &progress)?;
+    // A file that is seen to be prepared anew may still be the segment on disk that it was before.
+    // Were the segments after it freed then, a power loss would leave a hole.
+    for segment in &mut ready {
+        segment.write_header(segment.header.clone())?;
+        segment.sync()?;
+    }
     if ended {
         current.sync()?;
     }

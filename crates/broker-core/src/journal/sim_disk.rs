@@ -108,6 +108,11 @@ impl SimDisk {
         self.lock().trouble = Some((operation, trouble));
     }
 
+    /// Makes all go well again, with nothing lost: as when a process dies and the machine does not.
+    pub fn end_trouble(&self) {
+        self.lock().trouble = None;
+    }
+
     /// The disk as the next start finds it, free of trouble.
     pub fn after_power_loss(&self, survival: Survival) -> Self {
         let state = self.lock();

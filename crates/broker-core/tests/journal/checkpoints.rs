@@ -84,6 +84,37 @@ fn damage_to_either_checkpoint_file_is_survived_and_to_both_refused() {
 }
 
 #[test]
+fn half_a_checkpoint_frees_nothing() {
+    let disk = SimDisk::new(1);
+    let mut bench = Bench::open(&disk);
+    let first = bench.commit(10);
+    bench.journal.checkpoint(first, b"first").unwrap();
+    bench.publish_all(&payloads(40, 1000));
+    let durable = bench.journal.durable();
+    // One file is replaced; for the other there is no room.
+    disk.plan(
+        disk.operations() + 5,
+        Trouble::Error(std::io::ErrorKind::StorageFull),
+    );
+    let error = bench.journal.checkpoint(durable, b"second").unwrap_err();
+    assert!(matches!(error, CheckpointError::Full(_)), "{error}");
+    assert_eq!(bench.journal.checkpointed(), first);
+    bench.journal.release_before(durable);
+    bench.drain();
+    bench.close();
+    let newest = |disk: &SimDisk| Bench::open(disk).replayed.checkpoint.unwrap().1;
+    assert_eq!(newest(&disk), b"second");
+    // Should the new file be lost, the old one and the segments it needs are still there.
+    let (name, _) = disk
+        .contents()
+        .into_iter()
+        .find(|(_, bytes)| bytes.ends_with(b"second"))
+        .unwrap();
+    disk.flip(&name, 100);
+    assert_eq!(newest(&disk), b"first");
+}
+
+#[test]
 fn a_missing_checkpoint_is_refused_when_segments_were_freed() {
     let disk = SimDisk::new(1);
     let mut bench = Bench::open(&disk);

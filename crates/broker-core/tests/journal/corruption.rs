@@ -2,7 +2,7 @@
 
 use broker_core::journal::{Damage, Lsn, OpenError, SimDisk};
 
-use crate::harness::{Bench, payloads, refusal};
+use crate::harness::{Bench, crc32c, payloads, refusal};
 
 /// A closed journal of three segments and more.
 fn sound() -> (SimDisk, Vec<Vec<u8>>) {
@@ -107,6 +107,46 @@ fn a_wiped_page_in_the_last_segment_is_damage_and_not_the_end() {
 }
 
 #[test]
+fn damage_to_the_mark_that_ends_a_segment_is_refused_by_that_segment() {
+    let (disk, _) = sound();
+    let ends = Bench::open(&disk).journal.segments();
+    for (name, end) in disk.contents().into_keys().zip(&ends[..ends.len() - 1]) {
+        let start = ends
+            .iter()
+            .find(|segment| segment.end == end.end)
+            .unwrap()
+            .start;
+        let mark = 4096 + end.end.0 - start.0 - 48;
+        for byte in [0, 5, 28, 32, 47] {
+            let disk = copy(&disk);
+            disk.flip(&name, (mark as usize + byte) * 8);
+            let OpenError::Corrupt(corrupt) = refusal(&disk) else {
+                panic!("not corrupt")
+            };
+            assert_eq!((&corrupt.file, corrupt.offset), (&name, mark));
+        }
+    }
+}
+
+#[test]
+fn a_record_in_the_place_of_another_is_refused() {
+    let disk = SimDisk::new(3);
+    let mut bench = Bench::open(&disk);
+    let all = payloads(6, 400);
+    bench.publish_all(&all);
+    bench.close();
+    // As a disk does that writes a sector to the wrong place: same segment, right checksums.
+    let (name, from) = place_of(&disk, &all[1]);
+    let (_, to) = place_of(&disk, &all[3]);
+    let mut bytes = disk.contents().remove(&name).unwrap();
+    bytes.copy_within(from - 32..from + 400, to - 32);
+    disk.install(&name, &bytes);
+    let text = refusal(&disk).to_string();
+    assert!(text.contains(&format!("byte {}", to - 32)), "{text}");
+    assert!(text.contains("found a record of lsn"), "{text}");
+}
+
+#[test]
 fn a_missing_segment_is_refused_wherever_it_was() {
     let (disk, _) = sound();
     let names: Vec<_> = disk
@@ -181,7 +221,7 @@ fn a_newer_format_is_refused_by_its_number() {
     let (disk, _) = sound();
     let (name, mut bytes) = disk.contents().into_iter().next().unwrap();
     bytes[8] = 9;
-    let crc = crc32c(&bytes[..508]);
+    let crc = crc32c(0, &bytes[..508]);
     bytes[508..512].copy_from_slice(&crc.to_le_bytes());
     disk.install(&name, &bytes);
     match refusal(&disk) {
@@ -223,13 +263,4 @@ fn what_the_broker_cannot_read_is_refused_with_its_words() {
 /// The disk as it is, to be changed apart.
 fn copy(disk: &SimDisk) -> SimDisk {
     disk.after_power_loss(broker_core::journal::Survival::Everything)
-}
-
-/// CRC32C, bit by bit: a second opinion on the library's.
-fn crc32c(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0_u32, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
-            (crc >> 1) ^ (0x82f6_3b78 & 0_u32.wrapping_sub(crc & 1))
-        })
-    })
 }

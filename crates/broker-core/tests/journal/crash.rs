@@ -154,6 +154,32 @@ fn no_acknowledged_record_is_lost_when_power_fails_again_during_recovery() {
 }
 
 #[test]
+fn no_acknowledged_record_is_lost_when_power_fails_after_a_kill() {
+    // What the killed process wrote and named is seen by the next one, synced or not.
+    for at in 0..operations_of_a_life() {
+        let disk = SimDisk::new(7);
+        disk.plan(at, Trouble::PowerLoss);
+        let mut life = Life::default();
+        live(&disk, &mut life);
+        disk.end_trouble();
+        let mut bench = Bench::open(&disk);
+        let mut expected = bench.replayed_payloads();
+        let more = payloads(20, 1100);
+        for payload in &more {
+            bench.settle(payload).unwrap();
+            bench.drain();
+        }
+        expected.extend(more);
+        let after = Bench::open(&disk.after_power_loss(Survival::Nothing)).replayed_payloads();
+        assert!(expected.ends_with(&after), "killed at operation {at}");
+        assert!(
+            expected.len() - after.len() <= life.released,
+            "killed at operation {at}"
+        );
+    }
+}
+
+#[test]
 fn whatever_a_recovery_showed_stays() {
     for at in 0..operations_of_a_life() {
         let disk = SimDisk::new(7);
@@ -227,7 +253,7 @@ fn the_end_of_a_torn_batch_may_be_there_without_its_start() {
 fn what_a_torn_batch_left_behind_never_comes_back() {
     // The second life writes less than the torn batch of the first: the records behind its end
     // are still there and valid, one of them exactly where the second life's end is.
-    for kept in 0..4 {
+    for kept in 0..8 {
         let disk = SimDisk::new(1);
         let mut bench = Bench::open(&disk);
         bench.drain();

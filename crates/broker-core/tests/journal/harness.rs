@@ -164,3 +164,12 @@ pub(crate) fn refusal(disk: &SimDisk) -> OpenError {
         Err(error) => error,
     }
 }
+
+/// CRC32C going on from `crc`, bit by bit: a second opinion on the library's.
+pub(crate) fn crc32c(crc: u32, bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!crc, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ (0x82f6_3b78 & 0_u32.wrapping_sub(crc & 1))
+        })
+    })
+}

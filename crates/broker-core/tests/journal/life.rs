@@ -1,5 +1,6 @@
 //! An ordinary life: append, commit, restart, free.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -138,6 +139,7 @@ fn a_payload_no_segment_can_hold_is_refused() {
 fn released_segments_are_freed_and_used_again() {
     let disk = SimDisk::new(1);
     let mut bench = Bench::open(&disk);
+    let mut lives = BTreeSet::new();
     for round in 0..50 {
         let end = bench.commit(5000);
         bench
@@ -147,7 +149,18 @@ fn released_segments_are_freed_and_used_again() {
         bench.journal.release_before(end);
         bench.drain();
         assert!(bench.journal.segments().len() <= 3);
+        for (name, bytes) in disk.contents() {
+            if name.starts_with("segment") {
+                // The sequence number and the uid that seeds all checksums.
+                lives.insert((bytes[48..56].to_vec(), bytes[16..32].to_vec()));
+            }
+        }
     }
+    let uids: BTreeSet<_> = lives.iter().map(|(_, uid)| uid).collect();
+    assert!(
+        lives.len() > 10 && uids.len() == lives.len(),
+        "a new uid with each life of a file"
+    );
     let files = disk
         .contents()
         .into_keys()
