@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use broker_core::session::amqp091::Session;
 use tokio::net::TcpStream;
@@ -14,12 +13,6 @@ use crate::doorbell::Doorbell;
 use crate::driver::Driver;
 use crate::server::Shared;
 
-/// How long a TLS handshake may take.
-const TLS_DEADLINE: Duration = Duration::from_secs(5);
-
-/// How long it may take from accept to a finished login, our own password check aside.
-const LOGIN_DEADLINE: Duration = Duration::from_secs(10);
-
 /// Serves a connection to its end.
 pub(crate) async fn serve(
     stream: TcpStream,
@@ -28,7 +21,7 @@ pub(crate) async fn serve(
     admission: Admission,
     shared: Arc<Shared>,
 ) {
-    let login_deadline = Instant::now() + LOGIN_DEADLINE;
+    let login_deadline = Instant::now() + shared.options.deadlines.login;
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
     }
@@ -47,7 +40,7 @@ pub(crate) async fn serve(
     let accepted = tokio::select! {
         biased;
         () = shared.stop.cancelled() => return,
-        accepted = timeout(TLS_DEADLINE, handshake) => accepted,
+        accepted = timeout(shared.options.deadlines.tls, handshake) => accepted,
     };
     match accepted {
         Ok(Ok(stream)) => {

@@ -21,8 +21,8 @@ use tokio_util::io::{poll_read_buf, poll_write_buf};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::admission::Admission;
+use crate::buffers;
 use crate::doorbell::Doorbell;
-use crate::read_buffer;
 use crate::server::Shared;
 
 /// Bytes asked for in one read before and after the login.
@@ -31,12 +31,6 @@ const READ_BYTES: usize = 64 * 1024;
 
 /// Bytes of output above which nothing more is read from the peer.
 const OUTPUT_BYTES: usize = 1024 * 1024;
-
-/// An output buffer that grew beyond this is given back once it has been written.
-const KEPT_OUTPUT_BYTES: usize = 16 * 1024;
-
-/// How long a peer may take none of our bytes.
-const WRITE_DEADLINE: Duration = Duration::from_secs(30);
 
 /// How long the last bytes may take, and how long we listen to what a peer still has to say: a
 /// socket closed with unread bytes resets, and the peer would lose our last words.
@@ -118,34 +112,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
             let happened = poll_fn(|context| self.poll_turn(context, &mut timers)).await?;
             let now = Instant::now();
-            let step = match happened {
-                Happened::Read(0) => return Ok(()),
-                Happened::Read(_) => {
-                    self.session
-                        .on_bytes(now.into_std(), &mut self.input, &mut self.output)
-                }
-                Happened::Rung => {
-                    self.session
-                        .on_wake(now.into_std(), &mut self.input, &mut self.output)
-                }
-                Happened::Stop => {
-                    let broken = self.shared.broker.stopped().is_some();
-                    let reason = if broken {
-                        "journal failure"
-                    } else {
-                        "shutdown"
-                    };
-                    self.session.stop(now.into_std(), reason, &mut self.output)
-                }
-                Happened::Tick => {
-                    timers.sleep.as_mut().reset(now + FAR_OFF);
-                    self.on_tick(now)?
-                }
-            };
-            let step = match step {
+            if self.output.is_empty() {
+                self.written = now;
+                buffers::prepare_output(&mut self.output);
+            }
+            if let Happened::Tick = happened {
+                timers.sleep.as_mut().reset(now + FAR_OFF);
+            }
+            let step = match self.react(happened, now)? {
                 Step::Authenticate(check) => self.authenticate(check).await,
                 step => step,
             };
+            buffers::release_output(&mut self.output);
             if self.login_deadline.is_some() && self.session.is_open() {
                 self.login_deadline = None;
                 self.admission.opened();
@@ -154,6 +132,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 return self.linger().await;
             }
         }
+    }
+
+    /// Tells the session what happened.
+    fn react(&mut self, happened: Happened, now: Instant) -> io::Result<Step> {
+        let Self {
+            session,
+            input,
+            output,
+            ..
+        } = self;
+        Ok(match happened {
+            // The peer will send no more, but may still read what we have for it.
+            Happened::Read(0) => Step::Close,
+            Happened::Read(_) => session.on_bytes(now.into_std(), input, output),
+            Happened::Rung => session.on_wake(now.into_std(), input, output),
+            Happened::Stop => {
+                let broken = self.shared.broker.stopped().is_some();
+                let reason = if broken {
+                    "journal failure"
+                } else {
+                    "shutdown"
+                };
+                session.stop(now.into_std(), reason, output)
+            }
+            Happened::Tick => self.on_tick(now)?,
+        })
     }
 
     /// Writes and flushes all it can, then looks for the first thing that happened.
@@ -200,8 +204,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             ready!(Pin::new(&mut self.stream).poll_flush(context))?;
             self.unflushed = false;
         }
-        if had_output && self.output.capacity() > KEPT_OUTPUT_BYTES {
-            self.output = BytesMut::new();
+        if had_output {
+            buffers::release_output(&mut self.output);
         }
         Poll::Ready(Ok(had_output))
     }
@@ -217,10 +221,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 &mut (&mut self.input).limit(FIRST_READ_BYTES),
             );
         }
-        read_buffer::prepare(&mut self.input, READ_BYTES);
+        buffers::prepare_input(&mut self.input, READ_BYTES);
         let read = poll_read_buf(stream, context, &mut self.input);
         if read.is_pending() {
-            read_buffer::release(&mut self.input);
+            buffers::release_input(&mut self.input);
         }
         read
     }
@@ -232,7 +236,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// The earliest of all deadlines.
     fn deadline(&self) -> Instant {
         let session = self.session.next_tick().map(Instant::from_std);
-        let write = (!self.output.is_empty()).then(|| self.written + WRITE_DEADLINE);
+        let write =
+            (!self.output.is_empty()).then(|| self.written + self.shared.options.deadlines.write);
         let earliest = session
             .into_iter()
             .chain(write)
@@ -246,7 +251,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if self.login_deadline.is_some_and(|deadline| now >= deadline) {
             return timed_out("login took too long");
         }
-        if !self.output.is_empty() && now >= self.written + WRITE_DEADLINE {
+        if !self.output.is_empty() && now >= self.written + self.shared.options.deadlines.write {
             return timed_out("the peer does not read");
         }
         let deaf = !self.reads();
@@ -266,10 +271,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     }
 
     /// Sends what is left, says that nothing follows, and waits a moment for the peer to do so too.
-    async fn linger(mut self) -> io::Result<()> {
-        let Self { stream, output, .. } = &mut self;
+    async fn linger(self) -> io::Result<()> {
+        let Self {
+            mut stream,
+            mut output,
+            session,
+            ..
+        } = self;
+        // Whatever the connection still held goes back to its queues now.
+        drop(session);
         let goodbye = async {
-            stream.write_all_buf(output).await?;
+            stream.write_all_buf(&mut output).await?;
             stream.shutdown().await?;
             let mut scratch = [0; 1024];
             while stream.read(&mut scratch).await? > 0 {}

@@ -18,6 +18,7 @@
 //! [`Doorbell`]: doorbell::Doorbell
 
 mod admission;
+mod buffers;
 mod connection;
 mod doorbell;
 mod driver;
@@ -25,10 +26,9 @@ mod error;
 mod journal_thread;
 mod listener;
 mod logins;
-mod read_buffer;
 mod server;
 
 pub use admission::AdmissionLimits;
 pub use error::{FatalError, StartError};
 pub use listener::{Endpoint, ListenerConfig, Protocol};
-pub use server::{Options, Server};
+pub use server::{Deadlines, Options, Server};

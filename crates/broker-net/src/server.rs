@@ -25,8 +25,31 @@ use crate::logins::Logins;
 pub struct Options {
     /// Bounds on connections.
     pub admission: AdmissionLimits,
+    /// Bounds on the time of peers.
+    pub deadlines: Deadlines,
     /// What AMQP 0-9-1 clients are offered.
     pub amqp091: amqp091::Settings,
+}
+
+/// How long a peer may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadlines {
+    /// For a TLS handshake.
+    pub tls: Duration,
+    /// From accept to a finished login, our own check of the password aside.
+    pub login: Duration,
+    /// To take any of the bytes we have for it.
+    pub write: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            tls: Duration::from_secs(5),
+            login: Duration::from_secs(10),
+            write: Duration::from_secs(30),
+        }
+    }
 }
 
 /// A running broker. Must be started and used inside a tokio runtime.

@@ -1,1 +1,14 @@
-//! Sockets, for real.
+//! Sockets for real: a server on a free loopback port, and a client that speaks `wire`.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "the kit is test code though it is no #[test] function"
+)]
+
+mod bad_input;
+mod bounds;
+mod kit;
+mod listeners;
+mod messages;
+mod restart;
+mod tls;
