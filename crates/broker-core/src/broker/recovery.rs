@@ -407,4 +407,76 @@ mod tests {
             );
         }
     }
+    /// The contents of queue 1 after these records, as sequences.
+    fn recovered(records: &[(Kind, Vec<u8>)]) -> Vec<u64> {
+        let mut recovery = Recovery::new(Account::new(u64::MAX, 1024));
+        for (index, (kind, payload)) in records.iter().enumerate() {
+            let (start, end) = (Lsn(index as u64 * 100 + 1), Lsn(index as u64 * 100 + 101));
+            let (kind, epoch) = (*kind, journal::Epoch(1));
+            let record = RecordRef {
+                kind,
+                epoch,
+                start,
+                end,
+                payload,
+            };
+            recovery.record(record).unwrap();
+        }
+        let contents = recovery.contents.remove(&QueueId(1)).unwrap_or_default();
+        contents
+            .live
+            .into_keys()
+            .map(|sequence| sequence.0)
+            .collect()
+    }
+
+    fn publish(sequence: u64) -> (Kind, Vec<u8>) {
+        let mut payload = Vec::new();
+        let targets = [(QueueId(1), Sequence(sequence))];
+        let properties = crate::message::Properties::Amqp091(Bytes::new());
+        records::write_publish_head(&mut payload, &targets, "", "q", &properties);
+        (records::PUBLISH, payload)
+    }
+
+    fn settle(sequences: &[u64]) -> (Kind, Vec<u8>) {
+        let mut payload = Vec::new();
+        let mut sequences: Vec<_> = sequences.iter().copied().map(Sequence).collect();
+        records::write_settle(&mut payload, QueueId(1), &mut sequences);
+        (records::SETTLE, payload)
+    }
+
+    #[test]
+    fn a_message_lives_unless_any_record_settles_it() {
+        assert_eq!(recovered(&[publish(1), publish(0), publish(2)]), [0, 1, 2]);
+        assert_eq!(recovered(&[publish(0), publish(1), publish(0)]), [0, 1]);
+        assert_eq!(recovered(&[publish(0), publish(1), settle(&[0])]), [1]);
+        // A copy forward of a message that had been settled meanwhile.
+        let copied = [publish(0), settle(&[0]), publish(0), publish(1)];
+        assert_eq!(recovered(&copied), [1]);
+        // The settled message itself was freed already.
+        assert_eq!(recovered(&[settle(&[0, 1, 5]), publish(6)]), [6]);
+    }
+
+    #[test]
+    fn a_record_of_another_kind_is_refused() {
+        let mut recovery = Recovery::new(Account::new(u64::MAX, 1024));
+        let (kind, epoch) = (Kind::new(200), journal::Epoch(1));
+        let record = RecordRef {
+            kind,
+            epoch,
+            start: Lsn(1),
+            end: Lsn(2),
+            payload: &[1],
+        };
+        assert!(recovery.record(record).is_err());
+        let record = RecordRef {
+            kind: records::CHANGE,
+            payload: &[99],
+            ..record
+        };
+        assert!(
+            recovery.record(record).is_err(),
+            "a layout this version does not know"
+        );
+    }
 }

@@ -264,3 +264,148 @@ impl Broker {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::{Attachment, BrokerConfig, Login};
+    use crate::call::{DeclareQueue, Outcome, Publish};
+    use crate::definitions::{Expect, PermissionSpec, UserUpdate};
+    use crate::journal::{
+        self, Kind, Options, RecordRef, Replay, SimDisk, Survival, Turn, Unreadable, Writer,
+    };
+    use crate::message::Properties;
+    use crate::outbox::Wake;
+    use crate::value::Arguments;
+
+    #[derive(Debug)]
+    struct NoWake;
+
+    impl Wake for NoWake {
+        fn wake(&self) {}
+    }
+
+    /// The kinds of all records of a journal.
+    #[derive(Default)]
+    struct Kinds(Vec<Kind>);
+
+    impl Replay for Kinds {
+        fn checkpoint(&mut self, _: Lsn, _: &[u8]) -> Result<(), Unreadable> {
+            Ok(())
+        }
+
+        fn record(&mut self, record: RecordRef<'_>) -> Result<(), Unreadable> {
+            self.0.push(record.kind);
+            Ok(())
+        }
+    }
+
+    /// Segments so small that the account tells positions apart.
+    fn config() -> BrokerConfig {
+        let journal = Options {
+            segment_bytes: 32 << 10,
+            batch_bytes: 16 << 10,
+            keep_free_bytes: Some(0),
+            ..Options::default()
+        };
+        BrokerConfig {
+            journal,
+            ..BrokerConfig::default()
+        }
+    }
+
+    /// A broker with a queue `q` and one message in it, all durable.
+    fn with_message(disk: &SimDisk) -> (Attachment, Writer) {
+        let disk = Arc::new(disk.clone());
+        let (broker, mut writer) = Broker::open(&config(), disk).unwrap();
+        let all = || ".*".to_owned();
+        let (user, vhost) = ("u".to_owned(), "/".to_owned());
+        let (configure, write, read) = (all(), all(), all());
+        let spec = PermissionSpec {
+            user,
+            vhost,
+            configure,
+            write,
+            read,
+        };
+        broker
+            .put_user("u", UserUpdate::default(), Expect::Any)
+            .unwrap();
+        broker.put_permission(&spec, Expect::Any).unwrap();
+        let login = Login {
+            username: "u".into(),
+        };
+        let attachment = broker
+            .attach(&login, "/", String::new(), Box::new(NoWake))
+            .unwrap();
+        let queue = DeclareQueue {
+            name: "q",
+            passive: false,
+            durable: true,
+            exclusive: false,
+            auto_delete: false,
+            arguments: Arguments::new(),
+        };
+        attachment.declare_queue(&queue).unwrap();
+        let message = Publish {
+            exchange: "",
+            routing_key: "q",
+            properties: Properties::Amqp091(vec![0, 0].into()),
+            body: vec![b'x'; 3000].into(),
+            persistent: true,
+        };
+        attachment.publish(message).unwrap();
+        writer.turn().unwrap();
+        (attachment, writer)
+    }
+
+    /// Chooses the queue's message to be copied.
+    fn chosen(broker: &Broker) -> Copy {
+        let queue = broker.vhost("/").unwrap().queue("q").unwrap();
+        let entry = queue
+            .inspect(|state| state.entries().next().cloned())
+            .unwrap();
+        Copy {
+            message: entry.message,
+            places: vec![(queue, entry.sequence)],
+        }
+    }
+
+    fn kinds_after(disk: &SimDisk, mut writer: Writer, attachment: Attachment) -> Vec<Kind> {
+        while writer.turn().unwrap() != Turn::Idle {}
+        let options = config().journal;
+        let disk = disk.after_power_loss(Survival::Nothing);
+        drop((attachment, writer));
+        let mut kinds = Kinds::default();
+        journal::open(Arc::new(disk), &options, &mut kinds).unwrap();
+        kinds.0.retain(|kind| *kind != records::CHANGE);
+        kinds.0
+    }
+
+    #[test]
+    fn a_message_settled_before_its_copy_is_settled_once_more_behind_it() {
+        let disk = SimDisk::new(1);
+        let (attachment, writer) = with_message(&disk);
+        let broker = Arc::clone(attachment.broker());
+        let copy = chosen(&broker);
+        attachment.get("q", true).unwrap().unwrap();
+        assert!(broker.copy_one(&copy, &mut Vec::new()));
+        let kinds = kinds_after(&disk, writer, attachment);
+        let (publish, settle) = (records::PUBLISH, records::SETTLE);
+        assert_eq!(kinds, [publish, settle, publish, settle]);
+    }
+
+    #[test]
+    fn a_message_that_is_still_there_is_copied_and_counts_at_its_new_place() {
+        let disk = SimDisk::new(1);
+        let (attachment, writer) = with_message(&disk);
+        let broker = Arc::clone(attachment.broker());
+        let (delivery, _) = attachment.get("q", false).unwrap().unwrap();
+        let before = broker.account.oldest().unwrap();
+        assert!(broker.copy_one(&chosen(&broker), &mut Vec::new()));
+        assert!(broker.account.oldest().unwrap() > before);
+        attachment.settle(delivery.queue, &[delivery.sequence], Outcome::Requeue);
+        let kinds = kinds_after(&disk, writer, attachment);
+        assert_eq!(kinds, [records::PUBLISH, records::PUBLISH]);
+    }
+}

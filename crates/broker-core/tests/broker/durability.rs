@@ -1,7 +1,7 @@
 //! What survives, and what is told when.
 
 use broker_core::call::Outcome;
-use broker_core::journal::{Lsn, Options, Survival, Turn};
+use broker_core::journal::{Lsn, Options};
 use broker_core::limits::Limits;
 
 use crate::kit::{World, body, exchange, message, queue, small};
@@ -183,49 +183,6 @@ fn a_message_copied_forward_keeps_its_place_and_stays_settled() {
     let client = world.client();
     assert_eq!(client.empty("a"), expected_a);
     assert_eq!(client.empty("b"), expected_b);
-}
-
-/// A message may be settled after it was chosen to be copied forward and before it is: its
-/// settlement then stands before the copy, and must not be freed without it. When the choice is
-/// made is the broker's affair, so the settlement is tried at every moment around it.
-#[test]
-fn a_message_settled_while_it_is_copied_forward_stays_settled() {
-    let journal = Options {
-        segment_bytes: 32 << 10,
-        batch_bytes: 16 << 10,
-        ..small()
-    };
-    let filler = "z".repeat(4000);
-    for moment in 40..64 {
-        let mut world = World::with(Limits::default(), journal.clone());
-        let client = world.client();
-        client.queue("churn", true);
-        client.queue("pinned", true);
-        for n in 0..3 {
-            client.publish("", "pinned", &n.to_string());
-        }
-        world.commit();
-        for round in 0..110 {
-            client.publish("", "churn", &filler);
-            if world.writer.turn().unwrap() != Turn::Idle {
-                world.broker.committed();
-            }
-            client.empty("churn");
-            if round == moment {
-                assert_eq!(client.empty("pinned"), ["0", "1", "2"]);
-                world.commit();
-            }
-            if round > moment && round % 3 == 0 {
-                let disk = world.disk.after_power_loss(Survival::Nothing);
-                let after = World::open(disk, world.config.clone());
-                let found = after.client().empty("pinned");
-                assert!(
-                    found.is_empty(),
-                    "settled at {moment}, back at {round}: {found:?}"
-                );
-            }
-        }
-    }
 }
 
 fn small_segments() -> Options {
