@@ -167,9 +167,8 @@ impl Task<'_> {
                 self.kind.noun().replace(' ', "_"),
                 self.id
             ),
-            Reason::Conflict => " It was changed by someone else since Terraform last read it; \
-                                 nothing was overwritten. Run the plan again and look at what it \
-                                 shows."
+            Reason::Conflict => " Someone else did that since Terraform last read it; nothing was \
+                                 overwritten. Run the plan again and look at what it shows."
                 .to_owned(),
             Reason::NotEmpty => " Let its messages be consumed first, or set deletion_policy = \
                                  \"force\" and apply that first; they are then lost."

@@ -154,7 +154,7 @@ impl Resource for Broker {
         // refresh tells.
         let planned = plan.clone();
         plan.show(Status::of(&broker, &id), cx);
-        Ok(plan.as_planned(planned))
+        Ok(plan.true_to(planned))
     }
 
     async fn delete(&self, state: BrokerModel, cx: &mut Context<Agents>) -> Result<()> {
@@ -308,7 +308,7 @@ impl BrokerModel {
     }
 
     /// With the values the plan promised.
-    fn as_planned(mut self, planned: Self) -> Self {
+    fn true_to(mut self, planned: Self) -> Self {
         if !planned.console_url.is_unknown() {
             self.console_url = planned.console_url;
         }
