@@ -40,8 +40,10 @@ impl ModelField {
             has_default: false,
             calls: Vec::new(),
         };
+        let mut is_attribute = false;
         for attribute in &field.attrs {
             if attribute.path().is_ident("attr") {
+                is_attribute = true;
                 attribute.parse_nested_meta(|meta| parsed.attr_option(&meta))?;
             } else if attribute.path().is_ident("block") {
                 parsed.is_block = true;
@@ -49,6 +51,12 @@ impl ModelField {
                     attribute.parse_nested_meta(|meta| parsed.block_option(&meta))?;
                 }
             }
+        }
+        if parsed.is_block && is_attribute {
+            return Err(Error::new(
+                span,
+                "a field is an attribute or a block, not both",
+            ));
         }
         Ok(parsed)
     }

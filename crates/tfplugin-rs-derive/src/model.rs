@@ -25,6 +25,13 @@ pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream> {
     // Values of objects are sorted by name; in this order they are read and written by position.
     fields.sort_by(|a, b| a.name.cmp(&b.name));
 
+    for pair in fields.windows(2) {
+        if pair[0].name == pair[1].name {
+            let message = format!("another field is named `{}` too", pair[1].name);
+            return Err(Error::new(pair[1].ident.span(), message));
+        }
+    }
+
     let members = fields.iter().map(ModelField::member);
     let reading = fields
         .iter()

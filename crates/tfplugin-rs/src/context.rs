@@ -137,3 +137,127 @@ impl Validation {
         self.diagnostics.push(diagnostic);
     }
 }
+
+/// Rules over several attributes. An unknown one among them postpones the rule until it is known.
+impl Validation {
+    /// At most one of these attributes may be set.
+    pub fn conflicting(&mut self, names: &[&str]) -> Result<()> {
+        if let Some(set) = self.set_of(names)?
+            && set.len() > 1
+        {
+            self.refuse(
+                "Conflicting arguments",
+                set[1],
+                names,
+                "At most one of them may be set",
+            );
+        }
+        Ok(())
+    }
+
+    /// Exactly one of these attributes must be set.
+    pub fn exactly_one_of(&mut self, names: &[&str]) -> Result<()> {
+        self.conflicting(names)?;
+        self.at_least_one_of(names)
+    }
+
+    /// At least one of these attributes must be set.
+    pub fn at_least_one_of(&mut self, names: &[&str]) -> Result<()> {
+        if let (Some(set), Some(first)) = (self.set_of(names)?, names.first())
+            && set.is_empty()
+        {
+            self.refuse("Missing argument", first, names, "One of them must be set");
+        }
+        Ok(())
+    }
+
+    /// Either all of these attributes must be set or none.
+    pub fn required_together(&mut self, names: &[&str]) -> Result<()> {
+        let Some(set) = self.set_of(names)? else {
+            return Ok(());
+        };
+        let missing = names.iter().find(|name| !set.contains(*name));
+        if let (Some(missing), false) = (missing, set.is_empty()) {
+            self.refuse(
+                "Missing argument",
+                missing,
+                names,
+                "All of them must be set, or none",
+            );
+        }
+        Ok(())
+    }
+
+    /// Which of these attributes of the root are set; `None` while that is not known of all.
+    fn set_of<'n>(&self, names: &[&'n str]) -> Result<Option<Vec<&'n str>>> {
+        let mut set = Vec::new();
+        for name in names {
+            let value = self.config.look_up_at(*name)?;
+            if value.is_unknown() {
+                return Ok(None);
+            }
+            if !value.is_null() {
+                set.push(*name);
+            }
+        }
+        Ok(Some(set))
+    }
+
+    fn refuse(&mut self, summary: &str, at: &str, names: &[&str], rule: &str) {
+        let listed: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+        let detail = format!(
+            "The arguments {} belong together. {rule}.",
+            listed.join(", ")
+        );
+        self.push(Diagnostic::error(summary, detail).at(at));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::{ObjectType, Type};
+
+    type Rule = fn(&mut Validation, &[&str]) -> Result<()>;
+
+    /// Applies a rule to `a` and `b`; `?` stands for unknown, `-` for null, else it is set.
+    fn check(rule: Rule, values: &str) -> String {
+        let value = |mark: Option<char>| match mark {
+            Some('?') => Value::Unknown,
+            Some('-') => Value::Null,
+            other => Value::from(other.map(String::from)),
+        };
+        let ty = ObjectType::new([("a", Type::String), ("b", Type::String)]);
+        let mut marks = values.chars();
+        let config = Value::object([("a", value(marks.next())), ("b", value(marks.next()))]);
+        let mut cx = Validation::new(Values::new(config, Arc::new(ty)), Diagnostics::new());
+        rule(&mut cx, &["a", "b"]).unwrap();
+        cx.diagnostics
+            .iter()
+            .map(|d| format!("{} at {}", d.summary, d.path))
+            .collect()
+    }
+
+    #[test]
+    fn rules_over_several_attributes() {
+        let (conflict, missing_a) = ("Conflicting arguments at b", "Missing argument at a");
+        for (rule, values, found) in [
+            (Validation::conflicting as Rule, "xx", conflict),
+            (Validation::conflicting, "x-", ""),
+            (Validation::conflicting, "x?", ""),
+            (Validation::exactly_one_of, "xx", conflict),
+            (Validation::exactly_one_of, "-x", ""),
+            (Validation::exactly_one_of, "--", missing_a),
+            (Validation::exactly_one_of, "?-", ""),
+            (Validation::at_least_one_of, "--", missing_a),
+            (Validation::at_least_one_of, "xx", ""),
+            (Validation::required_together, "--", ""),
+            (Validation::required_together, "xx", ""),
+            (Validation::required_together, "x-", "Missing argument at b"),
+            (Validation::required_together, "-x", missing_a),
+            (Validation::required_together, "-?", ""),
+        ] {
+            assert_eq!(check(rule, values), found, "{values}");
+        }
+    }
+}

@@ -127,10 +127,15 @@
 //!
 //! On the struct: `#[model(version = 2, deprecated = "…")]`.
 //!
+//! Adding an attribute needs no new version if it may be null or has a default: states from before
+//! then hold null or the default. Anything else raises `version` and implements
+//! [`Resource::upgrade`].
+//!
 //! # What happens when
 //!
 //! 1. **Validate**: validators of attributes, then [`Resource::validate`]. Values may be unknown:
-//!    read them as `cx.get::<Attr<String>>("name")?`.
+//!    read them as `cx.get::<Attr<String>>("name")?`. Rules over several attributes are there
+//!    ready-made: `cx.exactly_one_of(&["password", "password_wo"])?`.
 //! 2. **Plan**: defaults; write-only values become null; if anything differs from the state,
 //!    computed attributes that the configuration does not set become unknown; plan modifiers;
 //!    [`Resource::modify_plan`], also before a deletion; replacements are settled.

@@ -9,7 +9,9 @@ use crate::value::Value;
 
 /// A rule that looks at one attribute's change and may alter the plan.
 #[derive(Clone)]
-pub struct PlanModifier(Arc<dyn Fn(&mut AttributeChange<'_>) + Send + Sync>);
+pub struct PlanModifier(Arc<Modify>);
+
+type Modify = dyn Fn(&mut AttributeChange<'_>) + Send + Sync;
 
 impl PlanModifier {
     /// A rule of your own.

@@ -29,7 +29,9 @@ use crate::value::{Number, Value};
 
 /// A rule that values of an attribute must follow.
 #[derive(Clone)]
-pub struct Validator(Arc<dyn Fn(&Value, &mut Report<'_>) + Send + Sync>);
+pub struct Validator(Arc<Check>);
+
+type Check = dyn Fn(&Value, &mut Report<'_>) + Send + Sync;
 
 impl Validator {
     /// A rule of your own; see [`string`] and [`value`] for shorter ways.

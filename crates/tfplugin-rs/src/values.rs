@@ -50,8 +50,7 @@ impl Values {
     /// The value at `path`. Null where an object on the way is null, unknown where it is unknown.
     pub fn get<T: Field>(&self, path: impl Into<AttributePath>) -> Result<T> {
         let path = path.into();
-        self.type_at(&path)?;
-        let found = self.look_up(&path);
+        let found = self.look_up_at(&path)?;
         T::from_value(found).map_err(|error| error.into_diagnostic(&path).into())
     }
 
@@ -78,6 +77,13 @@ impl Values {
         Err(Diagnostic::error("No such attribute", detail)
             .at(path)
             .into())
+    }
+
+    /// The value at `path` as it is; an error if the schema has none there.
+    pub(crate) fn look_up_at(&self, path: impl Into<AttributePath>) -> Result<Value> {
+        let path = path.into();
+        self.type_at(&path)?;
+        Ok(self.look_up(&path))
     }
 
     /// The value at `path`; null past a null, unknown past an unknown.

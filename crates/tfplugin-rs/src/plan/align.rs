@@ -97,14 +97,17 @@ fn each_of_set(
         .into_elements()
         .into_iter()
         .map(|mut planned| {
-            let config = configs.take(&planned, |config| agrees(config, &planned));
-            let pattern = config.unwrap_or(&planned);
-            let prior = priors.take(&planned, |prior| agrees(pattern, prior));
+            let config = configs
+                .take(&planned, |config| agreement(config, &planned))
+                .unwrap_or(&NULL);
+            let prior = priors.take(&planned, |prior| {
+                continues(config, &planned, prior).then_some(0)
+            });
             path.push(Step::Element(planned.clone()));
             if let Value::Object(planned) = &mut planned {
                 visit(
                     Element {
-                        config: config.unwrap_or(&NULL),
+                        config,
                         prior,
                         planned,
                     },
@@ -132,44 +135,71 @@ impl<'a> Candidates<'a> {
         }
     }
 
-    /// The element equal to `wanted`, or else the first that is like it. Equal ones are found by
-    /// bisection, which keeps sets without computed attributes from costing their square.
-    fn take(&mut self, wanted: &Value, alike: impl Fn(&Value) -> bool) -> Option<&'a Value> {
+    /// The element equal to `wanted`, or else the one that is most like it by `likeness`. Equal ones
+    /// are found by bisection, which keeps sets without computed attributes from costing their
+    /// square.
+    fn take(
+        &mut self,
+        wanted: &Value,
+        likeness: impl Fn(&Value) -> Option<usize>,
+    ) -> Option<&'a Value> {
         let equal = self
             .elements
             .binary_search(wanted)
             .ok()
             .filter(|at| !self.taken[*at]);
         let at = equal.or_else(|| {
-            (0..self.elements.len()).find(|at| !self.taken[*at] && alike(&self.elements[*at]))
+            let free = (0..self.elements.len()).filter(|at| !self.taken[*at]);
+            let alike = free.filter_map(|at| Some((likeness(&self.elements[at])?, at)));
+            alike.max().map(|(_, at)| at)
         })?;
         self.taken[at] = true;
         Some(&self.elements[at])
     }
 }
 
-/// True if `value` has everything that `config` sets; what `config` leaves null may be computed.
-fn agrees(config: &Value, value: &Value) -> bool {
-    match (config, value) {
-        (Value::Null | Value::Unknown, _) => true,
-        (Value::Object(config), Value::Object(value)) => {
-            config.names() == value.names()
-                && config
-                    .values()
-                    .iter()
-                    .zip(value.values())
-                    .all(|(c, v)| agrees(c, v))
+/// How many values of `config` stand in `planned`; `None` if one does not. What `config` leaves
+/// null may be computed or have a default.
+fn agreement(config: &Value, planned: &Value) -> Option<usize> {
+    let all = |configs: &[Value], plans: &[Value]| {
+        let same_length = configs.len() == plans.len();
+        let pairs = configs.iter().zip(plans);
+        same_length.then(|| pairs.map(|(c, p)| agreement(c, p)).sum::<Option<usize>>())?
+    };
+    match (config, planned) {
+        (Value::Null, _) => Some(0),
+        (Value::Object(config), Value::Object(planned)) => all(config.values(), planned.values()),
+        (Value::List(config), Value::List(planned)) => all(config, planned),
+        (Value::Map(config), Value::Map(planned)) => {
+            let same_keys = config.keys().eq(planned.keys());
+            let pairs = config.values().zip(planned.values());
+            same_keys.then(|| pairs.map(|(c, p)| agreement(c, p)).sum::<Option<usize>>())?
         }
-        (Value::List(config), Value::List(value)) => {
-            config.len() == value.len() && config.iter().zip(value).all(|(c, v)| agrees(c, v))
+        (config, planned) => (config == planned).then_some(1),
+    }
+}
+
+/// True if `planned` is what `prior` becomes: all is the same that is not computed anew. A value
+/// that the configuration itself does not know yet continues nothing, for it may turn out to be any.
+fn continues(config: &Value, planned: &Value, prior: &Value) -> bool {
+    match (config, planned, prior) {
+        (Value::Null, Value::Unknown, _) => true,
+        (config, Value::Object(planned), Value::Object(prior)) => {
+            let config = config.as_object().map(|object| object.values());
+            let pairs = planned.values().iter().zip(prior.values()).enumerate();
+            planned.names() == prior.names()
+                && pairs.into_iter().all(|(i, (planned, prior))| {
+                    continues(config.map_or(&NULL, |values| &values[i]), planned, prior)
+                })
         }
-        (Value::Map(config), Value::Map(value)) => {
-            config.len() == value.len()
-                && config
-                    .iter()
-                    .zip(value)
-                    .all(|((ck, c), (vk, v))| ck == vk && agrees(c, v))
+        (config, Value::List(planned), Value::List(prior)) => {
+            let config = config.as_elements().unwrap_or_default();
+            let pairs = planned.iter().zip(prior).enumerate();
+            planned.len() == prior.len()
+                && pairs.into_iter().all(|(i, (planned, prior))| {
+                    continues(config.get(i).unwrap_or(&NULL), planned, prior)
+                })
         }
-        (config, value) => config == value,
+        (_, planned, prior) => planned == prior,
     }
 }

@@ -24,6 +24,8 @@ pub(crate) fn apply_defaults(members: &Members, config: &Value, planned: &mut Va
 
 fn fill(members: &Members, element: Element<'_>, path: &mut AttributePath) {
     let config = element.config.as_object().map(|object| object.values());
+    // An element that is not from the configuration was computed; it only lacks what is null.
+    let is_configured = config.is_some();
     for (i, (member, planned)) in members.iter().zip(element.planned.values_mut()).enumerate() {
         let config = config.map_or(&Value::Null, |values| &values[i]);
         let (nesting, inner) = match member {
@@ -31,6 +33,7 @@ fn fill(members: &Members, element: Element<'_>, path: &mut AttributePath) {
             Member::Attribute(attribute) => {
                 if let Some(default) = &attribute.default
                     && config.is_null()
+                    && (is_configured || planned.is_null())
                 {
                     planned.clone_from(default);
                 }

@@ -437,6 +437,50 @@ fn a_changed_element_replaces_and_its_siblings_keep_their_values() {
 }
 
 #[test]
+fn set_elements_are_told_apart_by_what_is_configured() {
+    let members = members(Attribute::nested("a", Nesting::Set, inner()).required());
+    let set = |elements: Vec<Value>| one(Value::set(elements));
+    let counted = |c: u8, stored: bool| {
+        let rest = if stored { "c".into() } else { Value::Null };
+        let d = Value::from(c.to_string());
+        element("x", d, rest.clone(), rest)
+    };
+    // One leaves `d` to its default, the other sets it: neither takes the other's.
+    let config = set(vec![configured("x"), counted(7, false)]);
+    let (planned, _) = plan(&members, config.clone(), Value::Null, config);
+    let seven = element("x", "7".into(), Value::Unknown, Value::Unknown);
+    assert_eq!(planned, set(vec![planned_anew("x"), seven]));
+
+    // A name that is not known yet continues no element of the state.
+    let unknown_name = |d: Value, c: Value, s: Value| {
+        Value::object([("k", Value::Unknown), ("d", d), ("c", c), ("s", s)])
+    };
+    let config = set(vec![unknown_name(Value::Null, Value::Null, Value::Null)]);
+    let prior = set(vec![stored("x")]);
+    let (planned, _) = plan(&members, config.clone(), prior, config);
+    let expected = unknown_name("d".into(), Value::Unknown, Value::Unknown);
+    assert_eq!(planned, set(vec![expected]));
+}
+
+#[test]
+fn computed_elements_keep_their_values_where_a_default_would_differ() {
+    let inner = Members::new().with(
+        Attribute::new("d", Type::String)
+            .optional()
+            .computed()
+            .default("d"),
+    );
+    let members = members(
+        Attribute::nested("a", Nesting::List, inner)
+            .optional()
+            .computed(),
+    );
+    let prior = one(Value::list([Value::object([("d", "computed")])]));
+    let (planned, _) = plan(&members, one(Value::Null), prior.clone(), prior.clone());
+    assert_eq!(planned, prior);
+}
+
+#[test]
 fn write_only_values_leave_and_return_at_any_depth() {
     let secret = || Members::new().with(Attribute::new("s", Type::String).optional().write_only());
     let inside = |s: Value| Value::object([("s", s)]);

@@ -112,14 +112,35 @@ impl Check {
                     );
                 }
             }
-            AttributeKind::Nested(nesting, members) => self.members(
-                members,
-                Surroundings {
-                    nested_attribute: true,
-                    set: around.set || *nesting == Nesting::Set,
-                    write_only: around.write_only || attribute.write_only,
-                },
-            ),
+            AttributeKind::Nested(nesting, members) => {
+                self.computable(attribute, members);
+                self.members(
+                    members,
+                    Surroundings {
+                        nested_attribute: true,
+                        set: around.set || *nesting == Nesting::Set,
+                        write_only: around.write_only || attribute.write_only,
+                    },
+                );
+            }
+        }
+    }
+
+    /// Terraform takes a prior object for configured if it holds anything that is not computed,
+    /// and proposes to remove it when the configuration is silent: a change without end.
+    fn computable(&mut self, attribute: &Attribute, members: &Members) {
+        if !(attribute.optional && attribute.computed) || attribute.default.is_some() {
+            return;
+        }
+        for member in members.iter() {
+            if let Member::Attribute(inner) = member
+                && !inner.computed
+            {
+                self.problem(format!(
+                    "{:?} inside must be computed too, or Terraform removes what was computed",
+                    inner.name
+                ));
+            }
         }
     }
 
@@ -238,6 +259,7 @@ fn collection_of_dynamic(ty: &Type) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::value::Value;
 
     fn text(name: &str) -> Attribute {
         Attribute::new(name, Type::String)
@@ -399,6 +421,28 @@ mod tests {
         assert_eq!(
             (inner.required, inner.optional, inner.computed),
             (false, false, true)
+        );
+    }
+
+    #[test]
+    fn what_may_be_computed_as_a_whole_must_be_so_in_its_parts() {
+        let nested = |inner: Attribute| {
+            Attribute::nested("n", Nesting::List, Members::new().with(inner))
+                .optional()
+                .computed()
+        };
+        assert_eq!(
+            problems(nested(text("x").required())),
+            ["n: \"x\" inside must be computed too, or Terraform removes what was computed"]
+        );
+        assert_eq!(
+            problems(nested(text("x").optional().computed())),
+            [] as [&str; 0]
+        );
+        let empty = Value::list::<Value>([]);
+        assert_eq!(
+            problems(nested(text("x").required()).default(empty)),
+            [] as [&str; 0]
         );
     }
 

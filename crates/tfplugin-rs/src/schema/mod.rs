@@ -112,6 +112,11 @@ impl Members {
         self.any_attribute(&|attribute| attribute.write_only)
     }
 
+    /// True if there are attributes with defaults, at any depth.
+    pub(crate) fn has_defaults(&self) -> bool {
+        self.any_attribute(&|attribute| attribute.default.is_some())
+    }
+
     /// True if there are attributes whose values must not be logged, at any depth.
     pub(crate) fn has_secrets(&self) -> bool {
         self.any_attribute(&|attribute| attribute.sensitive || attribute.write_only)
@@ -145,10 +150,6 @@ impl Members {
 
 /// An attribute or a block.
 #[derive(Debug, Clone)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "schemas are built once and hold mostly attributes"
-)]
 pub enum Member {
     /// Set with `name = value`.
     Attribute(Attribute),

@@ -21,11 +21,12 @@ macro_rules! unsupported {
     ($($method:ident: $module:ident, $name:ident, $kind:literal;)*) => {
         impl<P: Provider> Server<P> {
             $(
-                #[expect(clippy::unused_async, reason = "called like the others")]
+                #[allow(clippy::unused_async, reason = "called like the others")]
                 pub(super) async fn $method(
                     &self,
                     request: proto::$module::Request,
                 ) -> proto::$module::Response {
+                    #[allow(clippy::needless_update, reason = "some responses have other fields")]
                     proto::$module::Response {
                         diagnostics: refuse($kind, &request.$name),
                         ..Default::default()

@@ -4,11 +4,12 @@
 use super::import::raw_state;
 use super::{Server, caught};
 use crate::diagnostics::{Diagnostic, Result};
-use crate::plan::{check_known, null_write_only};
+use crate::plan::{apply_defaults, check_known, null_write_only};
 use crate::proto::tfplugin6::DynamicValue;
 use crate::proto::tfplugin6::upgrade_resource_state::{Request, Response};
 use crate::provider::Provider;
-use crate::value::json;
+use crate::schema::Members;
+use crate::value::{Value, json};
 use crate::wire::codec_diagnostic;
 
 impl<P: Provider> Server<P> {
@@ -31,8 +32,9 @@ impl<P: Provider> Server<P> {
         let raw = raw_state(request.raw_state)?;
         let own_version = prepared.schema.version;
         let mut state = if request.version == own_version {
-            json::decode_lenient(raw.as_bytes(), &prepared.ty)
-                .map_err(|error| codec_diagnostic(error, "The state does not fit the schema"))?
+            let stored = json::decode_lenient(raw.as_bytes(), &prepared.ty)
+                .map_err(|error| codec_diagnostic(error, "The state does not fit the schema"))?;
+            with_defaults(prepared.members(), stored)
         } else if request.version > own_version {
             let detail = format!(
                 "The state was written by version {} of the schema, this provider has version \
@@ -47,4 +49,15 @@ impl<P: Provider> Server<P> {
         check_known(&state, "the upgrade").into_result()?;
         prepared.encode(&state, "a state")
     }
+}
+
+/// A state from before an attribute was added has its default: that is how the resource behaved,
+/// and models need no room for null because of it.
+fn with_defaults(members: &Members, stored: Value) -> Value {
+    if !members.has_defaults() {
+        return stored;
+    }
+    let mut state = stored.clone();
+    apply_defaults(members, &stored, &mut state);
+    state
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::{Object, Type, Value};
+use super::{Number, Object, Type, Value};
 
 /// A value together with its type.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,10 +93,7 @@ impl Dynamic {
             match value {
                 Value::Null | Value::Unknown => Json::Null,
                 Value::Bool(truth) => (*truth).into(),
-                Value::Number(number) => serde_json::from_str(&number.to_string())
-                    .ok()
-                    .filter(|json: &Json| json.to_string() == number.to_string())
-                    .unwrap_or_else(|| number.to_string().into()),
+                Value::Number(number) => json_number(number),
                 Value::String(text) => text.as_str().into(),
                 Value::List(elements) | Value::Tuple(elements) => {
                     elements.iter().map(json).collect()
@@ -113,11 +110,21 @@ impl Dynamic {
         json(&self.value)
     }
 
-    pub(super) fn map(self: Box<Self>, change: impl FnOnce(Value) -> Value) -> Value {
-        Value::Dynamic(Box::new(Self {
-            ty: self.ty,
+    pub(super) fn map(self, change: impl FnOnce(Value) -> Value) -> Value {
+        Self {
             value: change(self.value),
-        }))
+            ..self
+        }
+        .into()
+    }
+}
+
+/// A JSON number where that is exact, else the digits as a string.
+fn json_number(number: &Number) -> Json {
+    let digits = number.to_string();
+    match serde_json::from_str::<serde_json::Number>(&digits) {
+        Ok(json) if json.to_string() == digits => Json::Number(json),
+        _ => Json::String(digits),
     }
 }
 

@@ -265,7 +265,7 @@ impl Value {
                 names: object.names,
                 values: each(object.values),
             }),
-            Self::Dynamic(dynamic) => dynamic.map(Self::unknown_as_null),
+            Self::Dynamic(dynamic) => (*dynamic).map(Self::unknown_as_null),
             known => known,
         }
     }

@@ -5,7 +5,7 @@
 //! | null | nil |
 //! | unknown | any extension; written as extension 0 with one zero byte |
 //! | bool, string | bool, str |
-//! | number | int if it fits 64 signed bits, else float if that is exact, else str in decimal |
+//! | number | int if it fits 64 signed bits, else float if nothing is lost, else str in decimal |
 //! | list, set, tuple | array |
 //! | map | map with str keys |
 //! | object | map with exactly the type's attributes |

@@ -92,11 +92,16 @@ impl Number {
         }
     }
 
-    /// The 64-bit float equal to this number, if there is one.
+    /// The 64-bit float equal to this number, if there is one and its shortest decimal is this
+    /// number too.
+    ///
+    /// The second condition is for the other side: Terraform keeps a float it receives with 53 bits
+    /// and writes it to its state in shortest form, which for 2^64 or 2^-30 is another number.
     pub fn as_exact_f64(&self) -> Option<f64> {
         let float = self.to_f64();
-        let same = Self::from_exact_f64(float).is_ok_and(|exact| exact == *self);
-        same.then_some(float)
+        let exact = Self::from_exact_f64(float).is_ok_and(|exact| exact == *self);
+        let shortest = Self::try_from(float).is_ok_and(|shortest| shortest == *self);
+        (exact && shortest).then_some(float)
     }
 
     /// Exactly the binary value of a float: `0.1_f64` gives 0.1000000000000000055….
@@ -422,6 +427,8 @@ mod tests {
             ("1e40", false),
             ("1e22", true),
             ("3", true),
+            ("18446744073709551616", false),
+            ("9.31322574615478515625e-10", false),
         ] {
             assert_eq!(number(text).as_exact_f64().is_some(), exact, "{text}");
         }

@@ -198,7 +198,7 @@ impl fmt::Display for Type {
 pub struct TypeError(String);
 
 /// Attribute names of an object, sorted and shared by all values of the type.
-#[derive(Debug, Clone, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Eq, PartialOrd, Ord)]
 pub struct Names(Arc<[Arc<str>]>);
 
 impl Names {
@@ -239,6 +239,12 @@ impl PartialEq for Names {
     fn eq(&self, other: &Self) -> bool {
         // Values of one schema share the allocation, which makes this the common case.
         Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+    }
+}
+
+impl std::hash::Hash for Names {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
     }
 }
 

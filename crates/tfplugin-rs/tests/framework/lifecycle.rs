@@ -14,7 +14,7 @@ resource "notes_file" "a" {
 
 #[test]
 fn from_creation_to_destruction() {
-    let workspace = Workspace::new();
+    let workspace = Workspace::new("notes");
     workspace.configure(NOTE);
     let said = workspace.apply();
     assert!(said.contains("1 added, 0 changed, 0 destroyed"), "{said}");
@@ -56,7 +56,7 @@ fn from_creation_to_destruction() {
 
 #[test]
 fn drift_is_shown_and_repaired() {
-    let workspace = Workspace::new();
+    let workspace = Workspace::new("notes");
     workspace.configure(NOTE);
     workspace.apply();
     let file = workspace.notes().join("first.json");
@@ -77,7 +77,7 @@ fn drift_is_shown_and_repaired() {
 
 #[test]
 fn import_by_id_and_by_block_with_generated_configuration() {
-    let workspace = Workspace::new();
+    let workspace = Workspace::new("notes");
     workspace.configure(NOTE);
     workspace.apply();
     workspace.succeed(&["state", "rm", "notes_file.a"]);
@@ -98,7 +98,7 @@ fn import_by_id_and_by_block_with_generated_configuration() {
 
 #[test]
 fn errors_point_at_the_attribute() {
-    let workspace = Workspace::new();
+    let workspace = Workspace::new("notes");
     workspace.configure(&NOTE.replace("first", "Not A Name"));
     let said = workspace.fail(&["plan", "-no-color"]);
     assert!(said.contains("name = \"Not A Name\""), "{said}");
@@ -115,7 +115,7 @@ fn errors_point_at_the_attribute() {
 
 #[test]
 fn deletion_of_a_protected_note_fails_at_plan() {
-    let workspace = Workspace::new();
+    let workspace = Workspace::new("notes");
     let protected = NOTE.replace("name =", "protected = true\n  name =");
     workspace.configure(&protected);
     workspace.apply();
@@ -137,7 +137,7 @@ fn deletion_of_a_protected_note_fails_at_plan() {
 #[test]
 fn write_only_values_reach_the_provider_and_nothing_else() {
     const SECRET: &str = "correct-horse-battery";
-    let workspace = Workspace::new();
+    let workspace = Workspace::new("notes");
     let sealed = |version: u32| {
         NOTE.replace(
             "name =",
@@ -166,7 +166,7 @@ fn write_only_values_reach_the_provider_and_nothing_else() {
 
 #[test]
 fn values_unknown_at_plan_arrive_at_apply() {
-    let workspace = Workspace::new();
+    let workspace = Workspace::new("notes");
     workspace.configure(
         r#"
 resource "terraform_data" "origin" {
@@ -200,7 +200,7 @@ output "text" {
 
 #[test]
 fn functions_answer_and_name_the_bad_argument() {
-    let workspace = Workspace::new();
+    let workspace = Workspace::new("notes");
     workspace
         .configure(r#"output "slug" { value = provider::notes::slug(null, "Buy Milk", "today") }"#);
     workspace.apply();
@@ -215,7 +215,7 @@ fn functions_answer_and_name_the_bad_argument() {
 
 #[test]
 fn a_bad_provider_block_is_refused_with_its_attribute() {
-    let workspace = Workspace::new();
+    let workspace = Workspace::new("notes");
     workspace.configure(NOTE);
     std::fs::remove_dir(workspace.notes()).unwrap();
     let said = workspace.fail(&["plan", "-no-color"]);
@@ -225,7 +225,7 @@ fn a_bad_provider_block_is_refused_with_its_attribute() {
 
 #[test]
 fn the_schema_is_shown_with_its_descriptions() {
-    let workspace = Workspace::new();
+    let workspace = Workspace::new("notes");
     workspace.configure(NOTE);
     let text = workspace.succeed(&["providers", "schema", "-json"]);
     let schemas: serde_json::Value = serde_json::from_str(&text).unwrap();

@@ -1,4 +1,5 @@
-//! The framework under the real Terraform: the example provider from nothing to destruction.
+//! The framework under the real Terraform: the example providers from nothing to destruction.
 
 mod lifecycle;
+mod nested;
 mod terraform;

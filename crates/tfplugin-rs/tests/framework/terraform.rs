@@ -14,6 +14,7 @@ const MISSING: &str = "these tests need Terraform 1.11 or later on PATH: get it 
 pub(crate) struct Workspace {
     directory: TempDir,
     cli: String,
+    example: &'static str,
 }
 
 /// What a command said.
@@ -24,17 +25,22 @@ pub(crate) struct Said {
 }
 
 impl Workspace {
-    pub(crate) fn new() -> Self {
+    /// With the example of this name as provider.
+    pub(crate) fn new(example: &'static str) -> Self {
         let cli = std::env::var("TF_CLI").unwrap_or_else(|_| "terraform".to_owned());
         let directory = tempfile::tempdir().unwrap();
         std::fs::create_dir(directory.path().join("notes")).unwrap();
         let settings = format!(
             "provider_installation {{\n  dev_overrides {{\n    \
-             \"example.com/test/notes\" = \"{}\"\n  }}\n  direct {{}}\n}}\n",
+             \"example.com/test/{example}\" = \"{}\"\n  }}\n  direct {{}}\n}}\n",
             provider_directory().display()
         );
         std::fs::write(directory.path().join("cli.tfrc"), settings).unwrap();
-        Self { directory, cli }
+        Self {
+            directory,
+            cli,
+            example,
+        }
     }
 
     pub(crate) fn notes(&self) -> PathBuf {
@@ -43,11 +49,15 @@ impl Workspace {
 
     /// Makes `body` the whole configuration, after the provider's own blocks.
     pub(crate) fn configure(&self, body: &str) {
+        let example = self.example;
+        let settings = match example {
+            "notes" => format!("directory = \"{}\"", self.notes().display()),
+            _ => String::new(),
+        };
         let text = format!(
-            "terraform {{\n  required_providers {{\n    notes = {{\n      \
-             source = \"example.com/test/notes\"\n    }}\n  }}\n}}\n\
-             provider \"notes\" {{\n  directory = \"{}\"\n}}\n{body}\n",
-            self.notes().display()
+            "terraform {{\n  required_providers {{\n    {example} = {{\n      \
+             source = \"example.com/test/{example}\"\n    }}\n  }}\n}}\n\
+             provider \"{example}\" {{\n  {settings}\n}}\n{body}\n"
         );
         std::fs::write(self.directory.path().join("main.tf"), text).unwrap();
     }
@@ -119,36 +129,31 @@ impl Workspace {
     }
 }
 
-/// Builds the example under the name Terraform looks for; the directory it is in.
+/// Builds the examples under the names Terraform looks for; the directory they are in.
 fn provider_directory() -> &'static Path {
     static DIRECTORY: OnceLock<TempDir> = OnceLock::new();
     let directory = DIRECTORY.get_or_init(|| {
-        // `--example` makes nothing known to an integration test, so cargo is asked where it is.
+        // Examples are not made known to an integration test, so cargo is asked where they are.
         let output = Command::new(env!("CARGO"))
-            .args([
-                "build",
-                "--quiet",
-                "--example",
-                "notes",
-                "--message-format=json",
-            ])
+            .args(["build", "--quiet", "--examples", "--message-format=json"])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .stderr(Stdio::inherit())
             .output()
             .unwrap();
-        assert!(output.status.success(), "the example does not build");
-        let messages = String::from_utf8(output.stdout).unwrap();
-        let example = messages
-            .lines()
-            .filter_map(|line| serde_json::from_str::<Json>(line).ok())
-            .filter(|message| message["target"]["name"] == "notes")
-            .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-            .unwrap();
+        assert!(output.status.success(), "the examples do not build");
         let directory = tempfile::tempdir().unwrap();
-        let provider = directory.path().join("terraform-provider-notes");
-        std::fs::hard_link(&example, &provider)
-            .or_else(|_| std::fs::copy(&example, &provider).map(drop))
-            .unwrap();
+        let messages = String::from_utf8(output.stdout).unwrap();
+        for line in messages.lines() {
+            let message: Json = serde_json::from_str(line).unwrap();
+            let is_example = message["target"]["kind"] == serde_json::json!(["example"]);
+            if let (true, Some(executable)) = (is_example, message["executable"].as_str()) {
+                let name = message["target"]["name"].as_str().unwrap();
+                let provider = directory.path().join(format!("terraform-provider-{name}"));
+                std::fs::hard_link(executable, &provider)
+                    .or_else(|_| std::fs::copy(executable, &provider).map(drop))
+                    .unwrap();
+            }
+        }
         directory
     });
     directory.path()

@@ -90,6 +90,9 @@ struct BoatModel {
     /// Colour.
     #[attr(deprecated = "Boats are all grey now.")]
     colour: Option<String>,
+    /// Flag.
+    #[attr(default = "white")]
+    flag: String,
     /// Key.
     #[attr(write_only, sensitive, validate = validate::length(8..))]
     key: Option<String>,
@@ -231,6 +234,7 @@ fn boat(name: &str, berth: u32) -> BoatModel {
         name: name.to_owned(),
         crew: None,
         colour: None,
+        flag: "white".to_owned(),
         key: None,
         key_length: Attr::Null,
         berth: berth.into(),

@@ -32,6 +32,8 @@ async fn a_state_of_the_same_version_keeps_every_digit_and_loses_old_attributes(
     let boat = terraform.stored("yard_boat", 2, stored).await.unwrap();
     assert_eq!(boat.state()["sail"], json!([{"area": 5}]));
     assert_eq!(boat.state()["colour"], json!(null));
+    // Added since, with a default.
+    assert_eq!(boat.state()["flag"], "white");
 }
 
 #[tokio::test]
