@@ -26,7 +26,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use content::{ContentHeader, encode_body, encode_content};
+pub use content::{ContentHeader, encode_body, encode_content, encode_delivery};
 pub use error::DecodeError;
 pub use frame::{
     Decoder, FRAME_END, FRAME_MIN_BYTES, FRAME_OVERHEAD_BYTES, Frame, FrameKind, Heading,

@@ -3,7 +3,7 @@
 use std::mem;
 
 use bytes::BytesMut;
-use wire::amqp091::{BasicCancel, BasicDeliver, ReplyCode, encode_content};
+use wire::amqp091::{BasicCancel, BasicDeliver, ReplyCode, encode_delivery};
 
 use super::channel::Channel;
 use super::connection::{Connection, Context};
@@ -101,8 +101,14 @@ impl Channel {
             routing_key: &message.routing_key,
         };
         self.lane.send(Lsn(0), durable, out, |out| {
-            deliver.encode(number, out);
-            encode_content(number, properties, &message.body, frame_max_bytes, out);
+            encode_delivery(
+                number,
+                &deliver,
+                properties,
+                &message.body,
+                frame_max_bytes,
+                out,
+            );
         });
     }
 }

@@ -140,3 +140,26 @@ fn a_content_header_keeps_its_properties_as_they_are() {
         );
     }
 }
+
+#[test]
+fn a_delivery_is_written_as_its_frames_are() {
+    let long = "ü".repeat(200);
+    for (tag, body) in [
+        ("t", &b""[..]),
+        ("", &[7; 100]),
+        (long.as_str(), &[7; 9000]),
+    ] {
+        let deliver = BasicDeliver {
+            consumer_tag: tag,
+            delivery_tag: 1 << 40,
+            redelivered: tag.is_empty(),
+            exchange: &long,
+            routing_key: tag,
+        };
+        let (mut one, mut other) = (BytesMut::new(), BytesMut::new());
+        encode_delivery(513, &deliver, b"\x10\0\x02", body, 4096, &mut one);
+        deliver.encode(513, &mut other);
+        encode_content(513, b"\x10\0\x02", body, 4096, &mut other);
+        assert_eq!(one, other);
+    }
+}
