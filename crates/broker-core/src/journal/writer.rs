@@ -96,9 +96,6 @@ impl Writer {
         if self.upkeep_is_due() {
             self.upkeep()?;
         }
-        if was_full && !self.journal.is_full() {
-            return Ok(Turn::SpaceReturned);
-        }
         let front = self.chain.front_for(self.journal.releasable());
         if let Some(batch) = self.journal.next_batch(front) {
             return self.commit(batch).map(Turn::Committed);

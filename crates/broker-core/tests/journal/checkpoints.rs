@@ -104,6 +104,10 @@ fn half_a_checkpoint_frees_nothing() {
     bench.close();
     let newest = |disk: &SimDisk| Bench::open(disk).replayed.checkpoint.unwrap().1;
     assert_eq!(newest(&disk), b"second");
+    let mut bench = Bench::open(&disk);
+    bench.journal.release_before(durable);
+    bench.drain();
+    bench.close();
     // Should the new file be lost, the old one and the segments it needs are still there.
     let (name, _) = disk
         .contents()
@@ -112,6 +116,29 @@ fn half_a_checkpoint_frees_nothing() {
         .unwrap();
     disk.flip(&name, 100);
     assert_eq!(newest(&disk), b"first");
+}
+
+#[test]
+fn a_checkpoint_excuses_no_segment_that_was_not_released() {
+    let disk = SimDisk::new(1);
+    let mut bench = Bench::open(&disk);
+    bench.publish_all(&payloads(40, 1000));
+    bench
+        .journal
+        .checkpoint(bench.journal.durable(), b"definitions")
+        .unwrap();
+    bench.close();
+    disk.lose("segment-00000001");
+    let OpenError::Corrupt(corrupt) = refusal(&disk) else {
+        panic!("not corrupt")
+    };
+    assert_eq!(corrupt.file, "segment-00000002");
+    assert!(
+        corrupt
+            .to_string()
+            .contains("the segments from lsn 4096 on"),
+        "{corrupt}"
+    );
 }
 
 #[test]

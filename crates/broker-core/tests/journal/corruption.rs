@@ -147,6 +147,46 @@ fn a_record_in_the_place_of_another_is_refused() {
 }
 
 #[test]
+fn padding_that_is_not_zero_is_refused() {
+    let disk = SimDisk::new(3);
+    let mut bench = Bench::open(&disk);
+    let all = payloads(2, 401);
+    bench.publish_all(&all);
+    bench.close();
+    let (name, at) = place_of(&disk, &all[0]);
+    for padding in 401..408 {
+        disk.flip(&name, (at + padding) * 8);
+        let text = refusal(&disk).to_string();
+        assert!(text.contains("padding that is not zero"), "{text}");
+        disk.flip(&name, (at + padding) * 8);
+    }
+}
+
+#[test]
+fn a_segment_of_a_copy_that_went_its_own_way_is_refused() {
+    // Same store, same sequence number, other records: a mix of two backups.
+    let disk = SimDisk::new(3);
+    let mut bench = Bench::open(&disk);
+    bench.publish_all(&payloads(5, 1000));
+    bench.close();
+    let other = copy(&disk);
+    for (disk, size) in [(&disk, 1000), (&other, 1300)] {
+        let mut bench = Bench::open(disk);
+        bench.publish_all(&payloads(40, size));
+        bench.close();
+    }
+    disk.install("segment-00000003", &other.contents()["segment-00000003"]);
+    let OpenError::Corrupt(corrupt) = refusal(&disk) else {
+        panic!("not corrupt")
+    };
+    assert_eq!(corrupt.file, "segment-00000003");
+    assert!(
+        corrupt.to_string().contains("expected a segment from lsn"),
+        "{corrupt}"
+    );
+}
+
+#[test]
 fn a_missing_segment_is_refused_wherever_it_was() {
     let (disk, _) = sound();
     let names: Vec<_> = disk
