@@ -1,6 +1,9 @@
 //! The provider against a real broker agent, driven as Terraform drives it.
 
-#![expect(clippy::unwrap_used, reason = "what the tests share may fail like the tests")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "what the tests share may fail like the tests"
+)]
 
 mod agent;
 mod binding;
