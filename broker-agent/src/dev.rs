@@ -11,8 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use broker_core::access::PasswordHash;
 use broker_core::admin::Admin;
 use broker_core::definitions::{Expect, PasswordChange, PermissionSpec, UserUpdate};
+use broker_core::journal::Lsn;
+use broker_core::refusal::Refusal;
 use serde_json::Map;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -73,14 +76,16 @@ async fn serve(
     data_dir: &Path,
     stopping: &CancellationToken,
 ) -> anyhow::Result<()> {
-    hosting.settled().await;
+    // The hash takes as long as all the rest of the start; a second core has nothing else to do.
+    let hashing = Hashing::default();
+    let (hash, ()) = tokio::join!(hashing.hash(options.password.clone()), hosting.settled());
     let host = running(hosting)?;
+    admit(&host, options, hash.context("--password")?).await?;
     let mut endpoints = Map::new();
     for open in host.endpoints().await {
         let shown = crate::listeners::endpoint(&open, "localhost");
         endpoints.insert(shown.protocol, open.address.to_string().into());
     }
-    admit(&host, &options.user, &options.password).await?;
     if let Listen(Some(address)) = options.http {
         let listener = TcpListener::bind(address).await.with_context(|| {
             format!("cannot listen on {address}; choose another with --http ADDR, or --http none")
@@ -146,28 +151,25 @@ fn listeners(options: &Options) -> Listeners {
     amqp.into_iter().collect::<BTreeMap<_, _>>()
 }
 
-/// Lets the user do everything; a password that is right already is not hashed anew.
-async fn admit(host: &Host, user: &str, password: &str) -> anyhow::Result<()> {
+/// Lets the user do everything; a password that is right already keeps its hash.
+async fn admit(host: &Host, options: &Options, hash: PasswordHash) -> anyhow::Result<()> {
+    let user = options.user.as_str();
     let known = host
         .admin()
         .user(user)
         .ok()
         .and_then(|user| user.value.password);
-    let plaintext = password.to_owned();
+    let plaintext = options.password.clone();
     let right = move || known.is_some_and(|hash| hash.matches(plaintext.as_bytes()));
-    let change = if tokio::task::spawn_blocking(right).await? {
-        None
-    } else {
-        let hash = Hashing::default()
-            .hash(password.to_owned())
-            .await
-            .context("--password")?;
-        Some(PasswordChange::Set(hash))
+    let change = match tokio::task::spawn_blocking(right).await? {
+        true => None,
+        false => Some(PasswordChange::Set(hash)),
     };
-    grant(host.admin(), user, change).with_context(|| format!("make user {user:?}"))
+    let lsn = grant(host.admin(), user, change).with_context(|| format!("make user {user:?}"))?;
+    Ok(host.durable(lsn).await?)
 }
 
-fn grant(admin: &Admin, user: &str, password: Option<PasswordChange>) -> anyhow::Result<()> {
+fn grant(admin: &Admin, user: &str, password: Option<PasswordChange>) -> Result<Lsn, Refusal> {
     let tags = Some(std::iter::once("administrator".to_owned()).collect());
     admin.put_user(user, UserUpdate { password, tags }, Expect::Any)?;
     let everything = || ".*".to_owned();
@@ -178,8 +180,7 @@ fn grant(admin: &Admin, user: &str, password: Option<PasswordChange>) -> anyhow:
         write: everything(),
         read: everything(),
     };
-    admin.put_permission(&permission, Expect::Any)?;
-    Ok(())
+    Ok(admin.put_permission(&permission, Expect::Any)?.lsn)
 }
 
 /// A directory that stays, or one that goes with us.

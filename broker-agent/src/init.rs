@@ -104,16 +104,16 @@ impl File {
 
 fn files(options: &Options) -> anyhow::Result<Vec<File>> {
     let authority = authority().context("make the CA")?;
-    let names = LOCAL_NAMES
-        .into_iter()
-        .map(str::to_owned)
-        .chain(options.host.iter().cloned());
-    let server = certify(
-        &authority,
-        names.collect(),
-        ExtendedKeyUsagePurpose::ServerAuth,
-    )
-    .context("make the server certificate; --host takes host names and IP addresses")?;
+    let mut names = LOCAL_NAMES.map(str::to_owned).to_vec();
+    names.extend(
+        options
+            .host
+            .iter()
+            .filter(|host| !LOCAL_NAMES.contains(&host.as_str()))
+            .cloned(),
+    );
+    let server = certify(&authority, names, ExtendedKeyUsagePurpose::ServerAuth)
+        .context("make the server certificate; --host takes host names and IP addresses")?;
     let admin = certify(&authority, Vec::new(), ExtendedKeyUsagePurpose::ClientAuth)
         .context("make the client certificate")?;
     let ca = authority.pem();

@@ -21,7 +21,10 @@ pub(crate) fn start(format: LogFormat, filter: Option<&str>) -> anyhow::Result<(
         format!("log filter {directives:?}: write a level such as info, or module=level pairs")
     })?;
     let terminal = io::stderr().is_terminal();
+    // A log that cannot be written, as on a full disk, must not take the process with it: reporting
+    // that on standard error would panic for the same reason.
     let lines = fmt()
+        .log_internal_errors(false)
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_ansi(terminal);

@@ -15,7 +15,7 @@ use tracing::info;
 
 use super::arguments::{to_contract, to_engine};
 use super::paging::{Key, page};
-use super::refusal::{Subject, in_vhost};
+use super::refusal::{Subject, in_vhost, lacks};
 use super::{Agent, Answer, durable, expect, required, settled, token, vhosts_of};
 
 #[tonic::async_trait]
@@ -84,7 +84,7 @@ impl Bindings for Agent {
         );
         let changed = changed.map_err(|refusal| {
             let generation = existing().map(|existing| existing.generation);
-            let failure = subject(&name).unchanged(&refusal, expect, generation);
+            let failure = subject(&name).not_put(&refusal, expect, generation);
             of_missing_end(admin, &spec, &refusal, failure)
         })?;
         let object = settled(&host, changed).await?;
@@ -115,7 +115,7 @@ impl Bindings for Agent {
                 .binding(&spec)
                 .ok()
                 .map(|existing| existing.generation);
-            let failure = subject(&name).unchanged(&refusal, expect, generation);
+            let failure = subject(&name).not_deleted(&refusal, generation);
             in_vhost(admin, &spec.vhost, &refusal, failure)
         })?;
         durable(&host, lsn).await?;
@@ -178,14 +178,14 @@ fn of_missing_end(
         return failure;
     }
     if admin.exchange(&spec.vhost, &spec.source).is_err() {
-        return failure.at("source").of("exchange", &spec.source);
+        return lacks(failure, "source", "exchange", &spec.source);
     }
     match &spec.destination {
         Endpoint::Queue(name) if admin.queue(&spec.vhost, name).is_err() => {
-            failure.at("destination").of("queue", name)
+            lacks(failure, "destination", "queue", name)
         }
         Endpoint::Exchange(name) if admin.exchange(&spec.vhost, name).is_err() => {
-            failure.at("destination").of("exchange", name)
+            lacks(failure, "destination", "exchange", name)
         }
         _ => failure,
     }

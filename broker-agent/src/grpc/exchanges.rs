@@ -74,7 +74,7 @@ impl Exchanges for Agent {
         );
         let changed = changed.map_err(|refusal| {
             let generation = existing().map(|existing| existing.generation);
-            let failure = subject(&spec.name).unchanged(&refusal, expect, generation);
+            let failure = subject(&spec.name).not_put(&refusal, expect, generation);
             in_vhost(admin, &spec.vhost, &refusal, failure)
         })?;
         let object = settled(&host, changed).await?;
@@ -106,7 +106,7 @@ impl Exchanges for Agent {
                 .exchange(&vhost, &name)
                 .ok()
                 .map(|existing| existing.generation);
-            let failure = subject(&name).unchanged(&refusal, expect, existing);
+            let failure = subject(&name).not_deleted(&refusal, existing);
             in_vhost(admin, &vhost, &refusal, failure)
         })?;
         durable(&host, lsn).await?;

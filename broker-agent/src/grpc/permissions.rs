@@ -13,7 +13,7 @@ use tonic::{Request, Response};
 use tracing::info;
 
 use super::paging::page;
-use super::refusal::{Subject, in_vhost};
+use super::refusal::{Subject, in_vhost, lacks};
 use super::{Agent, Answer, durable, expect, required, settled, token};
 
 #[tonic::async_trait]
@@ -80,7 +80,7 @@ impl Permissions for Agent {
         );
         let changed = changed.map_err(|refusal| {
             let generation = existing().map(|existing| existing.generation);
-            let failure = subject(&spec.user).unchanged(&refusal, expect, generation);
+            let failure = subject(&spec.user).not_put(&refusal, expect, generation);
             of_missing_end(admin, &spec, &refusal, failure)
         })?;
         let object = settled(&host, changed).await?;
@@ -108,11 +108,7 @@ impl Permissions for Agent {
         let deleted = host.admin().delete_permission(&user, &vhost, expect);
         let lsn = deleted.map_err(|refusal| {
             let existing = host.admin().permission(&user, &vhost).ok();
-            subject(&user).unchanged(
-                &refusal,
-                expect,
-                existing.map(|existing| existing.generation),
-            )
+            subject(&user).not_deleted(&refusal, existing.map(|existing| existing.generation))
         })?;
         durable(&host, lsn).await?;
         info!(broker, vhost, user, "permission deleted");
@@ -132,7 +128,7 @@ fn of_missing_end(
     failure: Failure,
 ) -> Failure {
     if refusal.reason == Reason::NotFound && admin.user(&spec.user).is_err() {
-        return failure.at("user").of("user", &spec.user);
+        return lacks(failure, "user", "user", &spec.user);
     }
     in_vhost(admin, &spec.vhost, refusal, failure)
 }

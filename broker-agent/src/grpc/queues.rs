@@ -77,7 +77,7 @@ impl Queues for Agent {
         );
         let changed = changed.map_err(|refusal| {
             let generation = existing().map(|existing| existing.generation);
-            let failure = subject(&spec.name).unchanged(&refusal, expect, generation);
+            let failure = subject(&spec.name).not_put(&refusal, expect, generation);
             in_vhost(admin, &spec.vhost, &refusal, failure)
         })?;
         let definition = settled(&host, changed).await?;
@@ -114,7 +114,7 @@ impl Queues for Agent {
             .map_err(|refusal| {
                 let existing = admin.queue(&vhost, &name).ok();
                 let generation = existing.map(|existing| existing.definition.generation);
-                let failure = subject(&name).unchanged(&refusal, expect, generation);
+                let failure = subject(&name).not_deleted(&refusal, generation);
                 let failure = in_vhost(admin, &vhost, &refusal, failure);
                 counted(failure, &refusal, stats(admin, &vhost, &name))
             })?;

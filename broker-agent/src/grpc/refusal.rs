@@ -40,44 +40,79 @@ impl<'a> Subject<'a> {
             .of(self.kind, self.name)
     }
 
-    /// The refusal of a change; `generation` is what the object has now, if it exists.
-    pub(super) fn unchanged(
+    /// The refusal of a deletion; `generation` is what the object has now, if it exists.
+    pub(super) fn not_deleted(self, refusal: &Refusal, generation: Option<u64>) -> Failure {
+        self.refused(refusal).now_at(generation.unwrap_or(0))
+    }
+
+    /// The refusal of a creation or change; `generation` is what the object has now, if it exists.
+    pub(super) fn not_put(
         self,
         refusal: &Refusal,
         expect: Expect,
         generation: Option<u64>,
     ) -> Failure {
         let failure = self.refused(refusal).now_at(generation.unwrap_or(0));
-        if refusal.reason == Reason::Conflict && expect == Expect::Absent {
-            return Failure {
-                reason: v1::Reason::AlreadyExists,
-                ..failure
-            };
-        }
-        failure
+        let reason = match (refusal.reason, expect, generation) {
+            (Reason::Conflict, Expect::Absent, _) => v1::Reason::AlreadyExists,
+            // The caller has seen an object that is gone now: what it expects does not hold.
+            (Reason::NotFound, Expect::Generation(_), None) => v1::Reason::Conflict,
+            _ => failure.reason,
+        };
+        Failure { reason, ..failure }
     }
+}
+
+/// Blames another object, one that the refused call needs and that is not there.
+pub(super) fn lacks(failure: Failure, field: &str, kind: &str, name: &str) -> Failure {
+    Failure {
+        reason: v1::Reason::NotFound,
+        ..failure
+    }
+    .at(field)
+    .of(kind, name)
+}
+
+/// The first property that differs: quoted in the engine's sentence, with AMQP's own words.
+fn differing(text: &str) -> Option<String> {
+    let (name, _) = text.strip_prefix("inequivalent arg '")?.split_once('\'')?;
+    Some(match name {
+        "auto_delete" | "durable" | "exclusive" | "internal" | "type" => name.to_owned(),
+        argument => format!("arguments.{argument}"),
+    })
 }
 
 /// Blames the virtual host where that is what is missing.
 pub(super) fn in_vhost(admin: &Admin, vhost: &str, refusal: &Refusal, failure: Failure) -> Failure {
     if refusal.reason == Reason::NotFound && admin.vhost(vhost).is_err() {
-        return failure.at("vhost").of("vhost", vhost);
+        return lacks(failure, "vhost", "vhost", vhost);
     }
     failure
 }
 
 /// The attribute a refusal blames. The engine begins such sentences with the attribute's name;
 /// where it does not, an invalid object is one with an invalid name.
-fn field(refusal: &Refusal) -> &'static str {
-    if refusal.reason != Reason::Invalid {
-        return "";
+fn field(refusal: &Refusal) -> String {
+    if refusal.reason == Reason::Mismatch {
+        return differing(&refusal.text).unwrap_or_default();
     }
-    let first = refusal
-        .text
-        .split(|letter: char| !letter.is_alphanumeric())
-        .next();
-    let known = ATTRIBUTES.iter().find(|(word, _)| Some(*word) == first);
-    known.map_or("name", |(_, attribute)| attribute)
+    if !matches!(refusal.reason, Reason::Invalid | Reason::NotImplemented) {
+        return String::new();
+    }
+    let mut words = refusal.text.split_whitespace();
+    let (first, second) = (
+        words.next().unwrap_or_default(),
+        words.next().unwrap_or_default(),
+    );
+    let known = ATTRIBUTES.iter().find(|(word, _)| *word == first);
+    match known.map(|(_, attribute)| *attribute) {
+        None if refusal.reason == Reason::Invalid => "name".to_owned(),
+        None => String::new(),
+        Some("arguments") if second.starts_with('\'') => {
+            format!("arguments.{}", second.trim_matches('\''))
+        }
+        Some(attribute) => attribute.to_owned(),
+    }
 }
 
 const fn reason(reason: Reason) -> v1::Reason {
@@ -111,8 +146,17 @@ mod tests {
     #[test]
     fn an_invalid_object_names_its_attribute() {
         blames("configure expression \"(\" does not compile", "configure");
-        blames("argument \"x-max\" is not known", "arguments");
+        blames("argument 'x-max' is not known", "arguments.x-max");
+        blames("arguments are nested too deeply", "arguments");
         blames("queue name is longer than 255 bytes", "name");
+        let text = "inequivalent arg 'durable' for queue 'q'";
+        let mismatch = |text: &str| QUEUE.refused(&Refusal::new(Reason::Mismatch, text)).field;
+        assert_eq!(mismatch(text), "durable");
+        assert_eq!(
+            mismatch("inequivalent arg 'x-a' for queue 'q'"),
+            "arguments.x-a"
+        );
+        assert_eq!(mismatch("it differs"), "");
         let other = QUEUE.refused(&Refusal::new(Reason::NotFound, "name it differently"));
         assert_eq!(other.field, "");
     }
@@ -120,15 +164,22 @@ mod tests {
     #[test]
     fn a_conflict_is_read_in_the_light_of_what_was_expected() {
         let conflict = Refusal::new(Reason::Conflict, "no");
-        let failure = QUEUE.unchanged(&conflict, Expect::Absent, Some(7));
+        let failure = QUEUE.not_put(&conflict, Expect::Absent, Some(7));
         assert_eq!(
             (failure.reason, failure.generation),
             (v1::Reason::AlreadyExists, 7)
         );
-        let failure = QUEUE.unchanged(&conflict, Expect::Generation(6), Some(7));
+        let failure = QUEUE.not_put(&conflict, Expect::Generation(6), Some(7));
         assert_eq!(
             (failure.reason, failure.generation),
             (v1::Reason::Conflict, 7)
         );
+        let gone = Refusal::new(Reason::NotFound, "no");
+        let failure = QUEUE.not_put(&gone, Expect::Generation(6), None);
+        assert_eq!(
+            (failure.reason, failure.generation),
+            (v1::Reason::Conflict, 0)
+        );
+        assert_eq!(QUEUE.not_deleted(&gone, None).reason, v1::Reason::NotFound);
     }
 }

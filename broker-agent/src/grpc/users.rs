@@ -79,7 +79,7 @@ impl Users for Agent {
         );
         let changed = changed.map_err(|refusal| {
             let generation = existing().map(|existing| existing.generation);
-            subject(&name).unchanged(&refusal, expect, generation)
+            subject(&name).not_put(&refusal, expect, generation)
         })?;
         let object = settled(&host, changed).await?;
         info!(
@@ -106,7 +106,7 @@ impl Users for Agent {
                 .user(&name)
                 .ok()
                 .map(|existing| existing.generation);
-            subject(&name).unchanged(&refusal, expect, generation)
+            subject(&name).not_deleted(&refusal, generation)
         })?;
         durable(&host, lsn).await?;
         info!(broker, user = name, "user deleted");

@@ -59,7 +59,7 @@ impl Vhosts for Agent {
         );
         let changed = changed.map_err(|refusal| {
             let generation = existing().map(|existing| existing.generation);
-            subject(&spec.name).unchanged(&refusal, expect, generation)
+            subject(&spec.name).not_put(&refusal, expect, generation)
         })?;
         let object = settled(&host, changed).await?;
         info!(
@@ -92,7 +92,7 @@ impl Vhosts for Agent {
                 .vhost(&name)
                 .ok()
                 .map(|existing| existing.generation);
-            subject(&name).unchanged(&refusal, expect, generation)
+            subject(&name).not_deleted(&refusal, generation)
         })?;
         durable(&host, lsn).await?;
         info!(broker, vhost = name, force, "virtual host deleted");

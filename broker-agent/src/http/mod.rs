@@ -176,3 +176,43 @@ fn fresh() -> [(HeaderName, &'static str); 4] {
         (header::X_FRAME_OPTIONS, "DENY"),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+    use axum::http::Request;
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::registry::Registry;
+
+    async fn status(router: &Router, path: &str) -> StatusCode {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        router.clone().oneshot(request).await.unwrap().status()
+    }
+
+    #[tokio::test]
+    async fn strangers_get_health_checks_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let (registry, records) = Registry::open(dir.path()).unwrap();
+        let stopping = CancellationToken::new();
+        let pages = Pages {
+            hosting: Hosting::open(registry, records, None),
+            advertised_host: "mq".to_owned(),
+            stopping: stopping.clone(),
+        };
+        let strange = router(pages.clone()).layer(Extension(Trusted(false)));
+        let trusted = router(pages).layer(Extension(Trusted(true)));
+        for path in ["/", "/api/overview"] {
+            assert_eq!(status(&strange, path).await, StatusCode::FORBIDDEN);
+            assert_eq!(status(&trusted, path).await, StatusCode::OK);
+        }
+        assert_eq!(status(&strange, "/health/live").await, StatusCode::OK);
+        assert_eq!(status(&strange, "/health/ready").await, StatusCode::OK);
+        stopping.cancel();
+        assert_eq!(
+            status(&strange, "/health/ready").await,
+            StatusCode::SERVICE_UNAVAILABLE
+        );
+    }
+}

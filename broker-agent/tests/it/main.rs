@@ -1,0 +1,17 @@
+//! The built agent from outside: over its management interface, its listeners and its signals.
+
+#![allow(clippy::unwrap_used)]
+
+mod agent;
+mod amqp;
+mod brokers;
+mod command_line;
+mod crash;
+mod dev;
+mod expectations;
+mod pages;
+mod process;
+mod secrets;
+mod topology;
+mod trust;
+mod users;
