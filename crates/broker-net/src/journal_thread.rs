@@ -1,6 +1,7 @@
 //! The thread that makes things durable, and how others learn of it.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -42,16 +43,22 @@ pub(crate) fn start(
     let thread = thread::Builder::new()
         .name("journal".to_owned())
         .spawn(move || {
-            let end = match run(&broker, writer, &told) {
-                Ok(()) | Err(Stopped::Closed) => End::Closed,
-                Err(stopped) => {
-                    tracing::error!(error = %stopped, "journal failed");
-                    End::Failed(FatalError(stopped.to_string()))
-                }
+            // Nothing is used after a panic but the word that it happened: a broker whose journal
+            // stands still must be seen to have failed.
+            let outcome = catch_unwind(AssertUnwindSafe(|| run(&broker, writer, &told)));
+            let end = match outcome {
+                Ok(Ok(()) | Err(Stopped::Closed)) => End::Closed,
+                Ok(Err(stopped)) => failed(stopped.to_string()),
+                Err(_) => failed("the journal's thread panicked; the log says where".to_owned()),
             };
             told.send_modify(|progress| progress.ended = Some(end));
         })?;
     Ok((thread, progress))
+}
+
+fn failed(reason: String) -> End {
+    tracing::error!(error = reason, "journal failed");
+    End::Failed(FatalError(reason))
 }
 
 fn run(broker: &Broker, mut writer: Writer, told: &watch::Sender<Progress>) -> Result<(), Stopped> {

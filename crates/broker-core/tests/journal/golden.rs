@@ -95,7 +95,7 @@ fn the_bytes_lie_where_the_documentation_draws_them() {
     );
     assert_eq!(
         (number(first, 4), bytes[first + 4]),
-        (900, PUBLISH.number().into())
+        (900, PUBLISH.number())
     );
     assert_eq!(
         (number(first + 8, 8), number(first + 16, 4)),

@@ -102,7 +102,7 @@ fn append_until_killed() {
         }
         let durable = shared.durable();
         let safe = pending.partition_point(|(end, _)| *end <= durable);
-        if let Some((_, count)) = pending.drain(..safe).last() {
+        if let Some((_, count)) = pending.drain(..safe).next_back() {
             println!("{count}");
             std::io::stdout().flush().unwrap();
         }

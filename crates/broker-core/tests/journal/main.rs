@@ -1,5 +1,10 @@
 //! The journal against a disk that forgets, tears, fills up, fails and flips bits.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "what the tests share may fail like the tests"
+)]
+
 mod checkpoints;
 mod corruption;
 mod crash;

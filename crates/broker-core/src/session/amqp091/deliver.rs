@@ -62,6 +62,7 @@ impl Connection {
         let Some(consumer) = self.context.consumers.remove(id) else {
             return;
         };
+        self.context.attachment.cancel(id);
         let Some(channel) = self.channels.get_mut(consumer.channel) else {
             return;
         };

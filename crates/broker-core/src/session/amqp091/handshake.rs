@@ -236,6 +236,10 @@ impl Handshake {
             Err(refusal) => {
                 let (peer, reason) = (&self.peer, &refusal.text);
                 tracing::warn!(%peer, username, mechanism, %reason, "login refused");
+                if refusal.reason == Reason::Unavailable {
+                    // Not the credentials' fault: a client that hears 403 would not try again.
+                    return Err(Fault::new(ReplyCode::ConnectionForced, reason));
+                }
                 if !self.client.authentication_failure_close {
                     return Ok(Progress::Close);
                 }

@@ -148,11 +148,15 @@ impl Session {
     /// The broker has news for this connection, or the output has been written out. `input` is
     /// what [`Self::on_bytes`] left: frames may have waited there for room in the output.
     pub fn on_wake(&mut self, now: Instant, input: &mut BytesMut, out: &mut BytesMut) -> Step {
-        let Phase::Open(connection) = &mut self.phase else {
-            return self.step();
-        };
-        let outcome = connection.on_wake(now, input, out);
-        self.conclude(now, outcome, out)
+        match &mut self.phase {
+            Phase::Open(connection) => {
+                let outcome = connection.on_wake(now, input, out);
+                self.conclude(now, outcome, out)
+            }
+            // What the client sent while its password was checked.
+            Phase::Handshake(_) if !input.is_empty() => self.on_bytes(now, input, out),
+            _ => self.step(),
+        }
     }
 
     /// When [`Self::on_tick`] is due.
