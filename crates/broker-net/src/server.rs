@@ -47,7 +47,8 @@ impl Default for Deadlines {
         Self {
             tls: Duration::from_secs(5),
             login: Duration::from_secs(10),
-            write: Duration::from_secs(30),
+            // Longer than a healthy consumer without a prefetch limit works on what its buffers hold.
+            write: Duration::from_secs(180),
         }
     }
 }

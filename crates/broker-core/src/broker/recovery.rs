@@ -298,7 +298,11 @@ impl Recovery {
         change: impl FnOnce(&mut Topology) -> R,
     ) -> Result<R, Unreadable> {
         let (_, vhost) = self.vhosts.get(name).ok_or_else(|| orphan("something"))?;
-        Ok(change(&mut write(&vhost.topology)))
+        let mut topology = write(&vhost.topology);
+        topology.keeps_idle = true;
+        let result = change(&mut topology);
+        topology.keeps_idle = false;
+        Ok(result)
     }
 
     /// Hands every queue its messages. What is left belongs to queues deleted before the checkpoint.

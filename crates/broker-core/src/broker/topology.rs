@@ -19,6 +19,10 @@ pub(crate) struct Topology {
     /// For each fed end its bindings, as source and identity there.
     fed_by: HashMap<Endpoint, BTreeSet<(Arc<str>, BindingId)>>,
     binding_count: usize,
+    /// Exchanges stay although they should go with their last binding. So it is while changes are
+    /// repeated from the journal: it does not know the bindings of transient queues that kept an
+    /// exchange alive, and tells of every exchange that did go.
+    pub(crate) keeps_idle: bool,
 }
 
 /// One exchange with the bindings it feeds.
@@ -196,7 +200,7 @@ impl Topology {
         let mut idle = Vec::new();
         if source.unbind(&id, &target) {
             self.binding_count -= 1;
-            if source.is_idle() {
+            if source.is_idle() && !self.keeps_idle {
                 idle.push(Arc::clone(&source.name));
             }
         }
@@ -316,7 +320,7 @@ impl Topology {
             };
             if source.unbind(&id, target) {
                 self.binding_count -= 1;
-                if source.is_idle() {
+                if source.is_idle() && !self.keeps_idle {
                     idle.push(Arc::clone(&source.name));
                 }
             }

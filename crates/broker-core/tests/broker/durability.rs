@@ -1,6 +1,6 @@
 //! What survives, and what is told when.
 
-use broker_core::call::Outcome;
+use broker_core::call::{DeclareExchange, Outcome};
 use broker_core::journal::{Lsn, Options};
 use broker_core::limits::Limits;
 
@@ -194,4 +194,34 @@ fn small_segments() -> Options {
 
 fn stored_bytes(world: &World) -> usize {
     world.disk.contents().values().map(Vec::len).sum()
+}
+
+/// The journal does not know the bindings of transient queues, which may be all that kept an
+/// auto-delete exchange alive while later changes were made to it.
+#[test]
+fn an_auto_delete_exchange_kept_by_a_transient_queue_survives_replay() {
+    let mut world = World::new();
+    let client = world.client();
+    let call = DeclareExchange {
+        durable: true,
+        auto_delete: true,
+        ..exchange("x", "fanout")
+    };
+    client.attachment.declare_exchange(&call).unwrap();
+    client.queue("first", true);
+    client.queue("passing", false);
+    client.queue("second", true);
+    client.bind("x", "first", "");
+    client.bind("x", "passing", "");
+    client
+        .attachment
+        .delete_queue("first", false, false)
+        .unwrap();
+    client.bind("x", "second", "");
+    world.commit();
+    drop(client);
+    let world = world.reopen();
+    let client = world.client();
+    assert!(client.publish("x", "", "found").is_some());
+    assert_eq!(world.admin().bindings("/").unwrap().len(), 1);
 }
