@@ -21,5 +21,5 @@ def check(sizes, **settings):
 
 
 # Around the bounds of a frame: its payload is 8 bytes shorter than the frame.
-check([0, 1, 4087, 4088, 4089, 8176, 8177, 1_000_000], frame_max=4096)
+check([0, 1, 8183, 8184, 8185, 16368, 16369, 1_000_000], frame_max=8192)
 check([131_063, 131_064, 131_065, 10_000_000])

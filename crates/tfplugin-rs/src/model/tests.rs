@@ -1,3 +1,5 @@
+//! Conversions between models and values, case by case.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 

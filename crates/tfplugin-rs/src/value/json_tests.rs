@@ -1,3 +1,5 @@
+//! JSON in both directions: tables, and a round trip of sampled values.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! MessagePack in both directions: tables, hostile input, and a round trip of sampled values.
+
 use proptest::prelude::*;
 
 use super::*;
