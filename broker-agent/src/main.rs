@@ -20,6 +20,7 @@ mod incoming;
 mod init;
 mod listeners;
 mod logging;
+mod memory;
 mod name;
 mod passwords;
 mod registry;
@@ -39,11 +40,6 @@ use serde_json::json;
 use cli::{Cli, Command};
 use config::{Config, ConfigError};
 
-/// The system's allocator keeps the 19 MiB that a password check takes, once for each thread that
-/// ever made one; this one gives them back.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// The command failed.
 const FAILED: u8 = 1;
 /// The command line or the configuration is wrong; also clap's own.
@@ -52,6 +48,7 @@ const MISUSED: u8 = 2;
 const UNREACHABLE: u8 = 3;
 
 fn main() -> ExitCode {
+    memory::give_back_large_blocks();
     let result = match Cli::parse().command {
         Command::Brokers(options) => single(status::brokers(options)),
         Command::Dev(options) => many(dev::run(options)),

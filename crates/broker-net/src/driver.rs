@@ -236,7 +236,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// The earliest of all deadlines.
     fn deadline(&self) -> Instant {
         let session = self.session.next_tick().map(Instant::from_std);
-        let write = self.write_deadline();
+        let write =
+            (!self.output.is_empty()).then(|| self.written + self.shared.options.deadlines.write);
         let earliest = session
             .into_iter()
             .chain(write)
@@ -245,22 +246,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         earliest.unwrap_or_else(|| Instant::now() + FAR_OFF)
     }
 
-    /// Strangers and leavers must take what they are sent. A client that has logged in may read as
-    /// slowly as its work goes: what waits for it is bounded, and its heartbeats tell if it is gone.
-    fn write_deadline(&self) -> Option<Instant> {
-        let watched = !self.output.is_empty() && !self.session.is_open();
-        watched.then(|| self.written + self.shared.options.deadlines.write)
-    }
-
     fn on_tick(&mut self, now: Instant) -> io::Result<Step> {
         let timed_out = |what| Err(io::Error::new(io::ErrorKind::TimedOut, what));
         if self.login_deadline.is_some_and(|deadline| now >= deadline) {
             return timed_out("login took too long");
         }
-        if self
-            .write_deadline()
-            .is_some_and(|deadline| now >= deadline)
-        {
+        if !self.output.is_empty() && now >= self.written + self.shared.options.deadlines.write {
             return timed_out("the peer does not read");
         }
         let deaf = !self.reads();

@@ -79,8 +79,7 @@ pub enum LockError {
 #[derive(Debug, thiserror::Error)]
 #[error(
     "journal file {file} is damaged at byte {offset}{}: {damage}. Nothing was changed. Restore \
-     the directory from a standby or a backup, or export what is readable with \
-     `broker-agent salvage`",
+     the directory from a backup; keep the damaged one, for most of it is readable",
     At(*lsn)
 )]
 pub struct Corrupt {

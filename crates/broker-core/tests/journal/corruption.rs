@@ -47,7 +47,7 @@ fn a_flipped_bit_in_any_durable_record_is_refused_by_name() {
                 &*name,
                 &format!("byte {}", at - 32),
                 &format!("lsn {lsn}"),
-                "salvage",
+                "backup",
             ] {
                 assert!(text.contains(word), "{word} in {text}");
             }
