@@ -88,10 +88,14 @@ pub(crate) async fn run(config: Config, log_format: Option<LogFormat>) -> anyhow
         info!(grpc = %endpoints["grpc"], "agent ready");
     }
     tokio::select! {
-        () = stopping.cancelled() => {}
-        ended = &mut serving => ended?.context("serve gRPC")?,
+        // A stop ends the serving too, and a task that has ended must not be awaited again.
+        biased;
+        () = stopping.cancelled() => stop(&hosting, serving, config.shutdown_deadline()).await,
+        ended = &mut serving => {
+            ended?.context("serve gRPC")?;
+            hosting.shutdown(config.shutdown_deadline()).await;
+        }
     }
-    stop(&hosting, serving, config.shutdown_deadline()).await;
     Ok(ExitCode::SUCCESS)
 }
 
