@@ -61,7 +61,10 @@ impl fmt::Display for DeletionPolicy {
 
 /// True for plans that end the life of an object there is.
 pub(crate) fn is_planned(plan: &ResourcePlan) -> bool {
-    matches!(plan.action(), Action::Delete | Action::Replace)
+    matches!(
+        plan.action(),
+        ResourceAction::Delete | ResourceAction::Replace
+    )
 }
 
 /// Refuses a plan that would lose something; warns when the agent could not be asked.
@@ -100,10 +103,10 @@ fn refusal(task: &Task<'_>, loss: Loss, plan: &ResourcePlan) -> Diagnostic {
         .map(|path| format!("`{path}`"))
         .collect();
     let act = match plan.action() {
-        Action::Replace if plan.replaced_by() == ["id".into()] => {
+        ResourceAction::Replace if plan.replaced_by() == ["id".into()] => {
             "What it belongs to is made anew, and losing".to_owned()
         }
-        Action::Replace => format!(
+        ResourceAction::Replace => format!(
             "The change of {} replaces it, and replacing",
             causes.join(", ")
         ),

@@ -26,16 +26,16 @@ impl Renewals {
     /// Notes an object that will be made, or replaces one whose base will be.
     pub(crate) fn settle(&self, plan: &mut ResourcePlan, id: &impl Attached) -> Result<()> {
         match plan.action() {
-            Action::Create | Action::Replace => {
+            ResourceAction::Create | ResourceAction::Replace => {
                 self.lock().insert(id.to_string());
                 Ok(())
             }
-            Action::Keep | Action::Update if self.renews(id) => {
+            ResourceAction::Keep | ResourceAction::Update if self.renews(id) => {
                 plan.set_unknown("id")?;
                 plan.require_replace("id");
                 Ok(())
             }
-            Action::Delete | Action::Keep | Action::Update => Ok(()),
+            ResourceAction::Delete | ResourceAction::Keep | ResourceAction::Update => Ok(()),
         }
     }
 

@@ -165,7 +165,9 @@ impl Resource for FileResource {
 
     async fn modify_plan(&self, plan: &mut ResourcePlan, _cx: &mut Context<Store>) -> Result<()> {
         let action = plan.action();
-        if matches!(action, Action::Delete | Action::Replace) && plan.prior().get("protected")? {
+        if matches!(action, ResourceAction::Delete | ResourceAction::Replace)
+            && plan.prior().get("protected")?
+        {
             let detail = "Set `protected = false` and apply that before deleting the note.";
             return Err(Diagnostic::error("The note is protected", detail)
                 .at("protected")
@@ -173,7 +175,7 @@ impl Resource for FileResource {
         }
         let version =
             |values: &tfplugin_rs::Values| values.get::<Attr<u64>>("passphrase_wo_version");
-        if action == Action::Update && version(plan.prior())? != version(plan.planned())? {
+        if action == ResourceAction::Update && version(plan.prior())? != version(plan.planned())? {
             plan.set_unknown("sealed")?;
         }
         Ok(())

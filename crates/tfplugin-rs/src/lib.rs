@@ -197,7 +197,7 @@ pub use model::Model;
 pub use path::{AttributePath, Step};
 pub use private::Private;
 pub use provider::{Configure, Contents, Provider};
-pub use resource::{Action, MoveSource, RawState, Resource, ResourcePlan};
+pub use resource::{MoveSource, RawState, Resource, ResourceAction, ResourcePlan};
 pub use serve::{ServeOptions, serve};
 pub use server::{Server, run};
 pub use transport::StopToken;
@@ -207,9 +207,9 @@ pub use values::Values;
 pub mod prelude {
     pub use crate::model::Text;
     pub use crate::{
-        Action, Apply, Arguments, Attr, AttributePath, Configure, Contents, Context, DataSource,
+        Apply, Arguments, Attr, AttributePath, Configure, Contents, Context, DataSource,
         Diagnostic, Diagnostics, Function, FunctionError, Model, MoveSource, OrDiagnostic,
-        Provider, RawState, Resource, ResourcePlan, Result, StopToken, Validation, modify,
-        validate,
+        Provider, RawState, Resource, ResourceAction, ResourcePlan, Result, StopToken, Validation,
+        modify, validate,
     };
 }

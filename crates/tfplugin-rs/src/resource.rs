@@ -132,7 +132,7 @@ pub trait Resource: Send + Sync + 'static {
 
 /// What a plan would do to a resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
+pub enum ResourceAction {
     /// Make it.
     Create,
     /// Delete it.
@@ -172,16 +172,16 @@ impl ResourcePlan {
 
     /// What applying the plan would do, as things stand.
     ///
-    /// A replacement is planned twice: first as [`Action::Replace`], with both states at hand,
-    /// then as [`Action::Create`]. What speaks against losing the resource belongs to
-    /// [`Action::Replace`] and [`Action::Delete`].
-    pub fn action(&self) -> Action {
+    /// A replacement is planned twice: first as [`ResourceAction::Replace`], with both states at hand,
+    /// then as [`ResourceAction::Create`]. What speaks against losing the resource belongs to
+    /// [`ResourceAction::Replace`] and [`ResourceAction::Delete`].
+    pub fn action(&self) -> ResourceAction {
         match (self.prior.is_null(), self.planned.is_null()) {
-            (_, true) => Action::Delete,
-            (true, false) => Action::Create,
-            (false, false) if !self.replace.is_empty() => Action::Replace,
-            (false, false) if self.prior.value() != self.planned.value() => Action::Update,
-            (false, false) => Action::Keep,
+            (_, true) => ResourceAction::Delete,
+            (true, false) => ResourceAction::Create,
+            (false, false) if !self.replace.is_empty() => ResourceAction::Replace,
+            (false, false) if self.prior.value() != self.planned.value() => ResourceAction::Update,
+            (false, false) => ResourceAction::Keep,
         }
     }
 

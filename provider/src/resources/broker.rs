@@ -202,7 +202,7 @@ fn plan_known(plan: &mut ResourcePlan, cx: &Context<Agents>) -> Result<()> {
         };
         broker_id(&name, &nodes).map(Some)
     })?;
-    if plan.action() == Action::Update {
+    if plan.action() == ResourceAction::Update {
         plan_status(plan)?;
     }
     Ok(())

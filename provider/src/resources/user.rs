@@ -96,8 +96,8 @@ impl Resource for User {
             Ok(Some(UserId { broker, name }))
         })?;
         match plan.action() {
-            Action::Create | Action::Delete | Action::Replace => Ok(()),
-            Action::Keep | Action::Update => plan_digest(plan, cx),
+            ResourceAction::Create | ResourceAction::Delete | ResourceAction::Replace => Ok(()),
+            ResourceAction::Keep | ResourceAction::Update => plan_digest(plan, cx),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 use tfplugin_rs::testing::Terraform;
-use tfplugin_rs::{Action, Provider};
+use tfplugin_rs::{Provider, ResourceAction};
 
 use crate::agent::{Agent, check_error};
 
@@ -59,7 +59,7 @@ async fn bindings_are_made_found_and_removed() {
 
         let by_name = format!("ferrymq://{}/b", agent.other_address());
         let moved = binding.apply(config(&by_name, more)).await.unwrap();
-        assert_eq!(moved.action, Action::Update);
+        assert_eq!(moved.action, ResourceAction::Update);
         binding.destroy().await.unwrap();
         check_error(
             terraform.import("ferrymq_binding", &id).await,
@@ -92,7 +92,7 @@ async fn every_change_is_another_binding() {
         .unwrap();
     assert_eq!(
         binding.apply(other_key).await.unwrap().action,
-        Action::Create
+        ResourceAction::Create
     );
 }
 

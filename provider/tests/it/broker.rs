@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use serde_json::{Value as Json, json};
-use tfplugin_rs::Action;
+use tfplugin_rs::ResourceAction;
 use tfplugin_rs::testing::UNKNOWN;
 
 use crate::agent::{Agent, check_error};
@@ -46,7 +46,7 @@ async fn a_broker_is_made_changed_found_and_removed() {
         .unwrap();
     assert_eq!(
         (changed.action, &changed.planned["instances"]),
-        (Action::Update, &json!(UNKNOWN))
+        (ResourceAction::Update, &json!(UNKNOWN))
     );
     let endpoint = format!("amqp://127.0.0.1:{port}");
     assert_eq!(
@@ -59,7 +59,7 @@ async fn a_broker_is_made_changed_found_and_removed() {
         .apply(config(listeners(port), &agent.other_address()))
         .await
         .unwrap();
-    assert_eq!(moved.action, Action::Update);
+    assert_eq!(moved.action, ResourceAction::Update);
     assert_eq!(
         broker.state()["id"],
         format!("ferrymq://{}/orders", agent.other_address())
@@ -69,7 +69,7 @@ async fn a_broker_is_made_changed_found_and_removed() {
     let mut policy = config(listeners(port), &agent.other_address());
     policy["deletion_policy"] = "force".into();
     let changed = broker.apply(policy).await.unwrap();
-    assert_eq!(changed.action, Action::Update);
+    assert_eq!(changed.action, ResourceAction::Update);
     assert_eq!(changed.planned["instances"], broker.state()["instances"]);
 
     let found = terraform
@@ -153,7 +153,7 @@ async fn a_port_that_was_configured_goes_back_to_the_default() {
         .plan(config(json!({ "address": "127.0.0.1", "tls": false })))
         .await
         .unwrap();
-    assert_eq!(plan.action, Action::Update);
+    assert_eq!(plan.action, ResourceAction::Update);
     assert_eq!(plan.planned["listeners"]["amqp"]["port"], 5672);
     assert_eq!(plan.planned["instances"], UNKNOWN);
 }
@@ -256,10 +256,13 @@ async fn drift_is_shown_and_repaired() {
     changed["listeners"]["amqp"]["port"] = free_port().into();
     other.apply(changed).await.unwrap();
     let plan = broker.plan(config.clone()).await.unwrap();
-    assert_eq!(plan.action, Action::Update);
+    assert_eq!(plan.action, ResourceAction::Update);
     broker.apply(config.clone()).await.unwrap();
     assert_eq!(broker.state()["listeners"], listeners(0));
 
     agent.delete_broker("o").await;
-    assert_eq!(broker.apply(config).await.unwrap().action, Action::Create);
+    assert_eq!(
+        broker.apply(config).await.unwrap().action,
+        ResourceAction::Create
+    );
 }

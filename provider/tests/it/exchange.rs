@@ -1,7 +1,7 @@
 //! `ferrymq_exchange`.
 
 use serde_json::json;
-use tfplugin_rs::Action;
+use tfplugin_rs::ResourceAction;
 
 use crate::agent::{Agent, check_error};
 
@@ -24,7 +24,7 @@ async fn an_exchange_is_made_replaced_found_and_removed() {
     let changed = exchange.apply(config("fanout")).await.unwrap();
     assert_eq!(
         (changed.action, changed.replaced_by),
-        (Action::Replace, vec!["type".into()])
+        (ResourceAction::Replace, vec!["type".into()])
     );
 
     let imported = terraform.import("ferrymq_exchange", &id).await.unwrap();
@@ -32,7 +32,10 @@ async fn an_exchange_is_made_replaced_found_and_removed() {
     let by_name = format!("ferrymq://{}/b", agent.other_address());
     let mut moved = config("fanout");
     moved["broker"] = by_name.into();
-    assert_eq!(exchange.apply(moved).await.unwrap().action, Action::Update);
+    assert_eq!(
+        exchange.apply(moved).await.unwrap().action,
+        ResourceAction::Update
+    );
     exchange.destroy().await.unwrap();
 }
 

@@ -1,7 +1,7 @@
 //! `ferrymq_permission`.
 
 use serde_json::{Value as Json, json};
-use tfplugin_rs::Action;
+use tfplugin_rs::ResourceAction;
 
 use crate::agent::{Agent, check_error};
 
@@ -30,7 +30,7 @@ async fn a_permission_is_granted_changed_found_and_withdrawn() {
         .apply(config(&broker, "me@home", "^y$"))
         .await
         .unwrap();
-    assert_eq!(changed.action, Action::Update);
+    assert_eq!(changed.action, ResourceAction::Update);
 
     let imported = terraform.import("ferrymq_permission", &id).await.unwrap();
     assert_eq!(imported.state(), permission.state());

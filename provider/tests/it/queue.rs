@@ -1,7 +1,7 @@
 //! `ferrymq_queue` and its data source.
 
 use serde_json::json;
-use tfplugin_rs::Action;
+use tfplugin_rs::ResourceAction;
 use tfplugin_rs::testing::UNKNOWN;
 
 use crate::agent::{Agent, check_error};
@@ -17,7 +17,7 @@ async fn a_queue_is_made_found_and_removed() {
         .apply(json!({ "broker": broker, "name": "orders" }))
         .await
         .unwrap();
-    assert_eq!(made.action, Action::Create);
+    assert_eq!(made.action, ResourceAction::Create);
     let id = format!("{broker}/queue/%2F/orders");
     assert_eq!(made.planned["id"], id, "known at plan");
     assert_eq!(
@@ -119,13 +119,13 @@ async fn arguments_keep_their_types_and_spelling() {
     let change = queue.apply(config(&without_null)).await.unwrap();
     assert_eq!(
         (change.action, change.replaced_by.len()),
-        (Action::Update, 0)
+        (ResourceAction::Update, 0)
     );
     let change = queue
         .apply(config(&json!({ "team-size": 6 })))
         .await
         .unwrap();
-    assert_eq!(change.action, Action::Replace);
+    assert_eq!(change.action, ResourceAction::Replace);
     assert_eq!(queue.state()["arguments"], json!({ "team-size": 6 }));
 
     let list = queue.plan(config(&json!([1]))).await;
@@ -161,16 +161,16 @@ async fn a_queue_with_messages_is_not_destroyed_by_mistake() {
     );
     assert_eq!(
         queue.plan(config(true, "if_empty")).await.unwrap().action,
-        Action::Keep
+        ResourceAction::Keep
     );
 
     assert_eq!(
         queue.apply(config(true, "force")).await.unwrap().action,
-        Action::Update
+        ResourceAction::Update
     );
     assert_eq!(
         queue.apply(config(false, "force")).await.unwrap().action,
-        Action::Replace
+        ResourceAction::Replace
     );
     agent.publish("b", "q", 1).await;
     queue.destroy().await.unwrap();
@@ -256,7 +256,7 @@ async fn drift_is_shown_and_repaired() {
         .unwrap();
 
     let change = queue.plan(config()).await.unwrap();
-    assert_eq!(change.action, Action::Replace);
+    assert_eq!(change.action, ResourceAction::Replace);
     assert_eq!(change.replaced_by, ["durable".into()]);
     queue.apply(config()).await.unwrap();
     assert_eq!(queue.state()["durable"], true);
@@ -284,10 +284,10 @@ async fn the_broker_may_be_unknown_at_plan_and_moves_only_by_name() {
 
     // While the id is unknown, it is the address that changes: messages are not at stake.
     let change = queue.plan(config(UNKNOWN)).await.unwrap();
-    assert_eq!(change.action, Action::Update);
+    assert_eq!(change.action, ResourceAction::Update);
     let by_name = format!("ferrymq://{}/b", agent.other_address());
     let change = queue.apply(config(&by_name)).await.unwrap();
-    assert_eq!(change.action, Action::Update);
+    assert_eq!(change.action, ResourceAction::Update);
     assert_eq!(queue.state()["id"], format!("{by_name}/queue/%2F/q"));
 
     check_error(

@@ -1,7 +1,7 @@
 //! What happens when the agent cannot be reached, trusted or heard.
 
 use serde_json::{Value as Json, json};
-use tfplugin_rs::Action;
+use tfplugin_rs::ResourceAction;
 use tfplugin_rs::testing::{Terraform, UNKNOWN};
 
 use crate::agent::{Agent, check_error};
@@ -33,7 +33,7 @@ async fn an_agent_that_is_away_makes_nothing_disappear() {
     let new = json!({ "broker": broker, "name": "other" });
     assert_eq!(
         other.plan(new.clone()).await.unwrap().action,
-        Action::Create
+        ResourceAction::Create
     );
     check_error(
         other.apply(new).await,
@@ -127,7 +127,10 @@ async fn a_creation_whose_answer_is_lost_happens_once() {
 
     proxy.lose_answer();
     let mut queue = terraform.resource("ferrymq_queue");
-    assert_eq!(queue.apply(config).await.unwrap().action, Action::Create);
+    assert_eq!(
+        queue.apply(config).await.unwrap().action,
+        ResourceAction::Create
+    );
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Replacing something replaces what would go down with it, in the same plan.
 
 use serde_json::json;
-use tfplugin_rs::Action;
+use tfplugin_rs::ResourceAction;
 
 use crate::agent::{Agent, check_error};
 
@@ -27,21 +27,21 @@ async fn a_binding_is_replaced_with_its_queue() {
     let mut binding = terraform.import("ferrymq_binding", &id).await.unwrap();
     assert_eq!(
         queue.plan(queue_config(true)).await.unwrap().action,
-        Action::Keep
+        ResourceAction::Keep
     );
     assert_eq!(
         binding.plan(config.clone()).await.unwrap().action,
-        Action::Keep
+        ResourceAction::Keep
     );
 
     assert_eq!(
         queue.plan(queue_config(false)).await.unwrap().action,
-        Action::Replace
+        ResourceAction::Replace
     );
     let change = binding.plan(config).await.unwrap();
     assert_eq!(
         (change.action, change.replaced_by),
-        (Action::Replace, vec!["id".into()])
+        (ResourceAction::Replace, vec!["id".into()])
     );
 }
 
@@ -76,11 +76,14 @@ async fn everything_is_replaced_with_its_broker_and_messages_are_still_safe() {
     // What `-replace` does: the broker is planned as if there were none.
     let mut anew = terraform.resource("ferrymq_broker");
     let broker = json!({ "name": "b", "nodes": [agent.address()] });
-    assert_eq!(anew.plan(broker).await.unwrap().action, Action::Create);
+    assert_eq!(
+        anew.plan(broker).await.unwrap().action,
+        ResourceAction::Create
+    );
     for (object, config) in &mut made {
         assert_eq!(
             object.plan(config.clone()).await.unwrap().action,
-            Action::Replace
+            ResourceAction::Replace
         );
     }
     check_error(

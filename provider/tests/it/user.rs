@@ -3,7 +3,7 @@
 use agent_api::v1::{PutUserRequest, User, password::Form};
 use agent_api::{FieldMask, v1};
 use serde_json::{Value as Json, json};
-use tfplugin_rs::Action;
+use tfplugin_rs::ResourceAction;
 use tfplugin_rs::testing::UNKNOWN;
 
 use crate::agent::{Agent, check_error};
@@ -65,7 +65,7 @@ async fn tags_change_without_the_password() {
         .apply(config(&["administrator", "monitoring"]))
         .await
         .unwrap();
-    assert_eq!(changed.action, Action::Update);
+    assert_eq!(changed.action, ResourceAction::Update);
     assert_eq!(
         changed.planned["password_digest"], digest,
         "known: it stays"
@@ -78,7 +78,7 @@ async fn tags_change_without_the_password() {
         .apply(config(&["administrator", "monitoring"]))
         .await
         .unwrap();
-    assert_eq!(changed.action, Action::Update);
+    assert_eq!(changed.action, ResourceAction::Update);
     assert_eq!(user.state()["tags"], json!(["administrator", "monitoring"]));
     assert_eq!(user.state()["password_digest"], digest);
 }
@@ -99,11 +99,11 @@ async fn a_new_version_sends_the_password_again() {
     let digest = user.state()["password_digest"].clone();
     assert_eq!(
         user.plan(config("two", 1)).await.unwrap().action,
-        Action::Keep
+        ResourceAction::Keep
     );
 
     let changed = user.apply(config("two", 2)).await.unwrap();
-    assert_eq!(changed.action, Action::Update);
+    assert_eq!(changed.action, ResourceAction::Update);
     assert_eq!(changed.planned["password_digest"], UNKNOWN);
     assert_ne!(user.state()["password_digest"], digest);
 }
@@ -126,12 +126,12 @@ async fn a_password_set_elsewhere_is_replaced() {
         user.apply(config.clone()).await.unwrap();
         assert_eq!(
             user.plan(config.clone()).await.unwrap().action,
-            Action::Keep
+            ResourceAction::Keep
         );
 
         change(&agent, named("app"), Some("theirs")).await;
         let plan = user.plan(config.clone()).await.unwrap();
-        assert_eq!(plan.action, Action::Update);
+        assert_eq!(plan.action, ResourceAction::Update);
         assert_eq!(plan.planned["password_digest"], UNKNOWN);
         let stolen = user.state()["password_digest"].clone();
         user.apply(config).await.unwrap();
@@ -185,7 +185,10 @@ async fn a_password_moves_between_its_two_attributes() {
     user.apply(base.clone()).await.unwrap();
     assert_eq!(user.state()["password_digest"], last);
     change(&agent, named("app"), Some("theirs")).await;
-    assert_eq!(user.plan(base.clone()).await.unwrap().action, Action::Keep);
+    assert_eq!(
+        user.plan(base.clone()).await.unwrap().action,
+        ResourceAction::Keep
+    );
 
     let both = with(json!({ "password": "a", "password_wo": "b" }));
     check_error(user.plan(both).await, &["Two passwords (at password_wo)"]);
@@ -208,12 +211,15 @@ async fn an_imported_user_keeps_its_password_until_one_is_configured() {
     let mut config = json!({ "broker": broker, "name": "me@home/%" });
     assert_eq!(
         user.plan(config.clone()).await.unwrap().action,
-        Action::Keep
+        ResourceAction::Keep
     );
 
     config["password_wo"] = "ours".into();
     config["password_wo_version"] = 1.into();
-    assert_eq!(user.apply(config).await.unwrap().action, Action::Update);
+    assert_eq!(
+        user.apply(config).await.unwrap().action,
+        ResourceAction::Update
+    );
     assert_ne!(user.state()["password_digest"], digest);
 }
 
@@ -243,7 +249,10 @@ async fn a_user_goes_and_comes_back() {
         .call(client.users().delete_user(request.clone()))
         .await
         .unwrap();
-    assert_eq!(user.apply(config).await.unwrap().action, Action::Create);
+    assert_eq!(
+        user.apply(config).await.unwrap().action,
+        ResourceAction::Create
+    );
 
     // Deleted by someone between plan and apply: what was wanted is so.
     client

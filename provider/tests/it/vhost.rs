@@ -1,7 +1,7 @@
 //! `ferrymq_vhost`.
 
 use serde_json::json;
-use tfplugin_rs::Action;
+use tfplugin_rs::ResourceAction;
 
 use crate::agent::{Agent, check_error};
 
@@ -23,7 +23,7 @@ async fn a_virtual_host_is_made_found_and_removed() {
         .apply(json!({ "broker": by_name, "name": "a/b" }))
         .await
         .unwrap();
-    assert_eq!(moved.action, Action::Update);
+    assert_eq!(moved.action, ResourceAction::Update);
     vhost.destroy().await.unwrap();
     check_error(
         terraform.import("ferrymq_vhost", &id).await,

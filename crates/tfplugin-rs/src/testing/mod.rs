@@ -52,7 +52,7 @@
 //! let terraform = Terraform::start(Echo, json!({})).await.unwrap();
 //! let mut word = terraform.resource("echo_word");
 //! let done = word.apply(json!({"text": "ferry"})).await.unwrap();
-//! assert_eq!(done.action, Action::Create);
+//! assert_eq!(done.action, ResourceAction::Create);
 //! assert_eq!(word.state(), json!({"text": "ferry", "length": 5}));
 //! word.destroy().await.unwrap();
 //! # });

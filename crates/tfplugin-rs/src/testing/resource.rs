@@ -11,7 +11,7 @@ use crate::private::Private;
 use crate::proto::tfplugin6 as proto;
 use crate::proto::tfplugin6::provider_server::Provider as Service;
 use crate::provider::Provider;
-use crate::resource::Action;
+use crate::resource::ResourceAction;
 use crate::server::Prepared;
 use crate::value::{Value, json};
 
@@ -36,7 +36,7 @@ impl<P: Provider> std::fmt::Debug for TestResource<'_, P> {
 #[derive(Debug, Clone)]
 pub struct Change {
     /// What is done to the resource.
-    pub action: Action,
+    pub action: ResourceAction,
     /// The attributes that require a replacement.
     pub replaced_by: Vec<AttributePath>,
     /// The planned state as JSON; unknown values are [`UNKNOWN`](super::UNKNOWN).
@@ -93,14 +93,14 @@ impl<'a, P: Provider> TestResource<'a, P> {
         let config = self.config(&config)?;
         let mut warnings = self.validate(&config).await?;
         warnings.extend(first.warnings.clone());
-        if first.action == Action::Replace {
+        if first.action == ResourceAction::Replace {
             self.delete(&first.private).await?;
         }
         let last = self.plan_value(&config).await?;
         check_applied(&first.state, &last.state)
             .into_result()
             .map_err(|broken| broken_rule("Provider produced inconsistent final plan", &broken))?;
-        if last.action != Action::Keep {
+        if last.action != ResourceAction::Keep {
             self.apply_plan(&config, &last).await?;
         }
         self.expect_nothing_to_do(&config).await?;
@@ -226,7 +226,7 @@ impl<'a, P: Provider> TestResource<'a, P> {
     async fn plan_value(&mut self, config: &Value) -> Result<Change> {
         let proposed = proposed::new_state(self.prepared()?.members(), &self.state, config);
         let change = self.request_plan(config, &proposed).await?;
-        if change.action != Action::Replace {
+        if change.action != ResourceAction::Replace {
             return Ok(change);
         }
         let anew = Self::new(self.terraform, &self.type_name);
@@ -279,19 +279,19 @@ impl<'a, P: Provider> TestResource<'a, P> {
         })
     }
 
-    fn action(&self, planned: &Value, replace: bool) -> Action {
+    fn action(&self, planned: &Value, replace: bool) -> ResourceAction {
         match (self.state.is_null(), planned.is_null()) {
-            (_, true) => Action::Delete,
-            (true, false) => Action::Create,
-            (false, false) if replace => Action::Replace,
-            (false, false) if self.state != *planned => Action::Update,
-            (false, false) => Action::Keep,
+            (_, true) => ResourceAction::Delete,
+            (true, false) => ResourceAction::Create,
+            (false, false) if replace => ResourceAction::Replace,
+            (false, false) if self.state != *planned => ResourceAction::Update,
+            (false, false) => ResourceAction::Keep,
         }
     }
 
     async fn delete(&mut self, private: &[u8]) -> Result<()> {
         let delete = Change {
-            action: Action::Delete,
+            action: ResourceAction::Delete,
             replaced_by: Vec::new(),
             planned: Json::Null,
             warnings: Diagnostics::new(),
@@ -336,7 +336,7 @@ impl<'a, P: Provider> TestResource<'a, P> {
             ));
         }
         let change = self.plan_value(config).await?;
-        if change.action == Action::Keep {
+        if change.action == ResourceAction::Keep {
             return Ok(());
         }
         let differences = check_applied(&change.state, &self.state);

@@ -65,7 +65,7 @@ impl Resource for Flask {
     type Model = FlaskModel;
 
     async fn modify_plan(&self, plan: &mut ResourcePlan, cx: &mut Context<Manner>) -> Result<()> {
-        if *cx.data() == Manner::ReplansForEver && plan.action() == Action::Keep {
+        if *cx.data() == Manner::ReplansForEver && plan.action() == ResourceAction::Keep {
             plan.set_unknown("place")?;
         }
         Ok(())
@@ -130,25 +130,31 @@ async fn a_correct_provider_passes_from_creation_to_destruction() {
     let mut flask = terraform.resource("lab_flask");
     let config = json!({"liquid": "water", "key": "k"});
     let plan = flask.plan(config.clone()).await.unwrap();
-    assert_eq!(plan.action, Action::Create);
+    assert_eq!(plan.action, ResourceAction::Create);
     assert_eq!(plan.planned["place"], UNKNOWN);
     assert_eq!(plan.planned["key"], json!(null));
     flask.apply(config.clone()).await.unwrap();
     let state = json!({"liquid": "water", "label": null, "key": null, "place": 7});
     assert_eq!(flask.state(), state);
-    assert_eq!(flask.apply(config).await.unwrap().action, Action::Keep);
+    assert_eq!(
+        flask.apply(config).await.unwrap().action,
+        ResourceAction::Keep
+    );
     let update = flask
         .apply(json!({"liquid": "water", "label": "l"}))
         .await
         .unwrap();
-    assert_eq!(update.action, Action::Update);
+    assert_eq!(update.action, ResourceAction::Update);
     let replace = flask
         .apply(json!({"liquid": "oil", "label": "l"}))
         .await
         .unwrap();
-    assert_eq!(replace.action, Action::Replace);
+    assert_eq!(replace.action, ResourceAction::Replace);
     assert_eq!(replace.replaced_by, ["liquid".into()]);
-    assert_eq!(flask.destroy().await.unwrap().action, Action::Delete);
+    assert_eq!(
+        flask.destroy().await.unwrap().action,
+        ResourceAction::Delete
+    );
     assert_eq!(flask.state(), json!(null));
 }
 
@@ -256,7 +262,7 @@ async fn stored_states_pass_through_the_upgrade() {
             .await
             .unwrap()
             .action,
-        Action::Keep
+        ResourceAction::Keep
     );
     let error = terraform
         .stored("lab_flask", 1, json!({}))

@@ -159,7 +159,7 @@ async fn deletions_and_replacements_are_planned_with_their_action() {
     assert_eq!(yard.seen(), ["Delete"]);
     assert_eq!(
         boat.plan(json!({"name": "new"})).await.unwrap().action,
-        Action::Replace
+        ResourceAction::Replace
     );
     assert_eq!(yard.seen(), ["Replace", "Create"]);
     boat.plan(json!({"name": "ark", "crew": ["noah"]}))

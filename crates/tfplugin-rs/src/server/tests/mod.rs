@@ -166,7 +166,7 @@ impl Resource for Boat {
 
     async fn modify_plan(&self, plan: &mut ResourcePlan, cx: &mut Context<Harbour>) -> Result<()> {
         cx.data().0.note(format!("{:?}", plan.action()));
-        if plan.action() == Action::Delete && plan.prior().get::<String>("name")? == "ark" {
+        if plan.action() == ResourceAction::Delete && plan.prior().get::<String>("name")? == "ark" {
             let detail = "There are animals on board.";
             return Err(Diagnostic::error("Still needed", detail).at("name").into());
         }
