@@ -89,9 +89,16 @@ fn a_thousand_queues_cost_little_more_than_a_thousand_of_nothing() -> Result<()>
     };
     let nothing = thousand("terraform_data", "  input = \"queue-${count.index}\"\n");
     let [apply_nothing, plan_nothing] = apply_and_plan(&fixture.terraform, &nothing)?;
+    // A reference to another resource costs Terraform itself something, whoever provides it.
+    let referring = thousand(
+        "terraform_data",
+        "  input = [ferrymq_broker.this.id, \"queue-${count.index}\"]\n",
+    );
+    let [apply_referring, plan_referring] = apply_and_plan(&fixture.terraform, &referring)?;
     let [apply, plan] = apply_and_plan(&fixture.terraform, &thousand("ferrymq_queue", QUEUE))?;
-    eprintln!("1,000 terraform_data: apply {apply_nothing:?}, plan {plan_nothing:?}");
-    eprintln!("1,000 queues:         apply {apply:?}, plan {plan:?}");
+    eprintln!("1,000 terraform_data:          apply {apply_nothing:?}, plan {plan_nothing:?}");
+    eprintln!("  naming the broker as well:   apply {apply_referring:?}, plan {plan_referring:?}");
+    eprintln!("1,000 queues:                  apply {apply:?}, plan {plan:?}");
     let apply = apply.saturating_sub(apply_nothing);
     report(
         "1,000 queues: apply above nothing",
