@@ -17,7 +17,7 @@ pub enum DecodeError {
         /// All flags of the header.
         flags: u16,
     },
-    /// A short string or table key that is not UTF-8.
+    /// A short string that has to be text is not UTF-8.
     #[error("a short string is not valid UTF-8")]
     BadText,
     /// A tag that no field value has.

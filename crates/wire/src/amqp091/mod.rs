@@ -8,8 +8,9 @@
 //! ```
 //!
 //! All integers are big-endian. [`Decoder`] cuts frames, [`Method`] and [`ContentHeader`] read
-//! their payloads, [`Table`] walks field tables in place. Short strings must be UTF-8, as the
-//! specification says; long strings are bytes. Field tables use RabbitMQ's type tags, which differ
+//! their payloads, [`Table`] walks field tables in place. The short strings of methods must be
+//! UTF-8, as the specification says; those of properties and tables may be any bytes, as clients
+//! of RabbitMQ are used to, and long strings are bytes. Field tables use RabbitMQ's type tags, which differ
 //! from the specification's and are what every client sends.
 //!
 //! What is read can be written back byte for byte, with one exception: a boolean sent as any

@@ -71,9 +71,13 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn short_str(&mut self) -> Result<&'a str, DecodeError> {
+        std::str::from_utf8(self.short_bytes()?).map_err(|_| DecodeError::BadText)
+    }
+
+    /// A short string that is only carried along: any bytes, whatever the specification says.
+    pub(super) fn short_bytes(&mut self) -> Result<&'a [u8], DecodeError> {
         let len = self.u8()?;
-        let bytes = self.bytes(usize::from(len))?;
-        std::str::from_utf8(bytes).map_err(|_| DecodeError::BadText)
+        self.bytes(usize::from(len))
     }
 
     pub(super) fn long_str(&mut self) -> Result<&'a [u8], DecodeError> {
@@ -134,9 +138,15 @@ impl<'b> Writer<'b> {
 /// since they came in short strings; texts for people may.
 pub(super) fn put_short_str(out: &mut BytesMut, text: &str) {
     let len = text.floor_char_boundary(usize::from(u8::MAX));
+    put_short_bytes(out, &text.as_bytes()[..len]);
+}
+
+/// Writes a short string of any bytes, cut at 255.
+pub(super) fn put_short_bytes(out: &mut BytesMut, bytes: &[u8]) {
+    let len = bytes.len().min(usize::from(u8::MAX));
     // A cast that cannot lose: the length is at most 255.
     out.put_u8(len as u8);
-    out.put_slice(&text.as_bytes()[..len]);
+    out.put_slice(&bytes[..len]);
 }
 
 /// Writes a long string. Lengths are bounded by the frame size, far below 2³².

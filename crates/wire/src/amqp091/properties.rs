@@ -3,12 +3,13 @@
 use bytes::{BufMut, BytesMut};
 
 use super::error::DecodeError;
-use super::primitive::{Reader, put_long_str, put_short_str};
+use super::primitive::{Reader, put_long_str, put_short_bytes};
 use super::table::Table;
 
 macro_rules! properties {
     ($($flag:literal $name:ident: $ty:ident $doc:literal,)*) => {
         /// Properties read in place: nothing is copied, and a header table stays bytes until asked.
+        /// Short strings are bytes too: clients put raw ids where the specification has text.
         ///
         /// In the order of their flags, which is the order on the wire.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -46,15 +47,15 @@ macro_rules! properties {
             }
         }
     };
-    (@type text) => { &'a str };
+    (@type short) => { &'a [u8] };
     (@type table) => { Table<'a> };
     (@type octet) => { u8 };
     (@type timestamp) => { u64 };
-    (@read text $reader:ident) => { $reader.short_str()? };
+    (@read short $reader:ident) => { $reader.short_bytes()? };
     (@read table $reader:ident) => { Table::parse($reader.long_str()?)? };
     (@read octet $reader:ident) => { $reader.u8()? };
     (@read timestamp $reader:ident) => { $reader.u64()? };
-    (@write text $out:ident $value:ident) => { put_short_str($out, $value) };
+    (@write short $out:ident $value:ident) => { put_short_bytes($out, $value) };
     (@write table $out:ident $value:ident) => { put_long_str($out, $value.as_bytes()) };
     (@write octet $out:ident $value:ident) => { $out.put_u8($value) };
     (@write timestamp $out:ident $value:ident) => { $out.put_u64($value) };
@@ -62,20 +63,20 @@ macro_rules! properties {
 
 #[rustfmt::skip] // A table is read by column.
 properties! {
-    15 content_type:     text      "MIME type of the body.",
-    14 content_encoding: text      "MIME encoding of the body.",
+    15 content_type:     short     "MIME type of the body.",
+    14 content_encoding: short     "MIME encoding of the body.",
     13 headers:          table     "The application's own named values.",
     12 delivery_mode:    octet     "1 transient, 2 persistent.",
     11 priority:         octet     "0 lowest; queues with priorities look at it.",
-    10 correlation_id:   text      "Which request this answers.",
-     9 reply_to:         text      "Where answers should go.",
-     8 expiration:       text      "Milliseconds to live, in decimal digits.",
-     7 message_id:       text      "The application's name for the message.",
+    10 correlation_id:   short     "Which request this answers.",
+     9 reply_to:         short     "Where answers should go.",
+     8 expiration:       short     "Milliseconds to live, in decimal digits.",
+     7 message_id:       short     "The application's name for the message.",
      6 timestamp:        timestamp "When it was made, seconds since 1970 UTC.",
-     5 kind:             text      "Message type; the wire's name is `type`.",
-     4 user_id:          text      "Who sent it; the broker holds the sender to it.",
-     3 app_id:           text      "Which application sent it.",
-     2 cluster_id:       text      "Unused, carried along.",
+     5 kind:             short     "Message type; the wire's name is `type`.",
+     4 user_id:          short     "Who sent it; the broker holds the sender to it.",
+     3 app_id:           short     "Which application sent it.",
+     2 cluster_id:       short     "Unused, carried along.",
 }
 
 impl Properties<'_> {

@@ -5,13 +5,14 @@
 //! list  = length:u32 { tag:u8  value }…
 //! ```
 //!
-//! A [`Table`] is checked once, when it is parsed; walking it afterwards allocates nothing and
+//! Names are bytes, as the texts are: who gives them a meaning checks that they are text. A
+//! [`Table`] is checked once, when it is parsed; walking it afterwards allocates nothing and
 //! cannot fail. That keeps a hostile table of a hundred thousand entries as small as it arrived.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::error::DecodeError;
-use super::primitive::{Reader, put_long_str, put_short_str};
+use super::primitive::{Reader, put_long_str, put_short_bytes};
 
 /// Levels of nesting accepted; RabbitMQ had to add a bound after 580 levels in one frame.
 pub const MAX_DEPTH: usize = 64;
@@ -93,7 +94,7 @@ impl<'a> Table<'a> {
     /// The first value with this name.
     pub fn get(&self, name: &str) -> Option<Value<'a>> {
         self.iter()
-            .find(|(found, _)| *found == name)
+            .find(|(found, _)| *found == name.as_bytes())
             .map(|(_, value)| value)
     }
 }
@@ -111,7 +112,7 @@ impl<'a> List<'a> {
 }
 
 impl<'a> IntoIterator for Table<'a> {
-    type Item = (&'a str, Value<'a>);
+    type Item = (&'a [u8], Value<'a>);
     type IntoIter = TableIter<'a>;
     fn into_iter(self) -> TableIter<'a> {
         self.iter()
@@ -128,7 +129,10 @@ impl<'a> IntoIterator for List<'a> {
 
 impl std::fmt::Debug for Table<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_map().entries(self.iter()).finish()
+        let entries = self
+            .iter()
+            .map(|(name, value)| (String::from_utf8_lossy(name), value));
+        f.debug_map().entries(entries).finish()
     }
 }
 
@@ -143,11 +147,11 @@ impl std::fmt::Debug for List<'_> {
 pub struct TableIter<'a>(Reader<'a>);
 
 impl<'a> Iterator for TableIter<'a> {
-    type Item = (&'a str, Value<'a>);
+    type Item = (&'a [u8], Value<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
         // The table was checked, so an error can only mean its end.
-        let name = self.0.short_str().ok()?;
+        let name = self.0.short_bytes().ok()?;
         let value = read_value(&mut self.0).ok()?;
         Some((name, value))
     }
@@ -168,7 +172,7 @@ impl<'a> Iterator for ListIter<'a> {
 fn check_table(bytes: &[u8], depth: usize) -> Result<(), DecodeError> {
     let mut reader = Reader::new(bytes);
     while !reader.rest().is_empty() {
-        reader.short_str()?;
+        reader.short_bytes()?;
         check_value(read_value(&mut reader)?, depth)?;
     }
     Ok(())
@@ -269,8 +273,8 @@ impl TableBuilder {
 
     /// Appends an entry of a table.
     #[must_use]
-    pub fn entry(mut self, name: &str, value: Value<'_>) -> Self {
-        put_short_str(&mut self.bytes, name);
+    pub fn entry(mut self, name: impl AsRef<[u8]>, value: Value<'_>) -> Self {
+        put_short_bytes(&mut self.bytes, name.as_ref());
         put_value(&mut self.bytes, value);
         self
     }

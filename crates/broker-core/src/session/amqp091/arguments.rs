@@ -1,20 +1,23 @@
 //! Field tables to the broker's neutral arguments.
 
-use wire::amqp091::{Table, Value as Field};
+use wire::amqp091::{DecodeError, Table, Value as Field};
 
 use crate::value::{Arguments, Value};
 
 /// All entries of a table. Of entries with the same name the last one counts. Depth is bounded by
-/// the codec, size by the frame.
-pub(super) fn arguments(table: Table<'_>) -> Arguments {
+/// the codec, size by the frame. Names mean something here, so they must be text.
+pub(super) fn arguments(table: Table<'_>) -> Result<Arguments, DecodeError> {
     table
         .iter()
-        .map(|(name, value)| (name.to_owned(), neutral(value)))
+        .map(|(name, value)| {
+            let name = std::str::from_utf8(name).map_err(|_| DecodeError::BadText)?;
+            Ok((name.to_owned(), neutral(value)?))
+        })
         .collect()
 }
 
-fn neutral(value: Field<'_>) -> Value {
-    match value {
+fn neutral(value: Field<'_>) -> Result<Value, DecodeError> {
+    Ok(match value {
         Field::Bool(v) => Value::Bool(v),
         Field::I8(v) => Value::Int(v.into()),
         Field::U8(v) => Value::Int(v.into()),
@@ -31,11 +34,11 @@ fn neutral(value: Field<'_>) -> Value {
             Err(_) => Value::Bytes(bytes.to_vec()),
         },
         Field::Bytes(bytes) => Value::Bytes(bytes.to_vec()),
-        Field::List(list) => Value::List(list.iter().map(neutral).collect()),
+        Field::List(list) => Value::List(list.iter().map(neutral).collect::<Result<_, _>>()?),
         Field::Timestamp(seconds) => Value::Timestamp(seconds),
-        Field::Table(table) => Value::Map(arguments(table)),
+        Field::Table(table) => Value::Map(arguments(table)?),
         Field::Void => Value::Null,
-    }
+    })
 }
 
 #[cfg(test)]
@@ -59,6 +62,9 @@ mod tests {
             ("b".to_owned(), Value::Bytes(vec![0xff])),
             ("l".to_owned(), Value::List(vec![Value::Int(-3)])),
         ]);
-        assert_eq!(arguments(table.as_table()), expected);
+        assert_eq!(arguments(table.as_table()), Ok(expected));
+        let nested = TableBuilder::new().entry(b"\xff", Field::Void);
+        let table = TableBuilder::new().entry("t", Field::Table(nested.as_table()));
+        assert_eq!(arguments(table.as_table()), Err(DecodeError::BadText));
     }
 }

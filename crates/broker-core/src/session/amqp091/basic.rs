@@ -63,6 +63,7 @@ impl Channel {
                 format_args!("attempt to reuse consumer tag '{tag}'"),
             ));
         }
+        let arguments = arguments(method.arguments)?;
         let consumer = context.consumers.add(Consumer {
             channel: self.number,
             tag: tag.as_ref().into(),
@@ -75,7 +76,7 @@ impl Channel {
             exclusive: method.exclusive,
             prefetch: self.prefetch.into(),
             shared: Some(Arc::clone(&self.shared)),
-            arguments: arguments(method.arguments),
+            arguments,
         });
         if let Err(refusal) = consumed {
             context.consumers.remove(consumer);

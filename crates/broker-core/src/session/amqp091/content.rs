@@ -185,8 +185,9 @@ impl Content {
         let properties = Properties::parse(raw)?;
         let username = context.attachment.username();
         if let Some(user_id) = properties.user_id
-            && user_id != username
+            && user_id != username.as_bytes()
         {
+            let user_id = String::from_utf8_lossy(user_id);
             return Err(Fault::new(
                 ReplyCode::PreconditionFailed,
                 format_args!(

@@ -26,7 +26,7 @@ impl Channel {
             durable: method.durable,
             auto_delete: method.auto_delete,
             internal: method.internal,
-            arguments: arguments(method.arguments),
+            arguments: arguments(method.arguments)?,
         })?;
         if !method.no_wait {
             self.send(context, after, ExchangeDeclareOk {}, out);
@@ -59,7 +59,7 @@ impl Channel {
             source: method.source,
             destination: Destination::Exchange(method.destination),
             routing_key: method.routing_key,
-            arguments: arguments(method.arguments),
+            arguments: arguments(method.arguments)?,
         })?;
         if !method.no_wait {
             self.send(context, after, ExchangeBindOk {}, out);
@@ -77,7 +77,7 @@ impl Channel {
             source: method.source,
             destination: Destination::Exchange(method.destination),
             routing_key: method.routing_key,
-            arguments: arguments(method.arguments),
+            arguments: arguments(method.arguments)?,
         })?;
         if !method.no_wait {
             self.send(context, after, ExchangeUnbindOk {}, out);

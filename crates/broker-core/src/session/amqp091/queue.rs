@@ -33,7 +33,7 @@ impl Channel {
             durable: method.durable,
             exclusive: method.exclusive,
             auto_delete: method.auto_delete,
-            arguments: arguments(method.arguments),
+            arguments: arguments(method.arguments)?,
         })?;
         self.last_queue = Some(Arc::clone(&declared.name));
         if !method.no_wait {
@@ -60,7 +60,7 @@ impl Channel {
             source: method.exchange,
             destination: Destination::Queue(&queue),
             routing_key: if shortcut { &queue } else { method.routing_key },
-            arguments: arguments(method.arguments),
+            arguments: arguments(method.arguments)?,
         })?;
         if !method.no_wait {
             self.send(context, after, QueueBindOk {}, out);
@@ -80,7 +80,7 @@ impl Channel {
             source: method.exchange,
             destination: Destination::Queue(&queue),
             routing_key: if shortcut { &queue } else { method.routing_key },
-            arguments: arguments(method.arguments),
+            arguments: arguments(method.arguments)?,
         })?;
         self.send(context, after, QueueUnbindOk {}, out);
         Ok(())

@@ -25,11 +25,11 @@ fn properties_and_bodies_of_all_sizes_come_back_as_they_went() {
     peer.queue("q");
     let headers = TableBuilder::new().entry("n", Value::I8(1)).text("s", "ü");
     let properties = Properties {
-        content_type: Some("x/y"),
+        content_type: Some(b"x/y"),
         headers: Some(headers.as_table()),
         priority: Some(200),
-        user_id: Some("guest"),
-        cluster_id: Some("kept"),
+        user_id: Some(b"guest"),
+        cluster_id: Some(b"kept"),
         ..Default::default()
     };
     let mut raw = bytes::BytesMut::new();
@@ -55,6 +55,40 @@ fn properties_and_bodies_of_all_sizes_come_back_as_they_went() {
             peer.take(1, |method| assert_eq!(method.name(), "basic.get-ok"));
             peer.expect_content(&raw, &body);
         }
+    }
+}
+
+/// Clients of RabbitMQ put raw bytes, such as those of a UUID, where the specification has text.
+#[test]
+fn properties_need_not_be_text() {
+    let world = World::new();
+    let mut peer = world.open();
+    peer.queue("q");
+    peer.send(
+        1,
+        BasicConsume {
+            queue: "q",
+            consumer_tag: "t",
+            no_ack: true,
+            ..Default::default()
+        },
+    );
+    peer.turn();
+    peer.expect(1, BasicConsumeOk { consumer_tag: "t" });
+    for raw in [
+        // A correlation id, a message id, a header's name.
+        &b"\x04\0\x04\xff\xfe\0\x80"[..],
+        b"\0\x80\x01\xc3",
+        b"\x20\0\0\0\0\x03\x01\xffV",
+    ] {
+        let publish = BasicPublish {
+            routing_key: "q",
+            ..Default::default()
+        };
+        peer.publish_to(publish, raw, b"x");
+        peer.turn();
+        peer.take(1, |method| assert_eq!(method.name(), "basic.deliver"));
+        peer.expect_content(raw, b"x");
     }
 }
 
