@@ -97,6 +97,11 @@ impl Account {
         self.bytes() > self.limit_bytes
     }
 
+    /// Twice as much is held as the limit allows: not even those may add who make room as well.
+    pub(crate) fn is_far_over(&self) -> bool {
+        self.bytes() > self.limit_bytes.saturating_mul(2)
+    }
+
     /// A position at or below the record of every message held; none when no message is.
     pub(crate) fn oldest(&self) -> Option<Lsn> {
         let live = lock(&self.live);

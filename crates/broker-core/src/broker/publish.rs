@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use super::Broker;
 use super::attachment::{Attachment, Own, Resource};
 use super::exchanges::no_exchange;
 use super::live_queue::LiveQueue;
@@ -51,6 +52,7 @@ impl Attachment {
             let message = Message::new(exchange, routing_key, properties, body, persistent);
             return Ok(Published::Unroutable(Arc::new(message)));
         }
+        self.check_memory(&mut own)?;
         let (lsn, hold) = self.journal(&call, &mut own)?;
         let message = Arc::new(Message {
             exchange,
@@ -65,16 +67,42 @@ impl Attachment {
         Ok(Published::Routed(lsn))
     }
 
-    /// Whether this connection should stop reading from publishers for now: the broker holds too
-    /// much in memory, its disk is full or its writer far behind. When that ends, the connection is
-    /// woken.
-    pub fn publish_paused(&self) -> bool {
-        let paused = || self.broker.account.is_over() || !self.broker.journal.takes_publishes();
+    /// Whether publishes of this connection should wait for now: the broker holds too much in
+    /// memory, its disk is full or its writer far behind. When that ends, the connection is woken.
+    ///
+    /// One that holds unsettled deliveries waits for the writer alone, which catches up by itself.
+    /// Room is made by settlements, and its own come behind its publishes: if it waited for room,
+    /// everyone might wait for ever. What it may add is bounded by [`Self::publish`].
+    pub fn publish_paused(&self, holds_deliveries: impl FnOnce() -> bool) -> bool {
+        let Broker {
+            account, journal, ..
+        } = &*self.broker;
+        let paused = || account.is_over() || !journal.takes_publishes();
         if !paused() {
             return false;
         }
-        self.broker.account.wake_when_free(&self.connection.outbox);
+        if holds_deliveries() {
+            if journal.is_behind() {
+                self.watch_commit(journal.end());
+            }
+            return journal.is_behind();
+        }
+        account.wake_when_free(&self.connection.outbox);
         paused()
+    }
+
+    /// The bound for those whom [`Self::publish_paused`] lets go on while memory is short.
+    fn check_memory(&self, own: &mut Own) -> Result<(), Refusal> {
+        if !self.broker.account.is_far_over() {
+            return Ok(());
+        }
+        own.route.queues.clear();
+        let text = format!(
+            "the broker holds twice the {} bytes of messages it may hold in memory; settle \
+             deliveries first",
+            self.broker.limits().memory_bytes
+        );
+        Err(Refusal::new(Reason::ResourceExhausted, text))
     }
 
     fn route(&self, call: &Publish<'_>, own: &mut Own) -> Result<Arc<str>, Refusal> {

@@ -218,9 +218,13 @@ impl Journal {
     /// Whether publishers may go on: false while the journal is full, too far behind or stopped.
     /// Cheap: ask before reading more from a publisher, and again after each turn of the writer.
     pub fn takes_publishes(&self) -> bool {
-        !self.is_full()
-            && self.backlog_bytes() < self.limits.backlog_bytes
-            && !self.ended.load(Ordering::Acquire)
+        !self.is_full() && !self.is_behind()
+    }
+
+    /// Whether publishers must wait for the writer alone, which catches up by itself: it is too far
+    /// behind, or stopped.
+    pub fn is_behind(&self) -> bool {
+        self.backlog_bytes() >= self.limits.backlog_bytes || self.ended.load(Ordering::Acquire)
     }
 
     /// Segments wholly below `lsn` are no longer needed. The writer frees them later, from the

@@ -196,7 +196,7 @@ fn publishers_pause_while_memory_is_short_and_are_woken_when_it_is_not() {
     client.queue("q", false);
     let body = "x".repeat(1000);
     let mut count = 0;
-    while !client.attachment.publish_paused() {
+    while !client.attachment.publish_paused(|| false) {
         publish_transient(&client, "q", &body);
         count += 1;
     }
@@ -204,7 +204,7 @@ fn publishers_pause_while_memory_is_short_and_are_woken_when_it_is_not() {
     let wakes = client.wakes.load(Ordering::SeqCst);
     client.empty("q");
     assert_eq!(client.wakes.load(Ordering::SeqCst), wakes + 1);
-    assert!(!client.attachment.publish_paused());
+    assert!(!client.attachment.publish_paused(|| false));
 }
 
 #[test]

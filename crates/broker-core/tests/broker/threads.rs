@@ -57,7 +57,7 @@ fn every_message_is_settled_exactly_once() {
             scope.spawn(move || {
                 let client = world.client();
                 for n in 0..EACH {
-                    while client.attachment.publish_paused() {
+                    while client.attachment.publish_paused(|| false) {
                         thread::yield_now();
                     }
                     let text = format!("{publisher}-{n:05}");

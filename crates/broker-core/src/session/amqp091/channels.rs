@@ -30,6 +30,12 @@ impl Channels {
         self.by_number.get_mut(usize::from(number))?.as_deref_mut()
     }
 
+    /// Whether any channel has deliveries that wait for the client's word.
+    pub(super) fn hold_deliveries(&self) -> bool {
+        let mut open = self.by_number.iter().flatten();
+        open.any(|channel| !channel.unsettled.is_empty())
+    }
+
     /// Opens a channel and says so.
     pub(super) fn open(&mut self, number: u16, out: &mut BytesMut) -> Result<(), Fault> {
         if self.get(number).is_some() {

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use wire::amqp091::{
-    ConnectionBlocked, ConnectionCloseOk, ConnectionUnblocked, Decoder, Frame, FrameKind, Method,
-    ReplyCode, Scope, encode_heartbeat,
+    BasicPublish, ConnectionBlocked, ConnectionCloseOk, ConnectionUnblocked, Decoder, Frame,
+    FrameKind, Method, ReplyCode, Scope, encode_heartbeat,
 };
 
 use super::Flow;
@@ -31,13 +31,15 @@ pub(super) struct Connection {
     pub(super) channels: Channels,
     decoder: Decoder,
     heartbeat: Heartbeat,
-    /// Whole frames that wait for room in the output.
+    /// Whole frames that wait: for room in the output or, at a publish, for the broker.
     rest: Bytes,
     /// Channels with held frames or open confirms.
     waiting: Vec<u16>,
     /// Scratch space for draining the outbox.
     pub(super) events: Vec<Event>,
-    /// The broker takes no publishes, and this connection makes some.
+    /// It is a publisher, so it can be told to wait.
+    has_published: bool,
+    /// Its publishes wait, and it was told so if it wanted to be.
     blocked: bool,
 }
 
@@ -51,8 +53,6 @@ pub(super) struct Context {
     pub(super) settlements: Settlements,
     /// Bytes of bodies that have begun to arrive.
     pub(super) assembling_bytes: usize,
-    /// It is a publisher, so it can be told to wait.
-    pub(super) has_published: bool,
 }
 
 impl Connection {
@@ -70,7 +70,6 @@ impl Connection {
                 consumers: Consumers::default(),
                 settlements: Settlements::default(),
                 assembling_bytes: 0,
-                has_published: false,
             },
             channels: Channels::new(tuning.channel_max),
             decoder: Decoder {
@@ -80,6 +79,7 @@ impl Connection {
             rest: Bytes::new(),
             waiting: Vec::new(),
             events: Vec::new(),
+            has_published: false,
             blocked: false,
         }
     }
@@ -101,6 +101,7 @@ impl Connection {
         out: &mut BytesMut,
     ) -> Result<Flow, Fault> {
         let before = out.len();
+        self.look_at_publishing(out);
         let outcome = self.run(input, out);
         // Also when a fault ends the connection: what the client settled before it is settled.
         self.context.settlements.flush(&self.context.attachment);
@@ -110,7 +111,7 @@ impl Connection {
                 self.deliver(out)?;
             }
             self.release(out);
-            self.tell_blocked(out);
+            self.look_at_publishing(out);
         }
         if out.len() > before {
             self.heartbeat.sent(now);
@@ -156,9 +157,14 @@ impl Connection {
                     self.rest = batch.slice_ref(left);
                     return Ok(Flow::Continue);
                 }
+                let here = left;
                 let Some(frame) = self.decoder.decode(&mut left)? else {
                     break;
                 };
+                if begins_publish(&frame) && self.has_to_wait(out) {
+                    self.rest = batch.slice_ref(here);
+                    return Ok(Flow::Continue);
+                }
                 if let Flow::Close = self.on_frame(frame, &batch, out)? {
                     return Ok(Flow::Close);
                 }
@@ -320,9 +326,22 @@ impl Connection {
         }
     }
 
-    /// Stops reading from a publisher while the broker takes no publishes.
-    fn tell_blocked(&mut self, out: &mut BytesMut) {
-        let blocked = self.context.has_published && self.context.attachment.publish_paused();
+    /// Whether a publish has to wait. The first one makes the connection a publisher.
+    fn has_to_wait(&mut self, out: &mut BytesMut) -> bool {
+        if !self.has_published {
+            self.has_published = true;
+            self.look_at_publishing(out);
+        }
+        self.blocked
+    }
+
+    /// Has publishes wait while the broker takes none, and tells the client when that begins and
+    /// ends. Everything else is still read, up to the first publish, so that a client that both
+    /// publishes and consumes can make the room it waits for.
+    fn look_at_publishing(&mut self, out: &mut BytesMut) {
+        let channels = &self.channels;
+        let holds = || channels.hold_deliveries();
+        let blocked = self.has_published && self.context.attachment.publish_paused(holds);
         if blocked == self.blocked {
             return;
         }
@@ -339,6 +358,16 @@ impl Connection {
             ConnectionUnblocked {}.encode(0, out);
         }
     }
+}
+
+/// Told by its first bytes, since a publish that waits is looked at many times.
+fn begins_publish(frame: &Frame<'_>) -> bool {
+    const CLASS_AND_METHOD: [u8; 4] = {
+        let (class, method) = BasicPublish::IDS;
+        let ([c0, c1], [m0, m1]) = (class.to_be_bytes(), method.to_be_bytes());
+        [c0, c1, m0, m1]
+    };
+    frame.kind == FrameKind::Method && frame.payload.starts_with(&CLASS_AND_METHOD)
 }
 
 fn not_open() -> Fault {

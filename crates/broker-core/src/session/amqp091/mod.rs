@@ -190,8 +190,8 @@ impl Session {
         }
     }
 
-    /// Whether more bytes should be read: not while a password is being checked, while publishers
-    /// must wait, or while input is left over for want of room in the output.
+    /// Whether more bytes should be read: not while a password is being checked, or while input is
+    /// left over because a publish has to wait or the output has no room.
     pub fn wants_input(&self) -> bool {
         match &self.phase {
             Phase::Handshake(handshake) => handshake.wants_input(),

@@ -20,7 +20,6 @@ impl Channel {
         body: Bytes,
         out: &mut BytesMut,
     ) -> Result<(), Fault> {
-        context.has_published = true;
         let published = context.attachment.publish(Publish {
             exchange: &self.content.exchange,
             routing_key: &self.content.routing_key,

@@ -26,6 +26,12 @@ struct Entry {
 const TIDY_ENTRIES: usize = 64;
 
 impl Unsettled {
+    /// Whether everything is settled.
+    pub(super) fn is_empty(&self) -> bool {
+        // Gaps never reach the front.
+        self.ring.is_empty()
+    }
+
     /// Adds a delivery; tags rise.
     pub(super) fn push(&mut self, tag: u64, queue: QueueId, sequence: Sequence) {
         self.ring.push_back(Entry {
@@ -118,6 +124,7 @@ mod tests {
     #[test]
     fn each_tag_is_taken_once() {
         let mut unsettled = filled(5);
+        assert!(!unsettled.is_empty());
         assert_eq!(unsettled.take(3), Some((QueueId(1), Sequence(30))));
         for gone in [0, 3, 6, u64::MAX] {
             assert_eq!(unsettled.take(gone), None);
@@ -128,6 +135,7 @@ mod tests {
         unsettled.take_all(|_, sequence| taken.push(sequence.0));
         assert_eq!(taken, [10, 20, 40, 50]);
         assert_eq!(unsettled.gaps, 0);
+        assert!(unsettled.is_empty());
     }
 
     #[test]

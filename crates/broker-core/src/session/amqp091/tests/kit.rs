@@ -64,11 +64,19 @@ impl World {
     }
 
     pub(super) fn with(limits: Limits) -> Self {
-        let journal = journal::Options {
+        Self::with_journal(limits, Self::journal())
+    }
+
+    /// How the journal is kept where a test does not say otherwise.
+    pub(super) fn journal() -> journal::Options {
+        journal::Options {
             segment_bytes: 1 << 20,
             batch_bytes: 1 << 18,
             ..Default::default()
-        };
+        }
+    }
+
+    pub(super) fn with_journal(limits: Limits, journal: journal::Options) -> Self {
         let disk = Arc::new(SimDisk::new(1));
         let (broker, writer) = Broker::open(&BrokerConfig { limits, journal }, disk).unwrap();
         let admin = broker.admin();
@@ -236,6 +244,29 @@ impl Peer {
                 .session
                 .on_wake(self.now, &mut self.input, &mut self.out);
             self.follow(step);
+        }
+    }
+
+    /// Tells the session that all of its output so far was written.
+    pub(super) fn written(&mut self) {
+        let step = self
+            .session
+            .on_wake(self.now, &mut self.input, &mut self.out);
+        self.follow(step);
+        self.wake();
+    }
+
+    /// Takes methods of channel 0, as long as they are next.
+    pub(super) fn skip_connection_frames(&mut self) {
+        while self.out.get(1..3) == Some(&[0, 0]) {
+            self.frame();
+        }
+    }
+
+    /// Takes the confirms of channel 1 that have come.
+    pub(super) fn skip_confirms(&mut self) {
+        while !self.out.is_empty() {
+            self.take(1, |method| assert_eq!(method.name(), "basic.ack"));
         }
     }
 

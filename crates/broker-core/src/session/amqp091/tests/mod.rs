@@ -1,6 +1,7 @@
 //! Frames in, frames out, over a real broker on a simulated disk. No socket, no clock, no thread:
 //! a test decides when the journal commits and what time it is.
 
+mod back_pressure;
 mod channels;
 mod consuming;
 mod errors;

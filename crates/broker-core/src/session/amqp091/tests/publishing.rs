@@ -3,7 +3,6 @@
 use wire::amqp091::*;
 
 use super::kit::{Peer, World};
-use crate::limits::Limits;
 
 fn confirming(world: &World) -> Peer {
     let mut peer = world.open();
@@ -239,37 +238,4 @@ fn a_publisher_may_not_borrow_a_name() {
         1,
         "PRECONDITION_FAILED - user_id property set to 'other' but authenticated user was 'guest'",
     );
-}
-
-#[test]
-fn publishers_pause_while_memory_is_short_and_go_on_after() {
-    let limits = Limits {
-        memory_bytes: 50_000,
-        message_bytes: 100_000,
-        ..Limits::default()
-    };
-    let world = World::with(limits);
-    let (mut publisher, mut consumer) = (world.open(), world.open());
-    publisher.queue("q");
-    publisher.publish("q", &[0; 60_000], false);
-    publisher.turn();
-    publisher.expect(
-        0,
-        ConnectionBlocked {
-            reason: "low on memory or disk",
-        },
-    );
-    assert!(!publisher.session.wants_input());
-    assert!(consumer.session.wants_input());
-    consumer.call(
-        1,
-        QueuePurge {
-            queue: "q",
-            ..Default::default()
-        },
-        QueuePurgeOk { message_count: 1 },
-    );
-    publisher.wake();
-    publisher.expect(0, ConnectionUnblocked {});
-    assert!(publisher.session.wants_input());
 }
