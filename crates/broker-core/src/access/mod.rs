@@ -8,5 +8,5 @@ mod users;
 pub(crate) use cache::AccessCache;
 pub(crate) use password::fake_hash;
 pub use password::{PasswordHash, hash_password};
-pub(crate) use permission::{Action, compile};
+pub(crate) use permission::{Action, DEFAULT_EXCHANGE, compile};
 pub(crate) use users::{Granted, User, Users};

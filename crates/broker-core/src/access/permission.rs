@@ -32,8 +32,8 @@ pub(crate) struct Permission {
 /// Bytes a compiled expression may take.
 const COMPILED_BYTES: usize = 1024 * 1024;
 
-/// The name that stands for the default exchange in expressions.
-const DEFAULT_EXCHANGE: &str = "amq.default";
+/// The name that stands for the default exchange in expressions and refusals.
+pub(crate) const DEFAULT_EXCHANGE: &str = "amq.default";
 
 impl Permission {
     /// Whether the permission covers the action on the resource of that name.

@@ -8,7 +8,7 @@ use super::exchanges::{no_exchange, parse_kind};
 use super::queues::{DeleteTarget, check_owner};
 use super::topology::Route;
 use super::{Broker, Connection, LiveQueue, Login};
-use crate::access::{AccessCache, Action};
+use crate::access::{AccessCache, Action, DEFAULT_EXCHANGE};
 use crate::admin::DeleteIf;
 use crate::call::{
     Bind, ConnectionId, ConsumerId, DeclareExchange, DeclareQueue, Destination, QueueDeclared,
@@ -268,6 +268,7 @@ impl Attachment {
             username, vhost, ..
         } = &*self.connection;
         let (kind, name) = match resource {
+            Resource::Exchange("") => ("exchange", DEFAULT_EXCHANGE),
             Resource::Exchange(name) => ("exchange", name),
             Resource::Queue(name) => ("queue", name),
         };

@@ -216,14 +216,63 @@ fn rights_are_checked() {
                 (close.reply_code, close.class_id, close.method_id),
                 (403, 60, 40)
             );
-            assert!(
-                close
-                    .reply_text
-                    .starts_with("ACCESS_REFUSED - write access to exchange")
+            assert_eq!(
+                close.reply_text,
+                "ACCESS_REFUSED - write access to exchange 'amq.default' in vhost '/' refused for \
+                 user 'guest'"
             );
         }
         other => panic!("{other:?}"),
     });
+}
+
+/// Everything that can be done to a queue by its name.
+fn uses_of(queue: &str) -> [Method<'_>; 8] {
+    [
+        QueueDeclare {
+            queue,
+            ..Default::default()
+        }
+        .into(),
+        QueueDeclare {
+            queue,
+            passive: true,
+            ..Default::default()
+        }
+        .into(),
+        QueueDelete {
+            queue,
+            ..Default::default()
+        }
+        .into(),
+        BasicConsume {
+            queue,
+            ..Default::default()
+        }
+        .into(),
+        BasicGet {
+            queue,
+            ..Default::default()
+        }
+        .into(),
+        QueuePurge {
+            queue,
+            ..Default::default()
+        }
+        .into(),
+        QueueBind {
+            queue,
+            exchange: "amq.direct",
+            ..Default::default()
+        }
+        .into(),
+        QueueUnbind {
+            queue,
+            exchange: "amq.direct",
+            ..Default::default()
+        }
+        .into(),
+    ]
 }
 
 #[test]
