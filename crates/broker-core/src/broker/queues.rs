@@ -172,7 +172,11 @@ pub(super) fn check_owner(
         return Ok(());
     }
     let QueueSpec { vhost, name, .. } = &queue.definition.value;
-    let text = format!("queue '{name}' in vhost '{vhost}' is exclusive to another connection");
+    // The words clients know from RabbitMQ.
+    let text = format!(
+        "cannot obtain exclusive access to locked queue '{name}' in vhost '{vhost}': another \
+         connection declared it as exclusive"
+    );
     Err(Refusal::new(Reason::Locked, text))
 }
 

@@ -292,25 +292,14 @@ fn exclusive_things_belong_to_one() {
             consumer_count: 0,
         },
     );
-    other.send(
-        1,
-        BasicGet {
-            queue: "own",
-            ..Default::default()
-        },
-    );
-    other.turn();
-    other.take(1, |method| match method {
-        Method::ChannelClose(close) => {
-            assert_eq!(close.reply_code, 405);
-            assert!(
-                close.reply_text.starts_with("RESOURCE_LOCKED - "),
-                "{}",
-                close.reply_text
-            );
-        }
-        other => panic!("{other:?}"),
-    });
+    for method in uses_of("own") {
+        refused(
+            &mut other,
+            method,
+            "RESOURCE_LOCKED - cannot obtain exclusive access to locked queue 'own' in vhost '/': \
+             another connection declared it as exclusive",
+        );
+    }
     drop(owner);
     let mut third = world.open();
     refused(
