@@ -148,6 +148,7 @@ impl From<StartError> for StartFailure {
             StartError::Occupied { address } => Self::Occupied(address),
             StartError::Denied { address }
             | StartError::Io { address, .. }
+            | StartError::Lost { address, .. }
             | StartError::NoSuchAddress { address }
             | StartError::Repeated { address } => Self::Listen {
                 address,

@@ -47,6 +47,17 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// A listener had to go before a new one could be bound. The new one could not be, and the old
+    /// one not be brought back.
+    #[error("{error}; and what listened on {address} before could not be brought back: {lost}")]
+    Lost {
+        /// Where nobody listens any more.
+        address: SocketAddr,
+        /// Why it could not be brought back.
+        lost: Box<StartError>,
+        /// Why the new one could not be bound.
+        error: Box<StartError>,
+    },
     /// The thread that writes the journal could not be started.
     #[error("cannot start the journal's thread: {0}")]
     Thread(io::Error),

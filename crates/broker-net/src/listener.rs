@@ -1,9 +1,11 @@
 //! Listening sockets and their accept loops.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -55,12 +57,18 @@ pub(crate) struct Listener {
     /// As asked for, so that the same wish finds it again.
     asked: (Protocol, SocketAddr),
     endpoint: Endpoint,
-    tls: Arc<TlsSlot>,
+    open: Arc<Open>,
     _running: DropGuard,
 }
 
-/// The TLS configuration for connections to come; replaced without touching the listener.
-type TlsSlot = Mutex<Option<Arc<rustls::ServerConfig>>>;
+/// What a listener shares with its accept loop.
+#[derive(Debug)]
+struct Open {
+    /// Taken away when the listener goes: its address is free at once, whenever the loop notices.
+    socket: Mutex<Option<TcpListener>>,
+    /// The TLS configuration for connections to come; replaced without touching the socket.
+    tls: Mutex<Option<Arc<rustls::ServerConfig>>>,
+}
 
 /// A bound socket whose accept loop does not run yet.
 #[derive(Debug)]
@@ -70,23 +78,40 @@ pub(crate) struct Bound {
     address: SocketAddr,
 }
 
+/// A listener that had to go, with what it takes to bring it back.
+#[derive(Debug)]
+pub(crate) struct Closed {
+    config: ListenerConfig,
+    /// Where it was, with the port the system chose.
+    pub(crate) address: SocketAddr,
+}
+
 impl Bound {
     /// Takes the address.
     pub(crate) fn new(config: ListenerConfig) -> Result<Self, StartError> {
+        let address = config.address;
+        Self::at(address, config)
+    }
+
+    /// Takes the address of a listener that went.
+    pub(crate) fn again(closed: Closed) -> Result<Self, StartError> {
+        Self::at(closed.address, closed.config)
+    }
+
+    fn at(address: SocketAddr, config: ListenerConfig) -> Result<Self, StartError> {
         let bind = || {
-            let socket = match config.address {
+            let socket = match address {
                 SocketAddr::V4(_) => TcpSocket::new_v4()?,
                 SocketAddr::V6(_) => TcpSocket::new_v6()?,
             };
             // Lets a restarted broker bind while old connections linger in TIME_WAIT.
             socket.set_reuseaddr(true)?;
-            socket.bind(config.address)?;
+            socket.bind(address)?;
             let socket = socket.listen(BACKLOG)?;
             let address = socket.local_addr()?;
             Ok((socket, address))
         };
-        let (socket, address) =
-            bind().map_err(|source| StartError::listen(config.address, source))?;
+        let (socket, address) = bind().map_err(|source| StartError::listen(address, source))?;
         Ok(Self {
             socket,
             config,
@@ -111,15 +136,18 @@ impl Bound {
             address,
             tls: tls.is_some(),
         };
-        let tls = Arc::new(Mutex::new(tls));
+        let open = Arc::new(Open {
+            socket: Mutex::new(Some(socket)),
+            tls: Mutex::new(tls),
+        });
         let stop = CancellationToken::new();
-        let accepting = accept(socket, Arc::clone(&tls), Arc::clone(shared), stop.clone());
+        let accepting = accept(Arc::clone(&open), Arc::clone(shared), stop.clone());
         shared.tasks.spawn(accepting);
         tracing::info!(%address, tls = endpoint.tls, "listening");
         Listener {
             asked: (protocol, asked),
             endpoint,
-            tls,
+            open,
             _running: stop.drop_guard(),
         }
     }
@@ -135,29 +163,68 @@ impl Listener {
         self.asked == (config.protocol, config.address)
     }
 
+    /// Whether it may have to go before `config` can be bound.
+    pub(crate) fn is_in_the_way_of(&self, config: &ListenerConfig) -> bool {
+        self.endpoint.address.port() == config.address.port()
+    }
+
     /// Takes over the TLS configuration of `config` for connections to come.
     pub(crate) fn update(&mut self, config: ListenerConfig) {
         self.endpoint.tls = config.tls.is_some();
-        *self.tls.lock().unwrap_or_else(PoisonError::into_inner) = config.tls;
+        *lock(&self.open.tls) = config.tls;
+    }
+
+    /// Frees the address.
+    pub(crate) fn close(self) -> Closed {
+        let (protocol, address) = self.asked;
+        let tls = lock(&self.open.tls).take();
+        Closed {
+            config: ListenerConfig {
+                protocol,
+                address,
+                tls,
+            },
+            address: self.endpoint.address,
+        }
     }
 }
 
-async fn accept(
-    socket: TcpListener,
-    tls: Arc<TlsSlot>,
-    shared: Arc<Shared>,
-    stop: CancellationToken,
-) {
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.open.close();
+    }
+}
+
+impl Open {
+    fn close(&self) {
+        lock(&self.socket).take();
+    }
+
+    /// The next connection; pending for ever once the socket is gone.
+    async fn next(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        poll_fn(|context| match &*lock(&self.socket) {
+            Some(socket) => socket.poll_accept(context),
+            None => Poll::Pending,
+        })
+        .await
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn accept(open: Arc<Open>, shared: Arc<Shared>, stop: CancellationToken) {
     loop {
         let accepted = tokio::select! {
             biased;
             () = stop.cancelled() => return,
-            () = shared.stop.cancelled() => return,
-            accepted = socket.accept() => accepted,
+            () = shared.stop.cancelled() => return open.close(),
+            accepted = open.next() => accepted,
         };
         match accepted {
             Ok((stream, peer)) => {
-                let tls = tls.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let tls = lock(&open.tls).clone();
                 admit(stream, peer, tls, &shared);
             }
             // The peer gave up before we got to it.

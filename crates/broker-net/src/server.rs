@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 use crate::admission::{AdmissionLimits, Gate};
 use crate::error::{FatalError, StartError};
 use crate::journal_thread::{self, End, Progress};
-use crate::listener::{Bound, Endpoint, Listener, ListenerConfig};
+use crate::listener::{Bound, Closed, Endpoint, Listener, ListenerConfig};
 use crate::logins::Logins;
 
 /// What a server can be told beside its listeners.
@@ -138,21 +138,27 @@ impl Server {
     }
 
     /// Changes where it listens. A listener that stays is not touched, except that connections to
-    /// come get the new TLS configuration; connections of a listener that goes live on.
+    /// come get the new TLS configuration; connections of a listener that goes live on. One that
+    /// goes and has the port of a new one goes before: the two could not be bound at a time.
     ///
     /// # Errors
-    /// When a new listener cannot be bound; then nothing has changed.
+    /// When a new listener cannot be bound; then nothing has changed, unless it is
+    /// [`StartError::Lost`].
     pub async fn set_listeners(&self, wanted: Vec<ListenerConfig>) -> Result<(), StartError> {
         check_distinct(&wanted)?;
         let mut listeners = self.listeners();
         let is_new = |config: &&ListenerConfig| !listeners.iter().any(|old| old.serves(config));
-        let bound: Vec<Bound> = wanted
-            .iter()
-            .filter(is_new)
-            .cloned()
-            .map(Bound::new)
-            .collect::<Result<_, _>>()?;
-        listeners.retain(|old| wanted.iter().any(|config| old.serves(config)));
+        let new: Vec<_> = wanted.iter().filter(is_new).cloned().collect();
+        let stays = |old: &Listener| wanted.iter().any(|config| old.serves(config));
+        let closed: Vec<Closed> = listeners
+            .extract_if(.., |old| {
+                !stays(old) && new.iter().any(|config| old.is_in_the_way_of(config))
+            })
+            .map(Listener::close)
+            .collect();
+        let bound: Result<Vec<Bound>, _> = new.into_iter().map(Bound::new).collect();
+        let bound = bound.map_err(|error| self.bring_back(&mut listeners, closed, error))?;
+        listeners.retain(|old| stays(old));
         for config in wanted {
             if let Some(old) = listeners.iter_mut().find(|old| old.serves(&config)) {
                 old.update(config);
@@ -160,6 +166,29 @@ impl Server {
         }
         listeners.extend(bound.into_iter().map(|bound| bound.start(&self.shared)));
         Ok(())
+    }
+
+    /// Binds again what was closed in vain, and says what is to be told.
+    fn bring_back(
+        &self,
+        listeners: &mut Vec<Listener>,
+        closed: Vec<Closed>,
+        mut error: StartError,
+    ) -> StartError {
+        for closed in closed {
+            let address = closed.address;
+            match Bound::again(closed) {
+                Ok(bound) => listeners.push(bound.start(&self.shared)),
+                Err(lost) => {
+                    error = StartError::Lost {
+                        address,
+                        lost: Box::new(lost),
+                        error: Box::new(error),
+                    };
+                }
+            }
+        }
+        error
     }
 
     /// Waits until the journal is durable up to `lsn`.
@@ -228,6 +257,18 @@ impl Server {
 }
 
 impl Shared {
+    pub(crate) fn new(broker: Arc<Broker>, options: Options) -> Arc<Self> {
+        Arc::new(Self {
+            broker,
+            gate: Arc::new(Gate::new(options.admission)),
+            options,
+            logins: Logins::default(),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            abandon: CancellationToken::new(),
+        })
+    }
+
     /// Resolves when the time for goodbyes is over.
     pub(crate) async fn abandoned(&self) {
         self.abandon.cancelled().await;
