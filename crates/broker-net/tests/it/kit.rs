@@ -9,7 +9,7 @@ use std::time::Duration;
 use broker_core::access::PasswordHash;
 use broker_core::broker::{Broker, BrokerConfig};
 use broker_core::definitions::{Expect, PasswordChange, PermissionSpec, UserUpdate};
-use broker_core::journal::{FileDisk, Options as JournalOptions, SimDisk};
+use broker_core::journal::{Disk, FileDisk, Options as JournalOptions, SimDisk};
 use broker_net::{ListenerConfig, Options, Protocol, Server};
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -40,6 +40,11 @@ pub(crate) async fn in_time<T>(what: impl Future<Output = T>) -> T {
 
 /// A server that keeps its journal in memory.
 pub(crate) async fn server(options: Options) -> Server {
+    server_over(Arc::new(SimDisk::new(7)), options).await
+}
+
+/// A server over a disk of its test's own.
+pub(crate) async fn server_over(disk: Arc<dyn Disk>, options: Options) -> Server {
     let journal = JournalOptions {
         segment_bytes: 4 << 20,
         batch_bytes: 1 << 20,
@@ -49,7 +54,7 @@ pub(crate) async fn server(options: Options) -> Server {
         journal,
         ..Default::default()
     };
-    let (broker, writer) = Broker::open(&config, Arc::new(SimDisk::new(7))).unwrap();
+    let (broker, writer) = Broker::open(&config, disk).unwrap();
     add_guest(&broker);
     Server::start_with(broker, writer, vec![LOOPBACK], options)
         .await
@@ -112,13 +117,18 @@ impl Client<TcpStream> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
-    /// Logs in as guest and opens channel 1.
-    pub(crate) async fn open(stream: S) -> Self {
-        let mut client = Self {
+    /// A client that has said nothing yet.
+    pub(crate) fn new(stream: S) -> Self {
+        Self {
             stream,
             input: BytesMut::new(),
             output: BytesMut::new(),
-        };
+        }
+    }
+
+    /// Logs in as guest and opens channel 1.
+    pub(crate) async fn open(stream: S) -> Self {
+        let mut client = Self::new(stream);
         client.output.extend_from_slice(&PROTOCOL_HEADER);
         client.flush().await;
         client.expect("connection.start").await;

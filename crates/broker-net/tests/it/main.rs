@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod bounds;
+mod broken_disk;
 mod kit;
 mod listeners;
 mod messages;

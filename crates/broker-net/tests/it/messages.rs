@@ -1,6 +1,7 @@
 //! Messages over sockets.
 
 use broker_net::Options;
+use tokio::net::TcpStream;
 use wire::amqp091::*;
 
 use crate::kit::{Client, address, server};
@@ -41,6 +42,51 @@ async fn messages_of_all_sizes_go_round() {
     consumer.close().await;
     assert_eq!(publisher.ready("q").await, 0);
     publisher.close().await;
+}
+
+/// Whoever knows what will be asked may say it all in one go, work included.
+#[tokio::test]
+async fn a_client_need_not_wait_for_answers() {
+    let server = server(Options::default()).await;
+    let stream = TcpStream::connect(address(&server)).await.unwrap();
+    let mut client = Client::new(stream);
+    let out = &mut client.output;
+    out.extend_from_slice(&PROTOCOL_HEADER);
+    let start_ok = ConnectionStartOk {
+        mechanism: "PLAIN",
+        response: LongStr(b"\0guest\0guest"),
+        ..Default::default()
+    };
+    start_ok.encode(0, out);
+    let tune_ok = ConnectionTuneOk {
+        channel_max: 1,
+        frame_max: 131_072,
+        heartbeat: 0,
+    };
+    tune_ok.encode(0, out);
+    let open = ConnectionOpen {
+        virtual_host: "/",
+        ..Default::default()
+    };
+    open.encode(0, out);
+    ChannelOpen::default().encode(1, out);
+    QueueDeclare {
+        queue: "q",
+        ..Default::default()
+    }
+    .encode(1, out);
+    client.publish("q", b"x", false);
+    client.flush().await;
+    for answer in [
+        "connection.start",
+        "connection.tune",
+        "connection.open-ok",
+        "channel.open-ok",
+        "queue.declare-ok",
+    ] {
+        client.expect(answer).await;
+    }
+    assert_eq!(client.ready("q").await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,6 +3,7 @@
 use wire::amqp091::*;
 
 use super::kit::{Peer, World};
+use crate::limits::Limits;
 
 fn consume(peer: &mut Peer, queue: &str, no_ack: bool) {
     let consume = BasicConsume {
@@ -350,6 +351,28 @@ fn a_consumer_is_told_when_its_queue_goes() {
     // The tag is free again.
     publisher.queue("q");
     consume(&mut peer, "q", false);
+}
+
+/// The broker keeps nothing of a consumer whose queue went: else each round here would take one of
+/// the few places there are.
+#[test]
+fn a_consumer_whose_queue_goes_leaves_its_place() {
+    let world = World::with(Limits {
+        consumers_per_connection: 2,
+        ..Limits::default()
+    });
+    let (mut publisher, mut peer) = (world.open(), world.open());
+    for _ in 0..4 {
+        publisher.queue("q");
+        consume(&mut peer, "q", false);
+        let delete = QueueDelete {
+            queue: "q",
+            ..Default::default()
+        };
+        publisher.call(1, delete, QueueDeleteOk { message_count: 0 });
+        peer.wake();
+        peer.take(1, |method| assert_eq!(method.name(), "basic.cancel"));
+    }
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::time::Duration;
 use wire::amqp091::*;
 
 use super::kit::World;
+use crate::refusal::{Reason, Refusal};
+use crate::session::Step;
 
 #[test]
 fn anything_but_the_protocol_header_is_answered_with_it() {
@@ -130,6 +132,65 @@ fn a_wrong_password_is_refused_with_the_known_sentence() {
     peer.turn();
     peer.expect_nothing();
     assert!(peer.closed);
+}
+
+#[test]
+fn a_login_nobody_could_check_is_not_called_wrong() {
+    let world = World::new();
+    for announces in [true, false] {
+        let mut peer = world.connect();
+        peer.input.extend_from_slice(&PROTOCOL_HEADER);
+        peer.turn();
+        peer.out.clear();
+        if announces {
+            peer.start_ok("PLAIN", b"\0guest\0guest");
+        } else {
+            let start_ok = ConnectionStartOk {
+                mechanism: "PLAIN",
+                response: LongStr(b"\0guest\0guest"),
+                ..Default::default()
+            };
+            peer.send(0, start_ok);
+        }
+        let step = peer
+            .session
+            .on_bytes(peer.now, &mut peer.input, &mut peer.out);
+        assert!(matches!(step, Step::Authenticate(_)));
+        let busy = Refusal::new(Reason::Unavailable, "too many logins at once; try again");
+        let step = peer
+            .session
+            .on_authenticated(peer.now, Err(busy), &mut peer.out);
+        peer.follow(step);
+        peer.expect_connection_close("CONNECTION_FORCED - too many logins at once; try again");
+    }
+}
+
+/// Whoever knows what will be asked may say it all at once.
+#[test]
+fn a_client_need_not_wait_for_answers() {
+    let world = World::new();
+    let mut peer = world.connect();
+    peer.input.extend_from_slice(&PROTOCOL_HEADER);
+    peer.start_ok("PLAIN", b"\0guest\0guest");
+    let tune_ok = ConnectionTuneOk {
+        channel_max: 1,
+        frame_max: 8192,
+        heartbeat: 0,
+    };
+    peer.send(0, tune_ok);
+    let open = ConnectionOpen {
+        virtual_host: "/",
+        ..Default::default()
+    };
+    peer.send(0, open);
+    peer.send(1, ChannelOpen::default());
+    peer.turn();
+    // The check of the password comes between; what was said before it waits.
+    peer.written();
+    for name in ["connection.start", "connection.tune", "connection.open-ok"] {
+        peer.take(0, |method| assert_eq!(method.name(), name));
+    }
+    peer.expect(1, ChannelOpenOk::default());
 }
 
 #[test]
