@@ -105,6 +105,11 @@ impl Counts {
 }
 
 impl Admission {
+    /// Where the peer is.
+    pub(crate) fn address(&self) -> IpAddr {
+        self.address
+    }
+
     /// The login is behind it.
     pub(crate) fn opened(&mut self) {
         if std::mem::take(&mut self.half_open) {

@@ -16,7 +16,7 @@ use broker_core::session::Step;
 use broker_core::session::amqp091::Session;
 use bytes::{BufMut as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 use tokio_util::io::{poll_read_buf, poll_write_buf};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
@@ -261,7 +261,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Has a password checked. The time that takes us is not the peer's.
     async fn authenticate(&mut self, check: PasswordCheck) -> Step {
         let began = Instant::now();
-        let result = self.shared.logins.run(check).await;
+        let shared = &self.shared;
+        let result = shared.logins.run(check, self.admission.address()).await;
+        if let Err(refused) = &result {
+            tokio::select! {
+                biased;
+                () = shared.stop.cancelled() => {}
+                () = sleep(refused.after) => {}
+            }
+        }
+        let result = result.map_err(|refused| refused.refusal);
         let now = Instant::now();
         if let Some(deadline) = &mut self.login_deadline {
             *deadline += now - began;

@@ -27,6 +27,7 @@ mod journal_thread;
 mod listener;
 mod logins;
 mod server;
+mod throttle;
 
 pub use admission::AdmissionLimits;
 pub use error::{FatalError, StartError};

@@ -1,9 +1,16 @@
 //! Password checks, which are heavy by design, on few threads and with a bounded queue.
 
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
 use broker_core::broker::{Login, PasswordCheck};
 use broker_core::refusal::{Reason, Refusal};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
+use tokio::time::Instant;
+
+use crate::throttle::Throttle;
 
 /// Checks at a time: each takes 19 MiB and a core for some tens of milliseconds.
 const RUNNING: usize = 2;
@@ -16,22 +23,50 @@ const PLACES: usize = 2048;
 pub(crate) struct Logins {
     places: Semaphore,
     running: Semaphore,
+    throttle: Mutex<Throttle>,
+}
+
+/// A login that was refused.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) refusal: Refusal,
+    /// How long to keep the peer waiting for its answer.
+    pub(crate) after: Duration,
 }
 
 impl Default for Logins {
     fn default() -> Self {
-        Self {
-            places: Semaphore::new(PLACES),
-            running: Semaphore::new(RUNNING),
-        }
+        Self::with_places(PLACES)
     }
 }
 
 impl Logins {
-    /// Runs the check when its turn has come.
-    pub(crate) async fn run(&self, check: PasswordCheck) -> Result<Login, Refusal> {
+    fn with_places(places: usize) -> Self {
+        Self {
+            places: Semaphore::new(places),
+            running: Semaphore::new(RUNNING),
+            throttle: Mutex::default(),
+        }
+    }
+
+    /// Runs the check of somebody at `peer` when its turn has come.
+    pub(crate) async fn run(&self, check: PasswordCheck, peer: IpAddr) -> Result<Login, Refused> {
+        let username = check.username().to_owned();
+        self.check(check).await.map_err(|refusal| {
+            let after = match refusal.reason {
+                Reason::AccessRefused => {
+                    let mut throttle = self.throttle.lock().unwrap_or_else(PoisonError::into_inner);
+                    throttle.failed(peer, &username, Instant::now())
+                }
+                _ => Duration::ZERO,
+            };
+            Refused { refusal, after }
+        })
+    }
+
+    async fn check(&self, check: PasswordCheck) -> Result<Login, Refusal> {
         let Ok(_place) = self.places.try_acquire() else {
-            return Err(unavailable("too many logins at once"));
+            return Err(unavailable("too many logins at once; try again"));
         };
         let Ok(_turn) = self.running.acquire().await else {
             return Err(unavailable("the broker is stopping"));
@@ -43,4 +78,37 @@ impl Logins {
 
 fn unavailable(text: &str) -> Refusal {
     Refusal::new(Reason::Unavailable, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+    use std::sync::Arc;
+
+    use broker_core::broker::{Broker, BrokerConfig};
+    use broker_core::journal::SimDisk;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn only_a_wrong_password_is_refused_slowly_and_by_that_name() {
+        let disk = Arc::new(SimDisk::new(1));
+        let (broker, _writer) = Broker::open(&BrokerConfig::default(), disk).unwrap();
+        let peer = Ipv4Addr::LOCALHOST.into();
+        let nobody = || broker.login("nobody", b"guess");
+        let crowded = Logins::with_places(0);
+        for _ in 0..10 {
+            let refused = crowded.run(nobody(), peer).await.unwrap_err();
+            assert_eq!(refused.refusal.reason, Reason::Unavailable);
+            assert_eq!(refused.after, Duration::ZERO);
+        }
+        let logins = Logins::default();
+        let mut after = Duration::ZERO;
+        for _ in 0..5 {
+            let refused = logins.run(nobody(), peer).await.unwrap_err();
+            assert_eq!(refused.refusal.reason, Reason::AccessRefused);
+            after = refused.after;
+        }
+        assert!(after > Duration::ZERO);
+    }
 }
