@@ -52,6 +52,8 @@ pub(crate) struct Driver<S> {
     unflushed: bool,
     /// When the peer last took bytes, or when there began to be some.
     written: Instant,
+    /// The peer left bytes waiting when they were last offered to it.
+    waiting: bool,
     login_deadline: Option<Instant>,
 }
 
@@ -92,6 +94,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             output: BytesMut::new(),
             unflushed: false,
             written: Instant::now(),
+            waiting: false,
             login_deadline: Some(login_deadline),
         }
     }
@@ -193,12 +196,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let had_output = !self.output.is_empty();
         while !self.output.is_empty() {
             let stream = Pin::new(&mut self.stream);
-            let count = ready!(poll_write_buf(stream, context, &mut self.output))?;
+            let Poll::Ready(count) = poll_write_buf(stream, context, &mut self.output)? else {
+                self.waiting = true;
+                return Poll::Pending;
+            };
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.unflushed = true;
             self.written = Instant::now();
+            // Only then: the system takes much for a peer that is gone before it lets it wait.
+            if std::mem::take(&mut self.waiting) {
+                self.session.on_progress(self.written.into_std());
+            }
         }
         if self.unflushed {
             ready!(Pin::new(&mut self.stream).poll_flush(context))?;
@@ -236,14 +246,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// The earliest of all deadlines.
     fn deadline(&self) -> Instant {
         let session = self.session.next_tick().map(Instant::from_std);
-        let write =
-            (!self.output.is_empty()).then(|| self.written + self.shared.options.deadlines.write);
         let earliest = session
             .into_iter()
-            .chain(write)
+            .chain(self.write_deadline())
             .chain(self.login_deadline)
             .min();
         earliest.unwrap_or_else(|| Instant::now() + FAR_OFF)
+    }
+
+    /// When the peer must have taken something, where no heartbeats say so.
+    fn write_deadline(&self) -> Option<Instant> {
+        let counts = !self.output.is_empty() && !self.session.has_heartbeat();
+        counts.then(|| self.written + self.shared.options.deadlines.write)
     }
 
     fn on_tick(&mut self, now: Instant) -> io::Result<Step> {
@@ -251,7 +265,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if self.login_deadline.is_some_and(|deadline| now >= deadline) {
             return timed_out("login took too long");
         }
-        if !self.output.is_empty() && now >= self.written + self.shared.options.deadlines.write {
+        if self
+            .write_deadline()
+            .is_some_and(|deadline| now >= deadline)
+        {
             return timed_out("the peer does not read");
         }
         let deaf = !self.reads();
@@ -299,3 +316,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         timeout(LINGER, goodbye).await.unwrap_or(Ok(()))
     }
 }
+
+#[cfg(test)]
+mod tests;

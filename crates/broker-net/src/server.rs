@@ -38,7 +38,8 @@ pub struct Deadlines {
     pub tls: Duration,
     /// From accept to a finished login, our own check of the password aside.
     pub login: Duration,
-    /// To take any of the bytes we have for it.
+    /// To take any of the bytes we have for it, where no heartbeats were agreed upon; where they
+    /// were, two of their intervals are the time it has to show life.
     pub write: Duration,
 }
 
@@ -103,15 +104,7 @@ impl Server {
             .collect::<Result<_, _>>()?;
         let (journal_thread, progress) =
             journal_thread::start(Arc::clone(&broker), writer).map_err(StartError::Thread)?;
-        let shared = Arc::new(Shared {
-            broker,
-            gate: Arc::new(Gate::new(options.admission)),
-            options,
-            logins: Logins::default(),
-            stop: CancellationToken::new(),
-            tasks: TaskTracker::new(),
-            abandon: CancellationToken::new(),
-        });
+        let shared = Shared::new(broker, options);
         let listeners = bound
             .into_iter()
             .map(|bound| bound.start(&shared))

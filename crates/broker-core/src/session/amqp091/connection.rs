@@ -123,8 +123,19 @@ impl Connection {
         self.heartbeat.next_tick()
     }
 
+    /// The peer took bytes it had left waiting: as good a sign of life as one that comes in.
+    pub(super) fn on_progress(&mut self, now: Instant) {
+        self.heartbeat.received(now);
+    }
+
+    pub(super) fn has_heartbeat(&self) -> bool {
+        self.heartbeat.next_tick().is_some()
+    }
+
     pub(super) fn on_tick(&mut self, now: Instant, deaf: bool, out: &mut BytesMut) -> Flow {
-        if deaf || !self.wants_input() {
+        // Who is not listened to is not silent. But with bytes left waiting for it, a peer could
+        // show life by taking some.
+        if out.is_empty() && (deaf || !self.wants_input()) {
             self.heartbeat.received(now);
         }
         if self.heartbeat.is_dead(now) {
@@ -138,10 +149,10 @@ impl Connection {
     }
 
     pub(super) fn wants_input(&self) -> bool {
-        self.rest.is_empty() && !self.blocked
+        self.rest.is_empty()
     }
 
-    /// Handles whole frames while there is room for answers.
+    /// Handles whole frames while there is room for answers, up to a publish that has to wait.
     fn run(&mut self, input: &mut BytesMut, out: &mut BytesMut) -> Result<Flow, Fault> {
         loop {
             let batch = match mem::take(&mut self.rest) {

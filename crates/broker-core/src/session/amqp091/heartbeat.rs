@@ -27,7 +27,7 @@ impl Heartbeat {
         self.sent = now;
     }
 
-    /// Anything came in, or nobody listened.
+    /// The peer showed life, or could not have shown any.
     pub(super) fn received(&mut self, now: Instant) {
         self.received = now;
     }

@@ -168,8 +168,22 @@ impl Session {
         }
     }
 
-    /// Time passed: sends a heartbeat if one is due, gives up on a peer that fell silent.
-    /// `deaf` says that the driver did not read lately, so that silence proves nothing.
+    /// The peer took bytes of the output that it had left waiting.
+    pub fn on_progress(&mut self, now: Instant) {
+        if let Phase::Open(connection) = &mut self.phase {
+            connection.on_progress(now);
+        }
+    }
+
+    /// Whether heartbeats decide how long a peer that takes no bytes is put up with; if not, the
+    /// driver does.
+    pub fn has_heartbeat(&self) -> bool {
+        matches!(&self.phase, Phase::Open(connection) if connection.has_heartbeat())
+    }
+
+    /// Time passed: sends a heartbeat if one is due, gives up on a peer that showed no life for two
+    /// intervals: nothing came from it, and it took nothing of what was left waiting in `out`.
+    /// `deaf` says that the driver does not read at present, so that silence alone proves nothing.
     pub fn on_tick(&mut self, now: Instant, deaf: bool, out: &mut BytesMut) -> Step {
         match &mut self.phase {
             Phase::Open(connection) => match connection.on_tick(now, deaf, out) {

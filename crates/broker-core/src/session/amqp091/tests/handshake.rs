@@ -337,10 +337,37 @@ fn heartbeats_go_both_ways() {
     peer.turn();
     peer.tick(Duration::from_secs(119), false);
     assert!(!peer.closed);
+    peer.out.clear();
     peer.tick(Duration::from_secs(2), true);
     assert!(!peer.closed);
+    peer.out.clear();
     peer.tick(Duration::from_secs(120), false);
     assert!(peer.closed);
+}
+
+#[test]
+fn a_peer_that_takes_nothing_has_two_intervals() {
+    let world = World::new();
+    let seconds = Duration::from_secs;
+    // The output is left waiting, so that even who is not listened to could show life.
+    for deaf in [true, false] {
+        let mut peer = world.open();
+        peer.out.extend_from_slice(&[0; 100]);
+        peer.tick(seconds(119), deaf);
+        assert!(!peer.closed);
+        peer.session.on_progress(peer.now);
+        peer.tick(seconds(119), deaf);
+        assert!(!peer.closed, "it took something");
+        peer.tick(seconds(1), deaf);
+        assert!(peer.closed);
+    }
+    // Nothing left waiting and nobody listening: no sign of life is possible.
+    let mut peer = world.open();
+    for _ in 0..5 {
+        peer.tick(seconds(119), true);
+        peer.out.clear();
+        assert!(!peer.closed);
+    }
 }
 
 #[test]

@@ -1,0 +1,170 @@
+//! Peers that take nothing or little, on a clock that jumps to whatever is due next.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use broker_core::access::PasswordHash;
+use broker_core::broker::{Broker, BrokerConfig};
+use broker_core::definitions::{Expect, PasswordChange, PermissionSpec, UserUpdate};
+use broker_core::journal::{SimDisk, Turn, Writer};
+use tokio::io::DuplexStream;
+use tokio::task::JoinHandle;
+use wire::amqp091::*;
+
+use super::*;
+use crate::server::{Deadlines, Options};
+
+/// What the connection holds for a peer before it makes the broker wait.
+const PIPE_BYTES: usize = 4096;
+
+/// Of the password `guest`, at the least cost there is.
+const GUEST: &str = "$argon2id$v=19$m=8,t=1,p=1$vyPpraUDm/IJ71U0ra3BJg$\
+                     7XGj/QjFn9nW59YdFUoV0mfifg8zcDl42LYm/C/4r4Y";
+
+struct Peer {
+    stream: DuplexStream,
+    driver: JoinHandle<io::Result<()>>,
+    /// When it had said all it says.
+    since: Instant,
+    _writer: Writer,
+}
+
+fn broker() -> (Arc<Broker>, Writer) {
+    let disk = Arc::new(SimDisk::new(1));
+    let (broker, mut writer) = Broker::open(&BrokerConfig::default(), disk).unwrap();
+    let password = Some(PasswordChange::Set(PasswordHash::parse(GUEST).unwrap()));
+    let user = UserUpdate {
+        password,
+        tags: None,
+    };
+    let admin = broker.admin();
+    admin.put_user("guest", user, Expect::Any).unwrap();
+    let everything = || ".*".to_owned();
+    let permission = PermissionSpec {
+        user: "guest".to_owned(),
+        vhost: "/".to_owned(),
+        configure: everything(),
+        write: everything(),
+        read: everything(),
+    };
+    admin.put_permission(&permission, Expect::Any).unwrap();
+    while writer.turn().unwrap() != Turn::Idle {
+        broker.committed();
+    }
+    (broker, writer)
+}
+
+/// A peer for which far more is waiting than the connection holds, and which says nothing more.
+async fn peer(heartbeat: u16, write: Duration) -> Peer {
+    let (broker, writer) = broker();
+    let deadlines = Deadlines {
+        write,
+        ..Deadlines::default()
+    };
+    let options = Options {
+        deadlines,
+        ..Options::default()
+    };
+    let shared = Shared::new(broker, options);
+    let (mut stream, ours) = tokio::io::duplex(PIPE_BYTES);
+    let doorbell = Doorbell::default();
+    let session = Session::new(
+        Arc::clone(&shared.broker),
+        shared.options.amqp091,
+        "test".to_owned(),
+        Box::new(doorbell.clone()),
+    );
+    let address = IpAddr::from(Ipv4Addr::LOCALHOST);
+    let admission = shared.gate.admit(address).unwrap();
+    let login_deadline = Instant::now() + shared.options.deadlines.login;
+    let driver = Driver::new(ours, session, doorbell, admission, shared, login_deadline);
+    let driver = tokio::spawn(driver.run());
+    stream.write_all(&script(heartbeat)).await.unwrap();
+    Peer {
+        stream,
+        driver,
+        since: Instant::now(),
+        _writer: writer,
+    }
+}
+
+/// From the protocol header to messages for oneself.
+fn script(heartbeat: u16) -> BytesMut {
+    let mut out = BytesMut::from(&PROTOCOL_HEADER[..]);
+    let start_ok = ConnectionStartOk {
+        mechanism: "PLAIN",
+        response: LongStr(b"\0guest\0guest"),
+        ..Default::default()
+    };
+    start_ok.encode(0, &mut out);
+    let tune_ok = ConnectionTuneOk {
+        channel_max: 1,
+        frame_max: 131_072,
+        heartbeat,
+    };
+    tune_ok.encode(0, &mut out);
+    let open = ConnectionOpen {
+        virtual_host: "/",
+        ..Default::default()
+    };
+    open.encode(0, &mut out);
+    ChannelOpen::default().encode(1, &mut out);
+    let queue = "q";
+    let declare = QueueDeclare {
+        queue,
+        ..Default::default()
+    };
+    declare.encode(1, &mut out);
+    let consume = BasicConsume {
+        queue,
+        no_ack: true,
+        ..Default::default()
+    };
+    consume.encode(1, &mut out);
+    for _ in 0..4 {
+        let publish = BasicPublish {
+            routing_key: queue,
+            ..Default::default()
+        };
+        publish.encode(1, &mut out);
+        encode_content(1, b"\0\0", &[7; 50_000], 131_072, &mut out);
+    }
+    out
+}
+
+impl Peer {
+    /// Waits for the connection's end, and says how many seconds it took in all.
+    async fn ended_after_s(self) -> u64 {
+        self.driver.await.unwrap().unwrap_or(());
+        (Instant::now() - self.since).as_secs()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_takes_nothing_goes_after_two_heartbeats() {
+    // The write deadline is shorter, and does not count.
+    let peer = peer(10, Duration::from_secs(5)).await;
+    let took = peer.ended_after_s().await;
+    assert!((20..=20 + LINGER.as_secs()).contains(&took), "{took} s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_heartbeats_the_write_deadline_decides() {
+    let peer = peer(0, Duration::from_secs(180)).await;
+    let took = peer.ended_after_s().await;
+    assert!((180..=180 + LINGER.as_secs()).contains(&took), "{took} s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_peer_that_takes_something_stays() {
+    let mut peer = peer(10, Duration::from_secs(5)).await;
+    let mut taken = vec![0; 1000];
+    for _ in 0..20 {
+        sleep(Duration::from_secs(19)).await;
+        peer.stream.read_exact(&mut taken).await.unwrap();
+        assert!(!peer.driver.is_finished());
+    }
+    // Until it takes nothing any more.
+    peer.since = Instant::now();
+    let took = peer.ended_after_s().await;
+    assert!((19..=21 + LINGER.as_secs()).contains(&took), "{took} s");
+}
