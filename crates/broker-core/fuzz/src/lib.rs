@@ -1,0 +1,155 @@
+//! A small broker's journal, from which the targets start.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use broker_core::access::PasswordHash;
+use broker_core::broker::{Attachment, Broker, BrokerConfig};
+use broker_core::call::{
+    Bind, DeclareExchange, DeclareQueue, Destination, Outcome, Publish, Published,
+};
+use broker_core::definitions::{Expect, PasswordChange, PermissionSpec, UserUpdate};
+use broker_core::journal::{Options, SimDisk, Turn, Writer};
+use broker_core::message::Properties;
+use broker_core::outbox::Wake;
+use broker_core::value::{Arguments, Value};
+use bytes::Bytes;
+
+/// Of the password `guest`, at the least cost there is.
+const GUEST: &str = "$argon2id$v=19$m=8,t=1,p=1$vyPpraUDm/IJ71U0ra3BJg$\
+                     7XGj/QjFn9nW59YdFUoV0mfifg8zcDl42LYm/C/4r4Y";
+
+/// The smallest segments there are.
+pub const SEGMENT_BYTES: u64 = 20 << 10;
+
+/// Nobody to wake.
+#[derive(Debug)]
+struct Deaf;
+
+impl Wake for Deaf {
+    fn wake(&self) {}
+}
+
+/// How all journals here are kept.
+pub fn options() -> Options {
+    Options {
+        segment_bytes: SEGMENT_BYTES,
+        batch_bytes: 8 << 10,
+        backlog_bytes: 64 << 10,
+        keep_free_bytes: Some(0),
+        ..Options::default()
+    }
+}
+
+/// A broker with such a journal.
+pub fn config() -> BrokerConfig {
+    BrokerConfig {
+        journal: options(),
+        ..BrokerConfig::default()
+    }
+}
+
+/// A disk with these files.
+pub fn disk_of(files: &BTreeMap<String, Vec<u8>>) -> SimDisk {
+    let disk = SimDisk::new(2);
+    for (name, bytes) in files {
+        disk.install(name, bytes);
+    }
+    disk
+}
+
+/// Lets the broker do all that is left to do, and close its journal.
+pub fn finish(broker: &Broker, mut writer: Writer) {
+    broker.close();
+    while writer.turn().expect("the disk is sound") != Turn::Closed {
+        broker.committed();
+    }
+}
+
+/// The files of a broker that holds one of everything, some messages and some settlements.
+pub fn sample() -> BTreeMap<String, Vec<u8>> {
+    let disk = SimDisk::new(1);
+    let (broker, writer) =
+        Broker::open(&config(), Arc::new(disk.clone())).expect("an empty disk is sound");
+    let attachment = log_in(&broker);
+    declare(&attachment);
+    for size in [0, 1, 300, 3_000] {
+        let published = attachment
+            .publish(Publish {
+                exchange: "e",
+                routing_key: "a.b",
+                properties: Properties::Amqp091(Bytes::from_static(b"\x10\0\x02")),
+                body: vec![7; size].into(),
+                persistent: true,
+            })
+            .expect("it may publish");
+        assert!(matches!(published, Published::Routed(_)));
+    }
+    let (got, _) = attachment
+        .get("q", false)
+        .expect("it may read")
+        .expect("there are four");
+    attachment.settle(got.queue, &[got.sequence], Outcome::Accept);
+    drop(attachment);
+    finish(&broker, writer);
+    disk.contents()
+}
+
+fn log_in(broker: &Arc<Broker>) -> Attachment {
+    let admin = broker.admin();
+    let hash = PasswordHash::parse(GUEST).expect("it is one");
+    let user = UserUpdate {
+        password: Some(PasswordChange::Set(hash)),
+        tags: None,
+    };
+    admin
+        .put_user("guest", user, Expect::Any)
+        .expect("users may be added");
+    let permission = PermissionSpec {
+        user: "guest".to_owned(),
+        vhost: "/".to_owned(),
+        configure: ".*".to_owned(),
+        write: ".*".to_owned(),
+        read: ".*".to_owned(),
+    };
+    admin
+        .put_permission(&permission, Expect::Any)
+        .expect("both ends exist");
+    let login = broker.login("guest", b"guest").run().expect("its password");
+    broker
+        .attach(&login, "/", "fuzz".to_owned(), Box::new(Deaf))
+        .expect("it has a permission")
+}
+
+fn declare(attachment: &Attachment) {
+    let arguments = Arguments::from([("x".to_owned(), Value::List(vec![Value::Int(1)]))]);
+    attachment
+        .declare_exchange(&DeclareExchange {
+            name: "e",
+            kind: "topic",
+            passive: false,
+            durable: true,
+            auto_delete: false,
+            internal: false,
+            arguments: Arguments::new(),
+        })
+        .expect("it may configure");
+    attachment
+        .declare_queue(&DeclareQueue {
+            name: "q",
+            passive: false,
+            durable: true,
+            exclusive: false,
+            auto_delete: false,
+            arguments: Arguments::new(),
+        })
+        .expect("it may configure");
+    attachment
+        .bind(&Bind {
+            source: "e",
+            destination: Destination::Queue("q"),
+            routing_key: "a.#",
+            arguments,
+        })
+        .expect("it may bind");
+}
