@@ -38,7 +38,8 @@ pub(crate) struct Record {
     format: u32,
     /// Its name.
     pub name: BrokerName,
-    /// Name of its data directory: 32 hexadecimal digits.
+    /// What tells it from every other broker, and the name of its data directory: 32 hexadecimal
+    /// digits.
     pub id: String,
     /// Number of its last change.
     pub generation: u64,

@@ -192,6 +192,19 @@ fn of_missing_end(
 }
 
 fn spec(asked: Binding) -> Result<BindingSpec, Failure> {
+    for (field, name) in [
+        ("source", &asked.source),
+        ("destination", &asked.destination),
+    ] {
+        if name.is_empty() {
+            let sentence = format!(
+                "a binding's {field} is empty; name an exchange or a queue, for the default \
+                 exchange reaches every queue by its name and takes no bindings"
+            );
+            let failure = Failure::new(v1::Reason::Invalid, sentence).at(field);
+            return Err(failure.of("binding", ""));
+        }
+    }
     let destination = match asked.destination_type() {
         DestinationType::Exchange => Endpoint::Exchange(asked.destination),
         DestinationType::Queue => Endpoint::Queue(asked.destination),

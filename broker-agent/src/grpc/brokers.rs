@@ -173,6 +173,7 @@ impl Shower {
             listeners: listeners::shown(&view.record.listeners),
             generation: view.record.generation,
             status: Some(status),
+            uid: view.record.id.clone(),
         }
     }
 }

@@ -6,7 +6,8 @@ use broker_core::admin::Admin;
 use broker_core::definitions::Expect;
 use broker_core::refusal::{Reason, Refusal};
 
-/// Attributes of the contract's objects that the engine's sentences begin with.
+/// Words that the engine's sentences begin with, and the attribute of the contract's objects that
+/// each is about.
 const ATTRIBUTES: [(&str, &str); 9] = [
     ("argument", "arguments"),
     ("arguments", "arguments"),
@@ -36,8 +37,29 @@ impl<'a> Subject<'a> {
     /// The refusal of a call that expected nothing.
     pub(super) fn refused(self, refusal: &Refusal) -> Failure {
         Failure::new(reason(refusal.reason), refusal.text.as_str())
-            .at(field(refusal))
+            .at(self.field(refusal))
             .of(self.kind, self.name)
+    }
+
+    /// The attribute a refusal blames.
+    fn field(self, refusal: &Refusal) -> String {
+        match refusal.reason {
+            Reason::Mismatch => differing(&refusal.text).unwrap_or_default(),
+            Reason::AccessRefused | Reason::Invalid | Reason::NotImplemented => {
+                named(&refusal.text).unwrap_or_else(|| self.own_name().to_owned())
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// The attribute that tells the object from its like. A binding has none: its ends are checked
+    /// where it is made.
+    fn own_name(self) -> &'static str {
+        match self.kind {
+            "binding" => "",
+            "permission" => "user",
+            _ => "name",
+        }
     }
 
     /// The refusal of a deletion; `generation` is what the object has now, if it exists.
@@ -90,34 +112,32 @@ pub(super) fn in_vhost(admin: &Admin, vhost: &str, refusal: &Refusal, failure: F
     failure
 }
 
-/// The attribute a refusal blames. The engine begins such sentences with the attribute's name;
-/// where it does not, an invalid object is one with an invalid name.
-fn field(refusal: &Refusal) -> String {
-    if refusal.reason == Reason::Mismatch {
-        return differing(&refusal.text).unwrap_or_default();
+/// The attribute a sentence names. The engine's begin with its word, or speak of an argument by
+/// its full name; those about the object's name may quote anything, so they are told first.
+fn named(text: &str) -> Option<String> {
+    let mut words = text.split_whitespace();
+    let (first, second) = (words.next()?, words.next().unwrap_or_default());
+    if second == "name" {
+        return None;
     }
-    if !matches!(refusal.reason, Reason::Invalid | Reason::NotImplemented) {
-        return String::new();
-    }
-    let mut words = refusal.text.split_whitespace();
-    let (first, second) = (
-        words.next().unwrap_or_default(),
-        words.next().unwrap_or_default(),
-    );
     let known = ATTRIBUTES.iter().find(|(word, _)| *word == first);
     match known.map(|(_, attribute)| *attribute) {
-        None if refusal.reason == Reason::Invalid => "name".to_owned(),
-        None => String::new(),
         Some("arguments") if second.starts_with('\'') => {
-            format!("arguments.{}", second.trim_matches('\''))
+            Some(format!("arguments.{}", second.trim_matches('\'')))
         }
-        Some(attribute) => attribute.to_owned(),
+        Some(attribute) => Some(attribute.to_owned()),
+        None => text
+            .split_whitespace()
+            .find(|word| word.starts_with("x-"))
+            .map(|argument| format!("arguments.{argument}")),
     }
 }
 
 const fn reason(reason: Reason) -> v1::Reason {
     match reason {
-        Reason::AccessRefused => v1::Reason::Forbidden,
+        // Management has every permission: what is refused to it is refused to everybody, as a
+        // reserved name is.
+        Reason::AccessRefused => v1::Reason::Invalid,
         Reason::Conflict => v1::Reason::Conflict,
         Reason::InUse | Reason::Locked => v1::Reason::InUse,
         Reason::Invalid => v1::Reason::Invalid,
@@ -138,14 +158,44 @@ mod tests {
 
     #[track_caller]
     fn blames(text: &str, attribute: &str) {
-        let failure = QUEUE.refused(&Refusal::new(Reason::Invalid, text));
-        assert_eq!(failure.field, attribute, "{text}");
-        assert_eq!(failure.message, text);
+        for reason in [
+            Reason::AccessRefused,
+            Reason::Invalid,
+            Reason::NotImplemented,
+        ] {
+            let failure = QUEUE.refused(&Refusal::new(reason, text));
+            assert_eq!(failure.field, attribute, "{text}");
+            assert_eq!(failure.message, text);
+        }
     }
 
     #[test]
     fn an_invalid_object_names_its_attribute() {
-        blames("configure expression \"(\" does not compile", "configure");
+        blames(
+            "configure is not a valid regular expression: (",
+            "configure",
+        );
+        blames(
+            "argument 'x-max-length' is not offered yet; it is refused because ignoring it would …",
+            "arguments.x-max-length",
+        );
+        blames(
+            "x-queue-type 'stream' is not offered yet; classic and quorum are",
+            "arguments.x-queue-type",
+        );
+        blames(
+            "a queue of x-queue-type 'quorum' must be durable and not exclusive",
+            "arguments.x-queue-type",
+        );
+        blames("queue name \"x-\\n y\" holds a control character", "name");
+        blames(
+            "exchange name 'amq. x-a' in vhost '/' has the reserved prefix 'amq.'",
+            "name",
+        );
+        blames(
+            "routing key has 256 bytes, at most 255 are allowed",
+            "routing_key",
+        );
         blames("argument 'x-max' is not known", "arguments.x-max");
         blames("arguments are nested too deeply", "arguments");
         blames("queue name is longer than 255 bytes", "name");
@@ -157,6 +207,9 @@ mod tests {
             "arguments.x-a"
         );
         assert_eq!(mismatch("it differs"), "");
+        let permission = Subject::new("permission", "u");
+        let invalid = permission.refused(&Refusal::new(Reason::Invalid, "it is odd"));
+        assert_eq!(invalid.field, "user");
         let other = QUEUE.refused(&Refusal::new(Reason::NotFound, "name it differently"));
         assert_eq!(other.field, "");
     }

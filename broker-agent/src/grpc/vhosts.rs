@@ -6,7 +6,9 @@ use agent_api::v1::{
     DeleteVhostRequest, DeleteVhostResponse, GetVhostRequest, ListVhostsRequest,
     ListVhostsResponse, PutVhostRequest, Reason, Vhost,
 };
-use broker_core::definitions::{Stored, VhostSpec};
+use broker_core::admin::{Admin, DeleteIf};
+use broker_core::definitions::{Expect, Stored, VhostSpec};
+use broker_core::refusal;
 use tonic::{Request, Response};
 use tracing::info;
 
@@ -47,6 +49,7 @@ impl Vhosts for Agent {
         let Vhost {
             name, description, ..
         } = required(request.vhost, "vhost")?;
+        check_description(&name, &description)?;
         let (_, host) = self.engine(&request.broker).await?;
         let spec = VhostSpec { name, description };
         let admin = host.admin();
@@ -82,8 +85,9 @@ impl Vhosts for Agent {
         } = request.into_inner();
         let expect = expect(state);
         let (_, host) = self.engine(&broker).await?;
-        if !force {
+        if !force && is_expected(host.admin(), &name, expect) {
             refuse_messages(&name, Totals::of_vhost(host.admin(), &name))?;
+            delete_queues(host.admin(), &name)?;
         }
         let deleted = host.admin().delete_vhost(&name, expect);
         let lsn = deleted.map_err(|refusal| {
@@ -111,6 +115,63 @@ fn shown(vhost: Stored<VhostSpec>) -> Vhost {
         description,
         generation: vhost.generation,
     }
+}
+
+fn check_description(name: &str, description: &str) -> Result<(), Failure> {
+    const DESCRIPTION_MAX_BYTES: usize = 1024;
+    if description.len() <= DESCRIPTION_MAX_BYTES {
+        return Ok(());
+    }
+    let sentence = format!(
+        "the description has {} bytes, at most {DESCRIPTION_MAX_BYTES} are allowed",
+        description.len()
+    );
+    let failure = Failure::new(Reason::Invalid, sentence).at("description");
+    Err(failure.of("vhost", name))
+}
+
+/// Whether the virtual host is there as the caller saw it; if not, the engine says what it is.
+fn is_expected(admin: &Admin, name: &str, expect: Expect) -> bool {
+    let found = admin.vhost(name).map(|vhost| vhost.generation);
+    match expect {
+        Expect::Any => found.is_ok(),
+        Expect::Absent => false,
+        Expect::Generation(generation) => found == Ok(generation),
+    }
+}
+
+/// Deletes the queues, each in one step with the check that it is empty, until none is left. A
+/// message that came after they were counted keeps its queue, and with it the virtual host.
+fn delete_queues(admin: &Admin, name: &str) -> Result<(), Failure> {
+    /// Clients may go on declaring while we delete.
+    const ROUNDS: usize = 100;
+    let only_if = DeleteIf {
+        unused: false,
+        empty: true,
+    };
+    for _ in 0..ROUNDS {
+        let queues = admin.queues(name).unwrap_or_default();
+        if queues.is_empty() {
+            return Ok(());
+        }
+        for queue in queues {
+            let queue = &queue.definition.value.name;
+            match admin.delete_queue(name, queue, Expect::Any, only_if) {
+                Err(refusal) if refusal.reason == refusal::Reason::NotEmpty => {
+                    refuse_messages(name, Totals::of_vhost(admin, name))?;
+                }
+                Err(refusal) if refusal.reason != refusal::Reason::NotFound => {
+                    return Err(subject(name).refused(&refusal));
+                }
+                _ => {}
+            }
+        }
+    }
+    let sentence = format!(
+        "clients keep declaring queues in virtual host {name:?}; stop them first, or delete it with \
+         force"
+    );
+    Err(Failure::new(Reason::InUse, sentence).of("vhost", name))
 }
 
 fn refuse_messages(name: &str, totals: Totals) -> Result<(), Failure> {

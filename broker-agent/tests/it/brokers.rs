@@ -227,6 +227,7 @@ async fn listeners_change_under_open_connections() {
         .await
         .unwrap();
     assert!(moved.generation > made.generation);
+    assert_eq!((moved.uid.as_str(), made.uid.len()), (&*made.uid, 32));
     assert_eq!(moved.status.unwrap().endpoints[0].address, "127.0.0.2");
     amqp::publish(&channel, "q", &["still here"]).await;
     assert!(amqp::connect(port(&made), "u", "p").await.is_err());
@@ -270,6 +271,7 @@ async fn messages_are_not_deleted_by_the_way() {
 
     let anew = create(&client, broker("b", 0), "").await.unwrap();
     assert!(anew.generation > made.generation);
+    assert_ne!(anew.uid, made.uid, "another broker of the same name");
     let users = ListUsersRequest {
         broker: "b".into(),
         ..Default::default()

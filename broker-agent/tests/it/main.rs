@@ -4,14 +4,17 @@
 
 mod agent;
 mod amqp;
+mod bindings;
 mod brokers;
 mod command_line;
 mod crash;
 mod dev;
 mod expectations;
 mod pages;
+mod permissions;
 mod process;
 mod secrets;
 mod topology;
 mod trust;
 mod users;
+mod vhosts;

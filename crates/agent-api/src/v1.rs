@@ -1033,6 +1033,10 @@ pub struct Broker {
     pub generation: u64,
     #[prost(message, optional, tag = "11")]
     pub status: ::core::option::Option<BrokerStatus>,
+    /// 32 hexadecimal digits, random, given when the broker is made and never changed: tells the
+    /// broker from every other one, also from one of its name on another agent or at another time.
+    #[prost(string, tag = "12")]
+    pub uid: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Listener {
@@ -4453,7 +4457,7 @@ pub struct Vhost {
     /// 1 to 255 bytes of UTF-8 without control characters. "/" is one like any other.
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
-    /// Free text for people.
+    /// Free text for people, at most 1,024 bytes of UTF-8.
     #[prost(string, tag = "2")]
     pub description: ::prost::alloc::string::String,
     /// Set by the agent, ignored in requests:
@@ -4661,7 +4665,9 @@ pub mod vhosts_client {
         }
         /// Deletes it with its permissions, exchanges, bindings and queues; connections to it are
         /// closed. Errors: NOT_FOUND, CONFLICT, NOT_EMPTY (its queues hold messages and `force` is not
-        /// set).
+        /// set), IN_USE (clients declare queues faster than they are deleted, and `force` is not set).
+        /// Without `force` each queue goes in one step with the check that it is empty; when a message
+        /// arrives in the middle of that, the virtual host stays with it, and empty queues may be gone.
         pub async fn delete_vhost(
             &mut self,
             request: impl tonic::IntoRequest<super::DeleteVhostRequest>,
@@ -4721,7 +4727,9 @@ pub mod vhosts_server {
         ) -> std::result::Result<tonic::Response<super::Vhost>, tonic::Status>;
         /// Deletes it with its permissions, exchanges, bindings and queues; connections to it are
         /// closed. Errors: NOT_FOUND, CONFLICT, NOT_EMPTY (its queues hold messages and `force` is not
-        /// set).
+        /// set), IN_USE (clients declare queues faster than they are deleted, and `force` is not set).
+        /// Without `force` each queue goes in one step with the check that it is empty; when a message
+        /// arrives in the middle of that, the virtual host stays with it, and empty queues may be gone.
         async fn delete_vhost(
             &self,
             request: tonic::Request<super::DeleteVhostRequest>,
