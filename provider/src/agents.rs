@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::{Duration, Instant};
 
 use agent_api::{Address, Client, Error};
+use tfplugin_rs::StopToken;
 use tokio::sync::Mutex;
 use tonic::{Response, Status};
 
@@ -22,6 +23,9 @@ use crate::renewal::Renewals;
 
 /// For how long a failed attempt to connect stands for the next ones.
 const FAILURE_MEMORY: Duration = Duration::from_secs(3);
+
+/// How often an agent that may be booting is asked.
+const BOOT_POLL: Duration = Duration::from_secs(1);
 
 /// All agents this process talks to.
 pub(crate) struct Agents {
@@ -79,6 +83,47 @@ impl Agents {
         Err(first_error.expect("a broker's id holds at least one address"))
     }
 
+    /// Sends one call to the agent that hosts `broker`.
+    pub(crate) async fn call<T, F>(
+        &self,
+        broker: &BrokerId,
+        send: impl FnOnce(Client) -> F,
+    ) -> Result<T, CallError>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        let agent = self.of(broker).await?;
+        agent.call(send(agent.client.clone())).await
+    }
+
+    /// Waits until an agent of `broker` answers that may still be booting: as long as none can be
+    /// reached, asks again, until `patience` is over or the person at the terminal interrupts.
+    pub(crate) async fn await_up(
+        &self,
+        broker: &BrokerId,
+        patience: Duration,
+        stop: &StopToken,
+    ) -> Result<(), CallError> {
+        let deadline = Instant::now() + patience;
+        let mut told = false;
+        loop {
+            let error = match self.of(broker).await {
+                Err(error @ CallError::Connect(Error::Unreachable { .. })) => error,
+                other => return other.map(drop),
+            };
+            if stop.is_stopped() || Instant::now() + BOOT_POLL > deadline {
+                return Err(error);
+            }
+            if !told {
+                told = true;
+                let patience_s = patience.as_secs();
+                tracing::warn!(%broker, %error, patience_s, "waiting for the broker's agent to answer");
+            }
+            stop.unless_stopped(tokio::time::sleep(BOOT_POLL)).await;
+            self.forget_failures(broker);
+        }
+    }
+
     /// Sends a creation. Its request carries an idempotency token, so when the answer was lost it
     /// is sent once more: either the first one arrived, and the answer comes now, or it did not.
     pub(crate) async fn create<T, F>(
@@ -103,15 +148,29 @@ impl Agents {
         }
     }
 
+    /// The next call tries to connect, however short ago that failed.
+    fn forget_failures(&self, broker: &BrokerId) {
+        for address in broker.addresses() {
+            // Held by someone who is connecting right now: nothing to forget.
+            if let Ok(mut state) = self.slot(address).0.try_lock()
+                && matches!(*state, State::Failed { .. })
+            {
+                *state = State::Idle;
+            }
+        }
+    }
+
+    fn slot(&self, address: &Address) -> Arc<Slot> {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(slots.entry(address.clone()).or_default())
+    }
+
     async fn at(&self, address: &Address) -> Result<Agent, CallError> {
         let identity = self
             .credentials
             .identity()
             .map_err(CallError::Credentials)?;
-        let slot = {
-            let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(slots.entry(address.clone()).or_default())
-        };
+        let slot = self.slot(address);
         let mut state = slot.0.lock().await;
         match &*state {
             State::Connected(client) => {

@@ -1,6 +1,7 @@
 //! Failed calls as diagnostics: one each, at the attribute concerned, with thing, reason and way out.
 
 use std::fmt;
+use std::time::Duration;
 
 use agent_api::v1::Reason;
 use agent_api::{Error, Failure};
@@ -110,6 +111,19 @@ impl Task<'_> {
         }
     }
 
+    /// Why it failed, after waiting this long for an agent that may have been booting.
+    pub(crate) fn given_up(&self, error: &CallError, patience: Duration) -> Diagnostic {
+        let mut diagnostic = self.failed(error);
+        if matches!(error, CallError::Connect(Error::Unreachable { .. })) {
+            let text = format!(
+                " It was waited for; `timeouts.create` is {} s.",
+                patience.as_secs()
+            );
+            diagnostic.detail.push_str(&text);
+        }
+        diagnostic
+    }
+
     /// A warning in place of an error: what the agent could not be asked while planning, it is
     /// asked again while applying.
     pub(crate) fn unchecked(&self, error: &CallError, question: &str) -> Diagnostic {
@@ -146,6 +160,22 @@ impl Task<'_> {
         Diagnostic::error(summary, detail).at(self.kind.place_of_broker())
     }
 
+    /// Where the object, or the broker around it, is said to be now, there is another broker of its
+    /// name.
+    pub(crate) fn namesake(&self) -> Diagnostic {
+        let place = self.kind.place_of_broker();
+        let resource = self.resource();
+        let detail = format!(
+            "The agent now named in `{place}` hosts a broker of this name, but not the one in the \
+             state: brokers do not move between agents, and this one is someone else's. Name the \
+             agent that has the old one; or, to go on with the broker that is there, let Terraform \
+             forget the old one and import: terraform state rm {resource}, then terraform import \
+             {resource} '{}'",
+            self.id
+        );
+        Diagnostic::error("Another broker of the same name", detail).at(place)
+    }
+
     /// The agent's own refusal.
     fn refused(&self, failure: &Failure) -> Diagnostic {
         let about = if failure.object_kind.is_empty() {
@@ -153,18 +183,22 @@ impl Task<'_> {
         } else {
             noun(failure)
         };
+        let path = self.path(failure);
         let mut detail = sentence(&failure.message);
+        // Terraform shows the lines of the attribute at the root only; what is inside is named here.
+        if path.to_string().contains('.') {
+            detail = format!("Attribute {path}: {detail}");
+        }
         detail.push_str(&self.way_out(failure));
-        Diagnostic::error(summary(failure, about), detail).at(self.path(failure))
+        Diagnostic::error(summary(failure, about), detail).at(path)
     }
 
     /// What to do in Terraform's terms, where the agent's own words cannot know it.
     fn way_out(&self, failure: &Failure) -> String {
         match failure.reason {
             Reason::AlreadyExists | Reason::Mismatch if self.doing == Doing::Create => format!(
-                " To bring it under Terraform's control, import it: terraform import \
-                 ferrymq_{}.NAME '{}'",
-                self.kind.noun().replace(' ', "_"),
+                " To bring it under Terraform's control, import it: terraform import {} '{}'",
+                self.resource(),
                 self.id
             ),
             Reason::Conflict => " Someone else did that since Terraform last read it; nothing was \
@@ -175,6 +209,11 @@ impl Task<'_> {
                 .to_owned(),
             _ => String::new(),
         }
+    }
+
+    /// The resource's address, as far as it is known here.
+    fn resource(&self) -> String {
+        format!("ferrymq_{}.NAME", self.kind.noun())
     }
 
     /// The attribute to blame.

@@ -7,6 +7,7 @@
 //! - [`provider`](mod@provider): the provider block; [`credentials`]: what it leads to.
 //! - [`agents`]: one connection per agent and process, made when it is first needed.
 //! - [`id`]: the ids of all objects, each a type that parses and prints.
+//! - [`object`]: what all objects inside a broker do alike.
 //! - [`failure`]: how a failed call becomes one diagnostic at the right attribute.
 //! - [`deletion`]: what must not be destroyed while it holds messages.
 //! - [`renewal`]: what has to be made anew because something else is.
@@ -40,10 +41,12 @@ mod generation;
 mod id;
 mod listeners;
 mod name;
+mod object;
 mod provider;
 mod renewal;
 mod resources;
 mod status;
+mod timeouts;
 
 /// The provider, to be served or tested.
 pub fn ferrymq() -> impl tfplugin_rs::Provider {

@@ -7,7 +7,8 @@ use crate::agents::Agents;
 use crate::failure::Doing;
 use crate::listeners::Listeners;
 use crate::name;
-use crate::resources::broker::{broker_id, fetch, nodes, task};
+use crate::object::ObjectId as _;
+use crate::resources::broker::{broker_id, fetch, nodes};
 use crate::status::{Instance, Status, optional};
 
 /// The data source.
@@ -66,7 +67,7 @@ impl DataSource for Broker {
         let id = broker_id(&config.name, &config.nodes)?;
         let broker = fetch(cx.data(), &id)
             .await
-            .map_err(|error| task(Doing::Read, &id).failed(&error))?;
+            .map_err(|error| id.task(Doing::Read).failed(&error))?;
         let status = Status::of(&broker, &id);
         let amqp = Listeners::from_api(&broker).map(|listeners| ListenerSeen {
             address: listeners.amqp.address.into(),

@@ -6,7 +6,8 @@ use tfplugin_rs::value::Dynamic;
 use crate::agents::Agents;
 use crate::failure::Doing;
 use crate::id::{BrokerId, QueueId};
-use crate::resources::queue::{fetch, task};
+use crate::object::ObjectId as _;
+use crate::resources::queue::fetch;
 use crate::{arguments, name};
 
 /// The data source.
@@ -61,7 +62,7 @@ impl DataSource for Queue {
         };
         let queue = fetch(cx.data(), &id)
             .await
-            .map_err(|error| task(Doing::Read, &id).failed(&error))?;
+            .map_err(|error| id.task(Doing::Read).failed(&error))?;
         let depth = queue.depth.unwrap_or_default();
         Ok(QueueModel {
             arguments: arguments::seen(queue.arguments.as_ref(), None),

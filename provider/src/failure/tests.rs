@@ -31,11 +31,29 @@ fn shown(task: &Task<'_>, error: &CallError) -> String {
     )
 }
 
+/// Every reason in turn, and within one every place it can point at.
 #[test]
 fn refusals() {
+    let all: Vec<String> = values()
+        .into_iter()
+        .chain(missing())
+        .chain(obstacles())
+        .chain(troubles())
+        .map(|(doing, kind, failure)| {
+            let reason = failure.reason;
+            format!("{reason:?}: {}", shown(&task(doing, kind), &call(failure)))
+        })
+        .collect();
+    insta::assert_snapshot!(all.join("\n"));
+}
+
+type Case = (Doing, Kind, Failure);
+
+/// Values that are wrong.
+fn values() -> Vec<Case> {
     let invalid =
         |field: &str| Failure::new(Reason::Invalid, "the sentence of the agent").at(field);
-    let cases = [
+    vec![
         (
             Doing::Create,
             Kind::Broker,
@@ -62,6 +80,12 @@ fn refusals() {
             invalid("configure").of("permission", "x"),
         ),
         (Doing::Create, Kind::User, invalid("").of("user", "x")),
+    ]
+}
+
+/// Something that is needed and is not there.
+fn missing() -> Vec<Case> {
+    vec![
         (
             Doing::Create,
             Kind::Queue,
@@ -84,6 +108,12 @@ fn refusals() {
                 .at("destination")
                 .of("queue", "q"),
         ),
+    ]
+}
+
+/// Something that is in the way.
+fn obstacles() -> Vec<Case> {
+    vec![
         (
             Doing::Create,
             Kind::Queue,
@@ -119,6 +149,12 @@ fn refusals() {
             Kind::Queue,
             Failure::new(Reason::Mismatch, "durable differs").at("durable"),
         ),
+    ]
+}
+
+/// Something that is not about the object.
+fn troubles() -> Vec<Case> {
+    vec![
         (
             Doing::Create,
             Kind::Queue,
@@ -144,15 +180,7 @@ fn refusals() {
             Kind::Queue,
             Failure::new(Reason::Internal, "oh no"),
         ),
-    ];
-    let all: Vec<String> = cases
-        .into_iter()
-        .map(|(doing, kind, failure)| {
-            let reason = failure.reason;
-            format!("{reason:?}: {}", shown(&task(doing, kind), &call(failure)))
-        })
-        .collect();
-    insta::assert_snapshot!(all.join("\n"));
+    ]
 }
 
 #[test]

@@ -8,6 +8,8 @@ use serde_json::Value as Json;
 
 use super::broker::BrokerId;
 use super::{BadId, ExchangeId, QueueId, topology};
+use crate::failure::Kind;
+use crate::object::ObjectId;
 use crate::renewal::Attached;
 
 /// The id of a binding.
@@ -30,7 +32,7 @@ pub(crate) enum DestinationType {
     Queue,
 }
 
-const KIND: &str = "binding";
+const KIND: &str = Kind::Binding.noun();
 const FORM: &str =
     "BROKER-ID/binding/VHOST/SOURCE/queue|exchange/DESTINATION/ROUTING-KEY[/ARGUMENTS-AS-JSON]";
 
@@ -60,6 +62,18 @@ impl Attached for BindingId {
         let mut bases = topology::surroundings(&self.broker, &self.vhost);
         bases.extend([exchange(&self.source), destination]);
         bases
+    }
+}
+
+impl ObjectId for BindingId {
+    const KIND: Kind = Kind::Binding;
+
+    fn broker(&self) -> &BrokerId {
+        &self.broker
+    }
+
+    fn name(&self) -> &str {
+        &self.destination
     }
 }
 

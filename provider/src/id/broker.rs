@@ -6,6 +6,8 @@ use std::str::FromStr;
 use agent_api::Address;
 
 use super::{BadId, decode, encode};
+use crate::failure::Kind;
+use crate::object::ObjectId;
 use crate::renewal::Attached;
 
 /// The id of a broker.
@@ -68,6 +70,18 @@ impl BrokerId {
 impl Attached for BrokerId {
     fn bases(&self) -> Vec<String> {
         Vec::new()
+    }
+}
+
+impl ObjectId for BrokerId {
+    const KIND: Kind = Kind::Broker;
+
+    fn broker(&self) -> &BrokerId {
+        self
+    }
+
+    fn name(&self) -> &str {
+        &self.name
     }
 }
 

@@ -91,7 +91,7 @@ pub(crate) fn plan<Id: Attached>(
 }
 
 /// Planned attributes, `None` while they are not known.
-pub(crate) struct Planned<'a>(&'a ResourcePlan);
+pub(crate) struct Planned<'a>(pub(crate) &'a ResourcePlan);
 
 impl Planned<'_> {
     pub(crate) fn broker(&self) -> Result<Option<BrokerId>> {

@@ -4,12 +4,15 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::broker::BrokerId;
-use super::{BadId, decode, encode};
+use super::{BadId, Planned, decode, encode};
+use crate::failure::Kind;
+use crate::object::ObjectId;
 use crate::renewal::Attached;
 
-/// One type of id: `BROKER-ID/KIND/PART…`.
+/// One type of id: `BROKER-ID/KIND/PART…`. Parts are named like the resource's attributes;
+/// `$own` is the one that tells the object from its like.
 macro_rules! topology_id {
-    ($(#[$doc:meta])* $name:ident, $kind:literal, $form:literal, [$($part:ident),+]) => {
+    ($(#[$doc:meta])* $name:ident, $object:ident, $own:ident, $form:literal, [$($part:ident),+]) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash)]
         pub(crate) struct $name {
@@ -17,19 +20,46 @@ macro_rules! topology_id {
             $(pub(crate) $part: String,)+
         }
 
+        impl $name {
+            const NOUN: &'static str = Kind::$object.noun();
+
+            /// The id by planned attributes; `None` while one of them is not known.
+            pub(crate) fn planned(planned: &Planned<'_>) -> tfplugin_rs::Result<Option<Self>> {
+                let Some(broker) = planned.broker()? else {
+                    return Ok(None);
+                };
+                $(let Some($part) = planned.text(stringify!($part))? else {
+                    return Ok(None);
+                };)+
+                Ok(Some(Self { broker, $($part),+ }))
+            }
+        }
+
+        impl ObjectId for $name {
+            const KIND: Kind = Kind::$object;
+
+            fn broker(&self) -> &BrokerId {
+                &self.broker
+            }
+
+            fn name(&self) -> &str {
+                &self.$own
+            }
+        }
+
         impl FromStr for $name {
             type Err = BadId;
 
             fn from_str(text: &str) -> Result<Self, BadId> {
-                let (broker, [$($part),+]) = parse(text, $kind)
-                    .map_err(|why| BadId::new(text, $kind, concat!("BROKER-ID/", $form), why))?;
+                let (broker, [$($part),+]) = parse(text, Self::NOUN)
+                    .map_err(|why| BadId::new(text, Self::NOUN, concat!("BROKER-ID/", $form), why))?;
                 Ok(Self { broker, $($part),+ })
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                print(f, &self.broker, $kind, &[$(&self.$part),+])
+                print(f, &self.broker, Self::NOUN, &[$(&self.$part),+])
             }
         }
     };
@@ -37,23 +67,23 @@ macro_rules! topology_id {
 
 topology_id! {
     /// The id of an exchange.
-    ExchangeId, "exchange", "exchange/VHOST/NAME", [vhost, name]
+    ExchangeId, Exchange, name, "exchange/VHOST/NAME", [vhost, name]
 }
 topology_id! {
     /// The id of a user's permission in a virtual host.
-    PermissionId, "permission", "permission/VHOST/USER", [vhost, user]
+    PermissionId, Permission, user, "permission/VHOST/USER", [vhost, user]
 }
 topology_id! {
     /// The id of a queue.
-    QueueId, "queue", "queue/VHOST/NAME", [vhost, name]
+    QueueId, Queue, name, "queue/VHOST/NAME", [vhost, name]
 }
 topology_id! {
     /// The id of a user.
-    UserId, "user", "user/NAME", [name]
+    UserId, User, name, "user/NAME", [name]
 }
 topology_id! {
     /// The id of a virtual host.
-    VhostId, "vhost", "vhost/NAME", [name]
+    VhostId, Vhost, name, "vhost/NAME", [name]
 }
 
 /// The virtual host, and the broker around it.

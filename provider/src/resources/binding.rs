@@ -6,9 +6,9 @@ use tfplugin_rs::value::Dynamic;
 
 use crate::agents::Agents;
 use crate::arguments::BadArguments;
-use crate::failure::{self, CallError, Doing, Kind, Task};
+use crate::failure::{CallError, Doing};
 use crate::id::{self, BindingId, BrokerId, DestinationType};
-use crate::{arguments, generation, name};
+use crate::{arguments, generation, name, object};
 
 /// The resource.
 pub(crate) struct Binding;
@@ -77,17 +77,11 @@ impl Resource for Binding {
             expect: generation::absent(),
             idempotency_token: generation::token()?,
         };
-        let made = cx.data().create(&id.broker, |agent| {
+        object::create(&id, &plan, cx, |agent| {
             let request = request.clone();
             async move { agent.bindings().put_binding(request).await }
-        });
-        match made.await {
-            Ok(binding) => generation::made(cx, &id, binding.generation)?,
-            Err(error) => {
-                let task = task(Doing::Create, &id);
-                return Err(failure::creation_failed(&task, &error, &plan, cx));
-            }
-        }
+        })
+        .await?;
         Ok(plan)
     }
 
@@ -97,14 +91,9 @@ impl Resource for Binding {
         cx: &mut Context<Agents>,
     ) -> Result<Option<BindingModel>> {
         let id = state.id()?;
-        let binding = failure::found(fetch(cx.data(), &id.broker, state.to_api()?).await)
-            .map_err(|error| task(Doing::Read, &id).failed(&error))?;
-        let Some(binding) = binding else {
-            return Ok(None);
-        };
-        generation::keep(cx, binding.generation)?;
+        let fetched = fetch(cx.data(), &id.broker, state.to_api()?).await;
         state.id = id.to_string().into();
-        Ok(Some(state))
+        Ok(object::read(&id, fetched, cx)?.map(|_| state))
     }
 
     async fn update(
@@ -115,13 +104,9 @@ impl Resource for Binding {
     ) -> Result<BindingModel> {
         // A binding itself never changes; where its broker's agent is does.
         let id = plan.id()?;
-        if prior.broker != plan.broker {
-            let task = task(Doing::Update, &id);
-            let binding = failure::found(fetch(cx.data(), &id.broker, plan.to_api()?).await)
-                .map_err(|error| task.failed(&error))?
-                .ok_or_else(|| task.missing())?;
-            generation::keep(cx, binding.generation)?;
-        }
+        let agents = cx.shared_data();
+        let fetch = fetch(&agents, &id.broker, plan.to_api()?);
+        object::follow(&id, &prior.broker.0, fetch, cx).await?;
         plan.id = id.to_string().into();
         Ok(plan)
     }
@@ -133,11 +118,10 @@ impl Resource for Binding {
             binding: Some(state.to_api()?),
             expect: generation::expected(cx)?,
         };
-        let result = async {
-            let agent = cx.data().of(&id.broker).await?;
-            agent.call(agent.bindings().delete_binding(request)).await
-        };
-        failure::gone(result.await).map_err(|error| task(Doing::Delete, &id).failed(&error).into())
+        object::delete(&id, cx, |agent| async move {
+            agent.bindings().delete_binding(request).await
+        })
+        .await
     }
 
     async fn import(&self, id: &str, cx: &mut Context<Agents>) -> Result<BindingModel> {
@@ -152,11 +136,8 @@ impl Resource for Binding {
             source: id.source.clone(),
             vhost: id.vhost.clone(),
         };
-        let task = task(Doing::Import, &id);
-        let binding = failure::found(fetch(cx.data(), &id.broker, model.to_api()?).await)
-            .map_err(|error| task.failed(&error))?
-            .ok_or_else(|| task.missing())?;
-        generation::keep(cx, binding.generation)?;
+        let fetched = fetch(cx.data(), &id.broker, model.to_api()?).await;
+        object::found(&id, Doing::Import, fetched, cx)?;
         Ok(model)
     }
 }
@@ -171,18 +152,11 @@ async fn fetch(
         broker: broker.name().to_owned(),
         binding: Some(binding),
     };
-    let agent = agents.of(broker).await?;
-    agent.call(agent.bindings().get_binding(request)).await
-}
-
-/// For messages.
-fn task(doing: Doing, id: &BindingId) -> Task<'_> {
-    Task {
-        doing,
-        kind: Kind::Binding,
-        name: &id.destination,
-        id,
-    }
+    agents
+        .call(broker, |agent| async move {
+            agent.bindings().get_binding(request).await
+        })
+        .await
 }
 
 impl BindingModel {

@@ -11,10 +11,12 @@ use tfplugin_rs::value::Value;
 
 use crate::agents::Agents;
 use crate::deletion::{self, DeletionPolicy};
-use crate::failure::{self, CallError, Doing, Kind, Task};
-use crate::id::{self, BrokerId};
+use crate::failure::{CallError, Doing};
+use crate::id::{self, BrokerId, Planned};
 use crate::listeners::{self, Listeners};
+use crate::object::{self, ObjectId as _};
 use crate::status::{Instance, Status};
+use crate::timeouts::{self, Timeouts};
 use crate::{generation, name};
 
 /// The resource.
@@ -58,10 +60,18 @@ pub(crate) struct BrokerModel {
     name: String,
 
     /// Agents that host the broker, each `host:port`; exactly one in this version. Port 7443 when
-    /// left out. Changing it tells where the same agent is now: the broker does not move.
+    /// left out. Another address of the same agent updates in place; an agent that does not have
+    /// the broker replaces it, for brokers do not move; one that has another broker of its name is
+    /// refused.
     #[attr(validate = nodes())]
     nodes: Vec<String>,
+
+    /// How long operations wait.
+    timeouts: Option<Timeouts>,
 }
+
+/// Private state: what tells the broker from another one of its name.
+const UID: &str = "uid";
 
 impl Resource for Broker {
     const NAME: &'static str = "broker";
@@ -70,6 +80,7 @@ impl Resource for Broker {
 
     async fn modify_plan(&self, plan: &mut ResourcePlan, cx: &mut Context<Agents>) -> Result<()> {
         if !plan.planned().is_null() {
+            plan_move(plan, cx).await?;
             plan_known(plan, cx)?;
         }
         if !deletion::is_planned(plan) {
@@ -81,7 +92,7 @@ impl Resource for Broker {
         }
         let id = state.id()?;
         let loss = deletion::loss_within(cx.data(), &id, "").await;
-        deletion::judge(&task(Doing::Delete, &id), loss, plan, cx)
+        deletion::judge(&id.task(Doing::Delete), loss, plan, cx)
     }
 
     async fn create(&self, mut plan: BrokerModel, cx: &mut Apply<Agents>) -> Result<BrokerModel> {
@@ -91,21 +102,18 @@ impl Resource for Broker {
             broker: Some(plan.to_api()),
             idempotency_token: generation::token()?,
         };
-        let made = cx.data().create(&id, |agent| {
+        // The host may have come up in this very apply, its agent a moment later.
+        let patience = timeouts::create(plan.timeouts.as_ref());
+        let up = cx.data().await_up(&id, patience, cx.stop()).await;
+        up.map_err(|error| id.task(Doing::Create).given_up(&error, patience))?;
+        let broker = object::create(&id, &plan, cx, |agent| {
             let request = request.clone();
             async move { agent.brokers().create_broker(request).await }
-        });
-        match made.await {
-            Ok(broker) => {
-                generation::made(cx, &id, broker.generation)?;
-                plan.show(Status::of(&broker, &id), cx);
-                Ok(plan)
-            }
-            Err(error) => {
-                let task = task(Doing::Create, &id);
-                Err(failure::creation_failed(&task, &error, &plan, cx))
-            }
-        }
+        })
+        .await?;
+        cx.private_mut().set(UID, &broker.uid)?;
+        plan.show(Status::of(&broker, &id), cx);
+        Ok(plan)
     }
 
     async fn read(
@@ -114,12 +122,10 @@ impl Resource for Broker {
         cx: &mut Context<Agents>,
     ) -> Result<Option<BrokerModel>> {
         let id = state.id()?;
-        let broker = failure::found(fetch(cx.data(), &id).await)
-            .map_err(|error| task(Doing::Read, &id).failed(&error))?;
-        let Some(broker) = broker else {
-            return Ok(None);
-        };
-        Ok(Some(state.seen(&id, &broker, cx)?))
+        let broker = object::read(&id, fetch(cx.data(), &id).await, cx)?;
+        broker
+            .map(|broker| state.seen(&id, &broker, cx))
+            .transpose()
     }
 
     async fn update(
@@ -130,11 +136,12 @@ impl Resource for Broker {
     ) -> Result<BrokerModel> {
         let id = plan.id()?;
         plan.id = id.to_string().into();
-        let task = task(Doing::Update, &id);
+        if prior.nodes != plan.nodes {
+            let there = object::present(&id, Doing::Update, fetch(cx.data(), &id).await)?;
+            refuse_namesake(&id, &there, cx)?;
+        }
         let broker = if prior.listeners == plan.listeners {
-            failure::found(fetch(cx.data(), &id).await)
-                .map_err(|error| task.failed(&error))?
-                .ok_or_else(|| task.missing())?
+            object::found(&id, Doing::Update, fetch(cx.data(), &id).await, cx)?
         } else {
             let request = UpdateBrokerRequest {
                 broker: Some(plan.to_api()),
@@ -143,13 +150,11 @@ impl Resource for Broker {
                 }),
                 expect: generation::expected(cx)?,
             };
-            let changed = async {
-                let agent = cx.data().of(&id).await?;
-                agent.call(agent.brokers().update_broker(request)).await
-            };
-            changed.await.map_err(|error| task.failed(&error))?
+            object::update(&id, cx, |agent| async move {
+                agent.brokers().update_broker(request).await
+            })
+            .await?
         };
-        generation::keep(cx, broker.generation)?;
         // What the plan already knows must come back as planned, whatever it is by now; the next
         // refresh tells.
         let planned = plan.clone();
@@ -164,19 +169,15 @@ impl Resource for Broker {
             expect: generation::expected(cx)?,
             force: state.deletion_policy.is_force(),
         };
-        let result = async {
-            let agent = cx.data().of(&id).await?;
-            agent.call(agent.brokers().delete_broker(request)).await
-        };
-        failure::gone(result.await).map_err(|error| task(Doing::Delete, &id).failed(&error).into())
+        object::delete(&id, cx, |agent| async move {
+            agent.brokers().delete_broker(request).await
+        })
+        .await
     }
 
     async fn import(&self, id: &str, cx: &mut Context<Agents>) -> Result<BrokerModel> {
         let id: BrokerId = id.parse()?;
-        let task = task(Doing::Import, &id);
-        let broker = failure::found(fetch(cx.data(), &id).await)
-            .map_err(|error| task.failed(&error))?
-            .ok_or_else(|| task.missing())?;
+        let broker = object::found(&id, Doing::Import, fetch(cx.data(), &id).await, cx)?;
         let blank = BrokerModel {
             console_url: Attr::Null,
             deletion_policy: DeletionPolicy::IfEmpty.into(),
@@ -186,26 +187,63 @@ impl Resource for Broker {
             listeners: Listeners::default(),
             name: id.name().to_owned(),
             nodes: id.addresses().iter().map(ToString::to_string).collect(),
+            timeouts: None,
         };
         blank.seen(&id, &broker, cx)
     }
+}
+
+/// Plans where a change of `nodes` leads: to the same broker at another address of its agent, in
+/// place; to an agent without it, which replaces it; to a namesake, which is refused. An agent that
+/// cannot be asked now is asked by the update.
+async fn plan_move(plan: &mut ResourcePlan, cx: &Context<Agents>) -> Result<()> {
+    if plan.action() != ResourceAction::Update {
+        return Ok(());
+    }
+    let before: Vec<String> = plan.prior().get("nodes")?;
+    let Some(id) = planned_id(&Planned(plan))? else {
+        return Ok(());
+    };
+    if broker_id(id.name(), &before)? == id {
+        return Ok(());
+    }
+    match fetch(cx.data(), &id).await {
+        Ok(there) => refuse_namesake(&id, &there, cx),
+        Err(error) if error.is_not_found() => {
+            plan.require_replace("nodes");
+            Ok(())
+        }
+        Err(_) => Ok(()),
+    }
+}
+
+/// Refuses to take another broker for the one that was seen last.
+fn refuse_namesake(id: &BrokerId, there: &v1::Broker, cx: &Context<Agents>) -> Result<()> {
+    let seen: Option<String> = cx.private().get(UID)?;
+    if seen.is_some_and(|uid| uid != there.uid) {
+        return Err(id.task(Doing::Update).namesake().into());
+    }
+    Ok(())
 }
 
 /// Plans what follows from the rest: ports, the id, and what a running broker tells as long as
 /// nothing changes that it depends on.
 fn plan_known(plan: &mut ResourcePlan, cx: &Context<Agents>) -> Result<()> {
     listeners::plan_ports(plan)?;
-    id::plan(plan, cx.data(), |planned| {
-        let parts = (planned.text("name")?, planned.texts("nodes")?);
-        let (Some(name), Some(nodes)) = parts else {
-            return Ok(None);
-        };
-        broker_id(&name, &nodes).map(Some)
-    })?;
+    id::plan(plan, cx.data(), planned_id)?;
     if plan.action() == ResourceAction::Update {
         plan_status(plan)?;
     }
     Ok(())
+}
+
+/// The id by planned attributes; `None` while one of them is not known.
+fn planned_id(planned: &Planned<'_>) -> Result<Option<BrokerId>> {
+    let parts = (planned.text("name")?, planned.texts("nodes")?);
+    let (Some(name), Some(nodes)) = parts else {
+        return Ok(None);
+    };
+    broker_id(&name, &nodes).map(Some)
 }
 
 /// What a running broker tells about itself stays unless something changes that it depends on.
@@ -232,18 +270,11 @@ pub(crate) async fn fetch(agents: &Agents, id: &BrokerId) -> Result<v1::Broker, 
     let request = GetBrokerRequest {
         name: id.name().to_owned(),
     };
-    let agent = agents.of(id).await?;
-    agent.call(agent.brokers().get_broker(request)).await
-}
-
-/// For messages.
-pub(crate) fn task(doing: Doing, id: &BrokerId) -> Task<'_> {
-    Task {
-        doing,
-        kind: Kind::Broker,
-        name: id.name(),
-        id,
-    }
+    agents
+        .call(id, |agent| async move {
+            agent.brokers().get_broker(request).await
+        })
+        .await
 }
 
 /// The id of a broker by its attributes.
@@ -283,7 +314,7 @@ impl BrokerModel {
         broker: &v1::Broker,
         cx: &mut Context<Agents>,
     ) -> Result<Self> {
-        generation::keep(cx, broker.generation)?;
+        cx.private_mut().set(UID, &broker.uid)?;
         if let Some(listeners) = Listeners::from_api(broker) {
             self.listeners = listeners.spelled_like(&self.listeners);
         }

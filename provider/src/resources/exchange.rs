@@ -6,9 +6,9 @@ use tfplugin_rs::value::Dynamic;
 
 use crate::agents::Agents;
 use crate::arguments::BadArguments;
-use crate::failure::{self, CallError, Doing, Kind, Task};
+use crate::failure::{CallError, Doing};
 use crate::id::{self, BrokerId, ExchangeId};
-use crate::{arguments, generation, name};
+use crate::{arguments, generation, name, object};
 
 /// The resource.
 pub(crate) struct Exchange;
@@ -67,21 +67,7 @@ impl Resource for Exchange {
     type Model = ExchangeModel;
 
     async fn modify_plan(&self, plan: &mut ResourcePlan, cx: &mut Context<Agents>) -> Result<()> {
-        id::plan(plan, cx.data(), |planned| {
-            let parts = (
-                planned.broker()?,
-                planned.text("vhost")?,
-                planned.text("name")?,
-            );
-            let (Some(broker), Some(vhost), Some(name)) = parts else {
-                return Ok(None);
-            };
-            Ok(Some(ExchangeId {
-                broker,
-                vhost,
-                name,
-            }))
-        })
+        id::plan(plan, cx.data(), ExchangeId::planned)
     }
 
     async fn create(
@@ -97,17 +83,11 @@ impl Resource for Exchange {
             expect: generation::absent(),
             idempotency_token: generation::token()?,
         };
-        let made = cx.data().create(&id.broker, |agent| {
+        object::create(&id, &plan, cx, |agent| {
             let request = request.clone();
             async move { agent.exchanges().put_exchange(request).await }
-        });
-        match made.await {
-            Ok(exchange) => generation::made(cx, &id, exchange.generation)?,
-            Err(error) => {
-                let task = task(Doing::Create, &id);
-                return Err(failure::creation_failed(&task, &error, &plan, cx));
-            }
-        }
+        })
+        .await?;
         Ok(plan)
     }
 
@@ -117,13 +97,8 @@ impl Resource for Exchange {
         cx: &mut Context<Agents>,
     ) -> Result<Option<ExchangeModel>> {
         let id = state.id();
-        let exchange = failure::found(fetch(cx.data(), &id).await)
-            .map_err(|error| task(Doing::Read, &id).failed(&error))?;
-        let Some(exchange) = exchange else {
-            return Ok(None);
-        };
-        generation::keep(cx, exchange.generation)?;
-        Ok(Some(state.seen(&id, exchange)))
+        let exchange = object::read(&id, fetch(cx.data(), &id).await, cx)?;
+        Ok(exchange.map(|exchange| state.seen(&id, exchange)))
     }
 
     async fn update(
@@ -134,13 +109,8 @@ impl Resource for Exchange {
     ) -> Result<ExchangeModel> {
         // An exchange itself never changes in place; where its broker's agent is does.
         let id = plan.id();
-        if prior.broker != plan.broker {
-            let task = task(Doing::Update, &id);
-            let exchange = failure::found(fetch(cx.data(), &id).await)
-                .map_err(|error| task.failed(&error))?
-                .ok_or_else(|| task.missing())?;
-            generation::keep(cx, exchange.generation)?;
-        }
+        let agents = cx.shared_data();
+        object::follow(&id, &prior.broker.0, fetch(&agents, &id), cx).await?;
         plan.id = id.to_string().into();
         Ok(plan)
     }
@@ -153,20 +123,15 @@ impl Resource for Exchange {
             name: id.name.clone(),
             expect: generation::expected(cx)?,
         };
-        let result = async {
-            let agent = cx.data().of(&id.broker).await?;
-            agent.call(agent.exchanges().delete_exchange(request)).await
-        };
-        failure::gone(result.await).map_err(|error| task(Doing::Delete, &id).failed(&error).into())
+        object::delete(&id, cx, |agent| async move {
+            agent.exchanges().delete_exchange(request).await
+        })
+        .await
     }
 
     async fn import(&self, id: &str, cx: &mut Context<Agents>) -> Result<ExchangeModel> {
         let id: ExchangeId = id.parse()?;
-        let task = task(Doing::Import, &id);
-        let exchange = failure::found(fetch(cx.data(), &id).await)
-            .map_err(|error| task.failed(&error))?
-            .ok_or_else(|| task.missing())?;
-        generation::keep(cx, exchange.generation)?;
+        let exchange = object::found(&id, Doing::Import, fetch(cx.data(), &id).await, cx)?;
         let blank = ExchangeModel {
             arguments: None,
             auto_delete: false,
@@ -189,32 +154,19 @@ async fn fetch(agents: &Agents, id: &ExchangeId) -> Result<v1::Exchange, CallErr
         vhost: id.vhost.clone(),
         name: id.name.clone(),
     };
-    let agent = agents.of(&id.broker).await?;
-    agent.call(agent.exchanges().get_exchange(request)).await
-}
-
-/// For messages.
-fn task(doing: Doing, id: &ExchangeId) -> Task<'_> {
-    Task {
-        doing,
-        kind: Kind::Exchange,
-        name: &id.name,
-        id,
-    }
+    agents
+        .call(&id.broker, |agent| async move {
+            agent.exchanges().get_exchange(request).await
+        })
+        .await
 }
 
 impl ExchangeModel {
     fn id(&self) -> ExchangeId {
-        let Self {
-            broker,
-            vhost,
-            name,
-            ..
-        } = self;
         ExchangeId {
-            broker: broker.0.clone(),
-            vhost: vhost.clone(),
-            name: name.clone(),
+            broker: self.broker.0.clone(),
+            vhost: self.vhost.clone(),
+            name: self.name.clone(),
         }
     }
 

@@ -6,9 +6,9 @@ use tfplugin_rs::prelude::*;
 use tfplugin_rs::validate::Validator;
 
 use crate::agents::Agents;
-use crate::failure::{self, CallError, Doing, Kind, Task};
+use crate::failure::{CallError, Doing};
 use crate::id::{self, BrokerId, PermissionId};
-use crate::{generation, name};
+use crate::{generation, name, object};
 
 /// The resource.
 pub(crate) struct Permission;
@@ -59,21 +59,7 @@ impl Resource for Permission {
     type Model = PermissionModel;
 
     async fn modify_plan(&self, plan: &mut ResourcePlan, cx: &mut Context<Agents>) -> Result<()> {
-        id::plan(plan, cx.data(), |planned| {
-            let parts = (
-                planned.broker()?,
-                planned.text("vhost")?,
-                planned.text("user")?,
-            );
-            let (Some(broker), Some(vhost), Some(user)) = parts else {
-                return Ok(None);
-            };
-            Ok(Some(PermissionId {
-                broker,
-                vhost,
-                user,
-            }))
-        })
+        id::plan(plan, cx.data(), PermissionId::planned)
     }
 
     async fn create(
@@ -89,17 +75,11 @@ impl Resource for Permission {
             expect: generation::absent(),
             idempotency_token: generation::token()?,
         };
-        let made = cx.data().create(&id.broker, |agent| {
+        object::create(&id, &plan, cx, |agent| {
             let request = request.clone();
             async move { agent.permissions().put_permission(request).await }
-        });
-        match made.await {
-            Ok(permission) => generation::made(cx, &id, permission.generation)?,
-            Err(error) => {
-                let task = task(Doing::Create, &id);
-                return Err(failure::creation_failed(&task, &error, &plan, cx));
-            }
-        }
+        })
+        .await?;
         Ok(plan)
     }
 
@@ -109,38 +89,29 @@ impl Resource for Permission {
         cx: &mut Context<Agents>,
     ) -> Result<Option<PermissionModel>> {
         let id = state.id();
-        let permission = failure::found(fetch(cx.data(), &id).await)
-            .map_err(|error| task(Doing::Read, &id).failed(&error))?;
-        let Some(permission) = permission else {
-            return Ok(None);
-        };
-        generation::keep(cx, permission.generation)?;
-        Ok(Some(PermissionModel::seen(&id, permission)))
+        let permission = object::read(&id, fetch(cx.data(), &id).await, cx)?;
+        Ok(permission.map(|permission| PermissionModel::seen(&id, permission)))
     }
 
     async fn update(
         &self,
-        _prior: PermissionModel,
+        prior: PermissionModel,
         mut plan: PermissionModel,
         cx: &mut Apply<Agents>,
     ) -> Result<PermissionModel> {
         let id = plan.id();
+        let agents = cx.shared_data();
+        object::follow(&id, &prior.broker.0, fetch(&agents, &id), cx).await?;
         let request = PutPermissionRequest {
             broker: id.broker.name().to_owned(),
             permission: Some(plan.to_api()),
             expect: generation::expected(cx)?,
             idempotency_token: String::new(),
         };
-        let changed = async {
-            let agent = cx.data().of(&id.broker).await?;
-            agent
-                .call(agent.permissions().put_permission(request))
-                .await
-        };
-        let changed = changed
-            .await
-            .map_err(|error| task(Doing::Update, &id).failed(&error))?;
-        generation::keep(cx, changed.generation)?;
+        object::update(&id, cx, |agent| async move {
+            agent.permissions().put_permission(request).await
+        })
+        .await?;
         plan.id = id.to_string().into();
         Ok(plan)
     }
@@ -153,22 +124,15 @@ impl Resource for Permission {
             user: id.user.clone(),
             expect: generation::expected(cx)?,
         };
-        let result = async {
-            let agent = cx.data().of(&id.broker).await?;
-            agent
-                .call(agent.permissions().delete_permission(request))
-                .await
-        };
-        failure::gone(result.await).map_err(|error| task(Doing::Delete, &id).failed(&error).into())
+        object::delete(&id, cx, |agent| async move {
+            agent.permissions().delete_permission(request).await
+        })
+        .await
     }
 
     async fn import(&self, id: &str, cx: &mut Context<Agents>) -> Result<PermissionModel> {
         let id: PermissionId = id.parse()?;
-        let task = task(Doing::Import, &id);
-        let permission = failure::found(fetch(cx.data(), &id).await)
-            .map_err(|error| task.failed(&error))?
-            .ok_or_else(|| task.missing())?;
-        generation::keep(cx, permission.generation)?;
+        let permission = object::found(&id, Doing::Import, fetch(cx.data(), &id).await, cx)?;
         Ok(PermissionModel::seen(&id, permission))
     }
 }
@@ -180,34 +144,19 @@ async fn fetch(agents: &Agents, id: &PermissionId) -> Result<v1::Permission, Cal
         vhost: id.vhost.clone(),
         user: id.user.clone(),
     };
-    let agent = agents.of(&id.broker).await?;
-    agent
-        .call(agent.permissions().get_permission(request))
+    agents
+        .call(&id.broker, |agent| async move {
+            agent.permissions().get_permission(request).await
+        })
         .await
-}
-
-/// For messages.
-fn task(doing: Doing, id: &PermissionId) -> Task<'_> {
-    Task {
-        doing,
-        kind: Kind::Permission,
-        name: &id.user,
-        id,
-    }
 }
 
 impl PermissionModel {
     fn id(&self) -> PermissionId {
-        let Self {
-            broker,
-            vhost,
-            user,
-            ..
-        } = self;
         PermissionId {
-            broker: broker.0.clone(),
-            vhost: vhost.clone(),
-            user: user.clone(),
+            broker: self.broker.0.clone(),
+            vhost: self.vhost.clone(),
+            user: self.user.clone(),
         }
     }
 

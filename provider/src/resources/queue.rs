@@ -7,8 +7,9 @@ use tfplugin_rs::value::Dynamic;
 use crate::agents::Agents;
 use crate::arguments::BadArguments;
 use crate::deletion::{self, DeletionPolicy, Loss};
-use crate::failure::{self, CallError, Doing, Kind, Task};
+use crate::failure::{CallError, Doing};
 use crate::id::{self, BrokerId, QueueId};
+use crate::object::{self, ObjectId as _};
 use crate::{arguments, generation, name};
 
 /// The resource.
@@ -64,21 +65,7 @@ impl Resource for Queue {
     type Model = QueueModel;
 
     async fn modify_plan(&self, plan: &mut ResourcePlan, cx: &mut Context<Agents>) -> Result<()> {
-        id::plan(plan, cx.data(), |planned| {
-            let parts = (
-                planned.broker()?,
-                planned.text("vhost")?,
-                planned.text("name")?,
-            );
-            let (Some(broker), Some(vhost), Some(name)) = parts else {
-                return Ok(None);
-            };
-            Ok(Some(QueueId {
-                broker,
-                vhost,
-                name,
-            }))
-        })?;
+        id::plan(plan, cx.data(), QueueId::planned)?;
         if !deletion::is_planned(plan) {
             return Ok(());
         }
@@ -88,7 +75,7 @@ impl Resource for Queue {
         }
         let id = state.id();
         let loss = fetch(cx.data(), &id).await.map(|queue| held(&queue));
-        deletion::judge(&task(Doing::Delete, &id), loss, plan, cx)
+        deletion::judge(&id.task(Doing::Delete), loss, plan, cx)
     }
 
     async fn create(&self, mut plan: QueueModel, cx: &mut Apply<Agents>) -> Result<QueueModel> {
@@ -100,17 +87,11 @@ impl Resource for Queue {
             expect: generation::absent(),
             idempotency_token: generation::token()?,
         };
-        let made = cx.data().create(&id.broker, |agent| {
+        object::create(&id, &plan, cx, |agent| {
             let request = request.clone();
             async move { agent.queues().put_queue(request).await }
-        });
-        match made.await {
-            Ok(queue) => generation::made(cx, &id, queue.generation)?,
-            Err(error) => {
-                let task = task(Doing::Create, &id);
-                return Err(failure::creation_failed(&task, &error, &plan, cx));
-            }
-        }
+        })
+        .await?;
         Ok(plan)
     }
 
@@ -120,11 +101,8 @@ impl Resource for Queue {
         cx: &mut Context<Agents>,
     ) -> Result<Option<QueueModel>> {
         let id = state.id();
-        let queue = failure::found(fetch(cx.data(), &id).await)
-            .map_err(|error| task(Doing::Read, &id).failed(&error))?;
-        let Some(queue) = queue else { return Ok(None) };
-        generation::keep(cx, queue.generation)?;
-        Ok(Some(state.seen(&id, &queue)))
+        let queue = object::read(&id, fetch(cx.data(), &id).await, cx)?;
+        Ok(queue.map(|queue| state.seen(&id, &queue)))
     }
 
     async fn update(
@@ -136,13 +114,8 @@ impl Resource for Queue {
         // A queue itself never changes in place; what does is where its broker's agent is and what
         // Terraform alone keeps.
         let id = plan.id();
-        if prior.broker != plan.broker {
-            let task = task(Doing::Update, &id);
-            let queue = failure::found(fetch(cx.data(), &id).await)
-                .map_err(|error| task.failed(&error))?
-                .ok_or_else(|| task.missing())?;
-            generation::keep(cx, queue.generation)?;
-        }
+        let agents = cx.shared_data();
+        object::follow(&id, &prior.broker.0, fetch(&agents, &id), cx).await?;
         plan.id = id.to_string().into();
         Ok(plan)
     }
@@ -156,20 +129,15 @@ impl Resource for Queue {
             expect: generation::expected(cx)?,
             force: state.deletion_policy.is_force(),
         };
-        let result = async {
-            let agent = cx.data().of(&id.broker).await?;
-            agent.call(agent.queues().delete_queue(request)).await
-        };
-        failure::gone(result.await).map_err(|error| task(Doing::Delete, &id).failed(&error).into())
+        object::delete(&id, cx, |agent| async move {
+            agent.queues().delete_queue(request).await
+        })
+        .await
     }
 
     async fn import(&self, id: &str, cx: &mut Context<Agents>) -> Result<QueueModel> {
         let id: QueueId = id.parse()?;
-        let task = task(Doing::Import, &id);
-        let queue = failure::found(fetch(cx.data(), &id).await)
-            .map_err(|error| task.failed(&error))?
-            .ok_or_else(|| task.missing())?;
-        generation::keep(cx, queue.generation)?;
+        let queue = object::found(&id, Doing::Import, fetch(cx.data(), &id).await, cx)?;
         let blank = QueueModel {
             arguments: None,
             auto_delete: false,
@@ -191,18 +159,11 @@ pub(crate) async fn fetch(agents: &Agents, id: &QueueId) -> Result<v1::Queue, Ca
         vhost: id.vhost.clone(),
         name: id.name.clone(),
     };
-    let agent = agents.of(&id.broker).await?;
-    agent.call(agent.queues().get_queue(request)).await
-}
-
-/// For messages.
-pub(crate) fn task(doing: Doing, id: &QueueId) -> Task<'_> {
-    Task {
-        doing,
-        kind: Kind::Queue,
-        name: &id.name,
-        id,
-    }
+    agents
+        .call(&id.broker, |agent| async move {
+            agent.queues().get_queue(request).await
+        })
+        .await
 }
 
 fn held(queue: &v1::Queue) -> Loss {

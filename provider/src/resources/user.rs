@@ -17,9 +17,9 @@ use tfplugin_rs::validate::Validator;
 use tfplugin_rs::value::Value;
 
 use crate::agents::Agents;
-use crate::failure::{self, CallError, Doing, Kind, Task};
+use crate::failure::{CallError, Doing};
 use crate::id::{self, BrokerId, UserId};
-use crate::{generation, name, status};
+use crate::{generation, name, object, status};
 
 /// The resource.
 pub(crate) struct User;
@@ -88,13 +88,7 @@ impl Resource for User {
     }
 
     async fn modify_plan(&self, plan: &mut ResourcePlan, cx: &mut Context<Agents>) -> Result<()> {
-        id::plan(plan, cx.data(), |planned| {
-            let parts = (planned.broker()?, planned.text("name")?);
-            let (Some(broker), Some(name)) = parts else {
-                return Ok(None);
-            };
-            Ok(Some(UserId { broker, name }))
-        })?;
+        id::plan(plan, cx.data(), UserId::planned)?;
         match plan.action() {
             ResourceAction::Create | ResourceAction::Delete | ResourceAction::Replace => Ok(()),
             ResourceAction::Keep | ResourceAction::Update => plan_digest(plan, cx),
@@ -112,30 +106,19 @@ impl Resource for User {
             expect: generation::absent(),
             idempotency_token: generation::token()?,
         };
-        let made = cx.data().create(&id.broker, |agent| {
+        let user = object::create(&id, &plan, cx, |agent| {
             let request = request.clone();
             async move { agent.users().put_user(request).await }
-        });
-        match made.await {
-            Ok(user) => {
-                generation::made(cx, &id, user.generation)?;
-                plan.set(&user, cx)?;
-            }
-            Err(error) => {
-                let task = task(Doing::Create, &id);
-                return Err(failure::creation_failed(&task, &error, &plan, cx));
-            }
-        }
+        })
+        .await?;
+        plan.set(&user, cx)?;
         Ok(plan)
     }
 
     async fn read(&self, state: UserModel, cx: &mut Context<Agents>) -> Result<Option<UserModel>> {
         let id = state.id();
-        let user = failure::found(fetch(cx.data(), &id).await)
-            .map_err(|error| task(Doing::Read, &id).failed(&error))?;
-        let Some(user) = user else { return Ok(None) };
-        generation::keep(cx, user.generation)?;
-        Ok(Some(state.seen(&id, user)))
+        let user = object::read(&id, fetch(cx.data(), &id).await, cx)?;
+        Ok(user.map(|user| state.seen(&id, user)))
     }
 
     async fn update(
@@ -156,12 +139,10 @@ impl Resource for User {
         if password.is_some() {
             paths.push("password".to_owned());
         }
-        let task = task(Doing::Update, &id);
+        let agents = cx.shared_data();
+        object::follow(&id, &prior.broker.0, fetch(&agents, &id), cx).await?;
         if paths.is_empty() {
-            let user = failure::found(fetch(cx.data(), &id).await)
-                .map_err(|error| task.failed(&error))?
-                .ok_or_else(|| task.missing())?;
-            generation::keep(cx, user.generation)?;
+            let user = object::found(&id, Doing::Update, fetch(&agents, &id).await, cx)?;
             plan.password_digest = status::optional(&user.password_digest);
             return Ok(plan);
         }
@@ -174,12 +155,10 @@ impl Resource for User {
             expect: generation::expected(cx)?,
             idempotency_token: String::new(),
         };
-        let changed = async {
-            let agent = cx.data().of(&id.broker).await?;
-            agent.call(agent.users().put_user(request)).await
-        };
-        let user = changed.await.map_err(|error| task.failed(&error))?;
-        generation::keep(cx, user.generation)?;
+        let user = object::update(&id, cx, |agent| async move {
+            agent.users().put_user(request).await
+        })
+        .await?;
         if sets_password {
             plan.set(&user, cx)?;
         } else {
@@ -195,20 +174,15 @@ impl Resource for User {
             name: id.name.clone(),
             expect: generation::expected(cx)?,
         };
-        let result = async {
-            let agent = cx.data().of(&id.broker).await?;
-            agent.call(agent.users().delete_user(request)).await
-        };
-        failure::gone(result.await).map_err(|error| task(Doing::Delete, &id).failed(&error).into())
+        object::delete(&id, cx, |agent| async move {
+            agent.users().delete_user(request).await
+        })
+        .await
     }
 
     async fn import(&self, id: &str, cx: &mut Context<Agents>) -> Result<UserModel> {
         let id: UserId = id.parse()?;
-        let task = task(Doing::Import, &id);
-        let user = failure::found(fetch(cx.data(), &id).await)
-            .map_err(|error| task.failed(&error))?
-            .ok_or_else(|| task.missing())?;
-        generation::keep(cx, user.generation)?;
+        let user = object::found(&id, Doing::Import, fetch(cx.data(), &id).await, cx)?;
         let blank = UserModel {
             broker: id.broker.clone().into(),
             id: Attr::Unknown,
@@ -257,18 +231,11 @@ async fn fetch(agents: &Agents, id: &UserId) -> Result<v1::User, CallError> {
         broker: id.broker.name().to_owned(),
         name: id.name.clone(),
     };
-    let agent = agents.of(&id.broker).await?;
-    agent.call(agent.users().get_user(request)).await
-}
-
-/// For messages.
-fn task(doing: Doing, id: &UserId) -> Task<'_> {
-    Task {
-        doing,
-        kind: Kind::User,
-        name: &id.name,
-        id,
-    }
+    agents
+        .call(&id.broker, |agent| async move {
+            agent.users().get_user(request).await
+        })
+        .await
 }
 
 impl UserModel {

@@ -2,11 +2,13 @@
 
 use agent_api::v1::{self, DeleteVhostRequest, GetVhostRequest, PutVhostRequest};
 use tfplugin_rs::prelude::*;
+use tfplugin_rs::validate::Validator;
 
 use crate::agents::Agents;
 use crate::deletion::{self, DeletionPolicy};
-use crate::failure::{self, CallError, Doing, Kind, Task};
+use crate::failure::{CallError, Doing};
 use crate::id::{self, BrokerId, VhostId};
+use crate::object::{self, ObjectId as _};
 use crate::{generation, name};
 
 /// The resource.
@@ -29,6 +31,10 @@ pub(crate) struct VhostModel {
     #[attr(default = DeletionPolicy::DEFAULT)]
     deletion_policy: Text<DeletionPolicy>,
 
+    /// Free text for people, at most 1,024 bytes of UTF-8. Default: empty.
+    #[attr(default = "", validate = description())]
+    description: String,
+
     /// `<broker>/vhost/<name>`, the last percent-encoded. Known at plan when its parts are.
     id: Attr<String>,
 
@@ -44,13 +50,7 @@ impl Resource for Vhost {
     type Model = VhostModel;
 
     async fn modify_plan(&self, plan: &mut ResourcePlan, cx: &mut Context<Agents>) -> Result<()> {
-        id::plan(plan, cx.data(), |planned| {
-            let parts = (planned.broker()?, planned.text("name")?);
-            let (Some(broker), Some(name)) = parts else {
-                return Ok(None);
-            };
-            Ok(Some(VhostId { broker, name }))
-        })?;
+        id::plan(plan, cx.data(), VhostId::planned)?;
         if !deletion::is_planned(plan) {
             return Ok(());
         }
@@ -60,7 +60,7 @@ impl Resource for Vhost {
         }
         let id = state.id();
         let loss = deletion::loss_within(cx.data(), &id.broker, &id.name).await;
-        deletion::judge(&task(Doing::Delete, &id), loss, plan, cx)
+        deletion::judge(&id.task(Doing::Delete), loss, plan, cx)
     }
 
     async fn create(&self, mut plan: VhostModel, cx: &mut Apply<Agents>) -> Result<VhostModel> {
@@ -68,24 +68,15 @@ impl Resource for Vhost {
         plan.id = id.to_string().into();
         let request = PutVhostRequest {
             broker: id.broker.name().to_owned(),
-            vhost: Some(v1::Vhost {
-                name: id.name.clone(),
-                ..Default::default()
-            }),
+            vhost: Some(plan.to_api()),
             expect: generation::absent(),
             idempotency_token: generation::token()?,
         };
-        let made = cx.data().create(&id.broker, |agent| {
+        object::create(&id, &plan, cx, |agent| {
             let request = request.clone();
             async move { agent.vhosts().put_vhost(request).await }
-        });
-        match made.await {
-            Ok(vhost) => generation::made(cx, &id, vhost.generation)?,
-            Err(error) => {
-                let task = task(Doing::Create, &id);
-                return Err(failure::creation_failed(&task, &error, &plan, cx));
-            }
-        }
+        })
+        .await?;
         Ok(plan)
     }
 
@@ -95,14 +86,8 @@ impl Resource for Vhost {
         cx: &mut Context<Agents>,
     ) -> Result<Option<VhostModel>> {
         let id = state.id();
-        let vhost = failure::found(fetch(cx.data(), &id).await)
-            .map_err(|error| task(Doing::Read, &id).failed(&error))?;
-        let Some(vhost) = vhost else { return Ok(None) };
-        generation::keep(cx, vhost.generation)?;
-        Ok(Some(VhostModel {
-            id: id.to_string().into(),
-            ..state
-        }))
+        let vhost = object::read(&id, fetch(cx.data(), &id).await, cx)?;
+        Ok(vhost.map(|vhost| state.seen(&id, vhost)))
     }
 
     async fn update(
@@ -112,12 +97,19 @@ impl Resource for Vhost {
         cx: &mut Apply<Agents>,
     ) -> Result<VhostModel> {
         let id = plan.id();
-        if prior.broker != plan.broker {
-            let task = task(Doing::Update, &id);
-            let vhost = failure::found(fetch(cx.data(), &id).await)
-                .map_err(|error| task.failed(&error))?
-                .ok_or_else(|| task.missing())?;
-            generation::keep(cx, vhost.generation)?;
+        let agents = cx.shared_data();
+        object::follow(&id, &prior.broker.0, fetch(&agents, &id), cx).await?;
+        if prior.description != plan.description {
+            let request = PutVhostRequest {
+                broker: id.broker.name().to_owned(),
+                vhost: Some(plan.to_api()),
+                expect: generation::expected(cx)?,
+                idempotency_token: String::new(),
+            };
+            object::update(&id, cx, |agent| async move {
+                agent.vhosts().put_vhost(request).await
+            })
+            .await?;
         }
         plan.id = id.to_string().into();
         Ok(plan)
@@ -131,26 +123,23 @@ impl Resource for Vhost {
             expect: generation::expected(cx)?,
             force: state.deletion_policy.is_force(),
         };
-        let result = async {
-            let agent = cx.data().of(&id.broker).await?;
-            agent.call(agent.vhosts().delete_vhost(request)).await
-        };
-        failure::gone(result.await).map_err(|error| task(Doing::Delete, &id).failed(&error).into())
+        object::delete(&id, cx, |agent| async move {
+            agent.vhosts().delete_vhost(request).await
+        })
+        .await
     }
 
     async fn import(&self, id: &str, cx: &mut Context<Agents>) -> Result<VhostModel> {
         let id: VhostId = id.parse()?;
-        let task = task(Doing::Import, &id);
-        let vhost = failure::found(fetch(cx.data(), &id).await)
-            .map_err(|error| task.failed(&error))?
-            .ok_or_else(|| task.missing())?;
-        generation::keep(cx, vhost.generation)?;
-        Ok(VhostModel {
+        let vhost = object::found(&id, Doing::Import, fetch(cx.data(), &id).await, cx)?;
+        let blank = VhostModel {
             broker: id.broker.clone().into(),
             deletion_policy: DeletionPolicy::IfEmpty.into(),
-            id: id.to_string().into(),
-            name: id.name,
-        })
+            description: String::new(),
+            id: Attr::Unknown,
+            name: id.name.clone(),
+        };
+        Ok(blank.seen(&id, vhost))
     }
 }
 
@@ -160,18 +149,11 @@ async fn fetch(agents: &Agents, id: &VhostId) -> Result<v1::Vhost, CallError> {
         broker: id.broker.name().to_owned(),
         name: id.name.clone(),
     };
-    let agent = agents.of(&id.broker).await?;
-    agent.call(agent.vhosts().get_vhost(request)).await
-}
-
-/// For messages.
-fn task(doing: Doing, id: &VhostId) -> Task<'_> {
-    Task {
-        doing,
-        kind: Kind::Vhost,
-        name: &id.name,
-        id,
-    }
+    agents
+        .call(&id.broker, |agent| async move {
+            agent.vhosts().get_vhost(request).await
+        })
+        .await
 }
 
 impl VhostModel {
@@ -181,4 +163,28 @@ impl VhostModel {
             name: self.name.clone(),
         }
     }
+
+    fn to_api(&self) -> v1::Vhost {
+        v1::Vhost {
+            name: self.name.clone(),
+            description: self.description.clone(),
+            ..Default::default()
+        }
+    }
+
+    /// With everything the agent has.
+    fn seen(self, id: &VhostId, vhost: v1::Vhost) -> Self {
+        Self {
+            description: vhost.description,
+            id: id.to_string().into(),
+            ..self
+        }
+    }
+}
+
+fn description() -> Validator {
+    validate::string(|text| match text.len() {
+        0..=1024 => Ok(()),
+        _ => Err("must be at most 1,024 bytes of UTF-8".to_owned()),
+    })
 }

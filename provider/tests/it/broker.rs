@@ -22,7 +22,7 @@ fn free_port() -> u16 {
 }
 
 #[tokio::test]
-async fn a_broker_is_made_changed_found_and_removed() {
+async fn a_broker_is_made_changed_and_removed() {
     let agent = Agent::start();
     let terraform = agent.terraform().await;
     let mut broker = terraform.resource("ferrymq_broker");
@@ -72,6 +72,23 @@ async fn a_broker_is_made_changed_found_and_removed() {
     assert_eq!(changed.action, ResourceAction::Update);
     assert_eq!(changed.planned["instances"], broker.state()["instances"]);
 
+    broker.destroy().await.unwrap();
+    check_error(
+        terraform
+            .import("ferrymq_broker", &agent.id("orders"))
+            .await
+            .map(drop),
+        &["Nothing to import"],
+    );
+}
+
+#[tokio::test]
+async fn a_broker_is_found_by_name_and_imported_by_id() {
+    let agent = Agent::start();
+    let terraform = agent.terraform().await;
+    let mut broker = terraform.resource("ferrymq_broker");
+    let config = json!({ "name": "orders", "nodes": [agent.address()], "listeners": listeners(0) });
+    broker.apply(config).await.unwrap();
     let found = terraform
         .data(
             "ferrymq_broker",
@@ -83,13 +100,13 @@ async fn a_broker_is_made_changed_found_and_removed() {
         (&found["state"], &found["id"]),
         (&json!("RUNNING"), &json!(agent.id("orders")))
     );
-    assert_eq!(found["listeners"], listeners(port));
+    assert_eq!(found["listeners"], listeners(0));
 
     let imported = terraform
         .import("ferrymq_broker", &agent.id("orders"))
         .await
         .unwrap();
-    assert_eq!(imported.state()["listeners"], listeners(port));
+    assert_eq!(imported.state()["listeners"], listeners(0));
     assert_eq!(imported.state()["nodes"], json!([agent.address()]));
 
     broker.destroy().await.unwrap();

@@ -9,6 +9,7 @@ mod agent;
 mod binding;
 mod broker;
 mod exchange;
+mod moves;
 mod permission;
 mod proxy;
 mod queue;

@@ -1,7 +1,7 @@
 //! A road to the agent that can be cut: after a request was let through, before its answer comes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::{TcpListener, TcpStream};
@@ -10,6 +10,8 @@ use tokio::net::{TcpListener, TcpStream};
 pub(crate) struct Proxy {
     address: String,
     mode: Arc<AtomicU8>,
+    /// Connections that are still to be turned away.
+    turned_away: Arc<AtomicUsize>,
 }
 
 const PASS: u8 = 0;
@@ -20,19 +22,41 @@ const CLOSED: u8 = 3;
 impl Proxy {
     /// In front of `agent`, until the test's runtime ends.
     pub(crate) async fn start(agent: &str) -> Self {
+        Self::turning_away(0, agent).await
+    }
+
+    /// The same, but the first connections are closed without a word, as long as the agent behind
+    /// it boots, so to speak.
+    pub(crate) async fn turning_away(first: usize, agent: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let mode = Arc::new(AtomicU8::new(PASS));
-        let (agent, shared) = (agent.to_owned(), Arc::clone(&mode));
+        let turned_away = Arc::new(AtomicUsize::new(first));
+        let (agent, shared, left) = (
+            agent.to_owned(),
+            Arc::clone(&mode),
+            Arc::clone(&turned_away),
+        );
         tokio::spawn(async move {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
-                if shared.load(Ordering::SeqCst) != CLOSED {
+                let less = |left: usize| left.checked_sub(1);
+                let turn_away = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
+                if turn_away.is_err() && shared.load(Ordering::SeqCst) != CLOSED {
                     tokio::spawn(forward(client, agent.clone(), Arc::clone(&shared)));
                 }
             }
         });
-        Self { address, mode }
+        Self {
+            address,
+            mode,
+            turned_away,
+        }
+    }
+
+    /// How many are still to be turned away.
+    pub(crate) fn left_to_turn_away(&self) -> usize {
+        self.turned_away.load(Ordering::SeqCst)
     }
 
     /// Where it listens.

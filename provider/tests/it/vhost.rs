@@ -32,6 +32,35 @@ async fn a_virtual_host_is_made_found_and_removed() {
 }
 
 #[tokio::test]
+async fn its_description_changes_in_place_and_is_kept_an_eye_on() {
+    let agent = Agent::start();
+    let broker = agent.broker("b").await;
+    let terraform = agent.terraform().await;
+    let mut vhost = terraform.resource("ferrymq_vhost");
+    let config = |text: &str| json!({ "broker": broker, "name": "v", "description": text });
+    vhost.apply(config("orders")).await.unwrap();
+    let changed = vhost.apply(config("orders and invoices")).await.unwrap();
+    assert_eq!(changed.action, ResourceAction::Update);
+    let mut other = terraform
+        .import("ferrymq_vhost", &format!("{broker}/vhost/v"))
+        .await
+        .unwrap();
+    assert_eq!(other.state()["description"], "orders and invoices");
+
+    // By someone else: shown, and set right again.
+    other
+        .apply(json!({ "broker": broker, "name": "v" }))
+        .await
+        .unwrap();
+    assert_eq!(other.state()["description"], "");
+    let drifted = vhost.plan(config("orders and invoices")).await.unwrap();
+    assert_eq!(drifted.action, ResourceAction::Update);
+    vhost.apply(config("orders and invoices")).await.unwrap();
+    let long = vhost.plan(config(&"x".repeat(1025))).await;
+    check_error(long, &["(at description)", "at most 1,024 bytes"]);
+}
+
+#[tokio::test]
 async fn the_one_that_is_always_there_is_imported() {
     let agent = Agent::start();
     let broker = agent.broker("b").await;
