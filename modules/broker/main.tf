@@ -32,6 +32,7 @@ resource "ferrymq_vhost" "this" {
 
   broker          = local.broker
   name            = coalesce(each.value.name, each.key)
+  description     = each.value.description
   deletion_policy = each.value.deletion_policy
 }
 
@@ -95,10 +96,4 @@ resource "ferrymq_binding" "this" {
   destination_type = each.value.destination_type
   routing_key      = each.value.routing_key
   arguments        = try(var.arguments.bindings[each.key], null)
-
-  lifecycle {
-    # Bindings go with the exchange or queue at either end, also when that is made anew under the
-    # same name. Which of them cannot be said here, so any of them counts: a binding is soon made.
-    replace_triggered_by = [ferrymq_exchange.this, ferrymq_queue.this]
-  }
 }

@@ -44,6 +44,7 @@ variable "vhosts" {
   description = "Virtual hosts beside `/`. The key is the name unless `name` is set"
   type = map(object({
     name            = optional(string)
+    description     = optional(string, "")
     deletion_policy = optional(string, "if_empty")
   }))
   default = {}

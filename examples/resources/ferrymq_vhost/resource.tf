@@ -1,4 +1,5 @@
 resource "ferrymq_vhost" "billing" {
-  broker = ferrymq_broker.orders.id
-  name   = "billing"
+  broker      = ferrymq_broker.orders.id
+  name        = "billing"
+  description = "Invoices and payments"
 }

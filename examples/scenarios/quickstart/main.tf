@@ -60,9 +60,4 @@ resource "ferrymq_binding" "incoming" {
   destination      = ferrymq_queue.incoming.name
   destination_type = "queue"
   routing_key      = "order.#"
-
-  # A binding goes with the exchange or queue at either end, also when that is made anew.
-  lifecycle {
-    replace_triggered_by = [ferrymq_exchange.orders, ferrymq_queue.incoming]
-  }
 }

@@ -37,8 +37,6 @@ resource "ferrymq_binding" "incoming" {
   source      = ferrymq_exchange.orders.name
   destination = ferrymq_queue.incoming.name
   routing_key = "order.#"
-
-  lifecycle { replace_triggered_by = [ferrymq_exchange.orders, ferrymq_queue.incoming] }
 }
 
 resource "ferrymq_binding" "archive" {
@@ -46,8 +44,6 @@ resource "ferrymq_binding" "archive" {
   source           = ferrymq_exchange.orders.name
   destination      = ferrymq_exchange.archive.name
   destination_type = "exchange"
-
-  lifecycle { replace_triggered_by = [ferrymq_exchange.orders, ferrymq_exchange.archive] }
 }
 "#;
 
