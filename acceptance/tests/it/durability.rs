@@ -14,9 +14,9 @@ use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection, ConnectionProperties};
 use tokio::time::timeout;
 
-/// Messages of the long test: 10,000, or what `FERRYMQ_DURABLE_MESSAGES` says.
+/// Messages of the long test: 100,000, or what `FERRYMQ_DURABLE_MESSAGES` says.
 fn durable_messages() -> Result<String> {
-    let count = env::var("FERRYMQ_DURABLE_MESSAGES").unwrap_or_else(|_| "10000".to_owned());
+    let count = env::var("FERRYMQ_DURABLE_MESSAGES").unwrap_or_else(|_| "100000".to_owned());
     ensure!(
         count.parse::<u32>().is_ok(),
         "FERRYMQ_DURABLE_MESSAGES is not a number: {count}"

@@ -21,8 +21,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
 
 /// Edges that tests alone may add: they never reach a built binary.
 const ALLOWED_IN_TESTS: &[(&str, &[&str])] = &[
-    // Drift is made behind Terraform's back through the contract; raw frames come from the codec.
-    ("acceptance", &["agent-api", "wire"]),
+    // Drift is made behind Terraform's back through the contract.
+    ("acceptance", &["agent-api"]),
     // The derive macro's tests derive for the framework's traits.
     ("tfplugin-rs-derive", &["tfplugin-rs"]),
 ];

@@ -21,8 +21,6 @@ const LONG_FILES: &[(&str, usize, &str)] = &[];
 /// The number may only fall.
 #[rustfmt::skip] // A table is read by column.
 const LONG_FUNCTIONS: &[(&str, usize, &str)] = &[
-    ("broker-agent/tests/it/topology.rs::a_binding_needs_both_ends", 73, "one scene told in a row"),
-    ("broker-agent/tests/it/topology.rs::a_permission_names_the_expression_or_the_end_that_is_wrong", 90, "one scene told in a row"),
     ("crates/broker-core/src/journal/recovery.rs::resume", 81, "the order of its steps is what a reader must see"),
     ("crates/broker-core/src/session/amqp091/tests/channels.rs::exchanges_and_bindings_route", 105, "frames in, frames out, in a row"),
     ("crates/broker-core/src/session/amqp091/tests/channels.rs::no_wait_calls_get_no_answer", 92, "a row for each method"),
@@ -30,8 +28,6 @@ const LONG_FUNCTIONS: &[(&str, usize, &str)] = &[
     ("crates/tfplugin-rs/src/plan/tests.rs::cases", 220, "a table of cases"),
     ("crates/tfplugin-rs/src/schema/check.rs::each_mistake_is_named_with_its_path", 86, "a row for each mistake"),
     ("crates/wire/src/amqp091/tests/methods.rs::one_of_each", 71, "a row for each method"),
-    ("provider/src/failure/tests.rs::refusals", 122, "a table of refusals"),
-    ("provider/tests/it/broker.rs::a_broker_is_made_changed_found_and_removed", 77, "one scene told in a row"),
 ];
 
 #[test]

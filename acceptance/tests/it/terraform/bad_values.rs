@@ -104,14 +104,21 @@ fn values_that_are_wrong_in_themselves_fail_at_plan() -> Result<()> {
     )?;
     let two = "  name = \"u\"\n  password = \"a\"\n  password_wo = \"b\"\n";
     at_plan(f, "user", two, "password_wo", &["password", "not both"])?;
-    let expression = "  user = \"app\"\n  configure = \"(\"\n  write = \"\"\n  read = \"\"\n";
-    at_plan(
-        f,
-        "permission",
-        expression,
-        "configure",
-        &["regular expression"],
-    )
+    for wrong in ["configure", "write", "read"] {
+        let lines = ["configure", "write", "read"].map(|name| {
+            let expression = if name == wrong { "^(orders" } else { "" };
+            format!("  {name} = \"{expression}\"\n")
+        });
+        let body = format!("  user = \"app\"\n{}", lines.concat());
+        at_plan(
+            f,
+            "permission",
+            &body,
+            wrong,
+            &[wrong, "regular expression"],
+        )?;
+    }
+    Ok(())
 }
 
 /// Terraform shows the line of an attribute, but only the block for what is inside one: there the
@@ -162,8 +169,11 @@ fn a_broker_that_cannot_be_is_refused() -> Result<()> {
     let occupied = TcpListener::bind("127.0.0.1:0")?;
     let taken = occupied.local_addr()?.port();
     let refused = apply(&broker("second", &format!("{nodes}{}", port(taken))))?;
-    refused.says(&[&taken.to_string(), "in use"])?;
+    refused.says(&["listeners.amqp.port", &taken.to_string(), "in use"])?;
     drop(occupied);
+    let foreign = port(0).replace("127.0.0.1", "192.0.2.1");
+    let refused = apply(&broker("second", &format!("{nodes}{foreign}")))?;
+    refused.says(&["listeners.amqp.address", "192.0.2.1"])?;
     // Nothing was left behind: the same name works with the port free.
     fixture.main(&broker("second", &format!("{nodes}{}", port(taken))))?;
     fixture.terraform.apply_settles()
@@ -210,8 +220,23 @@ fn what_only_the_agent_knows_is_refused_at_apply() -> Result<()> {
         "vhost",
         &["nowhere", "not found"],
     )?;
-    let argument = "  name = \"y\"\n  arguments = { x-max-length = \"many\" }\n";
-    at_apply(f, "queue", argument, "arguments", &["x-max-length"])
+    for (argument, value) in [
+        ("x-max-length", "many"),
+        ("x-queue-type", "stream"),
+        ("x-fancy", "1"),
+    ] {
+        let body = format!("  name = \"y\"\n  arguments = {{ {argument} = \"{value}\" }}\n");
+        at_apply(f, "queue", &body, "arguments", &[argument, "not offered"])?;
+    }
+    let alternate =
+        "  name = \"y\"\n  type = \"topic\"\n  arguments = { alternate-exchange = \"z\" }\n";
+    at_apply(
+        f,
+        "exchange",
+        alternate,
+        "arguments",
+        &["alternate-exchange"],
+    )
 }
 
 #[test]

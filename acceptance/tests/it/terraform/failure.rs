@@ -155,16 +155,46 @@ fn what_is_new_can_be_planned_without_the_agent() -> Result<()> {
         return Ok(());
     };
     fixture.agent.kill()?;
-    fixture
-        .terraform
-        .write("broker.tf", &broker_alone(&fixture))?;
+    let impatient = broker_alone(&fixture).replacen(
+        "  name      =",
+        "  timeouts  = { create = \"1s\" }\n  name      =",
+        1,
+    );
+    fixture.terraform.write("broker.tf", &impatient)?;
     assert_eq!(
         fixture.terraform.plan()?.summary(),
         ["create ferrymq_broker.this"]
     );
     let error = Diagnostic::only(fixture.terraform.apply_errors()?)?;
-    error.says(&["cannot be reached"])?;
+    error.says(&["cannot be reached", "timeouts.create"])?;
     assert!(fixture.terraform.addresses()?.is_empty());
+    Ok(())
+}
+
+#[test]
+fn an_agent_that_comes_up_during_apply_is_waited_for_and_the_log_says_so() -> Result<()> {
+    let Some(mut fixture) = Fixture::prepare()? else {
+        return Ok(());
+    };
+    fixture.agent.kill()?;
+    fixture
+        .terraform
+        .write("broker.tf", &broker_alone(&fixture))?;
+    let log = fixture.terraform.root().join("provider.log");
+    fixture.terraform.set("TF_LOG_PROVIDER", "WARN");
+    fixture.terraform.set("TF_LOG_PATH", log.as_os_str());
+    let apply = apply_underway(&fixture, 0)?;
+    poll::until("the provider to wait", PATIENCE, || {
+        let told = fs::read_to_string(&log).unwrap_or_default();
+        Ok(told
+            .contains("waiting for the broker's agent to answer")
+            .then_some(()))
+    })?;
+    fixture.agent.restart()?;
+    let (success, output) = errors_of(apply)?;
+    assert!(success, "{output}");
+    assert_eq!(fixture.terraform.addresses()?, ["ferrymq_broker.this"]);
+    assert!(fixture.terraform.plan()?.is_empty());
     Ok(())
 }
 
