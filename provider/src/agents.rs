@@ -120,7 +120,7 @@ impl Agents {
                 tracing::warn!(%broker, %error, patience_s, "waiting for the broker's agent to answer");
             }
             stop.unless_stopped(tokio::time::sleep(BOOT_POLL)).await;
-            self.forget_failures(broker);
+            self.forget_old_failures(broker);
         }
     }
 
@@ -148,12 +148,13 @@ impl Agents {
         }
     }
 
-    /// The next call tries to connect, however short ago that failed.
-    fn forget_failures(&self, broker: &BrokerId) {
+    /// The next call tries to connect, unless someone else did so since the last poll: however many
+    /// wait for one agent, one of them asks it at a time.
+    fn forget_old_failures(&self, broker: &BrokerId) {
         for address in broker.addresses() {
             // Held by someone who is connecting right now: nothing to forget.
             if let Ok(mut state) = self.slot(address).0.try_lock()
-                && matches!(*state, State::Failed { .. })
+                && matches!(*state, State::Failed { at, .. } if at.elapsed() >= BOOT_POLL)
             {
                 *state = State::Idle;
             }
