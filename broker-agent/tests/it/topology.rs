@@ -102,7 +102,12 @@ async fn an_exchange_that_does_not_fit_names_its_attribute() {
         (Reason::Unsupported, "arguments.alternate-exchange"),
         "{alternate}"
     );
+}
 
+#[tokio::test]
+async fn an_exchange_stays_what_it_is_and_where_it_is() {
+    let agent = Agent::start();
+    let (client, _) = agent.with_broker("b").await;
     put_exchange(&client, exchange("e", "direct"))
         .await
         .unwrap();

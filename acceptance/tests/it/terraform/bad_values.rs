@@ -103,7 +103,14 @@ fn values_that_are_wrong_in_themselves_fail_at_plan() -> Result<()> {
         &["topic", "queue", "exchange"],
     )?;
     let two = "  name = \"u\"\n  password = \"a\"\n  password_wo = \"b\"\n";
-    at_plan(f, "user", two, "password_wo", &["password", "not both"])?;
+    at_plan(f, "user", two, "password_wo", &["password", "not both"])
+}
+
+#[test]
+fn each_expression_of_a_permission_is_blamed_by_its_name() -> Result<()> {
+    let Some(fixture) = Fixture::with_broker()? else {
+        return Ok(());
+    };
     for wrong in ["configure", "write", "read"] {
         let lines = ["configure", "write", "read"].map(|name| {
             let expression = if name == wrong { "^(orders" } else { "" };
@@ -111,7 +118,7 @@ fn values_that_are_wrong_in_themselves_fail_at_plan() -> Result<()> {
         });
         let body = format!("  user = \"app\"\n{}", lines.concat());
         at_plan(
-            f,
+            &fixture,
             "permission",
             &body,
             wrong,

@@ -180,6 +180,8 @@ fn an_agent_that_comes_up_during_apply_is_waited_for_and_the_log_says_so() -> Re
     fixture
         .terraform
         .write("broker.tf", &broker_alone(&fixture))?;
+    // Also installs the provider.
+    fixture.terraform.plan()?;
     let log = fixture.terraform.root().join("provider.log");
     fixture.terraform.set("TF_LOG_PROVIDER", "WARN");
     fixture.terraform.set("TF_LOG_PATH", log.as_os_str());
