@@ -108,12 +108,15 @@ pub(crate) fn present<T>(
 
 /// Looks for the object at the address its broker's agent has now, when it had another: the same
 /// broker must be there, not one that only has its name.
-pub(crate) async fn follow<T>(
+pub(crate) async fn follow<T, F>(
     id: &impl ObjectId,
     prior: &BrokerId,
-    fetch: impl Future<Output = Result<T, CallError>>,
+    fetch: impl FnOnce() -> F,
     cx: &Context<Agents>,
-) -> Result<()> {
+) -> Result<()>
+where
+    F: Future<Output = Result<T, CallError>>,
+{
     if prior == id.broker() {
         return Ok(());
     }
@@ -126,7 +129,7 @@ pub(crate) async fn follow<T>(
     {
         return Err(id.task(Doing::Update).namesake().into());
     }
-    present(id, Doing::Update, fetch.await).map(drop)
+    present(id, Doing::Update, fetch().await).map(drop)
 }
 
 /// Changes the object; the request says which generation it expects.

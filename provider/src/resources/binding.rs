@@ -105,7 +105,8 @@ impl Resource for Binding {
         // A binding itself never changes; where its broker's agent is does.
         let id = plan.id()?;
         let agents = cx.shared_data();
-        let fetch = fetch(&agents, &id.broker, plan.to_api()?);
+        let binding = plan.to_api()?;
+        let fetch = || fetch(&agents, &id.broker, binding);
         object::follow(&id, &prior.broker.0, fetch, cx).await?;
         plan.id = id.to_string().into();
         Ok(plan)

@@ -110,7 +110,7 @@ impl Resource for Exchange {
         // An exchange itself never changes in place; where its broker's agent is does.
         let id = plan.id();
         let agents = cx.shared_data();
-        object::follow(&id, &prior.broker.0, fetch(&agents, &id), cx).await?;
+        object::follow(&id, &prior.broker.0, || fetch(&agents, &id), cx).await?;
         plan.id = id.to_string().into();
         Ok(plan)
     }

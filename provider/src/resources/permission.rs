@@ -101,7 +101,7 @@ impl Resource for Permission {
     ) -> Result<PermissionModel> {
         let id = plan.id();
         let agents = cx.shared_data();
-        object::follow(&id, &prior.broker.0, fetch(&agents, &id), cx).await?;
+        object::follow(&id, &prior.broker.0, || fetch(&agents, &id), cx).await?;
         let request = PutPermissionRequest {
             broker: id.broker.name().to_owned(),
             permission: Some(plan.to_api()),

@@ -115,7 +115,7 @@ impl Resource for Queue {
         // Terraform alone keeps.
         let id = plan.id();
         let agents = cx.shared_data();
-        object::follow(&id, &prior.broker.0, fetch(&agents, &id), cx).await?;
+        object::follow(&id, &prior.broker.0, || fetch(&agents, &id), cx).await?;
         plan.id = id.to_string().into();
         Ok(plan)
     }

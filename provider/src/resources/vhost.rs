@@ -98,7 +98,7 @@ impl Resource for Vhost {
     ) -> Result<VhostModel> {
         let id = plan.id();
         let agents = cx.shared_data();
-        object::follow(&id, &prior.broker.0, fetch(&agents, &id), cx).await?;
+        object::follow(&id, &prior.broker.0, || fetch(&agents, &id), cx).await?;
         if prior.description != plan.description {
             let request = PutVhostRequest {
                 broker: id.broker.name().to_owned(),
