@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::ext::IdentExt;
-use syn::{DeriveInput, Error, Field, Result};
+use syn::{Attribute, DeriveInput, Error, Expr, Field, LitStr, Result};
 
 use crate::docs;
 use crate::model::named_fields;
@@ -11,6 +11,10 @@ use crate::model::named_fields;
 pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream> {
     let description = docs::text(&input.attrs);
     let summary = docs::summary(&description);
+    let deprecated = match deprecation(&input.attrs)? {
+        Some(message) => quote!(::core::option::Option::Some(#message.to_owned())),
+        None => quote!(::core::option::Option::None),
+    };
     let name = input.ident;
     let fields: Vec<Field> = named_fields(input.data, name.span())?.into_iter().collect();
 
@@ -21,7 +25,9 @@ pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream> {
         let (parameter, text) = (ident.unraw().to_string(), docs::text(&field.attrs));
         let number = i64::try_from(position).unwrap_or(i64::MAX);
         let value = quote!(values.next().unwrap_or_default());
-        if is_variadic(field)? {
+        let options = Options::parse(field)?;
+        let rules = &options.validators;
+        if options.variadic {
             if position + 1 != fields.len() {
                 return Err(Error::new(
                     ident.span(),
@@ -31,12 +37,12 @@ pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream> {
             variadic = Some(quote! {
                 ::tfplugin_rs::function::Parameter::of::<
                     <#ty as ::core::iter::IntoIterator>::Item
-                >(#parameter, #text)
+                >(#parameter, #text)#(.validate(#rules))*
             });
             reading.push(quote!(#ident: ::tfplugin_rs::function::variadic(#number, #value)?));
         } else {
             parameters.push(quote! {
-                ::tfplugin_rs::function::Parameter::of::<#ty>(#parameter, #text)
+                ::tfplugin_rs::function::Parameter::of::<#ty>(#parameter, #text)#(.validate(#rules))*
             });
             reading.push(quote!(#ident: ::tfplugin_rs::function::argument(#number, #value)?));
         }
@@ -53,6 +59,7 @@ pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream> {
                     description: #description.to_owned(),
                     parameters: ::std::vec![#(#parameters),*],
                     variadic: #variadic,
+                    deprecated: #deprecated,
                 }
             }
 
@@ -67,18 +74,47 @@ pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream> {
     })
 }
 
-/// True for `#[arg(variadic)]`.
-fn is_variadic(field: &Field) -> Result<bool> {
-    let mut variadic = false;
-    for attribute in field.attrs.iter().filter(|a| a.path().is_ident("arg")) {
+/// The message of `#[arguments(deprecated = "…")]`.
+fn deprecation(attributes: &[Attribute]) -> Result<Option<LitStr>> {
+    let mut message = None;
+    for attribute in attributes.iter().filter(|a| a.path().is_ident("arguments")) {
         attribute.parse_nested_meta(|meta| {
-            if meta.path.is_ident("variadic") {
-                variadic = true;
+            if meta.path.is_ident("deprecated") {
+                message = Some(meta.value()?.parse()?);
                 Ok(())
             } else {
-                Err(meta.error("unknown option; the only one is variadic"))
+                Err(meta.error("unknown option; the only one is deprecated"))
             }
         })?;
     }
-    Ok(variadic)
+    Ok(message)
+}
+
+/// What `#[arg(…)]` says.
+#[derive(Default)]
+struct Options {
+    variadic: bool,
+    validators: Vec<Expr>,
+}
+
+impl Options {
+    fn parse(field: &Field) -> Result<Self> {
+        let mut options = Self::default();
+        for attribute in field.attrs.iter().filter(|a| a.path().is_ident("arg")) {
+            attribute.parse_nested_meta(|meta| {
+                if meta.path.is_ident("variadic") {
+                    options.variadic = true;
+                } else if meta.path.is_ident("validate") {
+                    match meta.value()?.parse()? {
+                        Expr::Array(array) => options.validators.extend(array.elems),
+                        single => options.validators.push(single),
+                    }
+                } else {
+                    return Err(meta.error("unknown option; known are variadic and validate"));
+                }
+                Ok(())
+            })?;
+        }
+        Ok(options)
+    }
 }

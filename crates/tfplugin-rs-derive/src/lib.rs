@@ -27,8 +27,9 @@ pub fn derive_model(input: TokenStream) -> TokenStream {
 
 /// Implements `Arguments` for a struct with named fields, the parameters in order.
 ///
-/// Doc comments become descriptions; the last field may be `#[arg(variadic)]`.
-#[proc_macro_derive(Arguments, attributes(arg))]
+/// Doc comments become descriptions. On fields: `#[arg(validate = validator)]`, and on the last
+/// `#[arg(variadic)]`. On the struct: `#[arguments(deprecated = "…")]`.
+#[proc_macro_derive(Arguments, attributes(arg, arguments))]
 pub fn derive_arguments(input: TokenStream) -> TokenStream {
     expand(parse_macro_input!(input as DeriveInput), arguments::expand)
 }

@@ -105,7 +105,7 @@ fn only_the_last_parameter_is_variadic() {
             a: u8,
         }
     });
-    assert_eq!(error, "unknown option; the only one is variadic");
+    assert_eq!(error, "unknown option; known are variadic and validate");
 }
 
 #[test]

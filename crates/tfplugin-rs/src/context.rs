@@ -1,8 +1,10 @@
-//! What every operation has at hand: the provider's data, the stop signal, private state, warnings.
+//! What every operation has at hand: the provider's data, the stop signal, private state, warnings,
+//! and a way to put itself off.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
+use crate::deferral::{Deferral, Outcome, Putting};
 use crate::diagnostics::{Diagnostic, Diagnostics, Result};
 use crate::model::{Field, Model};
 use crate::private::Private;
@@ -10,11 +12,13 @@ use crate::transport::StopToken;
 use crate::value::Value;
 use crate::values::Values;
 
-/// Given to every operation of resources and data sources.
+/// Given to every operation of everything but functions.
 #[derive(Debug)]
 pub struct Context<D> {
     data: Arc<D>,
     stop: StopToken,
+    meta: Option<Values>,
+    putting: Putting,
     pub(crate) private: Private,
     pub(crate) diagnostics: Diagnostics,
 }
@@ -24,9 +28,39 @@ impl<D> Context<D> {
         Self {
             data,
             stop,
+            meta: None,
+            putting: Putting::default(),
             private,
             diagnostics: Diagnostics::new(),
         }
+    }
+
+    /// With what the module says to the provider.
+    pub(crate) fn with_meta(mut self, meta: Option<Values>) -> Self {
+        self.meta = meta;
+        self
+    }
+
+    /// With what the caller allows.
+    pub(crate) fn putting(mut self, putting: Putting) -> Self {
+        self.putting = putting;
+        self
+    }
+
+    /// With another signal to stop.
+    pub(crate) fn stopped_by(mut self, stop: StopToken) -> Self {
+        self.stop = stop;
+        self
+    }
+
+    /// Ends the operation: what was said goes into `diagnostics`, what it came to is returned.
+    pub(crate) fn finish<T>(
+        &mut self,
+        result: Result<T>,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Outcome<T>> {
+        diagnostics.extend(std::mem::take(&mut self.diagnostics));
+        self.putting.outcome(result)
     }
 
     /// What [`Provider::configure`](crate::Provider::configure) returned.
@@ -51,9 +85,36 @@ impl<D> Context<D> {
     }
 
     /// Private state of the resource. Changes are kept by create, read, update and import, and
-    /// travel from plan to apply.
+    /// travel from plan to apply; those of an ephemeral resource, from open to renew and close.
     pub fn private_mut(&mut self) -> &mut Private {
         &mut self.private
+    }
+
+    /// What the module that holds the resource or data source says to this provider in its
+    /// `provider_meta` block: `None` if it has none, or in operations that Terraform gives none
+    /// (import, and everything that is neither resource nor data source). `M` is the model given to
+    /// [`Contents::provider_meta`](crate::Contents::provider_meta).
+    pub fn meta<M: Model>(&self) -> Result<Option<M>> {
+        self.meta.as_ref().map(Values::model).transpose()
+    }
+
+    /// True if [`Context::defer`] may put this operation off.
+    pub fn deferral_allowed(&self) -> bool {
+        self.putting.is_allowed()
+    }
+
+    /// Puts the operation off to a later run: `return Err(cx.defer(reason))`.
+    ///
+    /// Only a caller that has announced it can do this, today a Terraform with the experiment turned
+    /// on. With any other, what is returned is the error that says so. Creating, changing and
+    /// deleting a resource cannot be put off at all: that is decided when it is read or planned.
+    ///
+    /// Terraform 1.11 announces it by mistake for what it reads and plans anew during an apply, and
+    /// fails when it is taken at its word. By then everything is known; put off only for what is
+    /// unknown, and it will not happen.
+    #[must_use = "end the operation with it: `return Err(cx.defer(…))`"]
+    pub fn defer(&mut self, reason: Deferral) -> Diagnostics {
+        self.putting.off(reason)
     }
 
     /// Shows a warning, or an error that does not stop this operation here but fails it.

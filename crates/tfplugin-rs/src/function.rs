@@ -2,7 +2,10 @@
 
 use std::fmt;
 
+use crate::diagnostics::Diagnostics;
 use crate::model::{ConversionError, Field};
+use crate::path::AttributePath;
+use crate::validate::{Report, Validator};
 use crate::value::{Type, Value};
 
 /// A kind of function. Functions are pure: the same arguments give the same result, offline and
@@ -26,7 +29,9 @@ pub trait Function: Send + Sync + 'static {
 ///
 /// `Option<T>` accepts null, [`Attr<T>`](crate::Attr) accepts null and unknown; with any other type
 /// Terraform itself answers "unknown" when an argument is. A last field marked
-/// `#[arg(variadic)]`, a `Vec<T>`, takes all further arguments.
+/// `#[arg(variadic)]`, a `Vec<T>`, takes all further arguments. `#[arg(validate = …)]` takes the
+/// rules of [`validate`](crate::validate), and `#[arguments(deprecated = "…")]` on the struct says
+/// what to call instead.
 pub trait Arguments: Sized + Send {
     /// The function's signature.
     fn signature() -> Signature;
@@ -46,6 +51,8 @@ pub struct Signature {
     pub parameters: Vec<Parameter>,
     /// The parameter that takes all further arguments.
     pub variadic: Option<Parameter>,
+    /// Why it should no longer be called, and what to call instead.
+    pub deprecated: Option<String>,
 }
 
 /// One parameter.
@@ -61,6 +68,8 @@ pub struct Parameter {
     pub allow_null: bool,
     /// True if unknown values may be passed.
     pub allow_unknown: bool,
+    /// Rules that arguments must follow.
+    pub validators: Vec<Validator>,
 }
 
 impl Parameter {
@@ -73,6 +82,30 @@ impl Parameter {
             ty: T::shape().ty(),
             allow_null: T::PRESENCE != Presence::Required,
             allow_unknown: T::PRESENCE == Presence::Computed,
+            validators: Vec::new(),
+        }
+    }
+
+    /// A rule that arguments must follow; for a variadic parameter, each of them.
+    #[must_use]
+    pub fn validate(mut self, validator: Validator) -> Self {
+        self.validators.push(validator);
+        self
+    }
+
+    /// The first rule that the argument at `index` breaks.
+    pub(crate) fn check(&self, index: usize, value: &Value) -> Result<(), FunctionError> {
+        let mut found = Diagnostics::new();
+        let mut report = Report::new(AttributePath::from(&*self.name), false, &mut found);
+        for validator in &self.validators {
+            validator.check(value, &mut report);
+        }
+        match found.iter().find(|diagnostic| diagnostic.is_error()) {
+            Some(error) => Err(FunctionError {
+                text: error.detail.clone(),
+                argument: i64::try_from(index).ok(),
+            }),
+            None => Ok(()),
         }
     }
 }
@@ -130,7 +163,7 @@ pub fn variadic<T: Field>(index: i64, value: Value) -> Result<Vec<T>, FunctionEr
 }
 
 fn argument_error(index: i64, error: ConversionError) -> FunctionError {
-    let diagnostic = error.into_diagnostic(&crate::AttributePath::root());
+    let diagnostic = error.into_diagnostic(&AttributePath::root());
     let place = match diagnostic.path.to_string() {
         path if path.is_empty() => path,
         path => format!("At {path}: "),

@@ -91,8 +91,24 @@
 //! }
 //! ```
 //!
-//! `examples/notes.rs` in the crate's source has the same with a data source, a function, import,
-//! private state and write-only arguments, and runs under the real Terraform in a test.
+//! In the crate's source, `examples/notes.rs` has the same with a data source, a function, import,
+//! private state and write-only arguments; `examples/lockers.rs` has a resource with an identity, a
+//! list, an ephemeral resource and an action. Both run under the real Terraform in a test.
+//!
+//! # What a provider can offer
+//!
+//! | trait | what it is | in a configuration | since Terraform |
+//! | --- | --- | --- | --- |
+//! | [`Resource`] | created, read, updated, deleted | `resource` | 1.0 |
+//! | [`Identified`] | a resource that is known by an identity | `import { identity = {…} }` | 1.12 |
+//! | [`ListResource`] | finds resources that exist already | `list`, for `terraform query` | 1.14 |
+//! | [`DataSource`] | read only | `data` | 1.0 |
+//! | [`EphemeralResource`] | lasts no longer than the run, never stored | `ephemeral` | 1.10 |
+//! | [`Action`] | done, and leaves no state | `action` | 1.14 |
+//! | [`Function`] | computes a value, offline | `provider::name::function(…)` | 1.8 |
+//!
+//! [`Contents`] collects them. An older Terraform does not ask for what it does not know, and the
+//! rest works. State stores are not offered; calls for them are answered with that.
 //!
 //! # Models
 //!
@@ -144,6 +160,9 @@
 //!    and names the attribute.
 //! 4. **Refresh**: [`Resource::read`] before every plan.
 //!
+//! A resource that another provider or type has made before is taken over by [`Resource::adopt`].
+//! What cannot be done yet is put off by [`Context::defer`], where Terraform allows it.
+//!
 //! Errors are [`Diagnostics`]: `?` works on every `std::error::Error`, and
 //! [`Diagnostic::error`]`(…).at("attribute")` says where it belongs. A panic becomes a diagnostic of
 //! its own and harms nothing else. [`Apply::save`] keeps what was made before an error.
@@ -151,22 +170,28 @@
 //! # Testing
 //!
 //! [`testing`] drives a provider as Terraform would, in process: validate, plan, apply, read, plan
-//! again and find nothing to do.
+//! again and find nothing to do; list, open, renew, close, invoke, call.
 //!
-//! # What is not here yet
+//! # Debugging
 //!
-//! Ephemeral resources, resource identity, list resources and actions: their calls are answered as
-//! unknown types. [`Contents`] is where they will be added.
+//! Started with `--debug`, a provider prints what to set in the environment, and Terraform then uses
+//! that very process instead of starting one: set [`Provider::SOURCE`] and run it in a debugger.
+//! What a provider prints or logs appears in Terraform's log; [`logging`] tells more.
 
 // The derives name this crate by its public path, in its own tests too.
 extern crate self as tfplugin_rs;
 
+mod action;
 mod attr;
 mod context;
 mod data_source;
+mod deferral;
 mod diagnostics;
+mod ephemeral;
 mod erased;
 pub mod function;
+mod identity;
+mod list;
 pub mod logging;
 pub mod model;
 pub mod modify;
@@ -188,11 +213,16 @@ mod wire;
 
 pub use tfplugin_rs_derive::{Arguments, Model};
 
+pub use action::{Action, Invocation};
 pub use attr::Attr;
 pub use context::{Apply, Context, Validation};
 pub use data_source::DataSource;
+pub use deferral::Deferral;
 pub use diagnostics::{Diagnostic, Diagnostics, OrDiagnostic, Result, Severity};
+pub use ephemeral::{EphemeralResource, Lease};
 pub use function::{Function, FunctionError};
+pub use identity::Identified;
+pub use list::{ListResource, Listed, Listing};
 pub use model::Model;
 pub use path::{AttributePath, Step};
 pub use private::Private;
@@ -207,9 +237,10 @@ pub use values::Values;
 pub mod prelude {
     pub use crate::model::Text;
     pub use crate::{
-        Apply, Arguments, Attr, AttributePath, Configure, Contents, Context, DataSource,
-        Diagnostic, Diagnostics, Function, FunctionError, Model, MoveSource, OrDiagnostic,
+        Action, Apply, Arguments, Attr, AttributePath, Configure, Contents, Context, DataSource,
+        Deferral, Diagnostic, Diagnostics, EphemeralResource, Function, FunctionError, Identified,
+        Invocation, Lease, ListResource, Listed, Listing, Model, MoveSource, OrDiagnostic, Private,
         Provider, RawState, Resource, ResourceAction, ResourcePlan, Result, StopToken, Validation,
-        modify, validate,
+        Values, modify, validate,
     };
 }

@@ -45,7 +45,8 @@ impl Private {
         }
     }
 
-    /// Reads the wire form. Nothing at all means no keys.
+    /// Reads the wire form. Nothing at all means no keys. So does an object of another form, which
+    /// is what a provider on Terraform's older SDK has left: there is nothing of use in it.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self> {
         if bytes.is_empty() {
             return Ok(Self::default());
@@ -53,15 +54,30 @@ impl Private {
         let problem = |detail: String| -> Diagnostics {
             Diagnostic::error("Private state is damaged", detail).into()
         };
-        let keys: BTreeMap<String, String> =
+        let object: BTreeMap<String, serde_json::Value> =
             serde_json::from_slice(bytes).map_err(|error| problem(error.to_string()))?;
-        keys.into_iter()
-            .map(|(key, text)| match STANDARD.decode(text) {
-                Ok(value) => Ok((key, value)),
-                Err(error) => Err(problem(format!("{key}: {error}"))),
-            })
-            .collect::<Result<_>>()
-            .map(Self)
+        let decode = |(key, value): (String, serde_json::Value)| {
+            Some((key, STANDARD.decode(value.as_str()?).ok()?))
+        };
+        let Some(keys) = object.into_iter().map(decode).collect::<Option<Self>>() else {
+            tracing::warn!("private state of another form is left out");
+            return Ok(Self::default());
+        };
+        for (key, value) in &keys.0 {
+            serde_json::from_slice::<serde::de::IgnoredAny>(value)
+                .map_err(|error| problem(format!("{key}: {error}")))?;
+        }
+        Ok(keys)
+    }
+
+    /// Sets a mark of the framework's own.
+    pub(crate) fn mark(&mut self, mark: &str) {
+        self.0.insert(mark.to_owned(), b"true".to_vec());
+    }
+
+    /// Takes a mark of the framework's own away; true if it was there.
+    pub(crate) fn unmark(&mut self, mark: &str) -> bool {
+        self.0.remove(mark).is_some()
     }
 
     /// The wire form; nothing at all when there are no keys.
@@ -75,6 +91,12 @@ impl Private {
             .map(|(key, value)| (key.clone(), STANDARD.encode(value).into()))
             .collect();
         serde_json::Value::Object(keys).to_string().into_bytes()
+    }
+}
+
+impl FromIterator<(String, Vec<u8>)> for Private {
+    fn from_iter<I: IntoIterator<Item = (String, Vec<u8>)>>(keys: I) -> Self {
+        Self(keys.into_iter().collect())
     }
 }
 
@@ -106,6 +128,16 @@ mod tests {
     #[test]
     fn damage_is_reported() {
         assert!(Private::from_bytes(b"nonsense").is_err());
-        assert!(Private::from_bytes(br#"{"a":"%%"}"#).is_err());
+        assert!(Private::from_bytes(b"[]").is_err());
+        // "{" in base64: a value, but not JSON.
+        assert!(Private::from_bytes(br#"{"a":"ew=="}"#).is_err());
+    }
+
+    #[test]
+    fn what_the_older_sdk_left_is_ignored() {
+        for left in [r#"{"schema_version":"1"}"#, r#"{"e2bfb730":{"create":60}}"#] {
+            let private = Private::from_bytes(left.as_bytes()).unwrap();
+            assert_eq!(private, Private::default(), "{left}");
+        }
     }
 }

@@ -6,6 +6,7 @@ use crate::context::{Apply, Context, Validation};
 use crate::diagnostics::{Diagnostic, Result};
 use crate::model::{Field, Model};
 use crate::path::AttributePath;
+use crate::private::Private;
 use crate::schema::Schema;
 use crate::value::{Type, Value, json};
 use crate::values::Values;
@@ -120,12 +121,14 @@ pub trait Resource: Send + Sync + 'static {
     }
 
     /// Takes over a resource of another type or provider, for `moved` blocks. `None`, the default,
-    /// means that the source is none this resource knows.
+    /// means that the source is none this resource knows. `private` is the private state it gets,
+    /// empty at first. The provider is not configured.
     fn adopt(
         &self,
         source: MoveSource,
+        private: &mut Private,
     ) -> impl Future<Output = Result<Option<Self::Model>>> + Send {
-        let _ = source;
+        let _ = (source, private);
         async { Ok(None) }
     }
 }
@@ -206,7 +209,7 @@ impl ResourcePlan {
     }
 }
 
-/// A state as JSON, of a shape that only its reader knows.
+/// A state or an identity as JSON, of a shape that only its reader knows.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RawState(pub(crate) Vec<u8>);
 
@@ -252,4 +255,16 @@ pub struct MoveSource {
     pub state: RawState,
     /// The source's private state, in whatever form its provider keeps it.
     pub private: Vec<u8>,
+    /// The source's identity, if it has one.
+    pub identity: Option<RawState>,
+    /// The version of the identity's schema.
+    pub identity_schema_version: i64,
+}
+
+impl MoveSource {
+    /// The source's private state, if its provider is made with this crate or with Terraform's own
+    /// framework, which keep it in the same form. Empty otherwise.
+    pub fn private_state(&self) -> Private {
+        Private::from_bytes(&self.private).unwrap_or_default()
+    }
 }

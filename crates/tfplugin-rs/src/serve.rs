@@ -14,11 +14,16 @@ use crate::transport::{self, Parent, StopToken, TransportError, guard};
 pub struct ServeOptions {
     /// Short name of the provider, `ferrymq` for `terraform-provider-ferrymq`.
     pub name: &'static str,
+    /// The address by which configurations require the provider; see
+    /// [`Provider::SOURCE`](crate::Provider::SOURCE).
+    pub source: &'static str,
+    /// Serve whoever connects, for a debugger, instead of the Terraform that started the
+    /// process.
+    pub debug: bool,
     /// Crates whose log lines of every level are written. Of all others only
     /// warnings and errors are: libraries log what they carry, secrets included.
     pub log_crates: Vec<&'static str>,
-    /// The provider's service must fire it when StopProvider is called; the end of the
-    /// process fires it too. Hand clones to whatever waits.
+    /// Fired at the end of the process. Hand clones to whatever waits.
     pub stop: StopToken,
     /// Largest message accepted or sent. Terraform itself takes schemas up to 64 MiB.
     pub message_limit_bytes: usize,
@@ -33,6 +38,8 @@ impl ServeOptions {
     pub fn new(name: &'static str, log_crate: &'static str) -> Self {
         Self {
             name,
+            source: name,
+            debug: false,
             log_crates: vec![env!("CARGO_CRATE_NAME"), log_crate],
             stop: StopToken::new(),
             message_limit_bytes: 256 << 20,
@@ -48,7 +55,7 @@ impl ServeOptions {
 /// cannot serve. Nothing else may print to stdout, which belongs to the handshake.
 pub fn serve<P: Provider>(provider: P, options: ServeOptions) -> ExitCode {
     // Before all else, so that a parent that dies early is missed later.
-    let parent = Parent::current();
+    let parent = (!options.debug).then(Parent::current);
     match try_serve(provider, &options, parent) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -61,11 +68,14 @@ pub fn serve<P: Provider>(provider: P, options: ServeOptions) -> ExitCode {
 fn try_serve<P: Provider>(
     provider: P,
     options: &ServeOptions,
-    parent: Parent,
+    parent: Option<Parent>,
 ) -> Result<(), TransportError> {
     // Lossy, so that a variable that is not UTF-8 is refused and not taken for absent.
     let lookup = |name: &str| Some(std::env::var_os(name)?.to_string_lossy().into_owned());
-    let client = transport::Client::from_env(lookup)?;
+    let client = match options.debug {
+        true => transport::Client::debugger(),
+        false => transport::Client::from_env(lookup)?,
+    };
     logging::init(options.name, &options.log_crates);
     guard::log_panics();
     let runtime = runtime().map_err(TransportError::Runtime)?;

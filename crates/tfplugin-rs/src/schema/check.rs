@@ -8,8 +8,13 @@ use crate::value::Type;
 /// What a schema is for; some things make sense only in one place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
+    Action,
     DataSource,
+    EphemeralResource,
+    Identity,
+    ListResource,
     Provider,
+    ProviderMeta,
     Resource,
 }
 
@@ -18,7 +23,11 @@ impl Role {
     fn reserved(self) -> &'static [&'static str] {
         match self {
             Self::Provider => &["alias", "version"],
-            Self::DataSource => &["count", "depends_on", "for_each", "lifecycle", "provider"],
+            Self::DataSource | Self::EphemeralResource => {
+                &["count", "depends_on", "for_each", "lifecycle", "provider"]
+            }
+            // Their arguments stand in a block of their own.
+            Self::Action | Self::Identity | Self::ListResource | Self::ProviderMeta => &[],
             Self::Resource => &[
                 "connection",
                 "count",
@@ -29,6 +38,21 @@ impl Role {
                 "provisioner",
             ],
         }
+    }
+}
+
+impl Role {
+    /// True if there is a place where the provider's own values are kept or handed on.
+    fn has_results(self) -> bool {
+        matches!(
+            self,
+            Self::DataSource | Self::EphemeralResource | Self::Resource
+        )
+    }
+
+    /// True if values from ephemeral resources can be given to write-only attributes.
+    fn has_write_only(self) -> bool {
+        matches!(self, Self::Action | Self::Resource)
     }
 }
 
@@ -98,6 +122,9 @@ impl Check {
     }
 
     fn attribute(&mut self, attribute: &Attribute, around: Surroundings) {
+        if self.role == Role::Identity {
+            self.identity(attribute);
+        }
         self.presence(attribute);
         self.default(attribute);
         self.write_only(attribute, around);
@@ -126,6 +153,22 @@ impl Check {
         }
     }
 
+    /// The protocol describes an identity in other terms than a configuration.
+    fn identity(&mut self, attribute: &Attribute) {
+        let is_plain = |ty: &Type| matches!(ty, Type::Bool | Type::Number | Type::String);
+        let fits = match &attribute.kind {
+            AttributeKind::Type(Type::List(element)) => is_plain(element),
+            AttributeKind::Type(ty) => is_plain(ty),
+            AttributeKind::Nested(..) => false,
+        };
+        if !fits {
+            self.problem("an identity is made of bools, numbers, strings and lists of these");
+        }
+        if attribute.sensitive || attribute.deprecated.is_some() {
+            self.problem("an attribute of an identity is neither sensitive nor deprecated");
+        }
+    }
+
     /// Terraform takes a prior object for configured if it holds anything that is not computed,
     /// and proposes to remove it when the configuration is silent: a change without end.
     fn computable(&mut self, attribute: &Attribute, members: &Members) {
@@ -151,8 +194,8 @@ impl Check {
             (true, _, true) => self.problem("required and computed exclude each other"),
             _ => {}
         }
-        if self.role == Role::Provider && attribute.computed {
-            self.problem("a provider has no state in which computed values could be kept");
+        if attribute.computed && !self.role.has_results() {
+            self.problem("there is no state here in which computed values could be kept");
         }
         self.room(attribute);
     }
@@ -199,8 +242,8 @@ impl Check {
         if !attribute.write_only {
             return;
         }
-        if self.role != Role::Resource {
-            self.problem("only resources have write-only attributes");
+        if !self.role.has_write_only() {
+            self.problem("only resources and actions have write-only attributes");
         }
         if attribute.computed {
             self.problem("write-only and computed exclude each other");
@@ -208,13 +251,16 @@ impl Check {
         if around.set {
             self.problem("a set cannot hold write-only attributes");
         }
-        if attribute.required && !around.write_only {
+        if attribute.required && !around.write_only && self.role == Role::Resource {
             // Terraform writes null there when it generates configuration for an import.
             self.problem("write-only attributes must be optional, or imports cannot be generated");
         }
     }
 
     fn block(&mut self, block: &Block, around: Surroundings) {
+        if self.role == Role::Identity {
+            self.problem("an identity has no blocks");
+        }
         if around.nested_attribute {
             self.problem("a nested attribute cannot hold blocks");
         }
@@ -238,7 +284,7 @@ impl Check {
     }
 }
 
-fn is_identifier(name: &str) -> bool {
+pub(crate) fn is_identifier(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
         && name
             .chars()
@@ -462,7 +508,7 @@ mod tests {
         let check = |attribute: Attribute, role| Schema::new().with(attribute).problems(role);
         assert_eq!(
             check(text("a").computed(), Role::Provider),
-            ["a: a provider has no state in which computed values could be kept"]
+            ["a: there is no state here in which computed values could be kept"]
         );
         assert_eq!(
             check(text("a").required().replace(), Role::DataSource),
@@ -470,11 +516,52 @@ mod tests {
         );
         assert_eq!(
             check(text("a").optional().write_only(), Role::DataSource),
-            ["a: only resources have write-only attributes"]
+            ["a: only resources and actions have write-only attributes"]
+        );
+        assert_eq!(
+            check(text("a").required().write_only(), Role::Action),
+            [] as [&str; 0]
+        );
+        for role in [Role::Action, Role::ListResource, Role::ProviderMeta] {
+            assert_eq!(check(text("count").required(), role), [] as [&str; 0]);
+            assert_eq!(check(text("a").optional().computed(), role).len(), 1);
+        }
+        assert_eq!(
+            check(text("count").required(), Role::EphemeralResource),
+            ["the name \"count\" belongs to Terraform itself"]
         );
         assert_eq!(
             check(text("count").required(), Role::Provider),
             [] as [&str; 0]
         );
+    }
+
+    #[test]
+    fn identities_are_plain() {
+        let check = |member: Member| Schema::new().with(member).problems(Role::Identity);
+        let list = |element| Attribute::new("a", Type::list(element)).optional();
+        assert_eq!(check(text("a").required().into()), [] as [&str; 0]);
+        assert_eq!(check(list(Type::Number).into()), [] as [&str; 0]);
+        let plain = "a: an identity is made of bools, numbers, strings and lists of these";
+        for member in [
+            list(Type::list(Type::String)).into(),
+            Attribute::new("a", Type::map(Type::String))
+                .required()
+                .into(),
+            nested(Nesting::Single, text("b").optional()).into(),
+        ] as [Member; 3]
+        {
+            let found = check(member);
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert!(found[0].ends_with(&plain[3..]), "{found:?}");
+        }
+        let sensitive = "a: an attribute of an identity is neither sensitive nor deprecated";
+        assert_eq!(check(text("a").required().sensitive().into()), [sensitive]);
+        let block = Block::new(
+            "b",
+            Nesting::List,
+            Members::new().with(text("x").required()),
+        );
+        assert_eq!(check(block.into()), ["b: an identity has no blocks"]);
     }
 }

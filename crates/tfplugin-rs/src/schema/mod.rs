@@ -7,7 +7,7 @@
 mod check;
 mod wire;
 
-pub(crate) use self::check::Role;
+pub(crate) use self::check::{Role, is_identifier};
 use crate::model::{Field, Presence, ShapeKind};
 use crate::modify::{self, AttributeChange, PlanModifier};
 use crate::validate::Validator;

@@ -17,6 +17,27 @@ impl Schema {
     }
 }
 
+impl Schema {
+    /// As the schema of an identity. The schema's check allows plain attributes only.
+    pub(crate) fn to_identity_proto(&self) -> proto::ResourceIdentitySchema {
+        use proto::resource_identity_schema::IdentityAttribute;
+        let attributes = self.members.iter().filter_map(|member| match member {
+            Member::Attribute(attribute) => Some(IdentityAttribute {
+                name: attribute.name.clone(),
+                r#type: attribute.ty().to_json_bytes().into(),
+                required_for_import: attribute.required,
+                optional_for_import: attribute.optional,
+                description: attribute.description.clone(),
+            }),
+            Member::Block(_) => None,
+        });
+        proto::ResourceIdentitySchema {
+            version: self.version,
+            identity_attributes: attributes.collect(),
+        }
+    }
+}
+
 fn block(members: &Members, description: &str, deprecated: Option<&String>) -> message::Block {
     let (mut attributes, mut block_types) = (Vec::new(), Vec::new());
     for member in members.iter() {

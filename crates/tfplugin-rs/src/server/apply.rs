@@ -3,18 +3,20 @@
 //! Whatever happens, the answer's state is what exists as far as is known: Terraform stores it even
 //! beside errors, and what it is not told of is lost to it.
 
-use super::catalog::ResourceEntry;
+use super::catalog::{IdentityEntry, ResourceEntry};
+use super::identity::Continuity;
 use super::{Server, caught};
 use crate::context::{Apply, Context};
+use crate::deferral::Outcome;
 use crate::diagnostics::{Diagnostics, Result};
 use crate::plan::{check_applied, check_known, fill_write_only, null_write_only};
-use crate::proto::tfplugin6::DynamicValue;
+use crate::proto::tfplugin6::ResourceIdentityData;
 use crate::proto::tfplugin6::apply_resource_change::{Request, Response};
 use crate::provider::Provider;
 use crate::value::Value;
 
 /// What is known to exist after an operation, and what is to be said about it.
-struct Outcome {
+struct Applied {
     state: Value,
     private: Vec<u8>,
     diagnostics: Diagnostics,
@@ -22,33 +24,34 @@ struct Outcome {
 
 impl<P: Provider> Server<P> {
     pub(super) async fn apply(&self, request: Request) -> Response {
-        let prior_state = request.prior_state.clone();
-        let prior_private = request.planned_private.clone();
+        let as_before = Response {
+            new_state: request.prior_state.clone(),
+            private: request.planned_private.clone(),
+            new_identity: request.planned_identity.clone(),
+            ..Default::default()
+        };
         match self.try_apply(request).await {
-            Ok((state, outcome)) => Response {
-                new_state: Some(state),
-                private: outcome.private.into(),
-                diagnostics: outcome.diagnostics.into_proto(),
-                ..Default::default()
-            },
-            // Nothing has been done, so everything is as it was.
+            Ok(response) => response,
+            // Nothing has been done.
             Err(diagnostics) => Response {
-                new_state: prior_state,
-                private: prior_private,
                 diagnostics: diagnostics.into_proto(),
-                ..Default::default()
+                ..as_before
             },
         }
     }
 
-    async fn try_apply(&self, request: Request) -> Result<(DynamicValue, Outcome)> {
+    async fn try_apply(&self, request: Request) -> Result<Response> {
         let entry = self.resource(&request.type_name)?;
         let prepared = &entry.prepared;
         let config = prepared.decode(request.config.as_ref(), "the configuration")?;
         let prior = prepared.decode(request.prior_state.as_ref(), "the prior state")?;
         let planned = prepared.decode(request.planned_state.as_ref(), "the planned state")?;
-        let context = self.context(&request.planned_private)?;
+        let context = self
+            .context(&request.planned_private)?
+            .with_meta(self.meta(request.provider_meta.as_ref())?);
 
+        // From here on something may have been done, so every error goes beside a state.
+        let (data, is_new) = (context.shared_data(), prior.is_null());
         let mut outcome = if planned.is_null() {
             entry.delete(prior, context).await
         } else {
@@ -56,31 +59,82 @@ impl<P: Provider> Server<P> {
             entry.create_or_update(&config, prior, planned, apply).await
         };
         null_write_only(prepared.members(), &mut outcome.state);
-        let state = match prepared.encode(&outcome.state, "a state") {
-            Ok(state) => state,
+        let new_identity = match self.catalog.identity(&request.type_name) {
+            Some(identity) => {
+                let planned = request.planned_identity;
+                outcome.identity(identity, &data, planned, is_new).await
+            }
+            None => None,
+        };
+        let new_state = match prepared.encode(&outcome.state, "a state") {
+            Ok(state) => Some(state),
             // What exists cannot be told in the schema's terms; the state before is the nearest.
             Err(diagnostics) => {
                 outcome.diagnostics.extend(diagnostics);
-                request.prior_state.unwrap_or_default()
+                request.prior_state
             }
         };
-        Ok((state, outcome))
+        Ok(Response {
+            new_state,
+            private: outcome.private.into(),
+            diagnostics: outcome.diagnostics.into_proto(),
+            new_identity,
+            ..Default::default()
+        })
+    }
+}
+
+impl Applied {
+    /// The identity of what is known to exist.
+    async fn identity<D: Sync>(
+        &mut self,
+        entry: &IdentityEntry<D>,
+        data: &D,
+        planned: Option<ResourceIdentityData>,
+        is_new: bool,
+    ) -> Option<ResourceIdentityData> {
+        if self.state.is_null() {
+            return if self.diagnostics.has_error() {
+                entry.echo(planned).ok()
+            } else {
+                entry.none().ok()
+            };
+        }
+        let continuity = if is_new {
+            Continuity::Free
+        } else {
+            Continuity::Kept
+        };
+        match entry
+            .of(&self.state, data, planned.as_ref(), continuity)
+            .await
+        {
+            Ok(identity) => Some(identity),
+            Err(found) => {
+                // A state that an error has left may lack what the identity is made of.
+                if !self.diagnostics.has_error() {
+                    self.diagnostics.extend(found);
+                }
+                entry.echo(planned).ok()
+            }
+        }
     }
 }
 
 impl<D: Send + Sync> ResourceEntry<D> {
-    async fn delete(&self, prior: Value, mut context: Context<D>) -> Outcome {
+    async fn delete(&self, prior: Value, mut context: Context<D>) -> Applied {
         let deleted = caught(self.object.delete(prior.clone(), &mut context)).await;
-        let mut diagnostics = context.diagnostics;
+        let mut diagnostics = Diagnostics::new();
+        let deleted = context.finish(deleted, &mut diagnostics);
         diagnostics.absorb(deleted);
         if diagnostics.has_error() {
-            return Outcome {
+            return Applied {
                 state: prior,
                 private: context.private.to_bytes(),
                 diagnostics,
             };
         }
-        Outcome {
+        Applied {
             state: Value::Null,
             private: Vec::new(),
             diagnostics,
@@ -93,7 +147,7 @@ impl<D: Send + Sync> ResourceEntry<D> {
         prior: Value,
         planned: Value,
         mut cx: Apply<D>,
-    ) -> Outcome {
+    ) -> Applied {
         let members = self.prepared.members();
         let mut goal = planned.clone();
         fill_write_only(members, config, &mut goal);
@@ -102,10 +156,13 @@ impl<D: Send + Sync> ResourceEntry<D> {
         } else {
             caught(self.object.update(prior.clone(), goal, &mut cx)).await
         };
-        let (mut diagnostics, private) = (cx.context.diagnostics, cx.context.private);
+        let mut diagnostics = Diagnostics::new();
+        let result = cx.context.finish(result, &mut diagnostics);
+        let private = cx.context.private;
         let (state, is_complete) = match diagnostics.absorb(result) {
-            Some(state) => (state, true),
-            None => (cx.saved.unwrap_or(prior), false),
+            Some(Outcome::Done(state)) => (state, true),
+            // An apply is never put off: its context does not allow it.
+            Some(Outcome::PutOff(_)) | None => (cx.saved.unwrap_or(prior), false),
         };
         if is_complete {
             let mut kept = state.clone();
@@ -119,7 +176,7 @@ impl<D: Send + Sync> ResourceEntry<D> {
             private.to_bytes()
         };
         // Terraform takes no unknown value into its state, not even beside an error.
-        Outcome {
+        Applied {
             state: state.unknown_as_null(),
             private,
             diagnostics,

@@ -1,112 +1,28 @@
 //! What the provider offers, by full type name, with schemas and types built once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::prepared::Prepared;
 use crate::diagnostics::{Diagnostic, Diagnostics, Result};
-use crate::erased::{DataSourceObject, FunctionObject, ResourceObject};
+use crate::erased::{
+    ActionObject, Configurable, DataSourceObject, EphemeralResourceObject, FunctionObject,
+    IdentityObject, ListResourceObject, ResourceObject,
+};
 use crate::function::Signature;
 use crate::model::Field;
-use crate::provider::Provider;
-use crate::schema::{AttributeKind, Member, Members, Role, Schema};
-use crate::value::{ObjectType, Type, Value};
-use crate::values::Values;
-use crate::{logging, wire};
+use crate::provider::{Contents, Provider};
+use crate::schema::{Role, Schema, is_identifier};
+use crate::value::Type;
 
-/// A schema and all that follows from it.
-pub(crate) struct Prepared {
-    pub(crate) schema: Schema,
-    object: Arc<ObjectType>,
-    pub(crate) ty: Type,
-    has_secrets: bool,
+/// Something with a configuration block, and the block's schema.
+pub(super) struct Entry<O: ?Sized> {
+    pub(super) object: Arc<O>,
+    pub(super) prepared: Arc<Prepared>,
 }
 
-impl Prepared {
-    fn new(schema: Schema) -> Self {
-        let object = Arc::new(schema.object_type());
-        Self {
-            ty: Type::Object(object.clone()),
-            has_secrets: schema.members().has_secrets(),
-            schema,
-            object,
-        }
-    }
-
-    pub(crate) fn members(&self) -> &Members {
-        self.schema.members()
-    }
-
-    pub(crate) fn values(&self, value: Value) -> Values {
-        Values::new(value, self.object.clone())
-    }
-
-    /// Reads what Terraform sent; from now on no log line shows the secrets in it.
-    pub(crate) fn decode(
-        &self,
-        sent: Option<&crate::proto::tfplugin6::DynamicValue>,
-        what: &str,
-    ) -> Result<Value> {
-        let value = wire::decode(sent, &self.ty, what)?;
-        if self.has_secrets {
-            mask_secrets(self.members(), &value);
-        }
-        Ok(value)
-    }
-
-    pub(crate) fn encode(
-        &self,
-        value: &Value,
-        what: &str,
-    ) -> Result<crate::proto::tfplugin6::DynamicValue> {
-        wire::encode(value, &self.ty, what)
-    }
-}
-
-/// Registers the text of every sensitive or write-only attribute with the log's mask.
-fn mask_secrets(members: &Members, value: &Value) {
-    let Some(object) = value.as_object() else {
-        return;
-    };
-    for (member, value) in members.iter().zip(object.values()) {
-        match member {
-            Member::Block(block) => mask_nested(&block.members, value),
-            Member::Attribute(attribute) if attribute.sensitive || attribute.write_only => {
-                mask_all(value);
-            }
-            Member::Attribute(attribute) => {
-                if let AttributeKind::Nested(_, members) = &attribute.kind {
-                    mask_nested(members, value);
-                }
-            }
-        }
-    }
-}
-
-fn mask_nested(members: &Members, value: &Value) {
-    mask_secrets(members, value);
-    value
-        .children()
-        .for_each(|value| mask_secrets(members, value));
-}
-
-fn mask_all(value: &Value) {
-    /// Shorter texts occur everywhere; hiding them would hide the log and not the secret.
-    const SHORTEST_SECRET: usize = 4;
-    match value.inner() {
-        Value::String(text) if text.len() >= SHORTEST_SECRET => logging::mask(text),
-        other => other.children().for_each(mask_all),
-    }
-}
-
-pub(super) struct ResourceEntry<D> {
-    pub(super) object: Arc<dyn ResourceObject<D>>,
-    pub(super) prepared: Prepared,
-}
-
-pub(super) struct DataSourceEntry<D> {
-    pub(super) object: Arc<dyn DataSourceObject<D>>,
-    pub(super) prepared: Prepared,
-}
+pub(super) type ResourceEntry<D> = Entry<dyn ResourceObject<D>>;
+pub(super) type IdentityEntry<D> = Entry<dyn IdentityObject<D>>;
 
 pub(super) struct FunctionEntry {
     pub(super) object: Arc<dyn FunctionObject>,
@@ -114,96 +30,97 @@ pub(super) struct FunctionEntry {
     pub(super) output: Type,
 }
 
+/// All of one kind, by full type name.
+pub(super) type Entries<O> = HashMap<String, Entry<O>>;
+
 pub(super) struct Catalog<D> {
     pub(super) provider: Prepared,
-    pub(super) resources: HashMap<String, ResourceEntry<D>>,
-    pub(super) data_sources: HashMap<String, DataSourceEntry<D>>,
+    pub(super) meta: Option<Prepared>,
+    pub(super) resources: Entries<dyn ResourceObject<D>>,
+    pub(super) identities: Entries<dyn IdentityObject<D>>,
+    pub(super) data_sources: Entries<dyn DataSourceObject<D>>,
+    pub(super) ephemeral_resources: Entries<dyn EphemeralResourceObject<D>>,
+    pub(super) list_resources: Entries<dyn ListResourceObject<D>>,
+    pub(super) actions: Entries<dyn ActionObject<D>>,
     pub(super) functions: HashMap<&'static str, FunctionEntry>,
     pub(super) problems: Vec<String>,
 }
 
 impl<D: Send + Sync + 'static> Catalog<D> {
     pub(super) fn new<P: Provider<Data = D>>(provider: &P) -> Self {
-        let contents = provider.contents();
-        let mut check = Check {
-            problems: contents.problems,
-        };
-        let provider_schema = provider.schema();
-        check.schema(
-            "the provider block",
-            &provider_schema,
-            Role::Provider,
-            P::Config::shape().ty(),
-        );
-        let full = |name: &str| match name {
-            "" => P::NAME.to_owned(),
-            name => format!("{}_{name}", P::NAME),
-        };
-        let mut resources = HashMap::new();
-        for (name, object) in contents.resources {
-            let (name, schema) = (full(name), object.schema());
-            check.schema(
-                &format!("resource {name}"),
-                &schema,
-                Role::Resource,
-                object.model_type(),
-            );
-            resources.insert(
-                name,
-                ResourceEntry {
-                    object,
-                    prepared: Prepared::new(schema),
-                },
-            );
-        }
-        let mut data_sources = HashMap::new();
-        for (name, object) in contents.data_sources {
-            let (name, schema) = (full(name), object.schema());
-            let subject = format!("data source {name}");
-            check.schema(&subject, &schema, Role::DataSource, object.model_type());
-            data_sources.insert(
-                name,
-                DataSourceEntry {
-                    object,
-                    prepared: Prepared::new(schema),
-                },
-            );
-        }
-        let mut functions = HashMap::new();
-        for (name, object) in contents.functions {
-            let (signature, output) = (object.signature(), object.output_type());
-            check.function(name, &signature);
-            functions.insert(
-                name,
-                FunctionEntry {
-                    object,
-                    signature,
-                    output,
-                },
-            );
-        }
-        let provider = Prepared::new(provider_schema);
-        Self {
-            provider,
+        let Contents {
             resources,
+            identities,
             data_sources,
+            ephemeral_resources,
+            list_resources,
+            actions,
             functions,
-            problems: check.problems,
+            meta,
+            problems,
+        } = provider.contents();
+        let mut collect = Collect {
+            provider: P::NAME,
+            problems,
+        };
+        collect.lists(&list_resources, &identities);
+        Self {
+            provider: collect.provider_block(provider),
+            meta: meta.map(|schema| collect.meta(schema)),
+            resources: collect.all(resources, "resource", Role::Resource),
+            identities: collect.identities(identities),
+            data_sources: collect.all(data_sources, "data source", Role::DataSource),
+            ephemeral_resources: collect.all(
+                ephemeral_resources,
+                "ephemeral resource",
+                Role::EphemeralResource,
+            ),
+            list_resources: collect.all(list_resources, "list resource", Role::ListResource),
+            actions: collect.all(actions, "action", Role::Action),
+            functions: collect.functions(functions),
+            problems: collect.problems,
         }
     }
 
     pub(super) fn resource(&self, type_name: &str) -> Result<&ResourceEntry<D>> {
-        self.usable()?;
-        self.resources
-            .get(type_name)
-            .ok_or_else(|| unknown("resource", type_name))
+        self.find(&self.resources, "resource", type_name)
     }
 
-    pub(super) fn data_source(&self, type_name: &str) -> Result<&DataSourceEntry<D>> {
+    /// The identity of a resource that has one.
+    pub(super) fn identity(&self, type_name: &str) -> Option<&IdentityEntry<D>> {
+        self.identities.get(type_name)
+    }
+
+    pub(super) fn data_source(&self, name: &str) -> Result<&Entry<dyn DataSourceObject<D>>> {
+        self.find(&self.data_sources, "data source", name)
+    }
+
+    pub(super) fn ephemeral_resource(
+        &self,
+        name: &str,
+    ) -> Result<&Entry<dyn EphemeralResourceObject<D>>> {
+        self.find(&self.ephemeral_resources, "ephemeral resource", name)
+    }
+
+    pub(super) fn list_resource(&self, name: &str) -> Result<&Entry<dyn ListResourceObject<D>>> {
+        self.find(&self.list_resources, "list resource", name)
+    }
+
+    pub(super) fn action(&self, name: &str) -> Result<&Entry<dyn ActionObject<D>>> {
+        self.find(&self.actions, "action", name)
+    }
+
+    fn find<'c, O: ?Sized>(
+        &self,
+        entries: &'c Entries<O>,
+        kind: &str,
+        name: &str,
+    ) -> Result<&'c Entry<O>> {
         self.usable()?;
-        self.data_sources
-            .get(type_name)
-            .ok_or_else(|| unknown("data source", type_name))
+        entries.get(name).ok_or_else(|| {
+            let detail = format!("This provider has no {kind} of the type {name:?}.");
+            Diagnostic::error(format!("Unknown {kind} type"), detail).into()
+        })
     }
 
     /// An error for every problem of the schemas.
@@ -219,45 +136,138 @@ impl<D: Send + Sync + 'static> Catalog<D> {
     }
 }
 
-fn unknown(kind: &str, type_name: &str) -> Diagnostics {
-    let detail = format!("This provider has no {kind} of the type {type_name:?}.");
-    Diagnostic::error(format!("Unknown {kind} type"), detail).into()
-}
-
-struct Check {
+/// Makes entries of what is offered and notes what is wrong with it.
+struct Collect {
+    provider: &'static str,
     problems: Vec<String>,
 }
 
-impl Check {
-    fn schema(&mut self, subject: &str, schema: &Schema, role: Role, model: Type) {
+impl Collect {
+    fn full_name(&self, name: &str) -> String {
+        match name {
+            "" => self.provider.to_owned(),
+            name => format!("{}_{name}", self.provider),
+        }
+    }
+
+    fn provider_block<P: Provider>(&mut self, provider: &P) -> Prepared {
+        let schema = provider.schema();
+        let model = P::Config::shape().ty();
+        self.schema("the provider block", &schema, Role::Provider, &model);
+        Prepared::new(schema)
+    }
+
+    fn meta(&mut self, schema: Schema) -> Prepared {
+        let model = Type::Object(schema.object_type().into());
+        self.schema(
+            "the provider_meta block",
+            &schema,
+            Role::ProviderMeta,
+            &model,
+        );
+        Prepared::new(schema)
+    }
+
+    fn all<O: Configurable + ?Sized>(
+        &mut self,
+        offered: BTreeMap<&'static str, Arc<O>>,
+        kind: &str,
+        role: Role,
+    ) -> Entries<O> {
+        let entry = |(name, object): (&str, Arc<O>)| {
+            let (name, schema) = (self.full_name(name), object.schema());
+            self.schema(
+                &format!("{kind} {name}"),
+                &schema,
+                role,
+                &object.model_type(),
+            );
+            let prepared = Arc::new(Prepared::new(schema));
+            (name, Entry { object, prepared })
+        };
+        offered.into_iter().map(entry).collect()
+    }
+
+    fn identities<D>(
+        &mut self,
+        offered: BTreeMap<&'static str, Arc<dyn IdentityObject<D>>>,
+    ) -> Entries<dyn IdentityObject<D>> {
+        let entry = |(name, object): (&str, Arc<dyn IdentityObject<D>>)| {
+            let (name, schema) = (self.full_name(name), object.schema());
+            let subject = format!("identity of {name}");
+            self.schema(&subject, &schema, Role::Identity, &object.model_type());
+            let prepared = Arc::new(Prepared::new(schema));
+            (name, Entry { object, prepared })
+        };
+        offered.into_iter().map(entry).collect()
+    }
+
+    fn functions(
+        &mut self,
+        offered: BTreeMap<&'static str, Arc<dyn FunctionObject>>,
+    ) -> HashMap<&'static str, FunctionEntry> {
+        let entry = |(name, object): (&'static str, Arc<dyn FunctionObject>)| {
+            let (signature, output) = (object.signature(), object.output_type());
+            self.function(name, &signature);
+            let entry = FunctionEntry {
+                object,
+                signature,
+                output,
+            };
+            (name, entry)
+        };
+        offered.into_iter().map(entry).collect()
+    }
+
+    fn schema(&mut self, subject: &str, schema: &Schema, role: Role, model: &Type) {
         let problems = schema.problems(role);
         let sound = problems.is_empty();
-        self.problems.extend(
-            problems
-                .into_iter()
-                .map(|problem| format!("{subject}: {problem}")),
-        );
+        let problems = problems.into_iter();
+        self.problems
+            .extend(problems.map(|problem| format!("{subject}: {problem}")));
         let ty = Type::Object(schema.object_type().into());
-        if sound && ty != model {
+        if sound && ty != *model {
             self.problems.push(format!(
                 "{subject}: the schema is {ty}, but the model is {model}"
             ));
         }
     }
 
-    fn function(&mut self, name: &str, signature: &Signature) {
+    /// What is listed must be offered as a resource with an identity.
+    fn lists<L: ?Sized, I: ?Sized>(
+        &mut self,
+        lists: &BTreeMap<&'static str, Arc<L>>,
+        identities: &BTreeMap<&'static str, Arc<I>>,
+    ) {
+        for name in lists.keys().filter(|name| !identities.contains_key(*name)) {
+            self.problems.push(format!(
+                "list resource {}: the provider offers no identified_resource of this name",
+                self.full_name(name)
+            ));
+        }
+    }
+
+    fn function(&mut self, function: &str, signature: &Signature) {
+        if !is_identifier(function) {
+            self.problems.push(format!(
+                "function {function:?}: a name is lower-case letters, digits and underscores"
+            ));
+        }
         let mut seen = Vec::new();
         for parameter in signature.parameters.iter().chain(&signature.variadic) {
-            if seen.contains(&&parameter.name) {
-                let name = &parameter.name;
+            let name = &parameter.name;
+            if seen.contains(&name) {
                 self.problems.push(format!(
-                    "function {name}: two parameters are named {name:?}"
+                    "function {function}: two parameters are named {name:?}"
                 ));
             }
-            seen.push(&parameter.name);
-        }
-        if name.is_empty() {
-            self.problems.push("a function has no name".to_owned());
+            if !is_identifier(name) {
+                self.problems.push(format!(
+                    "function {function}: {name:?}: a name is lower-case letters, digits and \
+                     underscores"
+                ));
+            }
+            seen.push(name);
         }
     }
 }

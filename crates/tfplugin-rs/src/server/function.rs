@@ -2,12 +2,12 @@
 
 use super::{Server, caught};
 use crate::diagnostics::Diagnostics;
-use crate::function::FunctionError;
+use crate::function::{FunctionError, Parameter};
 use crate::proto::tfplugin6 as proto;
 use crate::proto::tfplugin6::DynamicValue;
 use crate::proto::tfplugin6::call_function::{Request, Response};
 use crate::provider::Provider;
-use crate::value::{Type, Value};
+use crate::value::Value;
 use crate::wire;
 
 impl<P: Provider> Server<P> {
@@ -48,11 +48,11 @@ impl<P: Provider> Server<P> {
         let (fixed, further) = sent.split_at(parameters.len());
         let mut values = Vec::with_capacity(parameters.len() + 1);
         for (index, (parameter, sent)) in parameters.iter().zip(fixed).enumerate() {
-            values.push(read(index, sent, &parameter.ty)?);
+            values.push(read(index, sent, parameter)?);
         }
         if let Some(variadic) = &entry.signature.variadic {
             let indexed = (parameters.len()..).zip(further);
-            let elements = indexed.map(|(index, sent)| read(index, sent, &variadic.ty));
+            let elements = indexed.map(|(index, sent)| read(index, sent, variadic));
             values.push(Value::Tuple(elements.collect::<Result<_, _>>()?));
         }
         // The guard is for futures; an error inside keeps its own form.
@@ -62,11 +62,15 @@ impl<P: Provider> Server<P> {
     }
 }
 
-fn read(index: usize, sent: &DynamicValue, ty: &Type) -> Result<Value, FunctionError> {
-    wire::decode(Some(sent), ty, "the argument").map_err(|diagnostics| FunctionError {
-        argument: i64::try_from(index).ok(),
-        ..told(diagnostics)
-    })
+fn read(index: usize, sent: &DynamicValue, parameter: &Parameter) -> Result<Value, FunctionError> {
+    let value = wire::decode(Some(sent), &parameter.ty, "the argument").map_err(|diagnostics| {
+        FunctionError {
+            argument: i64::try_from(index).ok(),
+            ..told(diagnostics)
+        }
+    })?;
+    parameter.check(index, &value)?;
+    Ok(value)
 }
 
 /// Functions have no diagnostics, only one text.

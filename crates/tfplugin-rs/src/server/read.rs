@@ -1,6 +1,8 @@
 //! ReadResource and ReadDataSource.
 
-use super::{Server, caught};
+use super::identity::Continuity;
+use super::{IMPORTED, Server, caught};
+use crate::deferral::{Deferral, Outcome, Putting};
 use crate::diagnostics::{Diagnostics, Result};
 use crate::plan::{apply_defaults, check_applied, check_known, null_write_only};
 use crate::proto::tfplugin6::{read_data_source, read_resource};
@@ -10,16 +12,25 @@ use crate::value::Value;
 impl<P: Provider> Server<P> {
     pub(super) async fn read(&self, request: read_resource::Request) -> read_resource::Response {
         let mut diagnostics = Diagnostics::new();
-        let before = (request.current_state.clone(), request.private.clone());
-        let result = self.try_read(request, &mut diagnostics).await;
-        // After an error Terraform keeps what it had; it is told so all the same.
-        let mut response = diagnostics
-            .absorb(result)
-            .unwrap_or_else(|| read_resource::Response {
-                new_state: before.0,
-                private: before.1,
-                ..Default::default()
-            });
+        let as_before = read_resource::Response {
+            new_state: request.current_state.clone(),
+            private: request.private.clone(),
+            new_identity: request.current_identity.clone(),
+            ..Default::default()
+        };
+        let result = match self.puts_off() {
+            Some(reason) => Ok(Outcome::PutOff(reason)),
+            None => self.try_read(request, &mut diagnostics).await,
+        };
+        let mut response = match diagnostics.absorb(result) {
+            Some(Outcome::Done(response)) => response,
+            Some(Outcome::PutOff(reason)) => read_resource::Response {
+                deferred: Some(reason.to_proto()),
+                ..as_before
+            },
+            // After an error Terraform keeps what it had; it is told so all the same.
+            None => as_before,
+        };
         response.diagnostics = diagnostics.into_proto();
         response
     }
@@ -28,26 +39,46 @@ impl<P: Provider> Server<P> {
         &self,
         request: read_resource::Request,
         diagnostics: &mut Diagnostics,
-    ) -> Result<read_resource::Response> {
+    ) -> Result<Outcome<read_resource::Response>> {
         let entry = self.resource(&request.type_name)?;
         let prepared = &entry.prepared;
         let state = prepared.decode(request.current_state.as_ref(), "the state")?;
-        let mut cx = self.context(&request.private)?;
+        let mut cx = self
+            .context(&request.private)?
+            .with_meta(self.meta(request.provider_meta.as_ref())?)
+            .putting(Putting::allowed_by(request.client_capabilities));
+        // The identity with which an import began may be less than the whole.
+        let continuity = match cx.private.unmark(IMPORTED) {
+            true => Continuity::Free,
+            false => Continuity::Kept,
+        };
         let found = caught(entry.object.read(state, &mut cx)).await;
-        diagnostics.extend(cx.diagnostics);
-        let mut state = found?.unwrap_or(Value::Null);
+        let mut state = match cx.finish(found, diagnostics)? {
+            Outcome::Done(found) => found.unwrap_or(Value::Null),
+            Outcome::PutOff(reason) => return Ok(Outcome::PutOff(reason)),
+        };
         null_write_only(prepared.members(), &mut state);
         check_known(&state, "reading").into_result()?;
+        let before = request.current_identity;
+        let new_identity = match self.catalog.identity(&request.type_name) {
+            Some(identity) if state.is_null() => Some(identity.echo(before)?),
+            Some(identity) => {
+                let found = identity.of(&state, cx.data(), before.as_ref(), continuity);
+                Some(found.await?)
+            }
+            None => None,
+        };
         let private = if state.is_null() {
             Vec::new()
         } else {
             cx.private.to_bytes()
         };
-        Ok(read_resource::Response {
+        Ok(Outcome::Done(read_resource::Response {
             new_state: Some(prepared.encode(&state, "a state")?),
             private: private.into(),
+            new_identity,
             ..Default::default()
-        })
+        }))
     }
 
     pub(super) async fn read_data(
@@ -68,6 +99,16 @@ impl<P: Provider> Server<P> {
     ) -> Result<read_data_source::Response> {
         let entry = self.catalog.data_source(&request.type_name)?;
         let prepared = &entry.prepared;
+        let put_off = |reason: Deferral| {
+            Ok(read_data_source::Response {
+                state: Some(prepared.encode(&Value::Unknown, "a data source")?),
+                deferred: Some(reason.to_proto()),
+                ..Default::default()
+            })
+        };
+        if let Some(reason) = self.puts_off() {
+            return put_off(reason);
+        }
         let config = prepared.decode(request.config.as_ref(), "the configuration")?;
         let mut arguments = config.clone();
         apply_defaults(prepared.members(), &config, &mut arguments);
@@ -75,10 +116,15 @@ impl<P: Provider> Server<P> {
         let mut expected = arguments.clone();
         crate::plan::mark_computed(prepared.members(), &config, &mut expected);
 
-        let mut cx = self.context(&[])?;
+        let mut cx = self
+            .context(&[])?
+            .with_meta(self.meta(request.provider_meta.as_ref())?)
+            .putting(Putting::allowed_by(request.client_capabilities));
         let found = caught(entry.object.read(arguments, &mut cx)).await;
-        diagnostics.extend(cx.diagnostics);
-        let state = found?;
+        let state = match cx.finish(found, diagnostics)? {
+            Outcome::Done(state) => state,
+            Outcome::PutOff(reason) => return put_off(reason),
+        };
         let mut broken = check_applied(&expected, &state);
         broken.extend(check_known(&state, "reading"));
         broken.into_result()?;

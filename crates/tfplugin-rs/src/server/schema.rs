@@ -1,46 +1,47 @@
-//! GetProviderSchema, GetMetadata, GetFunctions, GetResourceIdentitySchemas.
+//! GetProviderSchema, GetMetadata, GetFunctions.
 
 use std::collections::HashMap;
 
+use super::catalog::Entries;
 use super::{Server, capabilities};
 use crate::diagnostics::Diagnostics;
 use crate::function::{Parameter, Signature};
 use crate::proto::tfplugin6 as proto;
-use crate::proto::tfplugin6::{
-    get_functions, get_metadata, get_provider_schema, get_resource_identity_schemas,
-};
+use crate::proto::tfplugin6::{get_functions, get_metadata, get_provider_schema};
 use crate::provider::Provider;
 use crate::value::Type;
 
 #[expect(clippy::unused_async, reason = "called like the others")]
 impl<P: Provider> Server<P> {
     pub(super) async fn metadata(&self, _: get_metadata::Request) -> get_metadata::Response {
+        use get_metadata as message;
         let catalog = &self.catalog;
-        get_metadata::Response {
+        message::Response {
             server_capabilities: Some(capabilities()),
             diagnostics: self.schema_diagnostics(),
-            data_sources: catalog
-                .data_sources
-                .keys()
-                .map(|name| get_metadata::DataSourceMetadata {
-                    type_name: name.clone(),
-                })
+            data_sources: names(&catalog.data_sources)
+                .map(|type_name| message::DataSourceMetadata { type_name })
                 .collect(),
-            resources: catalog
-                .resources
-                .keys()
-                .map(|name| get_metadata::ResourceMetadata {
-                    type_name: name.clone(),
-                })
+            resources: names(&catalog.resources)
+                .map(|type_name| message::ResourceMetadata { type_name })
                 .collect(),
             functions: catalog
                 .functions
                 .keys()
-                .map(|name| get_metadata::FunctionMetadata {
+                .map(|name| message::FunctionMetadata {
                     name: (*name).to_owned(),
                 })
                 .collect(),
-            ..Default::default()
+            ephemeral_resources: names(&catalog.ephemeral_resources)
+                .map(|type_name| message::EphemeralResourceMetadata { type_name })
+                .collect(),
+            list_resources: names(&catalog.list_resources)
+                .map(|type_name| message::ListResourceMetadata { type_name })
+                .collect(),
+            state_stores: Vec::new(),
+            actions: names(&catalog.actions)
+                .map(|type_name| message::ActionMetadata { type_name })
+                .collect(),
         }
     }
 
@@ -49,22 +50,22 @@ impl<P: Provider> Server<P> {
         _: get_provider_schema::Request,
     ) -> get_provider_schema::Response {
         let catalog = &self.catalog;
+        let actions = schemas(&catalog.actions).into_iter().map(|(name, schema)| {
+            let schema = Some(schema);
+            (name, proto::ActionSchema { schema })
+        });
         get_provider_schema::Response {
             provider: Some(catalog.provider.schema.to_proto()),
-            resource_schemas: catalog
-                .resources
-                .iter()
-                .map(|(name, entry)| (name.clone(), entry.prepared.schema.to_proto()))
-                .collect(),
-            data_source_schemas: catalog
-                .data_sources
-                .iter()
-                .map(|(name, entry)| (name.clone(), entry.prepared.schema.to_proto()))
-                .collect(),
+            resource_schemas: schemas(&catalog.resources),
+            data_source_schemas: schemas(&catalog.data_sources),
             diagnostics: self.schema_diagnostics(),
+            provider_meta: catalog.meta.as_ref().map(|meta| meta.schema.to_proto()),
             server_capabilities: Some(capabilities()),
             functions: self.function_schemas(),
-            ..Default::default()
+            ephemeral_resource_schemas: schemas(&catalog.ephemeral_resources),
+            list_resource_schemas: schemas(&catalog.list_resources),
+            state_store_schemas: HashMap::new(),
+            action_schemas: actions.collect(),
         }
     }
 
@@ -75,15 +76,7 @@ impl<P: Provider> Server<P> {
         }
     }
 
-    /// None yet; newer callers ask every provider and take an empty answer for "no identities".
-    pub(super) async fn identity_schemas(
-        &self,
-        _: get_resource_identity_schemas::Request,
-    ) -> get_resource_identity_schemas::Response {
-        get_resource_identity_schemas::Response::default()
-    }
-
-    fn schema_diagnostics(&self) -> Vec<proto::Diagnostic> {
+    pub(super) fn schema_diagnostics(&self) -> Vec<proto::Diagnostic> {
         self.catalog
             .usable()
             .err()
@@ -104,6 +97,17 @@ impl<P: Provider> Server<P> {
     }
 }
 
+fn names<O: ?Sized>(entries: &Entries<O>) -> impl Iterator<Item = String> {
+    entries.keys().cloned()
+}
+
+fn schemas<O: ?Sized>(entries: &Entries<O>) -> HashMap<String, proto::Schema> {
+    let schemas = entries.iter();
+    schemas
+        .map(|(name, entry)| (name.clone(), entry.prepared.schema.to_proto()))
+        .collect()
+}
+
 fn function(signature: &Signature, output: &Type) -> proto::Function {
     proto::Function {
         parameters: signature.parameters.iter().map(parameter).collect(),
@@ -114,7 +118,7 @@ fn function(signature: &Signature, output: &Type) -> proto::Function {
         summary: signature.summary.clone(),
         description: signature.description.clone(),
         description_kind: proto::StringKind::Markdown.into(),
-        deprecation_message: String::new(),
+        deprecation_message: signature.deprecated.clone().unwrap_or_default(),
     }
 }
 

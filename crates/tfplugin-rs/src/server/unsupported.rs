@@ -1,24 +1,26 @@
-//! Calls for kinds of things that this server does not offer.
+//! State stores, which this server does not offer.
 //!
-//! No schema mentions them, so Terraform asks only by mistake; the answer says what is missing.
-//! The streaming calls (list, invoke, state bytes) are left to the generated "unimplemented".
+//! No schema mentions one, so Terraform asks only by mistake; the answer says what is missing.
+
+use futures_util::{Stream, stream};
+use tonic::Streaming;
 
 use super::Server;
 use crate::diagnostics::Diagnostic;
 use crate::proto::tfplugin6 as proto;
 use crate::provider::Provider;
 
-fn refuse(kind: &str, name: &str) -> Vec<proto::Diagnostic> {
-    let detail = format!("{name:?} was asked for, but this provider offers no {kind}.");
+fn refuse(name: &str) -> Vec<proto::Diagnostic> {
+    let detail = format!("{name:?} was asked for, but this provider offers no state stores.");
     vec![crate::wire::diagnostic_to_proto(Diagnostic::error(
-        format!("No {kind}"),
+        "No state stores",
         detail,
     ))]
 }
 
-/// `method: rpc module, field that names the thing, what it is`.
+/// `method: rpc module;`
 macro_rules! unsupported {
-    ($($method:ident: $module:ident, $name:ident, $kind:literal;)*) => {
+    ($($method:ident: $module:ident;)*) => {
         impl<P: Provider> Server<P> {
             $(
                 #[allow(clippy::unused_async, reason = "called like the others")]
@@ -28,7 +30,7 @@ macro_rules! unsupported {
                 ) -> proto::$module::Response {
                     #[allow(clippy::needless_update, reason = "some responses have other fields")]
                     proto::$module::Response {
-                        diagnostics: refuse($kind, &request.$name),
+                        diagnostics: refuse(&request.type_name),
                         ..Default::default()
                     }
                 }
@@ -38,19 +40,34 @@ macro_rules! unsupported {
 }
 
 unsupported! {
-    no_identity_upgrade: upgrade_resource_identity, type_name, "resource identities";
-    no_generated_config: generate_resource_config, type_name, "generated configuration";
-    no_ephemeral_config: validate_ephemeral_resource_config, type_name, "ephemeral resources";
-    no_ephemeral_open: open_ephemeral_resource, type_name, "ephemeral resources";
-    no_ephemeral_renew: renew_ephemeral_resource, type_name, "ephemeral resources";
-    no_ephemeral_close: close_ephemeral_resource, type_name, "ephemeral resources";
-    no_list_config: validate_list_resource_config, type_name, "list resources";
-    no_action_config: validate_action_config, action_type, "actions";
-    no_action_plan: plan_action, action_type, "actions";
-    no_state_store_config: validate_state_store_config, type_name, "state stores";
-    no_state_store: configure_state_store, type_name, "state stores";
-    no_state_lock: lock_state, type_name, "state stores";
-    no_state_unlock: unlock_state, type_name, "state stores";
-    no_states: get_states, type_name, "state stores";
-    no_state_delete: delete_state, type_name, "state stores";
+    no_state_store_config: validate_state_store_config;
+    no_state_store: configure_state_store;
+    no_state_lock: lock_state;
+    no_state_unlock: unlock_state;
+    no_states: get_states;
+    no_state_delete: delete_state;
+}
+
+impl<P: Provider> Server<P> {
+    pub(super) fn no_state_read(
+        &self,
+        request: proto::read_state_bytes::Request,
+    ) -> impl Stream<Item = proto::read_state_bytes::ResponseChunk> + Send + use<P> {
+        stream::iter([proto::read_state_bytes::ResponseChunk {
+            diagnostics: refuse(&request.type_name),
+            ..Default::default()
+        }])
+    }
+
+    /// The first message names the store; the rest, which may be a whole state, is not awaited.
+    pub(super) async fn no_state_write(
+        &self,
+        mut request: Streaming<proto::write_state_bytes::RequestChunk>,
+    ) -> proto::write_state_bytes::Response {
+        let first = request.message().await.ok().flatten().unwrap_or_default();
+        let name = first.meta.unwrap_or_default().type_name;
+        proto::write_state_bytes::Response {
+            diagnostics: refuse(&name),
+        }
+    }
 }

@@ -1,12 +1,16 @@
-//! ValidateProviderConfig, ValidateResourceConfig, ValidateDataResourceConfig.
+//! The validation calls: one for each kind of thing that has a configuration block.
 
-use super::catalog::Prepared;
+use super::catalog::Entry;
+use super::prepared::Prepared;
 use super::{Server, caught};
 use crate::context::Validation;
 use crate::diagnostics::{Diagnostic, Diagnostics, Result};
+use crate::erased::Configurable;
 use crate::path::{AttributePath, Step};
 use crate::proto::tfplugin6::{
-    DynamicValue, validate_data_resource_config, validate_provider_config, validate_resource_config,
+    DynamicValue, validate_action_config, validate_data_resource_config,
+    validate_ephemeral_resource_config, validate_list_resource_config, validate_provider_config,
+    validate_resource_config,
 };
 use crate::provider::Provider;
 use crate::schema::{Attribute, AttributeKind, Block, Member, Members, Nesting};
@@ -18,7 +22,7 @@ impl<P: Provider> Server<P> {
         &self,
         request: validate_provider_config::Request,
     ) -> validate_provider_config::Response {
-        let diagnostics = match start(&self.catalog.provider, request.config.as_ref()) {
+        let diagnostics = match start(&self.catalog.provider, request.config.as_ref(), false) {
             Ok(mut cx) => {
                 let own = caught(self.provider.validate(&mut cx)).await;
                 finish(cx, own)
@@ -34,60 +38,96 @@ impl<P: Provider> Server<P> {
         &self,
         request: validate_resource_config::Request,
     ) -> validate_resource_config::Response {
-        let diagnostics = match self.try_validate_resource(&request).await {
-            Ok(diagnostics) | Err(diagnostics) => diagnostics,
-        };
-        validate_resource_config::Response {
-            diagnostics: diagnostics.into_proto(),
-        }
-    }
-
-    async fn try_validate_resource(
-        &self,
-        request: &validate_resource_config::Request,
-    ) -> Result<Diagnostics> {
-        let entry = self.resource(&request.type_name)?;
-        let mut cx = start(&entry.prepared, request.config.as_ref())?;
-        let capable = request
+        let takes_write_only = request
             .client_capabilities
-            .is_some_and(|c| c.write_only_attributes_allowed);
-        if !capable {
-            let config = cx.config().value().clone();
-            refuse_write_only(entry.prepared.members(), &config, &mut cx.diagnostics);
+            .is_some_and(|client| client.write_only_attributes_allowed);
+        let entry = self.catalog.resource(&request.type_name);
+        validate_resource_config::Response {
+            diagnostics: validate(entry, request.config.as_ref(), takes_write_only)
+                .await
+                .into_proto(),
         }
-        let own = caught(entry.object.validate(&mut cx)).await;
-        Ok(finish(cx, own))
     }
 
     pub(super) async fn validate_data_source(
         &self,
         request: validate_data_resource_config::Request,
     ) -> validate_data_resource_config::Response {
-        let diagnostics = match self.try_validate_data_source(&request).await {
-            Ok(diagnostics) | Err(diagnostics) => diagnostics,
-        };
+        let entry = self.catalog.data_source(&request.type_name);
         validate_data_resource_config::Response {
-            diagnostics: diagnostics.into_proto(),
+            diagnostics: validate(entry, request.config.as_ref(), false)
+                .await
+                .into_proto(),
         }
     }
 
-    async fn try_validate_data_source(
+    pub(super) async fn validate_ephemeral(
         &self,
-        request: &validate_data_resource_config::Request,
-    ) -> Result<Diagnostics> {
-        let entry = self.catalog.data_source(&request.type_name)?;
-        let mut cx = start(&entry.prepared, request.config.as_ref())?;
-        let own = caught(entry.object.validate(&mut cx)).await;
-        Ok(finish(cx, own))
+        request: validate_ephemeral_resource_config::Request,
+    ) -> validate_ephemeral_resource_config::Response {
+        let entry = self.catalog.ephemeral_resource(&request.type_name);
+        validate_ephemeral_resource_config::Response {
+            diagnostics: validate(entry, request.config.as_ref(), false)
+                .await
+                .into_proto(),
+        }
+    }
+
+    pub(super) async fn validate_list(
+        &self,
+        request: validate_list_resource_config::Request,
+    ) -> validate_list_resource_config::Response {
+        let entry = self.catalog.list_resource(&request.type_name);
+        validate_list_resource_config::Response {
+            diagnostics: validate(entry, request.config.as_ref(), false)
+                .await
+                .into_proto(),
+        }
+    }
+
+    /// Actions came after write-only attributes, so every caller that has the one knows the other.
+    pub(super) async fn validate_action(
+        &self,
+        request: validate_action_config::Request,
+    ) -> validate_action_config::Response {
+        let entry = self.catalog.action(&request.action_type);
+        validate_action_config::Response {
+            diagnostics: validate(entry, request.config.as_ref(), true)
+                .await
+                .into_proto(),
+        }
     }
 }
 
-/// Reads the configuration and applies the validators of its attributes.
-fn start(prepared: &Prepared, config: Option<&DynamicValue>) -> Result<Validation> {
+/// Validates the configuration of one thing, if there is such a thing.
+async fn validate<O: Configurable + ?Sized>(
+    entry: Result<&Entry<O>>,
+    config: Option<&DynamicValue>,
+    takes_write_only: bool,
+) -> Diagnostics {
+    let started =
+        entry.and_then(|entry| Ok((entry, start(&entry.prepared, config, takes_write_only)?)));
+    match started {
+        Ok((entry, mut cx)) => {
+            let own = caught(entry.object.validate(&mut cx)).await;
+            finish(cx, own)
+        }
+        Err(diagnostics) => diagnostics,
+    }
+}
+
+/// Reads the configuration and applies the validators of its attributes. A caller that does not
+/// take write-only attributes would store them.
+fn start(
+    prepared: &Prepared,
+    config: Option<&DynamicValue>,
+    takes_write_only: bool,
+) -> Result<Validation> {
     let config = prepared.decode(config, "the configuration")?;
     let mut walk = Walk {
         diagnostics: Diagnostics::new(),
         path: AttributePath::root(),
+        takes_write_only,
     };
     if let Some(message) = &prepared.schema.deprecated {
         walk.diagnostics
@@ -107,6 +147,7 @@ fn finish(cx: Validation, own: Result<()>) -> Diagnostics {
 struct Walk {
     diagnostics: Diagnostics,
     path: AttributePath,
+    takes_write_only: bool,
 }
 
 impl Walk {
@@ -115,7 +156,7 @@ impl Walk {
             return;
         };
         for (member, value) in members.iter().zip(object.values()) {
-            if !value.is_known() {
+            if value.is_null() {
                 continue;
             }
             self.path.push(Step::Attribute(member.name().to_owned()));
@@ -128,6 +169,15 @@ impl Walk {
     }
 
     fn attribute(&mut self, attribute: &Attribute, value: &Value, sensitive: bool) {
+        if attribute.write_only && !self.takes_write_only {
+            let detail = "Write-only arguments need Terraform 1.11 or later; this caller would \
+                          keep the value in its state.";
+            let error = Diagnostic::error("Write-only argument cannot be used here", detail);
+            self.diagnostics.push(error.at(&self.path));
+        }
+        if value.is_unknown() {
+            return;
+        }
         let sensitive = sensitive || attribute.sensitive || attribute.write_only;
         self.deprecated(attribute.deprecated.as_ref());
         self.validators(&attribute.validators, value, sensitive);
@@ -137,6 +187,9 @@ impl Walk {
     }
 
     fn block(&mut self, block: &Block, value: &Value, sensitive: bool) {
+        if value.is_unknown() {
+            return;
+        }
         // Blocks that are absent arrive as empty collections.
         let present = match value {
             Value::Object(_) => true,
@@ -191,26 +244,6 @@ impl Walk {
                     .enumerate()
                     .for_each(|(i, e)| element(Step::Index(i), e));
             }
-        }
-    }
-}
-
-/// Callers that do not know write-only attributes would store them.
-fn refuse_write_only(members: &Members, config: &Value, diagnostics: &mut Diagnostics) {
-    let mut nulled = config.clone();
-    crate::plan::null_write_only(members, &mut nulled);
-    if nulled == *config {
-        return;
-    }
-    let (Some(config), Some(nulled)) = (config.as_object(), nulled.as_object()) else {
-        return;
-    };
-    for ((name, before), after) in config.iter().zip(nulled.values()) {
-        if before != after {
-            let detail = "Write-only arguments need Terraform 1.11 or later; this caller would \
-                          keep the value in its state.";
-            let error = Diagnostic::error("Write-only argument cannot be used here", detail);
-            diagnostics.push(error.at(name));
         }
     }
 }

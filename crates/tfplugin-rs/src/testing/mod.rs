@@ -62,7 +62,10 @@
 //! What goes wrong is returned as [`Diagnostics`](crate::Diagnostics): the provider's own, or one
 //! of Terraform's when the provider breaks a rule.
 
+mod action;
 mod config;
+mod ephemeral;
+mod list;
 mod proposed;
 mod resource;
 mod wire;
@@ -70,7 +73,10 @@ mod wire;
 use serde_json::Value as Json;
 use tonic::Request;
 
+pub use self::action::Invoked;
 pub use self::config::UNKNOWN;
+pub use self::ephemeral::TestEphemeral;
+pub use self::list::Found;
 pub use self::resource::{Change, TestResource};
 use crate::diagnostics::{Diagnostic, Diagnostics, Result};
 use crate::function::FunctionError;
@@ -83,7 +89,7 @@ use crate::value::{Type, Value, msgpack};
 
 /// Plays Terraform to one provider.
 pub struct Terraform<P: Provider> {
-    server: Server<P>,
+    pub(crate) server: Server<P>,
 }
 
 // By hand, so that providers need not be `Debug` for `unwrap_err`.
@@ -160,6 +166,22 @@ impl<P: Provider> Terraform<P> {
         let mut resource = self.resource(type_name);
         resource.import(id).await?;
         Ok(resource)
+    }
+
+    /// Imports the resource of this identity, as an `import` block with `identity` does.
+    pub async fn import_by_identity<'a>(
+        &'a self,
+        type_name: &str,
+        identity: Json,
+    ) -> Result<TestResource<'a, P>> {
+        let mut resource = self.resource(type_name);
+        resource.import_by_identity(&identity).await?;
+        Ok(resource)
+    }
+
+    /// Opens an ephemeral resource.
+    pub async fn open<'a>(&'a self, type_name: &str, config: Json) -> Result<TestEphemeral<'a, P>> {
+        TestEphemeral::open(self, type_name, &config).await
     }
 
     /// Reads a data source; the result as JSON.

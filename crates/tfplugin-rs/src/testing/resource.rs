@@ -21,6 +21,8 @@ pub struct TestResource<'a, P: Provider> {
     type_name: String,
     state: Value,
     private: Vec<u8>,
+    /// As the provider has last told it.
+    identity: Option<proto::ResourceIdentityData>,
 }
 
 impl<P: Provider> std::fmt::Debug for TestResource<'_, P> {
@@ -45,6 +47,7 @@ pub struct Change {
     pub warnings: Diagnostics,
     state: Value,
     private: Vec<u8>,
+    identity: Option<proto::ResourceIdentityData>,
 }
 
 impl<'a, P: Provider> TestResource<'a, P> {
@@ -55,6 +58,7 @@ impl<'a, P: Provider> TestResource<'a, P> {
             type_name: type_name.to_owned(),
             state,
             private,
+            identity: None,
         }
     }
 
@@ -67,6 +71,18 @@ impl<'a, P: Provider> TestResource<'a, P> {
     pub fn private(&self) -> Private {
         // The server has just made these bytes, or they are empty.
         Private::from_bytes(&self.private).unwrap_or_default()
+    }
+
+    /// The identity as JSON; null when the resource has none.
+    pub fn identity(&self) -> Json {
+        let prepared = self.server().identity_schema(&self.type_name);
+        let sent = self
+            .identity
+            .as_ref()
+            .and_then(|i| i.identity_data.as_ref());
+        // What could not be read was refused when it came.
+        let identity = prepared.and_then(|prepared| prepared.decode(sent, "the identity").ok());
+        config::to_json(&identity.unwrap_or_default())
     }
 
     /// Validates `config` and plans for it. Nothing is changed, except that the state is refreshed.
@@ -129,12 +145,14 @@ impl<'a, P: Provider> TestResource<'a, P> {
                 current_state: Some(prepared.encode(&self.state, "a state")?),
                 private: self.private.clone().into(),
                 client_capabilities: Some(wire::capabilities()),
+                current_identity: self.identity.clone(),
                 ..Default::default()
             }))
             .await;
         let response = wire::body(response)?;
         wire::succeeded(response.diagnostics)?;
         self.accept(response.new_state.as_ref(), &response.private, "refresh")?;
+        self.identify(response.new_identity)?;
         Ok(self.state != before)
     }
 
@@ -154,19 +172,41 @@ impl<'a, P: Provider> TestResource<'a, P> {
     }
 
     pub(super) async fn import(&mut self, id: &str) -> Result<()> {
+        self.import_by(id.to_owned(), None).await
+    }
+
+    pub(super) async fn import_by_identity(&mut self, identity: &Json) -> Result<()> {
+        let Some(prepared) = self.server().identity_schema(&self.type_name) else {
+            let text = format!("{} has no identity.", self.type_name);
+            return Err(Diagnostic::error("Identity is not supported", text).into());
+        };
+        let value = config::to_value(identity, prepared.members())?;
+        config::check(&value, prepared.members())?;
+        let identity = proto::ResourceIdentityData {
+            identity_data: Some(prepared.encode(&value, "an identity")?),
+        };
+        self.import_by(String::new(), Some(identity)).await
+    }
+
+    async fn import_by(
+        &mut self,
+        id: String,
+        identity: Option<proto::ResourceIdentityData>,
+    ) -> Result<()> {
         let response = self
             .server()
             .import_resource_state(Request::new(proto::import_resource_state::Request {
                 type_name: self.type_name.clone(),
-                id: id.to_owned(),
+                id,
                 client_capabilities: Some(wire::capabilities()),
-                identity: None,
+                identity,
             }))
             .await;
         let response = wire::body(response)?;
         wire::succeeded(response.diagnostics)?;
         for imported in response.imported_resources {
             self.accept(imported.state.as_ref(), &imported.private, "import")?;
+            self.identify(imported.identity)?;
         }
         self.refresh().await?;
         if self.state.is_null() {
@@ -240,6 +280,7 @@ impl<'a, P: Provider> TestResource<'a, P> {
             planned: creation.planned,
             state: creation.state,
             private: change.private,
+            identity: creation.identity,
             warnings,
             ..change
         })
@@ -257,6 +298,7 @@ impl<'a, P: Provider> TestResource<'a, P> {
                 config: encode(config)?,
                 prior_private: self.private.clone().into(),
                 client_capabilities: Some(wire::capabilities()),
+                prior_identity: self.identity.clone(),
                 ..Default::default()
             }))
             .await;
@@ -276,6 +318,7 @@ impl<'a, P: Provider> TestResource<'a, P> {
             warnings,
             state,
             private: response.planned_private.into(),
+            identity: response.planned_identity,
         })
     }
 
@@ -297,6 +340,7 @@ impl<'a, P: Provider> TestResource<'a, P> {
             warnings: Diagnostics::new(),
             state: Value::Null,
             private: private.to_owned(),
+            identity: self.identity.clone(),
         };
         self.apply_plan(&Value::Null, &delete).await
     }
@@ -312,12 +356,14 @@ impl<'a, P: Provider> TestResource<'a, P> {
                 planned_state: encode(&plan.state)?,
                 config: encode(config)?,
                 planned_private: plan.private.clone().into(),
+                planned_identity: plan.identity.clone(),
                 ..Default::default()
             }))
             .await;
         let response = wire::body(response)?;
         // The state is kept even beside errors.
         self.accept(response.new_state.as_ref(), &response.private, "apply")?;
+        self.identify(response.new_identity)?;
         wire::succeeded(response.diagnostics)?;
         check_applied(&plan.state, &self.state)
             .into_result()
@@ -358,6 +404,29 @@ impl<'a, P: Provider> TestResource<'a, P> {
         self.state = state;
         self.private = private.to_owned();
         Ok(())
+    }
+}
+
+impl<P: Provider> TestResource<'_, P> {
+    /// Takes an identity into the store. It must be there exactly for resources that have one.
+    fn identify(&mut self, identity: Option<proto::ResourceIdentityData>) -> Result<()> {
+        let prepared = self.server().identity_schema(&self.type_name);
+        let sent = identity.as_ref().and_then(|i| i.identity_data.as_ref());
+        match (prepared, sent) {
+            (Some(prepared), Some(sent)) => {
+                prepared.decode(Some(sent), "the identity")?;
+                self.identity = identity;
+                Ok(())
+            }
+            (None, None) => Ok(()),
+            (expected, _) => {
+                let text = match expected {
+                    Some(_) => "The provider did not tell the resource's identity.",
+                    None => "The provider told an identity of a resource that has none.",
+                };
+                Err(Diagnostic::error("Wrong identity", text).into())
+            }
+        }
     }
 }
 

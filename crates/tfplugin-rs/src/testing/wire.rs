@@ -17,8 +17,12 @@ pub(super) fn capabilities() -> proto::ClientCapabilities {
 pub(super) fn body<T>(response: Result<Response<T>, Status>) -> Result<T> {
     match response {
         Ok(response) => Ok(response.into_inner()),
-        Err(status) => Err(Diagnostic::error("Plugin did not respond", status.to_string()).into()),
+        Err(status) => Err(crashed(status)),
     }
+}
+
+pub(super) fn crashed(status: Status) -> Diagnostics {
+    Diagnostic::error("Plugin did not respond", status.to_string()).into()
 }
 
 /// An error if there is one among the diagnostics; else the warnings.

@@ -24,7 +24,7 @@ use super::TransportError;
 /// Terraform's constant. It guards against accidents and is no secret.
 const COOKIE: &str = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2";
 const CORE_PROTOCOL: u32 = 1;
-const PROTOCOL: u32 = 6;
+pub(super) const PROTOCOL: u32 = 6;
 
 /// The program that started us, as it presented itself.
 #[derive(Debug)]
@@ -58,6 +58,15 @@ impl Client {
                 .map_or_else(std::env::temp_dir, PathBuf::from),
             asks_for_multiplexing: lookup("PLUGIN_MULTIPLEX_GRPC").is_some(),
         })
+    }
+
+    /// Whoever is told where the socket is: without TLS, since nobody has announced a certificate.
+    pub(crate) fn debugger() -> Self {
+        Self {
+            certificate: None,
+            socket_parent: std::env::temp_dir(),
+            asks_for_multiplexing: false,
+        }
     }
 
     /// The line, without its newline, that tells this client how to reach us.

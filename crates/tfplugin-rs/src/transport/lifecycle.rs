@@ -29,7 +29,7 @@ pub(crate) enum End {
     Orphaned,
     /// The client called `Shutdown`.
     Shutdown,
-    /// Somebody sent SIGTERM.
+    /// Somebody sent SIGTERM, or SIGINT to a provider under a debugger.
     Terminated,
     /// No connection for too long.
     Unused,
@@ -69,7 +69,9 @@ impl Parent {
 
 /// The events that can end the process, armed.
 pub(crate) struct Lifecycle {
-    parent: Parent,
+    /// `None` under a debugger: then only signals end the process.
+    parent: Option<Parent>,
+    interrupt: Signal,
     terminate: Signal,
 }
 
@@ -79,13 +81,13 @@ impl Lifecycle {
     /// SIGINT and SIGHUP go to the whole process group, and what they mean is
     /// Terraform's decision: it calls StopProvider and still wants the answers of calls
     /// in flight. If it dies of one instead, the parent is gone.
-    pub(crate) fn begin(parent: Parent) -> io::Result<Self> {
-        // tokio never restores a signal's default once it was listened to, so the two
-        // are ignored from here on although the listeners are dropped at once.
-        drop(signal(SignalKind::interrupt())?);
+    pub(crate) fn begin(parent: Option<Parent>) -> io::Result<Self> {
+        // tokio never restores a signal's default once it was listened to, so this one
+        // is ignored from here on although its listener is dropped at once.
         drop(signal(SignalKind::hangup())?);
         Ok(Self {
             parent,
+            interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
         })
     }
@@ -97,10 +99,17 @@ impl Lifecycle {
         open_connections: watch::Receiver<usize>,
         unused_timeout: Duration,
     ) -> End {
+        let Some(parent) = self.parent else {
+            return tokio::select! {
+                () = shutdown.cancelled() => End::Shutdown,
+                _ = self.interrupt.recv() => End::Terminated,
+                _ = self.terminate.recv() => End::Terminated,
+            };
+        };
         tokio::select! {
             () = shutdown.cancelled() => End::Shutdown,
             _ = self.terminate.recv() => End::Terminated,
-            () = self.parent.gone() => End::Orphaned,
+            () = parent.gone() => End::Orphaned,
             () = unused(open_connections, unused_timeout) => End::Unused,
         }
     }

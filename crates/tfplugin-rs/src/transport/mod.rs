@@ -10,9 +10,12 @@
 //! service and the four that go-plugin expects beside it ([`services`]). The process
 //! ends when it is told to, or when nobody is left to serve ([`lifecycle`]).
 //!
+//! What is printed afterwards reaches the client's log ([`stdio`]). Under a debugger nobody
+//! has started the process: it says by itself where it listens ([`reattach`]), without TLS,
+//! and ends when it is told to by a signal.
+//!
 //! What is deliberately absent: TCP and Windows, go-plugin's socket group and its
-//! multiplexing, and reattaching a debugger; the last would be another way to make a
-//! [`Client`] and a [`Parent`], and nothing below them would change.
+//! multiplexing.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -27,7 +30,9 @@ pub mod guard;
 mod handshake;
 mod lifecycle;
 mod listener;
+mod reattach;
 mod services;
+mod stdio;
 mod stop;
 mod tls;
 
@@ -35,6 +40,7 @@ pub(crate) use handshake::Client;
 use lifecycle::Lifecycle;
 pub(crate) use lifecycle::Parent;
 use listener::Socket;
+use stdio::Printed;
 pub use stop::StopToken;
 use tls::Security;
 
@@ -67,6 +73,9 @@ pub enum TransportError {
     /// Signal handlers could not be installed.
     #[error("cannot handle signals: {0}")]
     Signals(io::Error),
+    /// Stdout could not be taken over after the handshake.
+    #[error("cannot capture what is printed: {0}")]
+    Stdout(io::Error),
     /// The socket or its directory could not be made.
     #[error("cannot listen on a socket in {}: {source}", directory.display())]
     Socket {
@@ -94,19 +103,26 @@ pub(crate) async fn run<P: Provider>(
     provider: P,
     client: &Client,
     options: &ServeOptions,
-    parent: Parent,
+    parent: Option<Parent>,
 ) -> Result<(), TransportError> {
     // Signals first: from the handshake on, Terraform's Ctrl-C reaches us as well.
     let lifecycle = Lifecycle::begin(parent).map_err(TransportError::Signals)?;
     // Lives to the end of this function and takes the socket file with it.
     let socket = Socket::bind(&client.socket_parent)?;
     let security = Security::towards(client.certificate.as_ref())?;
-    announce(&client.handshake_line(socket.path(), security.own_certificate()))
-        .map_err(TransportError::Handshake)?;
+    let line = match options.debug {
+        true => reattach::instructions(options.source, socket.path()),
+        false => client.handshake_line(socket.path(), security.own_certificate()),
+    };
+    announce(&line).map_err(TransportError::Handshake)?;
+    let printed = match options.debug {
+        true => Printed::default(),
+        false => Printed::capture().map_err(TransportError::Stdout)?,
+    };
 
     let shutdown = CancellationToken::new();
     let (connections, open) = listener::accept(&socket, security, &shutdown);
-    let server = services::router(provider, options.message_limit_bytes, &shutdown)
+    let server = services::router(provider, options.message_limit_bytes, printed, &shutdown)
         .serve_with_incoming_shutdown(connections, shutdown.clone().cancelled_owned());
     tokio::pin!(server);
 
@@ -127,7 +143,7 @@ pub(crate) async fn run<P: Provider>(
     }
 }
 
-/// Prints the one line that may ever go to stdout.
+/// Prints what tells the client where we listen, the one thing that may ever go to stdout.
 fn announce(line: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{line}")?;

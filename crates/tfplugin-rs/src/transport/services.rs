@@ -2,18 +2,21 @@
 
 use futures_util::StreamExt;
 use futures_util::stream;
+use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::codegen::BoxStream;
 use tonic::transport::Server;
 use tonic::transport::server::Router;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::stdio::Printed;
 use crate::proto::health::health_check_response::ServingStatus;
 use crate::proto::health::health_server::{Health, HealthServer};
 use crate::proto::health::{HealthCheckRequest, HealthCheckResponse};
 use crate::proto::plugin::grpc_broker_server::{GrpcBroker, GrpcBrokerServer};
 use crate::proto::plugin::grpc_controller_server::{GrpcController, GrpcControllerServer};
 use crate::proto::plugin::grpc_stdio_server::{GrpcStdio, GrpcStdioServer};
+use crate::proto::plugin::stdio_data::Channel;
 use crate::proto::plugin::{ConnInfo, Empty, StdioData};
 use crate::proto::tfplugin6::provider_server::{Provider, ProviderServer};
 
@@ -27,9 +30,11 @@ const HEALTH_NAME: &str = "plugin";
 pub(crate) fn router<P: Provider>(
     provider: P,
     message_limit_bytes: usize,
+    printed: Printed,
     shutdown: &CancellationToken,
 ) -> Router {
     let plugin = Plugin {
+        printed,
         shutdown: shutdown.clone(),
     };
     let provider = ProviderServer::new(provider)
@@ -48,6 +53,7 @@ pub(crate) fn router<P: Provider>(
 /// The process as go-plugin's client sees it.
 #[derive(Clone)]
 struct Plugin {
+    printed: Printed,
     shutdown: CancellationToken,
 }
 
@@ -69,9 +75,19 @@ impl GrpcController for Plugin {
 
 #[tonic::async_trait]
 impl GrpcStdio for Plugin {
-    /// Nothing is ever printed after the handshake, and logs go to the real stderr.
+    /// The client opens this once. Logs go to the real stderr, which it reads by itself.
     async fn stream_stdio(&self, _: Request<()>) -> Result<Response<BoxStream<StdioData>>, Status> {
-        Ok(Response::new(self.silence()))
+        let Some(printed) = self.printed.take() else {
+            return Ok(Response::new(self.silence()));
+        };
+        let pieces = ReceiverStream::new(printed).map(|data| {
+            Ok(StdioData {
+                channel: Channel::Stdout.into(),
+                data,
+            })
+        });
+        let pieces = pieces.take_until(self.shutdown.clone().cancelled_owned());
+        Ok(Response::new(Box::pin(pieces)))
     }
 }
 

@@ -17,6 +17,16 @@ impl StopToken {
         Self::default()
     }
 
+    /// A token that fires with this one, and may fire before.
+    pub(crate) fn child(&self) -> Self {
+        Self(self.0.child_token())
+    }
+
+    /// Fires it when the guard is dropped.
+    pub(crate) fn stop_on_drop(&self) -> impl Send + use<> {
+        self.0.clone().drop_guard()
+    }
+
     /// Fires it, for good. Firing twice is the same as once.
     pub fn stop(&self) {
         self.0.cancel();

@@ -51,7 +51,7 @@ impl Workspace {
     pub(crate) fn configure(&self, body: &str) {
         let example = self.example;
         let settings = match example {
-            "notes" => format!("directory = \"{}\"", self.notes().display()),
+            "notes" | "lockers" => format!("directory = \"{}\"", self.notes().display()),
             _ => String::new(),
         };
         let text = format!(
@@ -64,6 +64,11 @@ impl Workspace {
 
     /// Runs a command; never waits for input.
     pub(crate) fn run(&self, arguments: &[&str]) -> Said {
+        self.run_with(&[], arguments)
+    }
+
+    /// Runs a command with more in its environment.
+    pub(crate) fn run_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Said {
         let output = Command::new(&self.cli)
             .args(arguments)
             .current_dir(self.directory.path())
@@ -72,6 +77,7 @@ impl Workspace {
             .env("TF_LOG", "TRACE")
             .env("TF_LOG_PATH", self.log())
             .env("CHECKPOINT_DISABLE", "1")
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .output()
             .unwrap_or_else(|error| panic!("{}: {error}; {MISSING}", self.cli));
@@ -107,6 +113,14 @@ impl Workspace {
         words.collect::<Vec<_>>().join(" ")
     }
 
+    /// Major and minor version of the command.
+    pub(crate) fn version(&self) -> (u32, u32) {
+        let said: Json = serde_json::from_str(&self.succeed(&["version", "-json"])).unwrap();
+        let mut parts = said["terraform_version"].as_str().unwrap().split('.');
+        let mut next = || parts.next().unwrap().parse().unwrap();
+        (next(), next())
+    }
+
     pub(crate) fn apply(&self) -> String {
         self.succeed(&["apply", "-auto-approve", "-no-color"])
     }
@@ -127,6 +141,11 @@ impl Workspace {
             .find(|resource| resource["address"] == address);
         found.unwrap_or_else(|| panic!("no {address} in {state}"))["values"].clone()
     }
+}
+
+/// The program of an example.
+pub(crate) fn program(example: &str) -> PathBuf {
+    provider_directory().join(format!("terraform-provider-{example}"))
 }
 
 /// Builds the examples under the names Terraform looks for; the directory they are in.

@@ -38,6 +38,9 @@ fn number(variable: &str) -> Option<u64> {
         .map(|text| text.parse().expect("the test sets a number"))
 }
 
+/// What `bare_loud` prints, the end of the line included.
+const LOUD_BYTES: usize = 1 << 20;
+
 struct Bare {
     stop: StopToken,
 }
@@ -53,6 +56,11 @@ impl Bare {
                 // The rest of the work, which a stop must not cut off.
                 tokio::time::sleep(Duration::from_millis(300)).await;
                 "stopped, then finished"
+            }
+            "bare_loud" => {
+                // One line longer than go-plugin's reader of stdout could take.
+                println!("{}", "x".repeat(LOUD_BYTES - 1));
+                "printed"
             }
             "bare_stuck" => {
                 tracing::info!("apply is waiting");

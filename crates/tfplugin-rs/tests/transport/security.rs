@@ -91,6 +91,36 @@ async fn plaintext_serves_a_client_that_announced_no_certificate() {
 }
 
 #[tokio::test]
+async fn garbage_closes_its_own_connection_only() {
+    for running in [
+        Running::start(&[]).await,
+        Running::start_without_tls().await,
+    ] {
+        // Random, a TLS record of the greatest length that never comes, text of another protocol.
+        for garbage in [
+            &[0xa5; 5000][..],
+            b"\x16\x03\x01\xff\xff",
+            b"GET / HTTP/1.1\r\n\r\n",
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+        ] {
+            let mut stream = UnixStream::connect(running.socket()).await.unwrap();
+            // It may be hung up on before all of it is written.
+            stream.write_all(garbage).await.ok();
+            stream.shutdown().await.ok();
+            stream.read_to_end(&mut Vec::new()).await.ok();
+        }
+        let channel = match running.line[5].as_str() {
+            "" => running.plaintext_channel().await,
+            _ => running.channel().await,
+        };
+        ProviderClient::new(channel)
+            .get_provider_schema(get_provider_schema::Request {})
+            .await
+            .unwrap();
+    }
+}
+
+#[tokio::test]
 async fn silent_callers_hold_up_nobody() {
     let running = Running::start(&[]).await;
     let mut silent = Vec::new();

@@ -13,7 +13,7 @@ use tfplugin_rs::proto::plugin::grpc_stdio_client::GrpcStdioClient;
 use tfplugin_rs::proto::tfplugin6::get_provider_schema;
 use tfplugin_rs::proto::tfplugin6::provider_client::ProviderClient;
 
-use crate::terraform::{COOKIE, Running, command};
+use crate::terraform::{BARE, COOKIE, Running, command};
 
 #[tokio::test]
 async fn a_whole_run_leaves_one_line_and_no_file() {
@@ -80,7 +80,7 @@ async fn the_plugin_says_it_is_healthy() {
 #[tokio::test]
 async fn started_by_hand_it_says_what_it_is() {
     let directory = tempfile::tempdir().unwrap();
-    let output = command(directory.path())
+    let output = command(BARE, directory.path())
         .env_remove("TF_PLUGIN_MAGIC_COOKIE")
         .output()
         .await
@@ -98,7 +98,7 @@ async fn started_by_hand_it_says_what_it_is() {
 #[tokio::test]
 async fn a_client_of_another_protocol_learns_why() {
     let directory = tempfile::tempdir().unwrap();
-    let output = command(directory.path())
+    let output = command(BARE, directory.path())
         .env("TF_PLUGIN_MAGIC_COOKIE", COOKIE)
         .env("PLUGIN_PROTOCOL_VERSIONS", "4,5")
         .output()
@@ -112,7 +112,7 @@ async fn a_client_of_another_protocol_learns_why() {
 
 #[tokio::test]
 async fn a_missing_socket_directory_is_named() {
-    let output = command("/nonexistent/plugins".as_ref())
+    let output = command(BARE, "/nonexistent/plugins".as_ref())
         .env("TF_PLUGIN_MAGIC_COOKIE", COOKIE)
         .output()
         .await

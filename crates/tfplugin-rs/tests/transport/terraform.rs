@@ -1,5 +1,6 @@
 //! Terraform's part of the play: start the child, read its line, call it, end it.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
@@ -29,9 +30,12 @@ pub(crate) const COOKIE: &str = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a21
 /// Generous: a loaded machine must not fail a test, a hanging child must.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
+/// The child of the transport tests.
+pub(crate) const BARE: &str = env!("CARGO_BIN_EXE_tfplugin-bare-provider");
+
 /// The child's command with nothing of the test's own environment that could matter.
-pub(crate) fn command(socket_parent: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tfplugin-bare-provider"));
+pub(crate) fn command(program: impl AsRef<OsStr>, socket_parent: &Path) -> Command {
+    let mut command = Command::new(program);
     for inherited in [
         "TF_LOG",
         "TF_LOG_PROVIDER",
@@ -104,21 +108,26 @@ pub(crate) struct Running {
 impl Running {
     /// Started as Terraform starts it, with TLS.
     pub(crate) async fn start(variables: &[(&str, &str)]) -> Self {
+        Self::start_program(BARE.as_ref(), variables).await
+    }
+
+    /// Another program, started the same way.
+    pub(crate) async fn start_program(program: &OsStr, variables: &[(&str, &str)]) -> Self {
         let identity = Identity::like_terraform();
         let mut variables = variables.to_vec();
         let pem = identity.pem.clone();
         variables.push(("PLUGIN_CLIENT_CERT", &pem));
-        Self::start_as(identity, &variables).await
+        Self::start_as(program, identity, &variables).await
     }
 
     /// Started with TLS turned off.
     pub(crate) async fn start_without_tls() -> Self {
-        Self::start_as(Identity::like_terraform(), &[]).await
+        Self::start_as(BARE.as_ref(), Identity::like_terraform(), &[]).await
     }
 
-    async fn start_as(identity: Identity, variables: &[(&str, &str)]) -> Self {
+    async fn start_as(program: &OsStr, identity: Identity, variables: &[(&str, &str)]) -> Self {
         let socket_parent = tempfile::tempdir().unwrap();
-        let mut child = command(socket_parent.path())
+        let mut child = command(program, socket_parent.path())
             .env("TF_PLUGIN_MAGIC_COOKIE", COOKIE)
             .env("PLUGIN_PROTOCOL_VERSIONS", "5,6")
             .env("PLUGIN_MIN_PORT", "10000")

@@ -1,6 +1,9 @@
 //! Calls while the process lives: sizes, panics, logs.
 
 use serde_json::Value;
+use tfplugin_rs::proto::plugin::ConnInfo;
+use tfplugin_rs::proto::plugin::grpc_stdio_client::GrpcStdioClient;
+use tfplugin_rs::proto::plugin::stdio_data::Channel;
 use tfplugin_rs::proto::tfplugin6::{DynamicValue, get_provider_schema, read_data_source};
 
 use crate::terraform::{Running, apply};
@@ -17,8 +20,8 @@ fn read(bytes: usize) -> read_data_source::Request {
 }
 
 #[tokio::test]
-async fn ten_mebibytes_pass_both_ways() {
-    const SIZE: usize = 10 << 20;
+async fn sixty_four_mebibytes_pass_both_ways() {
+    const SIZE: usize = 64 << 20;
     let running = Running::start(&[]).await;
     let answer = running
         .provider()
@@ -94,4 +97,69 @@ async fn every_line_on_stderr_is_json_without_secrets() {
             assert!(line[key].is_string(), "{key} in {line}");
         }
     }
+}
+
+#[tokio::test]
+async fn what_is_printed_reaches_the_client_and_nobody_else() {
+    const SIZE: usize = 1 << 20;
+    let running = Running::start(&[]).await;
+    let channel = running.channel().await;
+    let stdio = GrpcStdioClient::new(channel)
+        .stream_stdio(())
+        .await
+        .unwrap();
+    let mut stdio = stdio.into_inner();
+    let mut provider = running.provider().await;
+    let printing = tokio::spawn(async move {
+        let answer = provider.apply_resource_change(apply("bare_loud")).await;
+        answer.unwrap().into_inner().private
+    });
+    let mut heard = Vec::new();
+    while heard.len() < SIZE {
+        let piece = stdio
+            .message()
+            .await
+            .unwrap()
+            .expect("the stream stays open");
+        assert_eq!(piece.channel(), Channel::Stdout);
+        heard.extend(piece.data);
+    }
+    assert!(heard[..SIZE - 1].iter().all(|&byte| byte == b'x'));
+    assert_eq!(heard[SIZE - 1..], *b"\n");
+    assert_eq!(printing.await.unwrap(), "printed");
+    assert_eq!(running.stdout.all().len(), 1, "the handshake line alone");
+}
+
+#[tokio::test]
+async fn printing_without_a_listener_holds_up_nobody() {
+    let running = Running::start(&[]).await;
+    let mut provider = running.provider().await;
+    // Far more than the pipe and the pieces that wait for a listener.
+    for _ in 0..8 {
+        let answer = provider.apply_resource_change(apply("bare_loud")).await;
+        assert_eq!(answer.unwrap().into_inner().private, "printed");
+    }
+}
+
+#[tokio::test]
+async fn a_malformed_message_fails_its_own_call_only() {
+    let running = Running::start(&[]).await;
+    let mut grpc = tonic::client::Grpc::new(running.channel().await);
+    grpc.ready().await.unwrap();
+    // A number where the request has a name.
+    let malformed = ConnInfo {
+        service_id: 7,
+        ..Default::default()
+    };
+    let codec = tonic_prost::ProstCodec::<ConnInfo, ConnInfo>::default();
+    let path = "/tfplugin6.Provider/ApplyResourceChange".parse().unwrap();
+    let refused = grpc
+        .unary(tonic::Request::new(malformed), path, codec)
+        .await;
+    assert_eq!(refused.unwrap_err().code(), tonic::Code::Internal);
+    let mut provider = running.provider().await;
+    provider
+        .apply_resource_change(apply("bare_thing"))
+        .await
+        .unwrap();
 }

@@ -262,10 +262,21 @@ async fn functions_take_null_unknown_and_variadic_arguments() {
             FunctionError::argument(1, "The start is negative."),
         ),
         (
-            json!([null, 1, 2, 300]),
+            json!(["furlongs", 1]),
+            FunctionError::argument(
+                0,
+                "Attribute unit must be at most 4 characters long but has 8, got \"furlongs\".",
+            ),
+        ),
+        (
+            json!([null, 1, 2, 251]),
+            FunctionError::argument(3, "Attribute numbers must be at most 250, got 251."),
+        ),
+        (
+            json!([null, 1, 2, -3]),
             FunctionError::argument(
                 3,
-                "A whole number from 0 to 255 is needed, but the value is 300.",
+                "A whole number from 0 to 255 is needed, but the value is -3.",
             ),
         ),
     ] {
@@ -276,7 +287,38 @@ async fn functions_take_null_unknown_and_variadic_arguments() {
 }
 
 #[tokio::test]
-async fn what_is_not_offered_says_so() {
+async fn write_only_values_are_refused_where_they_stand() {
+    let server = server();
+    let prepared = server.resource_schema("yard_boat").unwrap();
+    let mut config = super::boat("b", 1).to_value();
+    config.set_at(&"key".into(), crate::value::Value::Unknown);
+    let mut request = proto::validate_resource_config::Request {
+        type_name: "yard_boat".to_owned(),
+        config: Some(prepared.encode(&config, "a configuration").unwrap()),
+        client_capabilities: None,
+    };
+    let refusal = "Write-only argument cannot be used here";
+    for (allowed, expected) in [(false, vec![refusal]), (true, vec![])] {
+        request.client_capabilities = Some(proto::ClientCapabilities {
+            write_only_attributes_allowed: allowed,
+            deferral_allowed: false,
+        });
+        let validated = server
+            .validate_resource_config(Request::new(request.clone()))
+            .await;
+        let found = validated.unwrap().into_inner().diagnostics;
+        let summaries: Vec<_> = found.iter().map(|d| d.summary.as_str()).collect();
+        assert_eq!(summaries, expected);
+        for diagnostic in found {
+            let steps = diagnostic.attribute.unwrap().steps;
+            let name = proto::attribute_path::step::Selector::AttributeName("key".to_owned());
+            assert_eq!(steps[0].selector, Some(name));
+        }
+    }
+}
+
+#[tokio::test]
+async fn state_stores_are_not_offered() {
     let server = server();
     let identities = server
         .get_resource_identity_schemas(Request::new(Default::default()))
@@ -284,19 +326,24 @@ async fn what_is_not_offered_says_so() {
         .unwrap()
         .into_inner();
     assert!(identities.identity_schemas.is_empty() && identities.diagnostics.is_empty());
-    let open = server
-        .open_ephemeral_resource(Request::new(proto::open_ephemeral_resource::Request {
-            type_name: "yard_lease".to_owned(),
+    let locked = server
+        .lock_state(Request::new(proto::lock_state::Request {
+            type_name: "yard_safe".to_owned(),
             ..Default::default()
         }))
         .await
         .unwrap()
         .into_inner();
-    assert_eq!(open.diagnostics[0].summary, "No ephemeral resources");
-    assert!(open.diagnostics[0].detail.contains("yard_lease"));
-    let list = server.list_resource(Request::new(Default::default())).await;
-    assert_eq!(
-        list.map(drop).unwrap_err().code(),
-        tonic::Code::Unimplemented
-    );
+    assert_eq!(locked.diagnostics[0].summary, "No state stores");
+    assert!(locked.diagnostics[0].detail.contains("yard_safe"));
+    let chunks = server
+        .read_state_bytes(Request::new(Default::default()))
+        .await
+        .unwrap()
+        .into_inner();
+    let chunks: Vec<_> = futures_util::StreamExt::collect(chunks).await;
+    let [Ok(chunk)] = &chunks[..] else {
+        panic!("{chunks:?}")
+    };
+    assert_eq!(chunk.diagnostics[0].summary, "No state stores");
 }

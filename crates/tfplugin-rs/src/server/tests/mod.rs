@@ -1,8 +1,15 @@
 //! The service, called with the messages Terraform sends.
 
+mod action;
 mod answers;
 mod apply;
 mod bench;
+mod deferral;
+mod ephemeral;
+mod generate;
+mod identity;
+mod list;
+mod port;
 mod state;
 
 use std::sync::{Arc, Mutex};
@@ -220,7 +227,7 @@ impl Resource for Boat {
         Ok(boat(&old.title, old.berth.unwrap_or(0)))
     }
 
-    async fn adopt(&self, source: MoveSource) -> Result<Option<BoatModel>> {
+    async fn adopt(&self, source: MoveSource, _: &mut Private) -> Result<Option<BoatModel>> {
         if source.type_name != "raft" {
             return Ok(None);
         }
@@ -273,13 +280,15 @@ impl DataSource for Tide {
 ///
 /// As many as there are.
 #[derive(Arguments)]
+#[arguments(deprecated = "Use the built-in `sum`.")]
 struct SumArguments {
     /// Unit; may be null.
+    #[arg(validate = validate::length(..=4))]
     unit: Option<String>,
     /// Where to start; may be unknown.
     start: Attr<i64>,
     /// The numbers.
-    #[arg(variadic)]
+    #[arg(variadic, validate = [validate::range(..=250)])]
     numbers: Vec<u8>,
 }
 

@@ -1,23 +1,18 @@
-//! Resources, data sources and functions without their types, as the server holds them.
-//!
-//! The typed traits have associated types and `async` methods and so cannot be trait objects. Here
-//! each is wrapped once: values in, values out, futures boxed.
+//! Resources, and their identities.
 
 use futures_util::future::BoxFuture;
 
-use crate::context::{Apply, Context, Validation};
-use crate::data_source::DataSource;
+use super::{Configurable, TypedResource};
+use crate::context::{Apply, Context};
 use crate::diagnostics::Result;
-use crate::function::{Arguments, Function, FunctionError, Signature};
-use crate::model::Field;
+use crate::identity::Identified;
+use crate::model::{Field, Model};
+use crate::private::Private;
 use crate::resource::{MoveSource, RawState, Resource, ResourcePlan};
 use crate::schema::Schema;
 use crate::value::{Type, Value};
 
-pub(crate) trait ResourceObject<D>: Send + Sync {
-    fn schema(&self) -> Schema;
-    fn model_type(&self) -> Type;
-    fn validate<'a>(&'a self, cx: &'a mut Validation) -> BoxFuture<'a, Result<()>>;
+pub(crate) trait ResourceObject<D>: Configurable {
     fn modify_plan<'a>(
         &'a self,
         plan: &'a mut ResourcePlan,
@@ -38,24 +33,14 @@ pub(crate) trait ResourceObject<D>: Send + Sync {
     fn delete<'a>(&'a self, state: Value, cx: &'a mut Context<D>) -> BoxFuture<'a, Result<()>>;
     fn import<'a>(&'a self, id: &'a str, cx: &'a mut Context<D>) -> BoxFuture<'a, Result<Value>>;
     fn upgrade(&self, version: i64, state: RawState) -> BoxFuture<'_, Result<Value>>;
-    fn adopt(&self, source: MoveSource) -> BoxFuture<'_, Result<Option<Value>>>;
+    fn adopt<'a>(
+        &'a self,
+        source: MoveSource,
+        private: &'a mut Private,
+    ) -> BoxFuture<'a, Result<Option<Value>>>;
 }
 
-pub(crate) struct TypedResource<R>(pub(crate) R);
-
 impl<R: Resource> ResourceObject<R::Data> for TypedResource<R> {
-    fn schema(&self) -> Schema {
-        self.0.schema()
-    }
-
-    fn model_type(&self) -> Type {
-        R::Model::shape().ty()
-    }
-
-    fn validate<'a>(&'a self, cx: &'a mut Validation) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.0.validate(cx))
-    }
-
     fn modify_plan<'a>(
         &'a self,
         plan: &'a mut ResourcePlan,
@@ -122,64 +107,63 @@ impl<R: Resource> ResourceObject<R::Data> for TypedResource<R> {
         Box::pin(async move { Ok(self.0.upgrade(version, state).await?.to_value()) })
     }
 
-    fn adopt(&self, source: MoveSource) -> BoxFuture<'_, Result<Option<Value>>> {
-        Box::pin(async move { Ok(self.0.adopt(source).await?.map(|state| state.to_value())) })
-    }
-}
-
-pub(crate) trait DataSourceObject<D>: Send + Sync {
-    fn schema(&self) -> Schema;
-    fn model_type(&self) -> Type;
-    fn validate<'a>(&'a self, cx: &'a mut Validation) -> BoxFuture<'a, Result<()>>;
-    fn read<'a>(&'a self, config: Value, cx: &'a mut Context<D>) -> BoxFuture<'a, Result<Value>>;
-}
-
-pub(crate) struct TypedDataSource<S>(pub(crate) S);
-
-impl<S: DataSource> DataSourceObject<S::Data> for TypedDataSource<S> {
-    fn schema(&self) -> Schema {
-        self.0.schema()
-    }
-
-    fn model_type(&self) -> Type {
-        S::Model::shape().ty()
-    }
-
-    fn validate<'a>(&'a self, cx: &'a mut Validation) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.0.validate(cx))
-    }
-
-    fn read<'a>(
+    fn adopt<'a>(
         &'a self,
-        config: Value,
-        cx: &'a mut Context<S::Data>,
-    ) -> BoxFuture<'a, Result<Value>> {
+        source: MoveSource,
+        private: &'a mut Private,
+    ) -> BoxFuture<'a, Result<Option<Value>>> {
         Box::pin(async move {
-            let config = S::Model::from_value(config)?;
-            Ok(self.0.read(config, cx).await?.to_value())
+            let adopted = self.0.adopt(source, private).await?;
+            Ok(adopted.map(|state| state.to_value()))
         })
     }
 }
 
-pub(crate) trait FunctionObject: Send + Sync {
-    fn signature(&self) -> Signature;
-    fn output_type(&self) -> Type;
-    fn call(&self, arguments: Vec<Value>) -> Result<Value, FunctionError>;
+/// The identity of a resource that has one.
+pub(crate) trait IdentityObject<D>: Send + Sync {
+    fn schema(&self) -> Schema;
+    fn model_type(&self) -> Type;
+    fn may_change(&self) -> bool;
+    /// The identity of the resource in this state.
+    fn of(&self, state: Value, data: &D) -> Result<Value>;
+    fn import<'a>(
+        &'a self,
+        identity: Value,
+        cx: &'a mut Context<D>,
+    ) -> BoxFuture<'a, Result<Value>>;
+    fn upgrade(&self, version: i64, identity: RawState) -> BoxFuture<'_, Result<Value>>;
 }
 
-pub(crate) struct TypedFunction<F>(pub(crate) F);
-
-impl<F: Function> FunctionObject for TypedFunction<F> {
-    fn signature(&self) -> Signature {
-        F::Arguments::signature()
+impl<R: Identified> IdentityObject<R::Data> for TypedResource<R> {
+    fn schema(&self) -> Schema {
+        R::Identity::schema()
     }
 
-    fn output_type(&self) -> Type {
-        F::Output::shape().ty()
+    fn model_type(&self) -> Type {
+        R::Identity::shape().ty()
     }
 
-    fn call(&self, arguments: Vec<Value>) -> Result<Value, FunctionError> {
-        let arguments = F::Arguments::from_values(arguments)?;
-        Ok(self.0.call(arguments)?.to_value())
+    fn may_change(&self) -> bool {
+        R::IDENTITY_MAY_CHANGE
+    }
+
+    fn of(&self, state: Value, data: &R::Data) -> Result<Value> {
+        let state = R::Model::from_value(state)?;
+        Ok(self.0.identity(&state, data).to_value())
+    }
+
+    fn import<'a>(
+        &'a self,
+        identity: Value,
+        cx: &'a mut Context<R::Data>,
+    ) -> BoxFuture<'a, Result<Value>> {
+        Box::pin(async move {
+            let identity = R::Identity::from_value(identity)?;
+            Ok(self.0.import_by_identity(identity, cx).await?.to_value())
+        })
+    }
+
+    fn upgrade(&self, version: i64, identity: RawState) -> BoxFuture<'_, Result<Value>> {
+        Box::pin(async move { Ok(self.0.upgrade_identity(version, identity).await?.to_value()) })
     }
 }

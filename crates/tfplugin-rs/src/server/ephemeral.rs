@@ -1,0 +1,132 @@
+//! OpenEphemeralResource, RenewEphemeralResource, CloseEphemeralResource.
+
+use super::{Server, caught};
+use crate::deferral::{Outcome, Putting};
+use crate::diagnostics::{Diagnostics, Result};
+use crate::ephemeral::Lease;
+use crate::plan::{apply_defaults, check_applied, check_known, mark_computed};
+use crate::private::Private;
+use crate::proto::tfplugin6::{
+    close_ephemeral_resource, open_ephemeral_resource, renew_ephemeral_resource,
+};
+use crate::provider::Provider;
+use crate::value::Value;
+
+impl<P: Provider> Server<P> {
+    pub(super) async fn open_ephemeral(
+        &self,
+        request: open_ephemeral_resource::Request,
+    ) -> open_ephemeral_resource::Response {
+        let mut diagnostics = Diagnostics::new();
+        let result = self.try_open(request, &mut diagnostics).await;
+        let mut response = diagnostics.absorb(result).unwrap_or_default();
+        response.diagnostics = diagnostics.into_proto();
+        response
+    }
+
+    async fn try_open(
+        &self,
+        request: open_ephemeral_resource::Request,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<open_ephemeral_resource::Response> {
+        let entry = self.catalog.ephemeral_resource(&request.type_name)?;
+        let prepared = &entry.prepared;
+        let put_off = |reason: crate::Deferral| {
+            Ok(open_ephemeral_resource::Response {
+                result: Some(prepared.encode(&Value::Unknown, "a result")?),
+                deferred: Some(reason.to_proto()),
+                ..Default::default()
+            })
+        };
+        if let Some(reason) = self.puts_off() {
+            return put_off(reason);
+        }
+        let config = prepared.decode(request.config.as_ref(), "the configuration")?;
+        let mut arguments = config.clone();
+        apply_defaults(prepared.members(), &config, &mut arguments);
+        let mut expected = arguments.clone();
+        mark_computed(prepared.members(), &config, &mut expected);
+
+        let putting = Putting::allowed_by(request.client_capabilities);
+        let mut cx = Lease::new(self.context(&[])?.putting(putting));
+        let opened = caught(entry.object.open(arguments, &mut cx)).await;
+        let result = match cx.finish(opened, diagnostics)? {
+            Outcome::Done(result) => result,
+            Outcome::PutOff(reason) => return put_off(reason),
+        };
+        prepared.mask(&result);
+        let mut broken = check_applied(&expected, &result);
+        broken.extend(check_known(&result, "opening"));
+        broken.into_result()?;
+        Ok(open_ephemeral_resource::Response {
+            result: Some(prepared.encode(&result, "a result")?),
+            renew_at: cx.renew_at.map(Into::into),
+            private: kept(&cx.private),
+            ..Default::default()
+        })
+    }
+
+    pub(super) async fn renew_ephemeral(
+        &self,
+        request: renew_ephemeral_resource::Request,
+    ) -> renew_ephemeral_resource::Response {
+        let mut diagnostics = Diagnostics::new();
+        let private = request.private.clone();
+        let result = self.try_renew(request, &mut diagnostics).await;
+        // Whatever happened, it will be closed, with what was known before.
+        let mut response =
+            diagnostics
+                .absorb(result)
+                .unwrap_or_else(|| renew_ephemeral_resource::Response {
+                    private,
+                    ..Default::default()
+                });
+        response.diagnostics = diagnostics.into_proto();
+        response
+    }
+
+    async fn try_renew(
+        &self,
+        request: renew_ephemeral_resource::Request,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<renew_ephemeral_resource::Response> {
+        let entry = self.catalog.ephemeral_resource(&request.type_name)?;
+        let mut cx = Lease::new(self.context(&request.private.unwrap_or_default())?);
+        let renewed = caught(entry.object.renew(&mut cx)).await;
+        cx.finish(renewed, diagnostics)?;
+        Ok(renew_ephemeral_resource::Response {
+            renew_at: cx.renew_at.map(Into::into),
+            private: kept(&cx.private),
+            ..Default::default()
+        })
+    }
+
+    pub(super) async fn close_ephemeral(
+        &self,
+        request: close_ephemeral_resource::Request,
+    ) -> close_ephemeral_resource::Response {
+        let mut diagnostics = Diagnostics::new();
+        let result = self.try_close(request, &mut diagnostics).await;
+        diagnostics.absorb(result);
+        close_ephemeral_resource::Response {
+            diagnostics: diagnostics.into_proto(),
+        }
+    }
+
+    async fn try_close(
+        &self,
+        request: close_ephemeral_resource::Request,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<()> {
+        let entry = self.catalog.ephemeral_resource(&request.type_name)?;
+        let mut cx = self.context(&request.private.unwrap_or_default())?;
+        let closed = caught(entry.object.close(&mut cx)).await;
+        cx.finish(closed, diagnostics)?;
+        Ok(())
+    }
+}
+
+fn kept(private: &Private) -> Option<bytes::Bytes> {
+    let bytes = private.to_bytes();
+    (!bytes.is_empty()).then(|| bytes.into())
+}

@@ -1,0 +1,113 @@
+//! Ephemeral resources: open, renew, close.
+
+use std::time::{Duration, SystemTime};
+
+use serde_json::json;
+
+use super::port::port;
+use crate::logging;
+use crate::testing::UNKNOWN;
+
+#[tokio::test]
+async fn open_renew_and_close_hand_on_their_private_state() {
+    let (seen, terraform) = port().await;
+    let before = SystemTime::now();
+    let mut pilot = terraform
+        .open("port_pilot", json!({"ship": "anna"}))
+        .await
+        .unwrap();
+    let result = json!({"ship": "anna", "hours": 8, "code": "pilot-code-1"});
+    assert_eq!(pilot.result(), result);
+    let hour = Duration::from_secs(3600);
+    let due = pilot.renew_at().unwrap();
+    assert!(due >= before + hour && due <= SystemTime::now() + hour);
+    pilot.renew().await.unwrap();
+    assert_eq!(
+        pilot.renew_at(),
+        None,
+        "the provider asked for no further one"
+    );
+    assert_eq!(pilot.private().get("renewed").unwrap(), Some(true));
+    assert_eq!(
+        pilot.private().get("ship").unwrap(),
+        Some("anna".to_owned())
+    );
+    assert!(pilot.close().await.unwrap().is_empty());
+    let events = [
+        "open anna 8",
+        r#"renew Some("anna")"#,
+        r#"close Some("anna")"#,
+    ];
+    assert_eq!(seen.seen(), events);
+    // A sensitive result never reaches the log.
+    assert_eq!(logging::masked("it is pilot-code-1"), "it is ***");
+}
+
+#[tokio::test]
+async fn configurations_are_validated() {
+    let (seen, terraform) = port().await;
+    for (config, complaint) in [
+        (json!({"ship": "a", "hours": 13}), "(at hours)"),
+        (
+            json!({"ship": "a", "code": "x"}),
+            "Value for unconfigurable attribute (at code)",
+        ),
+        (json!({}), "Missing required argument (at ship)"),
+    ] {
+        let error = terraform.open("port_pilot", config).await.unwrap_err();
+        assert!(error.to_string().contains(complaint), "{error}");
+    }
+    assert!(seen.seen().is_empty());
+    let old = terraform
+        .open("port_pilot", json!({"ship": "old"}))
+        .await
+        .unwrap();
+    assert_eq!(
+        old.warnings().to_string(),
+        "warning: Rust (at ship): Look twice."
+    );
+}
+
+#[tokio::test]
+async fn what_goes_wrong_when_opening_is_told() {
+    let (_, terraform) = port().await;
+    for (ship, complaint) in [
+        ("sunk", "error: Sunk (at ship)"),
+        ("panics", "man overboard"),
+        ("foggy", "left a value unknown (at code)"),
+        ("liar", "did not keep to its plan (at hours)"),
+        ("later", "would have to be deferred"),
+        (UNKNOWN, "not known yet"),
+    ] {
+        let opened = terraform.open("port_pilot", json!({"ship": ship})).await;
+        let error = opened.unwrap_err().to_string();
+        assert!(error.contains(complaint), "{ship}: {error}");
+    }
+    let error = terraform.open("port_tug", json!({})).await.unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("Unknown ephemeral resource type"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_failed_renewal_can_still_be_closed() {
+    let (seen, terraform) = port().await;
+    for (ship, complaint) in [("tired", "Asleep"), ("drunk", "rum")] {
+        let config = json!({"ship": ship});
+        let mut pilot = terraform.open("port_pilot", config).await.unwrap();
+        let error = pilot.renew().await.unwrap_err();
+        assert!(error.to_string().contains(complaint), "{error}");
+        seen.seen();
+        pilot.close().await.unwrap();
+        assert_eq!(seen.seen(), [format!("close Some({ship:?})")]);
+    }
+    let stuck = terraform
+        .open("port_pilot", json!({"ship": "stuck"}))
+        .await
+        .unwrap();
+    let error = stuck.close().await.unwrap_err();
+    assert!(error.to_string().contains("aground"), "{error}");
+}
