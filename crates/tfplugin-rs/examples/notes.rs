@@ -174,7 +174,7 @@ impl Resource for FileResource {
                 .into());
         }
         let version =
-            |values: &tfplugin_rs::Values| values.get::<Attr<u64>>("passphrase_wo_version");
+            |values: &Values| values.get::<Attr<u64>>("passphrase_wo_version");
         if action == ResourceAction::Update && version(plan.prior())? != version(plan.planned())? {
             plan.set_unknown("sealed")?;
         }
