@@ -116,6 +116,9 @@ impl SegmentHeader {
         let state = match (sequence, base) {
             (0, Lsn(0)) => SegmentState::Blank,
             (0, _) => return Err(HeaderError::Contradiction),
+            (_, base) if Lsn(0) < base && base < FIRST_LSN => {
+                return Err(HeaderError::Contradiction);
+            }
             (sequence, Lsn(0)) => SegmentState::Ready { sequence },
             (sequence, base) => SegmentState::Begun {
                 sequence,

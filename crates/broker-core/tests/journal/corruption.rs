@@ -270,6 +270,25 @@ fn a_newer_format_is_refused_by_its_number() {
     }
 }
 
+/// Found by fuzzing: sound checksums, and a position or a number no segment can have.
+#[test]
+fn a_segment_where_no_journal_can_be_is_refused() {
+    for (field, value) in [(56, 40), (56, u64::MAX), (48, u64::MAX)] {
+        let disk = SimDisk::new(3);
+        Bench::open(&disk).close();
+        let (name, mut bytes) = disk.contents().into_iter().next().unwrap();
+        bytes[field..field + 8].copy_from_slice(&value.to_le_bytes());
+        let crc = crc32c(0, &bytes[..508]);
+        bytes[508..512].copy_from_slice(&crc.to_le_bytes());
+        disk.install(&name, &bytes);
+        let OpenError::Corrupt(corrupt) = refusal(&disk) else {
+            panic!("not corrupt")
+        };
+        assert_eq!(corrupt.file, name);
+        assert!(corrupt.to_string().contains("contradicts"), "{corrupt}");
+    }
+}
+
 #[test]
 fn what_the_broker_cannot_read_is_refused_with_its_words() {
     use broker_core::journal::{RecordRef, Replay, Unreadable};
