@@ -7,8 +7,8 @@
 
 mod consumers;
 mod entry;
+mod ready;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 pub(crate) use consumers::Consumer;
@@ -16,6 +16,7 @@ pub(crate) use entry::Entry;
 
 use self::consumers::Consumers;
 use self::entry::{Holder, Unsettled, UnsettledMap};
+use self::ready::Ready;
 use crate::call::{ConnectionId, ConsumerId, Delivery, Outcome, QueueId, Sequence};
 use crate::definitions::QueueStats;
 use crate::journal::Lsn;
@@ -66,8 +67,7 @@ pub(crate) struct Settled {
 #[derive(Debug)]
 pub(crate) struct State {
     id: QueueId,
-    /// By sequence.
-    ready: VecDeque<Entry>,
+    ready: Ready,
     unsettled: UnsettledMap,
     consumers: Consumers,
     deleted: bool,
@@ -77,7 +77,7 @@ impl State {
     pub(crate) fn new(id: QueueId) -> Self {
         Self {
             id,
-            ready: VecDeque::new(),
+            ready: Ready::default(),
             unsettled: UnsettledMap::default(),
             consumers: Consumers::default(),
             deleted: false,
@@ -101,7 +101,7 @@ impl State {
         self.consumers.any_active()
             && self
                 .ready
-                .front()
+                .first()
                 .is_some_and(|entry| entry.message.lsn > durable)
     }
 
@@ -114,37 +114,27 @@ impl State {
             // The fast path: a consumer that waits gets the message past all bookkeeping.
             match self.consumers.next(entry.message.size_bytes()) {
                 Some(consumer) => self.hand_out(consumer, entry, out),
-                None => self.ready.push_back(entry),
+                None => self.ready.insert(entry),
             }
             return;
         }
-        self.insert(entry);
+        self.ready.insert(entry);
         self.pump(durable, out);
     }
 
-    /// Takes in a message found in the journal; they come in order of their sequences.
+    /// Takes in a message found in the journal.
     pub(crate) fn restore(&mut self, entry: Entry) {
-        debug_assert!(
-            self.ready
-                .back()
-                .is_none_or(|last| last.sequence < entry.sequence)
-        );
-        self.ready.push_back(entry);
+        self.ready.insert(entry);
     }
 
     /// Hands out what can be handed out.
     pub(crate) fn pump(&mut self, durable: Lsn, out: &mut Vec<Effect>) {
-        while self.consumers.any_active() {
-            let Some(entry) = self
-                .ready
-                .pop_front_if(|first| first.message.lsn <= durable)
-            else {
-                return;
-            };
-            match self.consumers.next(entry.message.size_bytes()) {
-                Some(consumer) => self.hand_out(consumer, entry, out),
-                None => self.ready.push_front(entry),
-            }
+        while let Some(first) = self.ready.first()
+            && first.message.lsn <= durable
+            && let Some(consumer) = self.consumers.next(first.message.size_bytes())
+            && let Some(entry) = self.ready.pop_first()
+        {
+            self.hand_out(consumer, entry, out);
         }
     }
 
@@ -199,7 +189,7 @@ impl State {
             if let Holder::Consumer(consumer) = &unsettled.holder {
                 consumer.give_back();
             }
-            self.insert(Entry {
+            self.ready.insert(Entry {
                 redelivered: true,
                 ..unsettled.entry
             });
@@ -217,7 +207,7 @@ impl State {
         auto_settle: bool,
         out: &mut Vec<Effect>,
     ) -> Option<(Delivery, u32)> {
-        let entry = self.ready.pop_front()?;
+        let entry = self.ready.pop_first()?;
         let delivery = entry.delivery(self.id, None);
         if auto_settle {
             done(&entry, out);
@@ -248,7 +238,7 @@ impl State {
             }
             match outcome {
                 Outcome::Accept | Outcome::Reject => done(&unsettled.entry, out),
-                Outcome::Requeue => self.insert(Entry {
+                Outcome::Requeue => self.ready.insert(Entry {
                     redelivered: true,
                     ..unsettled.entry
                 }),
@@ -291,7 +281,7 @@ impl State {
             return Err(DeleteError::NotEmpty(stats));
         }
         self.deleted = true;
-        self.ready = VecDeque::new();
+        self.ready = Ready::default();
         for (_, unsettled) in std::mem::take(&mut self.unsettled) {
             if let Holder::Consumer(consumer) = unsettled.holder
                 && consumer.give_back()
@@ -305,11 +295,7 @@ impl State {
 
     /// Whether the message of that sequence is still here.
     pub(crate) fn holds(&self, sequence: Sequence) -> bool {
-        self.unsettled.contains_key(&sequence)
-            || self
-                .ready
-                .binary_search_by_key(&sequence, |entry| entry.sequence)
-                .is_ok()
+        self.unsettled.contains_key(&sequence) || self.ready.contains(sequence)
     }
 
     /// Every message here, ready or not.
@@ -337,22 +323,6 @@ impl State {
             return None;
         }
         self.unsettled.remove(&sequence)
-    }
-
-    /// Puts an entry at its place, which is nearly always one of the ends.
-    fn insert(&mut self, entry: Entry) {
-        if self
-            .ready
-            .back()
-            .is_none_or(|last| last.sequence < entry.sequence)
-        {
-            self.ready.push_back(entry);
-        } else {
-            let at = self
-                .ready
-                .partition_point(|other| other.sequence < entry.sequence);
-            self.ready.insert(at, entry);
-        }
     }
 }
 

@@ -368,6 +368,46 @@ fn deletion_checks_what_it_is_asked_to() {
     assert_eq!(bench.consume(consumer(2)), Err(ConsumeError::Deleted));
 }
 
+#[test]
+fn messages_put_back_in_any_order_stand_at_their_places() {
+    let mut bench = Bench::with(0..8);
+    (0..6).for_each(|_| assert!(bench.get(false).is_some()));
+    // Between the two that stayed comes one whose publisher was overtaken.
+    bench.push(9, NOW);
+    bench.push(8, NOW);
+    bench.settle(9, &[4, 1], Outcome::Requeue);
+    bench.settle(9, &[2, 5], Outcome::Requeue);
+    assert_eq!(bench.get(false), Some((1, 7)));
+    bench.state.detach(ConnectionId(9), NOW, &mut bench.out);
+    let order: Vec<_> = std::iter::from_fn(|| bench.get(true))
+        .map(|(sequence, _)| sequence)
+        .collect();
+    assert_eq!(order, (0..10).collect::<Vec<_>>());
+}
+
+/// So many that a step over all the others for each of them would make this the slowest test here.
+#[test]
+fn very_many_messages_are_put_back() {
+    const MANY: u64 = 200_000;
+    let mut bench = Bench::with(0..MANY);
+    let hold_all = |bench: &mut Bench| {
+        for sequence in 0..MANY {
+            let connection = ConnectionId(sequence % 3);
+            let got = bench.state.get(connection, false, &mut bench.out);
+            assert_eq!(got.unwrap().0.sequence, Sequence(sequence));
+        }
+    };
+    hold_all(&mut bench);
+    let held = |connection| (0..MANY).filter(move |sequence| sequence % 3 == connection);
+    bench.settle(0, &held(0).collect::<Vec<_>>(), Outcome::Requeue);
+    for sequence in held(1) {
+        bench.settle(1, &[sequence], Outcome::Requeue);
+    }
+    bench.state.detach(ConnectionId(2), NOW, &mut bench.out);
+    assert_eq!(bench.counts(), (MANY, 0, 0));
+    hold_all(&mut bench);
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Cancel(u64),
