@@ -6,24 +6,26 @@
 //! nor the size of the journal makes an operation here expensive.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::journal::Lsn;
 use crate::lock::lock;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, Waiting};
 
 /// The account of one broker.
 #[derive(Debug)]
 pub(crate) struct Account {
     bytes: AtomicU64,
     limit_bytes: u64,
+    /// Who waits is woken when so much is left: somewhat below the limit, for at the limit itself
+    /// each message that goes would send all publishers running for the room of one.
+    wake_at_bytes: u64,
     /// Journal positions per bucket.
     bucket_bytes: u64,
     live: Mutex<Live>,
-    /// Some connection waits for memory to become free.
-    pausing: AtomicBool,
-    paused: Mutex<Vec<Arc<Outbox>>>,
+    /// Publishers that wait for memory to become free.
+    paused: Waiting,
 }
 
 /// One message's entry in the account.
@@ -53,15 +55,18 @@ struct Bucket {
 /// What a message weighs beside its contents: its own structure, queue entries, allocator.
 const MESSAGE_BYTES: u64 = 256;
 
+/// Part of the memory limit that must be free before publishers go on.
+const WAKE_SHARE: u64 = 16;
+
 impl Account {
     pub(crate) fn new(limit_bytes: u64, bucket_bytes: u64) -> Arc<Self> {
         Arc::new(Self {
             bytes: AtomicU64::new(0),
             limit_bytes,
+            wake_at_bytes: limit_bytes - limit_bytes / WAKE_SHARE,
             bucket_bytes: bucket_bytes.max(1),
             live: Mutex::default(),
-            pausing: AtomicBool::new(false),
-            paused: Mutex::default(),
+            paused: Waiting::default(),
         })
     }
 
@@ -120,27 +125,9 @@ impl Account {
             .sum()
     }
 
-    /// Notes a connection to be woken when there is room again. The caller looks at
-    /// [`Self::is_over`] once more afterwards.
-    pub(crate) fn wake_when_free(&self, outbox: &Arc<Outbox>) {
-        let mut paused = lock(&self.paused);
-        if !paused.iter().any(|other| Arc::ptr_eq(other, outbox)) {
-            paused.push(Arc::clone(outbox));
-        }
-        self.pausing.store(true, Ordering::SeqCst);
-    }
-
-    /// Wakes the connections that wait, if there is room again.
-    pub(crate) fn wake_paused(&self) {
-        if !self.pausing.load(Ordering::SeqCst) || self.is_over() {
-            return;
-        }
-        let paused = {
-            let mut paused = lock(&self.paused);
-            self.pausing.store(false, Ordering::SeqCst);
-            std::mem::take(&mut *paused)
-        };
-        paused.iter().for_each(|outbox| outbox.wake());
+    /// Whether a publisher has to wait. If so its connection is woken once there is room again.
+    pub(crate) fn pauses(&self, outbox: &Arc<Outbox>) -> bool {
+        self.paused.wait_while(outbox, || self.is_over())
     }
 }
 
@@ -170,9 +157,10 @@ impl Drop for Hold {
         if bucket > 0 {
             lock(&self.account.live).leave(bucket - 1, self.bytes);
         }
-        self.account.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
-        if self.account.pausing.load(Ordering::SeqCst) {
-            self.account.wake_paused();
+        let before = self.account.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        let wake_at = self.account.wake_at_bytes;
+        if before > wake_at && before - self.bytes <= wake_at {
+            self.account.paused.wake_all();
         }
     }
 }
@@ -215,6 +203,7 @@ impl Live {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outbox::Wake;
 
     const BUCKET_BYTES: u64 = 1 << 20;
 
@@ -254,5 +243,34 @@ mod tests {
         assert!(account.is_over());
         drop(first);
         assert!(!account.is_over());
+    }
+
+    #[derive(Debug)]
+    struct Count(Arc<AtomicU64>);
+
+    impl Wake for Count {
+        fn wake(&self) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn publishers_are_woken_once_when_enough_memory_is_free() {
+        let wakes = Arc::new(AtomicU64::new(0));
+        let outboxes: Vec<_> = (0..3)
+            .map(|_| Arc::new(Outbox::new(Box::new(Count(Arc::clone(&wakes))), 1000)))
+            .collect();
+        let account = Account::new(16 * MESSAGE_BYTES, BUCKET_BYTES);
+        let mut held: Vec<_> = (0..20).map(|_| account.hold(0, None)).collect();
+        for outbox in outboxes.iter().chain(&outboxes) {
+            assert!(account.pauses(outbox));
+        }
+        held.truncate(16);
+        assert_eq!(wakes.load(Ordering::SeqCst), 0);
+        held.truncate(15);
+        assert_eq!(wakes.load(Ordering::SeqCst), 3, "each once");
+        assert!(!account.pauses(&outboxes[0]));
+        held.truncate(5);
+        assert_eq!(wakes.load(Ordering::SeqCst), 3);
     }
 }

@@ -6,9 +6,10 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::call::{ConsumerId, Delivery};
+use crate::lock::lock;
 
 /// Wakes the driver of a connection; `broker-net` implements it. Must be cheap and never block.
 pub trait Wake: Send + Sync + fmt::Debug {
@@ -123,6 +124,34 @@ impl Outbox {
 
     fn lock(&self) -> MutexGuard<'_, Vec<Event>> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Connections to be woken together when something they wait for comes.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting(Mutex<Vec<Arc<Outbox>>>);
+
+impl Waiting {
+    /// Whether `still` has to be waited out; if so the connection is on the list.
+    ///
+    /// The list is locked between the two looks: whoever ends the wait and then calls
+    /// [`Self::wake_all`] either finds the connection there, or ended it before the second look.
+    pub(crate) fn wait_while(&self, outbox: &Arc<Outbox>, still: impl Fn() -> bool) -> bool {
+        if !still() {
+            return false;
+        }
+        let mut waiting = lock(&self.0);
+        if !waiting.iter().any(|other| Arc::ptr_eq(other, outbox)) {
+            waiting.push(Arc::clone(outbox));
+        }
+        drop(waiting);
+        still()
+    }
+
+    /// Wakes each of them once.
+    pub(crate) fn wake_all(&self) {
+        let woken = std::mem::take(&mut *lock(&self.0));
+        woken.iter().for_each(|outbox| outbox.wake());
     }
 }
 

@@ -12,7 +12,10 @@ impl Broker {
         queues.iter().for_each(|queue| queue.commit_reached(self));
         self.wake_watchers();
         if self.journal.takes_publishes() {
-            self.account.wake_paused();
+            self.journal_waiters.wake_all();
+        }
+        if !self.journal.is_behind() {
+            self.writer_waiters.wake_all();
         }
         self.upkeep();
     }

@@ -38,6 +38,7 @@ use crate::admin::{Admin, BrokerStats};
 use crate::journal::{self, AppendError, Journal, Lsn, Stopped};
 use crate::limits::Limits;
 use crate::lock::{lock, read};
+use crate::outbox::Waiting;
 use crate::refusal::{Reason, Refusal};
 
 /// How to open a broker.
@@ -70,6 +71,10 @@ pub struct Broker {
     awaiting: Mutex<Vec<Arc<LiveQueue>>>,
     /// Connections that wait for a commit.
     watchers: Mutex<Vec<Arc<Connection>>>,
+    /// Publishers that wait until the journal takes publishes.
+    journal_waiters: Waiting,
+    /// Those that wait only until its writer has caught up.
+    writer_waiters: Waiting,
     upkeep: Mutex<Upkeep>,
     /// What logins of unknown users are checked against.
     fake_hash: PasswordHash,
@@ -117,8 +122,13 @@ impl Broker {
             vhosts: vhosts.len() as u64,
             queues,
             memory_bytes: self.account.bytes(),
-            publish_paused: self.account.is_over() || !self.journal.takes_publishes(),
+            publish_paused: self.publish_paused(),
         }
+    }
+
+    /// Whether publishers should wait.
+    fn publish_paused(&self) -> bool {
+        self.account.is_over() || !self.journal.takes_publishes()
     }
 
     pub(crate) fn connections(&self) -> &Mutex<Connections> {

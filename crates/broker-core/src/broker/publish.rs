@@ -7,7 +7,6 @@
 
 use std::sync::Arc;
 
-use super::Broker;
 use super::attachment::{Attachment, Own, Resource};
 use super::exchanges::no_exchange;
 use super::live_queue::LiveQueue;
@@ -74,21 +73,19 @@ impl Attachment {
     /// Room is made by settlements, and its own come behind its publishes: if it waited for room,
     /// everyone might wait for ever. What it may add is bounded by [`Self::publish`].
     pub fn publish_paused(&self, holds_deliveries: impl FnOnce() -> bool) -> bool {
-        let Broker {
-            account, journal, ..
-        } = &*self.broker;
-        let paused = || account.is_over() || !journal.takes_publishes();
-        if !paused() {
+        let (broker, outbox) = (&self.broker, &self.connection.outbox);
+        if !broker.publish_paused() {
             return false;
         }
         if holds_deliveries() {
-            if journal.is_behind() {
-                self.watch_commit(journal.end());
-            }
-            return journal.is_behind();
+            return broker
+                .writer_waiters
+                .wait_while(outbox, || broker.journal.is_behind());
         }
-        account.wake_when_free(&self.connection.outbox);
-        paused()
+        broker.account.pauses(outbox)
+            || broker
+                .journal_waiters
+                .wait_while(outbox, || !broker.journal.takes_publishes())
     }
 
     /// The bound for those whom [`Self::publish_paused`] lets go on while memory is short.

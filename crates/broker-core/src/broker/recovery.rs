@@ -20,6 +20,7 @@ use crate::definitions::{Expect, PermissionSpec, Stored, UserSpec, VhostSpec};
 use crate::journal::{self, Disk, Kind, Lsn, OpenError, RecordRef, Replay, Unreadable, Writer};
 use crate::lock::{read, write};
 use crate::message::Message;
+use crate::outbox::Waiting;
 use crate::queue::Entry;
 use crate::records::{
     self, Change, Malformed, PublishRecord, SettleRecord, read_change, read_checkpoint,
@@ -79,6 +80,8 @@ impl Broker {
             connections: Mutex::new(Connections::default()),
             awaiting: Mutex::default(),
             watchers: Mutex::default(),
+            journal_waiters: Waiting::default(),
+            writer_waiters: Waiting::default(),
             upkeep: Mutex::new(Upkeep::new(segment_bytes)),
             fake_hash,
         });

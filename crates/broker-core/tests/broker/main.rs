@@ -14,6 +14,7 @@ mod admin;
 mod crash;
 mod delivery;
 mod durability;
+mod full;
 mod kit;
 mod threads;
 mod topology;
