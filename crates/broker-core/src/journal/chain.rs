@@ -19,13 +19,22 @@ pub(super) struct Chain {
     store: StoreId,
     /// Bytes for records in a new segment.
     capacity: u64,
-    /// Begun and no longer written to, oldest first.
+    /// As in [`Segments`], and so are the next two.
     older: VecDeque<Segment>,
     current: Segment,
-    /// Prepared, in the order they will be begun.
     ready: VecDeque<Segment>,
     next_number: u64,
     next_sequence: u64,
+}
+
+/// The files of a journal.
+pub(super) struct Segments {
+    /// Begun and no longer written to, oldest first.
+    pub(super) older: VecDeque<Segment>,
+    /// The one written to.
+    pub(super) current: Segment,
+    /// Prepared, in the order they will be begun.
+    pub(super) ready: VecDeque<Segment>,
 }
 
 /// What became of a freed segment.
@@ -37,15 +46,18 @@ pub(super) enum Freed {
 }
 
 impl Chain {
-    /// A chain of what was found: `older` and `current` begun, `ready` following in sequence.
+    /// A chain of what was found; its segments follow each other in sequence.
     pub(super) fn new(
         disk: Arc<dyn Disk>,
         store: StoreId,
         capacity: u64,
-        older: VecDeque<Segment>,
-        current: Segment,
-        ready: VecDeque<Segment>,
+        segments: Segments,
     ) -> Self {
+        let Segments {
+            older,
+            current,
+            ready,
+        } = segments;
         let all = || older.iter().chain([&current]).chain(&ready);
         let next_number = all()
             .filter_map(|segment| number_of(&segment.name))
@@ -92,6 +104,10 @@ impl Chain {
 
     pub(super) fn current(&mut self) -> &mut Segment {
         &mut self.current
+    }
+
+    pub(super) fn store(&self) -> StoreId {
+        self.store
     }
 
     pub(super) fn ready_len(&self) -> usize {

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use super::append::{Limits, Start};
 use super::batch::Batch;
-use super::chain::Chain;
+use super::chain::{Chain, Segments};
 use super::checkpoint::{self, Checkpoints, Loaded};
 use super::disk::{Disk, FileEntry};
 use super::error::{Corrupt, Damage, Fault, IoContext, OpenError, Unreadable};
@@ -286,17 +286,35 @@ fn resume(
 ) -> Result<(Arc<Journal>, Writer), Fault> {
     let Tail {
         segments,
-        mut ready,
+        ready,
         idle,
         mut progress,
         ended,
     } = tail;
+    let segments = settle(segments, ready, &progress, ended)?;
+    let mut chain = Chain::new(disk.clone(), store, options.capacity(), segments);
+    if ended {
+        begin_segment(&mut chain, &progress)?;
+    }
+    let room = opening_mark(&mut chain, options, &mut progress)?;
+    // Only now: until then one of them may be what says that no segment is missing.
+    inventory::discard_idle(&*disk, idle)?;
+    start(disk, options, checkpoints, chain, room, &progress)
+}
+
+/// Sees to it that the disk holds what was read from it.
+fn settle(
+    segments: Vec<Segment>,
+    mut ready: Vec<Segment>,
+    progress: &Progress,
+    ended: bool,
+) -> Result<Segments, Fault> {
     let mut older = VecDeque::from(segments);
     let Some(mut current) = older.pop_back() else {
         let none = std::io::Error::other("it has no segment");
         return Err(none).during("resume", "the journal");
     };
-    write_again(&mut current, &progress)?;
+    write_again(&mut current, progress)?;
     // A file that is seen to be prepared anew may still be the segment on disk that it was before.
     // Were the segments after it freed then, a power loss would leave a hole.
     for segment in &mut ready {
@@ -306,55 +324,52 @@ fn resume(
     if ended {
         current.sync()?;
     }
-    let mut chain = Chain::new(
-        disk.clone(),
-        store,
-        options.capacity(),
+    Ok(Segments {
         older,
         current,
-        ready.into(),
-    );
-    if ended {
-        if chain.ready_len() == 0 && !chain.prepare()? {
-            let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
-            return Err(full).during("prepare a segment in", "the journal directory");
-        }
-        chain.begin_next(progress.end, progress.epoch)?;
+        ready: ready.into(),
+    })
+}
+
+/// Goes on to the next segment, the last one being full.
+fn begin_segment(chain: &mut Chain, progress: &Progress) -> Result<(), Fault> {
+    if chain.ready_len() == 0 && !chain.prepare()? {
+        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        return Err(full).during("prepare a segment in", "the journal directory");
     }
-    let room = opening_mark(&mut chain, options, &mut progress)?;
-    // Only now: until then one of them may be what says that no segment is missing.
-    inventory::discard_idle(&*disk, idle)?;
+    chain.begin_next(progress.end, progress.epoch)
+}
+
+/// The two sides of the journal, ready to go on at the end of `progress`.
+fn start(
+    disk: Arc<dyn Disk>,
+    options: &Options,
+    checkpoints: Checkpoints,
+    chain: Chain,
+    room: Room,
+    progress: &Progress,
+) -> Result<(Arc<Journal>, Writer), Fault> {
+    let Progress {
+        end, epoch, front, ..
+    } = *progress;
     let journal = Journal::new(Start {
         limits: Limits {
             backlog_bytes: options.backlog_bytes,
             framed_max: Room::max_framed(options.capacity()),
         },
-        epoch: progress.epoch,
-        store,
-        front: progress.front,
+        epoch,
+        store: chain.store(),
+        front,
         bases: chain.bases(),
-        gather: Gather::new(
-            progress.epoch,
-            progress.end,
-            progress.front,
-            room,
-            options.batch_bytes,
-        ),
+        gather: Gather::new(epoch, end, front, room, options.batch_bytes),
         checkpoints,
     });
-    let keep_free_bytes = options.keep_free_bytes;
-    let mut writer = Writer::new(
-        journal.clone(),
-        disk,
-        chain,
-        keep_free_bytes,
-        progress.front,
-    );
-    if journal.is_full() {
-        writer.upkeep()?;
-    } else {
+    let mut writer = Writer::new(journal.clone(), disk, chain, options.keep_free_bytes, front);
+    if journal.takes_publishes() {
         // The next segment is left to the first turn: a broker starts sooner without.
         writer.measure()?;
+    } else {
+        writer.upkeep()?;
     }
     Ok((journal, writer))
 }
