@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::{Broker, refuse_append};
 use crate::definitions::{Expect, Stored};
-use crate::journal::{Admission, Lsn, Record};
+use crate::journal::{Admission, AppendError, Lsn, Record};
 use crate::lock::lock;
 use crate::records::{self, Change, write_change};
 use crate::refusal::{Reason, Refusal};
@@ -78,16 +78,20 @@ impl ChangeGuard<'_> {
 
     fn append(&mut self, change: &Change, admission: Admission) -> Result<Lsn, Refusal> {
         write_change(&mut self.changes.record, change);
-        let lsn = self
-            .broker
-            .journal
-            .append(&Record {
+        let append = |admission| {
+            self.broker.journal.append(&Record {
                 kind: records::CHANGE,
                 admission,
                 parts: &[&self.changes.record],
                 body: None,
             })
-            .map_err(|error| refuse_append(&error))?;
+        };
+        let lsn = match append(admission) {
+            // The disk has room; a change is small and need not wait for the next segment.
+            Err(AppendError::NotYet) => append(Admission::Essential),
+            result => result,
+        }
+        .map_err(|error| refuse_append(&error))?;
         self.changes.since_checkpoint += 1;
         self.broker.last_change.store(lsn.0, Ordering::Release);
         Ok(lsn)

@@ -145,7 +145,7 @@ impl Broker {
 /// The journal refuses a record.
 fn refuse_append(error: &AppendError) -> Refusal {
     let reason = match error {
-        AppendError::Full => Reason::ResourceExhausted,
+        AppendError::Full | AppendError::NotYet => Reason::ResourceExhausted,
         AppendError::Stopped(_) => Reason::Unavailable,
         AppendError::TooLarge { .. } => Reason::Invalid,
     };

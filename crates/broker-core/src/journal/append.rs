@@ -17,6 +17,7 @@ use super::batch::Batch;
 use super::checkpoint::Checkpoints;
 use super::gather::Gather;
 use super::record;
+use super::room::Shortage;
 use super::{AppendError, CheckpointError, Epoch, Fault, Kind, Lsn, Stopped, StoreId};
 
 /// One thing to be made durable: `parts` and then `body` are its payload.
@@ -65,6 +66,8 @@ pub struct Journal {
     backlog: AtomicUsize,
     /// What the broker has released; how far that reaches is for the writer to say.
     released: AtomicU64,
+    /// See [`super::room::Room::pauses`].
+    pauses: AtomicBool,
     full: AtomicBool,
     /// Closed or failed.
     ended: AtomicBool,
@@ -105,6 +108,12 @@ struct Shared {
     parked: bool,
     /// The writer has upkeep to do.
     upkeep: bool,
+    /// Publishers were told to wait since they were last told to go on.
+    paused: bool,
+    /// Likewise those with essential records.
+    stuck: bool,
+    /// The broker asked to be called.
+    recalled: bool,
     closing: bool,
 }
 
@@ -115,11 +124,15 @@ impl Journal {
             limits: start.limits,
             epoch: start.epoch,
             store: start.store,
+            pauses: AtomicBool::new(start.gather.room.pauses()),
             full: AtomicBool::new(start.gather.room.is_full()),
             shared: Mutex::new(Shared {
                 gather: start.gather,
                 parked: false,
                 upkeep: false,
+                paused: false,
+                stuck: false,
+                recalled: false,
                 closing: false,
             }),
             ended: AtomicBool::new(false),
@@ -141,7 +154,8 @@ impl Journal {
     ///
     /// # Errors
     /// [`AppendError::Full`] when the disk is (nearly) full, see [`Admission`]; the journal goes
-    /// on. [`AppendError::TooLarge`] for a payload no segment can hold. [`AppendError::Stopped`]
+    /// on. [`AppendError::NotYet`] when it only has to prepare a segment first: back-pressure, not
+    /// a refusal. [`AppendError::TooLarge`] for a payload no segment can hold. [`AppendError::Stopped`]
     /// for good.
     pub fn append(&self, record: &Record<'_>) -> Result<Lsn, AppendError> {
         let parts = || {
@@ -167,15 +181,17 @@ impl Journal {
         }
         let taken = shared.gather.push(record, payload_len, crc);
         self.end.store(shared.gather.end().0, Ordering::Release);
-        self.full
-            .store(shared.gather.room.is_full(), Ordering::Release);
-        if taken.is_some() {
+        self.note_room(&mut shared);
+        if taken.is_ok() {
             self.backlog.fetch_add(framed as usize, Ordering::Relaxed);
         } else {
             shared.upkeep = true;
         }
         self.wake(shared);
-        taken.ok_or(AppendError::Full)
+        taken.map_err(|shortage| match shortage {
+            Shortage::Full => AppendError::Full,
+            Shortage::NotYet => AppendError::NotYet,
+        })
     }
 
     /// Everything below is on the disk for good.
@@ -210,15 +226,16 @@ impl Journal {
     }
 
     /// Whether ordinary records are about to be refused: the disk is below its watermark, or half
-    /// of the newest segment is used and there is no room for another.
+    /// of the newest segment is used and the disk has no room for another.
     pub fn is_full(&self) -> bool {
         self.full.load(Ordering::Acquire)
     }
 
-    /// Whether publishers may go on: false while the journal is full, too far behind or stopped.
+    /// Whether publishers may go on: false while the journal is full, too far behind, waiting for a
+    /// segment to be prepared, or stopped.
     /// Cheap: ask before reading more from a publisher, and again after each turn of the writer.
     pub fn takes_publishes(&self) -> bool {
-        !self.is_full() && !self.is_behind()
+        !self.pauses.load(Ordering::Acquire) && !self.is_behind()
     }
 
     /// Whether publishers must wait for the writer alone, which catches up by itself: it is too far
@@ -231,9 +248,22 @@ impl Journal {
     /// front, and never past [`Journal::checkpointed`]; until then a restart replays them again.
     pub fn release_before(&self, lsn: Lsn) {
         self.released.fetch_max(lsn.0, Ordering::AcqRel);
-        if self.is_full() {
+        if self.pauses.load(Ordering::Acquire) {
             self.ask_for_upkeep();
         }
+    }
+
+    /// Whether an essential record was refused and nothing has changed since.
+    pub fn is_stuck(&self) -> bool {
+        self.lock().gather.room.is_stuck()
+    }
+
+    /// Makes the writer's next turn one that is not idle. For who was refused and is ready to try
+    /// again only now: the room may have come back in between.
+    pub fn recall(&self) {
+        let mut shared = self.lock();
+        shared.recalled = true;
+        self.wake(shared);
     }
 
     /// Replaces the checkpoint, durable on return: what `payload` says stands for all records
@@ -385,20 +415,46 @@ impl Journal {
         lock(&self.bases).pop_front();
     }
 
-    /// Tells what upkeep found: `prepared` more segments, and whether the disk is too full.
-    pub(super) fn set_room(&self, prepared: usize, low: bool) {
+    /// Tells what upkeep found: `prepared` more segments, whether the disk is below its watermark,
+    /// and whether it has no place for another segment.
+    pub(super) fn set_room(&self, prepared: u64, low: bool, exhausted: bool) {
         let mut shared = self.lock();
         for _ in 0..prepared {
             shared.gather.room.add_ready();
         }
-        shared.gather.room.set_low(low);
-        self.full
-            .store(shared.gather.room.is_full(), Ordering::Release);
+        shared.gather.room.set_disk(low, exhausted);
+        self.note_room(&mut shared);
     }
 
-    /// Whether upkeep was asked for since the last time.
+    fn note_room(&self, shared: &mut Shared) {
+        let room = &shared.gather.room;
+        shared.paused |= room.pauses();
+        shared.stuck |= room.is_stuck();
+        self.pauses.store(room.pauses(), Ordering::Release);
+        self.full.store(room.is_full(), Ordering::Release);
+    }
+
+    /// Whether somebody who waits can go on since the last time, or wants to be called.
+    pub(super) fn take_eased(&self) -> bool {
+        let mut shared = self.lock();
+        let room = &shared.gather.room;
+        let (pauses, stuck) = (room.pauses(), room.is_stuck());
+        let eased = shared.recalled || shared.paused && !pauses || shared.stuck && !stuck;
+        shared.recalled = false;
+        shared.paused = pauses;
+        shared.stuck = stuck;
+        eased
+    }
+
+    /// Prepared segments that no record was promised to.
+    pub(super) fn ready_segments(&self) -> u64 {
+        self.lock().gather.room.ready()
+    }
+
+    /// Whether upkeep was asked for since the last time, or a segment is wanted.
     pub(super) fn take_upkeep(&self) -> bool {
-        mem::take(&mut self.lock().upkeep)
+        let mut shared = self.lock();
+        mem::take(&mut shared.upkeep) || shared.gather.room.wants_segment()
     }
 
     pub(super) fn has_records(&self) -> bool {
@@ -416,6 +472,7 @@ impl Journal {
             !shared.gather.is_empty()
                 || shared.closing
                 || shared.upkeep
+                || shared.recalled
                 || self.failed.get().is_some()
         };
         if !busy(&shared) {

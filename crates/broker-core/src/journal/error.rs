@@ -167,6 +167,9 @@ pub enum AppendError {
     /// [`super::Journal::takes_publishes`] says so again.
     #[error("the journal has no room for it: free disk space or let consumers drain queues")]
     Full,
+    /// Its segment is not prepared yet: try again when [`super::Writer::turn`] has done something.
+    #[error("the journal is preparing room for it: try again")]
+    NotYet,
     /// See [`Stopped`].
     #[error(transparent)]
     Stopped(#[from] Stopped),

@@ -10,7 +10,7 @@ use std::mem;
 use super::append::Record;
 use super::batch::Batch;
 use super::record::framed_len;
-use super::room::Room;
+use super::room::{Room, Shortage};
 use super::{Epoch, Lsn};
 
 /// Buffers kept for reuse: one is filled while the other is written.
@@ -53,17 +53,15 @@ impl Gather {
         self.open.is_empty() && self.closed.is_empty()
     }
 
-    /// Adds a record and answers the position behind it; `None` when there is no room.
+    /// Adds a record and answers the position behind it.
     pub(super) fn push(
         &mut self,
         record: &Record<'_>,
         payload_len: u32,
         payload_crc: u32,
-    ) -> Option<Lsn> {
+    ) -> Result<Lsn, Shortage> {
         let framed = framed_len(payload_len as usize);
-        if !self.room.admits(framed, record.admission) {
-            return None;
-        }
+        self.room.admit(framed, record.admission)?;
         if !self.room.fits_here(framed) {
             self.close_open(true);
             self.room.begin_segment();
@@ -74,7 +72,7 @@ impl Gather {
         if self.open.len() >= self.batch_bytes {
             self.close_open(false);
         }
-        Some(end)
+        Ok(end)
     }
 
     /// The oldest batch that holds anything, to be written. `front` is stated by marks from now on.
@@ -151,7 +149,7 @@ mod tests {
             parts: &[&payload],
             body: None,
         };
-        gather.push(&record, len as u32, 0)
+        gather.push(&record, len as u32, 0).ok()
     }
 
     #[test]

@@ -23,8 +23,21 @@ pub(super) struct Room {
     ready: u64,
     /// The disk is below its watermark.
     low: bool,
-    /// An ordinary record was refused for want of a prepared segment.
+    /// The disk had no place for another segment when one was last wanted.
+    exhausted: bool,
+    /// A record was refused since a segment was last prepared.
     starved: bool,
+    /// An essential one was.
+    stuck: bool,
+}
+
+/// Why a record cannot be taken now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shortage {
+    /// The disk has no room for it.
+    Full,
+    /// The segment it would go to is not prepared yet.
+    NotYet,
 }
 
 impl Room {
@@ -34,7 +47,9 @@ impl Room {
             left,
             ready,
             low: false,
+            exhausted: false,
             starved: false,
+            stuck: false,
         }
     }
 
@@ -43,22 +58,26 @@ impl Room {
         capacity - capacity / 4 - TAIL
     }
 
-    /// Whether a record of this framed length may be taken.
-    pub(super) fn admits(&mut self, framed: u64, admission: Admission) -> bool {
+    /// Whether a record of this framed length may be taken, and why not.
+    pub(super) fn admit(&mut self, framed: u64, admission: Admission) -> Result<(), Shortage> {
         let remaining = if self.fits_here(framed) {
-            self.left - framed + self.ready * self.capacity
-        } else if self.ready > 0 {
-            self.ready * self.capacity - framed
+            Some(self.left - framed + self.ready * self.capacity)
         } else {
-            self.starved = true;
-            return false;
+            (self.ready > 0).then(|| self.ready * self.capacity - framed)
         };
-        let admitted = match admission {
-            Admission::Essential => true,
-            Admission::Ordinary => !self.low && remaining >= self.capacity / 4,
-        };
-        self.starved |= !admitted;
-        admitted
+        let essential = admission == Admission::Essential;
+        if remaining
+            .is_some_and(|remaining| essential || !self.low && remaining >= self.capacity / 4)
+        {
+            return Ok(());
+        }
+        self.starved = true;
+        self.stuck |= essential;
+        if self.exhausted || self.low && !essential {
+            Err(Shortage::Full)
+        } else {
+            Err(Shortage::NotYet)
+        }
     }
 
     /// Whether it goes into the current segment.
@@ -91,20 +110,44 @@ impl Room {
         self.left = self.capacity;
     }
 
+    /// Segments prepared and not yet promised.
+    pub(super) fn ready(&self) -> u64 {
+        self.ready
+    }
+
+    /// Another segment is prepared.
     pub(super) fn add_ready(&mut self) {
         self.ready += 1;
         self.starved = false;
+        self.stuck = false;
     }
 
-    pub(super) fn set_low(&mut self, low: bool) {
+    /// Tells how full the disk is: below its watermark, without a place for another segment.
+    pub(super) fn set_disk(&mut self, low: bool, exhausted: bool) {
         self.low = low;
+        self.exhausted = exhausted;
     }
 
-    /// Whether publishers should stop: half of the current segment is used up and no other is
-    /// prepared, or the disk is below its watermark.
+    /// Whether another segment should be prepared at once.
+    pub(super) fn wants_segment(&self) -> bool {
+        self.ready == 0 && !self.exhausted
+    }
+
+    /// Whether publishers should wait: half of the current segment is used up and no other is
+    /// prepared, or a record waits for one, or the disk is below its watermark.
+    pub(super) fn pauses(&self) -> bool {
+        let starves = self.starved && self.ready == 0;
+        self.low || starves || self.left + self.ready * self.capacity < self.capacity / 2
+    }
+
+    /// Whether they wait for the disk, and not just for a segment to be prepared.
     pub(super) fn is_full(&self) -> bool {
-        let stuck = self.starved && self.ready == 0;
-        self.low || stuck || self.left + self.ready * self.capacity < self.capacity / 2
+        self.pauses() && (self.low || self.exhausted)
+    }
+
+    /// Whether an essential record waits for a segment.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.stuck
     }
 }
 
@@ -117,57 +160,68 @@ mod tests {
     #[test]
     fn ordinary_records_leave_a_quarter_for_essential_ones() {
         let mut room = Room::new(CAPACITY, CAPACITY, 0);
+        room.set_disk(false, true);
         room.take(CAPACITY / 2);
-        assert!(room.admits(CAPACITY / 4, Admission::Ordinary));
-        assert!(!room.admits(CAPACITY / 4 + 8, Admission::Ordinary));
-        assert!(room.admits(CAPACITY / 4 + 8, Admission::Essential));
+        assert_eq!(room.admit(CAPACITY / 4, Admission::Ordinary), Ok(()));
+        assert_eq!(
+            room.admit(CAPACITY / 4 + 8, Admission::Ordinary),
+            Err(Shortage::Full)
+        );
+        assert_eq!(room.admit(CAPACITY / 4 + 8, Admission::Essential), Ok(()));
     }
 
     #[test]
     fn essential_records_never_use_the_room_for_marks() {
         let mut room = Room::new(CAPACITY, CAPACITY, 0);
-        assert!(room.admits(CAPACITY - TAIL, Admission::Essential));
-        assert!(!room.admits(CAPACITY - TAIL + 8, Admission::Essential));
+        assert_eq!(room.admit(CAPACITY - TAIL, Admission::Essential), Ok(()));
+        assert!(
+            room.admit(CAPACITY - TAIL + 8, Admission::Essential)
+                .is_err()
+        );
     }
 
     #[test]
     fn the_largest_record_is_always_taken_once_a_segment_is_ready() {
         let largest = Room::max_framed(CAPACITY);
         for left in (0..=CAPACITY).step_by(8) {
-            assert!(
-                Room::new(CAPACITY, left, 1).admits(largest, Admission::Ordinary),
-                "{left}"
-            );
+            let mut room = Room::new(CAPACITY, left, 1);
+            assert_eq!(room.admit(largest, Admission::Ordinary), Ok(()), "{left}");
         }
     }
 
     #[test]
-    fn it_is_full_when_half_is_used_and_nothing_prepared() {
+    fn publishers_wait_when_half_is_used_and_nothing_prepared() {
         let mut room = Room::new(CAPACITY, CAPACITY, 0);
         room.take(CAPACITY / 2);
-        assert!(!room.is_full());
+        assert!(!room.pauses());
         room.take(8);
-        assert!(room.is_full());
+        assert!(room.pauses() && !room.is_full());
+        room.set_disk(false, true);
+        assert!(room.pauses() && room.is_full());
         room.add_ready();
-        assert!(!room.is_full());
+        assert!(!room.pauses());
     }
 
     #[test]
     fn below_the_watermark_only_essential_records_go_in() {
         let mut room = Room::new(CAPACITY, CAPACITY, 1);
-        room.set_low(true);
+        room.set_disk(true, false);
         assert!(room.is_full());
-        assert!(!room.admits(8, Admission::Ordinary));
-        assert!(room.admits(8, Admission::Essential));
+        assert_eq!(room.admit(8, Admission::Ordinary), Err(Shortage::Full));
+        assert_eq!(room.admit(8, Admission::Essential), Ok(()));
     }
 
     #[test]
     fn a_refused_record_keeps_publishers_away_until_a_segment_is_ready() {
         let mut room = Room::new(CAPACITY, CAPACITY, 0);
         room.take(CAPACITY / 4);
-        assert!(!room.admits(Room::max_framed(CAPACITY), Admission::Ordinary));
-        assert!(room.is_full());
+        let largest = Room::max_framed(CAPACITY);
+        let refused = room.admit(largest, Admission::Ordinary);
+        assert_eq!(refused, Err(Shortage::NotYet), "the disk may have room");
+        assert!(room.pauses() && !room.is_full() && !room.is_stuck());
+        assert!(room.admit(CAPACITY, Admission::Essential).is_err());
+        assert!(room.is_stuck());
         room.add_ready();
-        assert!(!room.is_full());
+        assert!(!room.pauses() && !room.is_stuck());
     }
 }

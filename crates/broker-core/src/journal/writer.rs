@@ -49,7 +49,8 @@ pub enum Turn {
     Committed(Lsn),
     /// Nothing to write: wait.
     Idle,
-    /// The disk has room again: held publishers go on.
+    /// There is room again for who waited for it, or [`Journal::recall`] was called: held
+    /// publishers go on.
     SpaceReturned,
 }
 
@@ -92,7 +93,6 @@ impl Writer {
     }
 
     fn step(&mut self) -> Result<Turn, Fault> {
-        let was_full = self.journal.is_full();
         if self.upkeep_is_due() {
             self.upkeep()?;
         }
@@ -100,10 +100,10 @@ impl Writer {
         if let Some(batch) = self.journal.next_batch(front) {
             return self.commit(batch).map(Turn::Committed);
         }
-        self.idle(front, was_full)
+        self.idle(front)
     }
 
-    fn idle(&mut self, front: Lsn, was_full: bool) -> Result<Turn, Fault> {
+    fn idle(&mut self, front: Lsn) -> Result<Turn, Fault> {
         let closing = self.journal.is_closing();
         let frees = front > self.front;
         if (frees || (self.unstated && (self.rested || closing)))
@@ -117,7 +117,7 @@ impl Writer {
             return Ok(Turn::Closed);
         }
         self.upkeep()?;
-        if was_full && !self.journal.is_full() {
+        if self.journal.take_eased() {
             return Ok(Turn::SpaceReturned);
         }
         Ok(Turn::Idle)
@@ -153,9 +153,7 @@ impl Writer {
 
     fn upkeep_is_due(&mut self) -> bool {
         self.turns_to_upkeep = self.turns_to_upkeep.saturating_sub(1);
-        self.journal.take_upkeep()
-            || self.turns_to_upkeep == 0
-            || (self.chain.ready_len() == 0 && !self.journal.is_full())
+        self.journal.take_upkeep() || self.turns_to_upkeep == 0
     }
 
     /// Frees what was released, sees to it that the next segment is prepared, and looks how full
@@ -165,24 +163,26 @@ impl Writer {
         let mut prepared = 0;
         while let Some(freed) = self.chain.free_oldest(self.front)? {
             self.journal.first_segment_freed();
-            prepared += usize::from(freed == Freed::Reused);
+            prepared += u64::from(freed == Freed::Reused);
             if self.chain.ready_len() > 0 && self.journal.has_records() {
                 self.turns_to_upkeep = 1;
                 break;
             }
         }
-        if self.chain.ready_len() == 0 {
-            prepared += usize::from(self.chain.prepare()?);
+        // One may be prepared and promised already: it does not count.
+        let ready = self.journal.ready_segments() + prepared;
+        if ready == 0 {
+            prepared += u64::from(self.chain.prepare()?);
         }
-        self.set_room(prepared)
+        self.set_room(prepared, ready + prepared == 0)
     }
 
     /// Looks how full the disk is.
     pub(super) fn measure(&self) -> Result<(), Fault> {
-        self.set_room(0)
+        self.set_room(0, false)
     }
 
-    fn set_room(&self, prepared: usize) -> Result<(), Fault> {
+    fn set_room(&self, prepared: u64, exhausted: bool) -> Result<(), Fault> {
         let space = self
             .disk
             .space()
@@ -191,8 +191,8 @@ impl Writer {
             let total = space.total_bytes;
             (total / 20).max(2 << 30).min(total / 4)
         });
-        self.journal
-            .set_room(prepared, space.free_bytes < keep_free_bytes);
+        let low = space.free_bytes < keep_free_bytes;
+        self.journal.set_room(prepared, low, exhausted);
         Ok(())
     }
 }

@@ -162,3 +162,49 @@ fn a_largest_record_is_taken_after_any_filling() {
         );
     }
 }
+
+#[test]
+fn a_segment_that_is_only_being_prepared_is_waited_for() {
+    let mut bench = Bench::open(&SimDisk::new(1));
+    let mut taken = 0;
+    for round in 0..20 {
+        // Nothing is written meanwhile, as while a slow disk syncs.
+        let refused = loop {
+            match bench.publish(&[b'p'; 500]) {
+                Ok(_) => taken += 1,
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(refused, AppendError::NotYet), "{refused}");
+        assert!(!bench.journal.takes_publishes() && !bench.journal.is_full());
+        let mut told = false;
+        loop {
+            match bench.writer.turn().unwrap() {
+                Turn::Idle => break,
+                Turn::SpaceReturned => told = true,
+                _ => {}
+            }
+        }
+        assert!(told && bench.journal.takes_publishes(), "round {round}");
+    }
+    assert!(taken > 20 * 25, "most of a segment in each round: {taken}");
+}
+
+#[test]
+fn who_was_refused_is_called_again_if_room_came_before_he_asked() {
+    let disk = SimDisk::new(1);
+    disk.set_capacity_bytes(2 * SEGMENT_BYTES);
+    let mut bench = Bench::open(&disk);
+    fill(&mut bench);
+    while bench.settle(&[b's'; 16]).is_ok() {
+        bench.drain();
+    }
+    assert!(bench.journal.is_stuck());
+    disk.set_capacity_bytes(4 * SEGMENT_BYTES);
+    bench.drain();
+    assert!(!bench.journal.is_stuck());
+    assert_eq!(bench.writer.turn().unwrap(), Turn::Idle);
+    bench.journal.recall();
+    assert_eq!(bench.writer.turn().unwrap(), Turn::SpaceReturned);
+    assert_eq!(bench.writer.turn().unwrap(), Turn::Idle);
+}

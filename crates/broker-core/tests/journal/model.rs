@@ -132,7 +132,7 @@ impl Model {
                 self.next += 1;
                 self.appended.push(Seen { end, kind, payload });
             }
-            Err(AppendError::Full) => {}
+            Err(AppendError::Full | AppendError::NotYet) => {}
             Err(AppendError::Stopped(_)) => assert!(self.survival.is_some(), "stopped for nothing"),
             Err(other @ AppendError::TooLarge { .. }) => panic!("{other}"),
         }
