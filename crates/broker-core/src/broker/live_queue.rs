@@ -114,7 +114,7 @@ impl LiveQueue {
 
     /// Adds `sequence` to the journal's settlements again if the queue does not hold it any more:
     /// its first settlement may stand before a copy of the message.
-    pub(crate) fn settle_if_gone(&self, sequence: Sequence, broker: &Broker) {
+    pub(crate) fn settle_if_gone(self: &Arc<Self>, sequence: Sequence, broker: &Broker) {
         let mut inner = lock(&self.inner);
         if !inner.state.holds(sequence) {
             inner.done.push(sequence);

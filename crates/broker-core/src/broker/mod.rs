@@ -9,6 +9,7 @@ mod consuming;
 mod exchanges;
 mod live_queue;
 mod login;
+mod placed;
 mod publish;
 mod queues;
 mod recovery;

@@ -11,19 +11,20 @@
 //! - What was decided by looking at the live messages is only done when all that had been appended
 //!   by then is durable: a message that went takes its segment with it only after its settlement.
 //! - A copy is entered in the account after it was appended; until then its old record counts.
-//! - A message settled between being looked at and being copied has its settlement *before* the
-//!   copy, and the front could be freed up to between the two: so after the copy each queue is
-//!   asked again, and a queue that has let the message go settles it once more.
+//! - A message settled between being looked at and being copied is settled once more behind the copy
+//!   ([`Placed`]).
+//!
+//! Copies take ordinary room only: on a full disk what is left belongs to settlements.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::{Broker, LiveQueue};
-use crate::call::{QueueId, Sequence};
-use crate::journal::{Admission, CheckpointError, Lsn, Record, SegmentSpan};
+use super::Broker;
+use super::placed::Placed;
+use crate::journal::{AppendError, CheckpointError, Lsn, SegmentSpan};
 use crate::lock::{lock, read};
 use crate::message::Message;
-use crate::records::{self, Change, Checkpoint, write_publish_head};
+use crate::records::{Change, Checkpoint};
 
 /// What is under way.
 #[derive(Debug)]
@@ -37,15 +38,9 @@ pub(super) struct Upkeep {
     checkpoint: Option<(Lsn, Vec<u8>)>,
     /// Size of the last checkpoint.
     checkpoint_bytes: u64,
-    copies: VecDeque<Copy>,
+    /// Messages to be copied forward.
+    copies: VecDeque<Placed>,
     record: Vec<u8>,
-}
-
-/// A message to be copied forward, and its places.
-#[derive(Debug)]
-struct Copy {
-    message: Arc<Message>,
-    places: Vec<(Arc<LiveQueue>, Sequence)>,
 }
 
 /// Changes after which a checkpoint is taken even if nothing else asks for one.
@@ -110,10 +105,13 @@ impl Broker {
             upkeep.checkpoint = Some(self.take_checkpoint());
         }
         let full = self.journal.is_full();
-        if end.0 - upkeep.looked.0 < upkeep.segment_bytes / 4 && !full {
+        let grown = end.0 - upkeep.looked.0 >= upkeep.segment_bytes / 4;
+        if !grown && !full {
             return;
         }
-        upkeep.looked = end;
+        if grown {
+            upkeep.looked = end;
+        }
         let segments = self.journal.segments();
         let [oldest, .., newest] = segments.as_slice() else {
             return;
@@ -131,7 +129,8 @@ impl Broker {
         }
         let kept = newest.end.0 - oldest.start.0;
         let bound = LIVE_FACTOR * self.account.journaled_bytes();
-        if kept > bound.max(MIN_SEGMENTS * upkeep.segment_bytes) {
+        // Looking at every message is dear: not after each commit while the disk is full.
+        if grown && kept > bound.max(MIN_SEGMENTS * upkeep.segment_bytes) {
             self.gather_copies(upkeep, &segments);
         }
     }
@@ -181,7 +180,7 @@ impl Broker {
             .last()
             .unwrap_or(&segments[0])
             .end;
-        let mut copies: HashMap<*const Message, Copy> = HashMap::new();
+        let mut copies: HashMap<*const Message, Placed> = HashMap::new();
         let vhosts: Vec<_> = read(&self.vhosts)
             .values()
             .map(|(_, vhost)| Arc::clone(vhost))
@@ -202,7 +201,7 @@ impl Broker {
                         let message = Arc::clone(&entry.message);
                         copies
                             .entry(Arc::as_ptr(&message))
-                            .or_insert_with(|| Copy {
+                            .or_insert_with(|| Placed {
                                 message,
                                 places: Vec::new(),
                             })
@@ -219,49 +218,17 @@ impl Broker {
     fn copy_forward(&self, upkeep: &mut Upkeep) {
         let mut copied = 0;
         while copied < COPY_BYTES {
-            let Some(copy) = upkeep.copies.pop_front() else {
+            let Some(copy) = upkeep.copies.front() else {
                 return;
             };
-            copied += copy.message.size_bytes();
-            if !self.copy_one(&copy, &mut upkeep.record) {
-                upkeep.copies.clear();
-                return;
+            match self.append_placed(copy, &mut upkeep.record) {
+                Ok(_) => copied += copy.message.size_bytes(),
+                Err(AppendError::NotYet) => return,
+                // Looked for again once there is room.
+                Err(_) => return upkeep.copies.clear(),
             }
+            upkeep.copies.pop_front();
         }
-    }
-
-    /// Appends one message again; false if the journal takes nothing.
-    fn copy_one(&self, Copy { message, places }: &Copy, record: &mut Vec<u8>) -> bool {
-        let Some(hold) = &message.hold else {
-            return true;
-        };
-        let targets: Vec<(QueueId, Sequence)> = places
-            .iter()
-            .map(|(queue, sequence)| (queue.id, *sequence))
-            .collect();
-        let Message {
-            exchange,
-            routing_key,
-            properties,
-            body,
-            ..
-        } = &**message;
-        write_publish_head(record, &targets, exchange, routing_key, properties);
-        let start = self.journal.end();
-        let appended = self.journal.append(&Record {
-            kind: records::PUBLISH,
-            admission: Admission::Essential,
-            parts: &[record],
-            body: Some(body),
-        });
-        if appended.is_err() {
-            return false;
-        }
-        hold.move_to(start);
-        for (queue, sequence) in places {
-            queue.settle_if_gone(*sequence, self);
-        }
-        true
     }
 }
 
@@ -276,6 +243,7 @@ mod tests {
     };
     use crate::message::Properties;
     use crate::outbox::Wake;
+    use crate::records;
     use crate::value::Arguments;
 
     #[derive(Debug)]
@@ -360,12 +328,12 @@ mod tests {
     }
 
     /// Chooses the queue's message to be copied.
-    fn chosen(broker: &Broker) -> Copy {
+    fn chosen(broker: &Broker) -> Placed {
         let queue = broker.vhost("/").unwrap().queue("q").unwrap();
         let entry = queue
             .inspect(|state| state.entries().next().cloned())
             .unwrap();
-        Copy {
+        Placed {
             message: entry.message,
             places: vec![(queue, entry.sequence)],
         }
@@ -389,7 +357,7 @@ mod tests {
         let broker = Arc::clone(attachment.broker());
         let copy = chosen(&broker);
         attachment.get("q", true).unwrap().unwrap();
-        assert!(broker.copy_one(&copy, &mut Vec::new()));
+        broker.append_placed(&copy, &mut Vec::new()).unwrap();
         let kinds = kinds_after(&disk, writer, attachment);
         let (publish, settle) = (records::PUBLISH, records::SETTLE);
         assert_eq!(kinds, [publish, settle, publish, settle]);
@@ -402,10 +370,47 @@ mod tests {
         let broker = Arc::clone(attachment.broker());
         let (delivery, _) = attachment.get("q", false).unwrap().unwrap();
         let before = broker.account.oldest().unwrap();
-        assert!(broker.copy_one(&chosen(&broker), &mut Vec::new()));
+        broker
+            .append_placed(&chosen(&broker), &mut Vec::new())
+            .unwrap();
         assert!(broker.account.oldest().unwrap() > before);
         attachment.settle(delivery.queue, &[delivery.sequence], Outcome::Requeue);
         let kinds = kinds_after(&disk, writer, attachment);
         assert_eq!(kinds, [records::PUBLISH, records::PUBLISH]);
+    }
+
+    #[test]
+    fn copies_leave_the_reserve_of_a_full_disk_to_settlements() {
+        let disk = SimDisk::new(1);
+        let (attachment, mut writer) = with_message(&disk);
+        let broker = Arc::clone(attachment.broker());
+        disk.set_capacity_bytes(0);
+        let publish = || {
+            attachment.publish(Publish {
+                exchange: "",
+                routing_key: "q",
+                properties: Properties::Amqp091(vec![0, 0].into()),
+                body: vec![b'x'; 500].into(),
+                persistent: true,
+            })
+        };
+        while publish().is_ok() {
+            while writer.turn().unwrap() != Turn::Idle {}
+        }
+        let queue = broker.vhost("/").unwrap().queue("q").unwrap();
+        let entries = queue.inspect(|state| state.entries().cloned().collect::<Vec<_>>());
+        let mut upkeep = lock(&broker.upkeep);
+        upkeep.copies = entries
+            .into_iter()
+            .map(|entry| Placed {
+                message: entry.message,
+                places: vec![(Arc::clone(&queue), entry.sequence)],
+            })
+            .collect();
+        broker.copy_forward(&mut upkeep);
+        assert!(upkeep.copies.is_empty(), "put off until there is room");
+        drop(upkeep);
+        attachment.get("q", true).unwrap().unwrap();
+        assert!(!broker.journal.is_stuck(), "the settlement went in");
     }
 }
