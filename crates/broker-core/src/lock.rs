@@ -11,9 +11,9 @@
 //! 4. `Broker::users`, then `Broker::vhosts`, then a virtual host's topology, no two at once where
 //!    it can be helped;
 //! 5. one queue's state; never two queues at once;
-//! 6. the leaves, which take nothing else: outbox, journal buffer, memory account, the lists of
-//!    connections, of watchers and of queues awaiting a commit. A wake is called under any of
-//!    these and must not come back into the broker.
+//! 6. the leaves, which take nothing else: outbox, journal buffer, memory account, debts to the
+//!    journal, the lists of connections, of watchers, and of queues awaiting a
+//!    commit. A wake is called under any of these and must not come back into the broker.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 

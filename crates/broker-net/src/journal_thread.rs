@@ -64,9 +64,9 @@ fn failed(reason: String) -> End {
 fn run(broker: &Broker, mut writer: Writer, told: &watch::Sender<Progress>) -> Result<(), Stopped> {
     loop {
         match writer.turn()? {
-            Turn::Committed(durable) => {
+            Turn::Committed(_) => {
                 broker.committed();
-                told.send_modify(|progress| progress.durable = durable);
+                told.send_modify(|progress| progress.durable = broker.durable());
             }
             Turn::SpaceReturned => broker.committed(),
             Turn::Idle => writer.wait(IDLE),

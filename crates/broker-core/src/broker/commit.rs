@@ -4,14 +4,16 @@ use super::Broker;
 use crate::lock::lock;
 
 impl Broker {
-    /// The writer thread calls this after each turn that was not idle: queues deliver what became
-    /// durable, each connection that waits for a position reached now is woken once, paused
-    /// publishers go on if there is room, and the journal is kept short.
+    /// The writer thread calls this after each turn that was not idle: what is owed to the journal
+    /// is appended if there is room, queues deliver what became durable, each connection that waits
+    /// for a position reached now is woken once, paused publishers go on if they may, and the
+    /// journal is kept short.
     pub fn committed(&self) {
+        self.pay();
         let queues = std::mem::take(&mut *lock(&self.awaiting));
         queues.iter().for_each(|queue| queue.commit_reached(self));
         self.wake_watchers();
-        if self.journal.takes_publishes() {
+        if self.takes_publishes() {
             self.journal_waiters.wake_all();
         }
         if !self.journal.is_behind() {

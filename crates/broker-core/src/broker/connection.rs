@@ -79,19 +79,20 @@ impl Broker {
 
     /// Wakes the connection once when the journal is durable up to there.
     pub(super) fn watch_commit(&self, connection: &Arc<Connection>, lsn: Lsn) {
+        debug_assert!(lsn.0 < NOT_WATCHING, "no record can be there");
         let before = connection.watching.fetch_min(lsn.0, Ordering::SeqCst);
         if before == NOT_WATCHING {
             lock(&self.watchers).push(Arc::clone(connection));
         }
         // A commit that came before the connection was on the list did not see it there.
-        if self.journal.durable() >= lsn {
+        if self.durable() >= lsn {
             self.wake_watchers();
         }
     }
 
     /// Wakes the connections whose positions are reached, each once.
     pub(super) fn wake_watchers(&self) {
-        let durable = self.journal.durable();
+        let durable = self.durable();
         let reached: Vec<_> = lock(&self.watchers)
             .extract_if(.., |connection| {
                 let reached = connection.watching.load(Ordering::SeqCst) <= durable.0;

@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::Broker;
+use super::owed::Due;
 use crate::call::{ConnectionId, QueueId, Sequence};
 use crate::definitions::{QueueSpec, QueueStats, Stored};
-use crate::journal::{Admission, Lsn, Record};
+use crate::journal::{Admission, AppendError, Lsn, Record};
 use crate::lock::lock;
 use crate::outbox::Event;
 use crate::queue::{Consumer, Effect, Entry, State};
@@ -32,12 +33,18 @@ struct Inner {
     awaiting: bool,
     /// Working memory, so that steady traffic allocates nothing here.
     effects: Vec<Effect>,
+    /// What the journal is still to be told.
     done: Vec<Sequence>,
+    /// The journal had no room for `done`: the position promised for it.
+    owed: Option<Lsn>,
     record: Vec<u8>,
 }
 
-/// A position no journal reaches.
-const NEVER: Lsn = Lsn(u64::MAX);
+/// Most bytes of one settled message in a record: two varints.
+const SETTLED_BYTES: usize = 20;
+
+/// Bytes of a settle record beside those.
+const SETTLE_HEAD_BYTES: usize = 32;
 
 impl LiveQueue {
     pub(crate) fn new(definition: Stored<QueueSpec>, owner: Option<ConnectionId>) -> Self {
@@ -53,6 +60,7 @@ impl LiveQueue {
                 awaiting: false,
                 effects: Vec::new(),
                 done: Vec::new(),
+                owed: None,
                 record: Vec::new(),
             }),
         }
@@ -92,11 +100,11 @@ impl LiveQueue {
         broker: &Broker,
         operation: impl FnOnce(&mut State, Lsn, &mut Vec<Effect>) -> R,
     ) -> (R, Lsn) {
-        let durable = broker.journal.durable();
+        let durable = broker.durable();
         let mut inner = lock(&self.inner);
         let Inner { state, effects, .. } = &mut *inner;
         let result = operation(state, durable, effects);
-        let lsn = inner.carry_out(self.id, broker);
+        let lsn = inner.carry_out(self, broker);
         let awaits = inner.state.awaits_commit(durable) && !inner.awaiting;
         inner.awaiting |= awaits;
         drop(inner);
@@ -118,15 +126,23 @@ impl LiveQueue {
         let mut inner = lock(&self.inner);
         if !inner.state.holds(sequence) {
             inner.done.push(sequence);
-            inner.append_done(self.id, broker);
+            inner.append_done(self, broker);
         }
+    }
+
+    /// Appends the settlements that are owed, if there is room for them now.
+    pub(crate) fn pay(&self, broker: &Broker) -> Option<Lsn> {
+        let mut inner = lock(&self.inner);
+        let lsn = inner.journal_done(self.id, broker).ok()?;
+        inner.owed = None;
+        Some(lsn)
     }
 
     /// Puts itself on the list for the next commit. A commit that came in between did not see it
     /// there, so look once more.
     fn await_commit(self: &Arc<Self>, broker: &Broker, durable: Lsn) {
         lock(&broker.awaiting).push(Arc::clone(self));
-        if broker.journal.durable() > durable {
+        if broker.durable() > durable {
             self.commit_reached(broker);
         }
     }
@@ -135,7 +151,7 @@ impl LiveQueue {
 impl Inner {
     /// Carries out the effects: settlements become one journal record, deliveries reach each
     /// outbox in one go.
-    fn carry_out(&mut self, queue: QueueId, broker: &Broker) -> Lsn {
+    fn carry_out(&mut self, queue: &Arc<LiveQueue>, broker: &Broker) -> Lsn {
         if self.effects.is_empty() {
             return Lsn(0);
         }
@@ -156,23 +172,41 @@ impl Inner {
         lsn
     }
 
-    fn append_done(&mut self, queue: QueueId, broker: &Broker) -> Lsn {
+    /// Journals the settlements gathered, or owes them. A journal that has stopped is owed them for
+    /// good: the messages come back after the restart, and who waits for them waits for ever.
+    fn append_done(&mut self, queue: &Arc<LiveQueue>, broker: &Broker) -> Lsn {
         if self.done.is_empty() {
             return Lsn(0);
         }
-        write_settle(&mut self.record, queue, &mut self.done);
-        self.done.clear();
-        // A journal that takes nothing any more makes nothing durable: the message comes back after
-        // the restart, and who waits for the settlement waits for ever.
-        broker
-            .journal
-            .append(&Record {
+        if let Some(promised) = self.owed {
+            return promised;
+        }
+        self.journal_done(queue.id, broker).unwrap_or_else(|_| {
+            let (debt, promised) = broker.promise();
+            self.owed = Some(promised);
+            broker.owe(debt, Due::Settlements(Arc::clone(queue)));
+            promised
+        })
+    }
+
+    /// Appends the settlements in records of a size the journal takes. Those it took are not tried
+    /// again after an error.
+    fn journal_done(&mut self, queue: QueueId, broker: &Broker) -> Result<Lsn, AppendError> {
+        let room_bytes = broker.journal.payload_max_bytes() - SETTLE_HEAD_BYTES;
+        let most = room_bytes / SETTLED_BYTES;
+        let mut lsn = Lsn(0);
+        while !self.done.is_empty() {
+            let from = self.done.len().saturating_sub(most);
+            write_settle(&mut self.record, queue, &mut self.done[from..]);
+            lsn = broker.journal.append(&Record {
                 kind: records::SETTLE,
                 admission: Admission::Essential,
                 parts: &[&self.record],
                 body: None,
-            })
-            .unwrap_or(NEVER)
+            })?;
+            self.done.truncate(from);
+        }
+        Ok(lsn)
     }
 }
 

@@ -9,6 +9,7 @@ mod consuming;
 mod exchanges;
 mod live_queue;
 mod login;
+mod owed;
 mod placed;
 mod publish;
 mod queues;
@@ -32,6 +33,7 @@ pub(crate) use topology::Topology;
 pub(crate) use vhosts::{Vhost, Vhosts};
 
 use self::changes::Changes;
+use self::owed::Owed;
 use self::upkeep::Upkeep;
 use crate::access::{PasswordHash, Users};
 use crate::account::Account;
@@ -76,15 +78,16 @@ pub struct Broker {
     journal_waiters: Waiting,
     /// Those that wait only until its writer has caught up.
     writer_waiters: Waiting,
+    owed: Owed,
     upkeep: Mutex<Upkeep>,
     /// What logins of unknown users are checked against.
     fake_hash: PasswordHash,
 }
 
 impl Broker {
-    /// Position up to which everything is durable.
+    /// Position up to which everything is durable, what is still owed to the journal included.
     pub fn durable(&self) -> Lsn {
-        self.journal.durable()
+        self.journal.durable().min(self.owed.floor())
     }
 
     /// Why nothing becomes durable any more, if so.
@@ -129,7 +132,7 @@ impl Broker {
 
     /// Whether publishers should wait.
     fn publish_paused(&self) -> bool {
-        self.account.is_over() || !self.journal.takes_publishes()
+        self.account.is_over() || !self.takes_publishes()
     }
 
     pub(crate) fn connections(&self) -> &Mutex<Connections> {

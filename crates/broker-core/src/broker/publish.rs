@@ -4,24 +4,37 @@
 //! with the places it will take there. Queues put it at its place, and hold it back until the
 //! journal is durable up to it. A crash before the append loses a message nobody was told about; a
 //! crash after it may keep one that was never confirmed, which the publisher sends again.
+//!
+//! While the journal prepares its next segment a message may find no room there. That is no reason
+//! to refuse it: it goes to its queues and is owed to the journal, and its publisher is paused.
 
 use std::sync::Arc;
 
 use super::attachment::{Attachment, Own, Resource};
 use super::exchanges::no_exchange;
 use super::live_queue::LiveQueue;
+use super::owed::{DebtId, Due};
+use super::placed::Placed;
 use super::refuse_append;
 use super::topology::RouteError;
 use crate::access::Action;
 use crate::account::Hold;
 use crate::call::{Publish, Published, Sequence};
-use crate::journal::{Admission, Lsn, Record};
+use crate::journal::{Admission, AppendError, Lsn, Record};
 use crate::lock::{lock, read};
 use crate::message::Message;
 use crate::names;
 use crate::queue::Entry;
 use crate::records::{self, write_publish_head};
 use crate::refusal::{Reason, Refusal};
+
+/// What the journal said to a message.
+struct Journaled {
+    lsn: Lsn,
+    hold: Hold,
+    /// It had no room yet.
+    debt: Option<DebtId>,
+}
 
 impl Attachment {
     /// Publishes one message.
@@ -52,7 +65,7 @@ impl Attachment {
             return Ok(Published::Unroutable(Arc::new(message)));
         }
         self.check_memory(&mut own)?;
-        let (lsn, hold) = self.journal(&call, &mut own)?;
+        let Journaled { lsn, hold, debt } = self.journal(&call, &mut own)?;
         let message = Arc::new(Message {
             exchange,
             routing_key: call.routing_key.into(),
@@ -62,7 +75,11 @@ impl Attachment {
             lsn,
             hold: Some(hold),
         });
+        let owed = debt.map(|debt| (debt, own.placed(&message)));
         self.enqueue(&message, &mut own);
+        if let Some((debt, placed)) = owed {
+            self.broker.owe(debt, Due::Message(placed));
+        }
         Ok(Published::Routed(lsn))
     }
 
@@ -85,7 +102,7 @@ impl Attachment {
         broker.account.pauses(outbox)
             || broker
                 .journal_waiters
-                .wait_while(outbox, || !broker.journal.takes_publishes())
+                .wait_while(outbox, || !broker.takes_publishes())
     }
 
     /// The bound for those whom [`Self::publish_paused`] lets go on while memory is short.
@@ -119,7 +136,7 @@ impl Attachment {
 
     /// Gives the message its places in the queues and, where one of them is durable and the message
     /// persistent, appends it to the journal. The position is 0 where not.
-    fn journal(&self, call: &Publish<'_>, own: &mut Own) -> Result<(Lsn, Hold), Refusal> {
+    fn journal(&self, call: &Publish<'_>, own: &mut Own) -> Result<Journaled, Refusal> {
         let size = call.body.len() + call.properties.size_bytes() + call.routing_key.len();
         let Own {
             route,
@@ -133,7 +150,11 @@ impl Attachment {
             targets.extend(durable.map(|queue| (queue.id, queue.next_sequence())));
         }
         if targets.is_empty() {
-            return Ok((Lsn(0), self.broker.account.hold(size, None)));
+            return Ok(Journaled {
+                lsn: Lsn(0),
+                hold: self.broker.account.hold(size, None),
+                debt: None,
+            });
         }
         // Entered before it is appended, so that its segment cannot be freed in between.
         let journal = &self.broker.journal;
@@ -145,18 +166,24 @@ impl Attachment {
             call.routing_key,
             &call.properties,
         );
-        let lsn = journal
-            .append(&Record {
-                kind: records::PUBLISH,
-                admission: Admission::Ordinary,
-                parts: &[record],
-                body: Some(&call.body),
-            })
-            .map_err(|error| {
+        let appended = journal.append(&Record {
+            kind: records::PUBLISH,
+            admission: Admission::Ordinary,
+            parts: &[record],
+            body: Some(&call.body),
+        });
+        let (lsn, debt) = match appended {
+            Ok(lsn) => (lsn, None),
+            Err(AppendError::NotYet) => {
+                let (debt, lsn) = self.broker.promise();
+                (lsn, Some(debt))
+            }
+            Err(error) => {
                 route.queues.clear();
-                refuse_append(&error)
-            })?;
-        Ok((lsn, hold))
+                return Err(refuse_append(&error));
+            }
+        };
+        Ok(Journaled { lsn, hold, debt })
     }
 
     fn enqueue(&self, message: &Arc<Message>, own: &mut Own) {
@@ -180,5 +207,17 @@ impl Attachment {
         queue.run(&self.broker, |state, durable, out| {
             state.push(entry, durable, out)
         });
+    }
+}
+
+impl Own {
+    /// The message with the places just given to it in durable queues.
+    fn placed(&self, message: &Arc<Message>) -> Placed {
+        let durable = self.route.queues.iter().filter(|queue| queue.is_durable());
+        let sequences = self.targets.iter().map(|(_, sequence)| *sequence);
+        Placed {
+            message: Arc::clone(message),
+            places: durable.cloned().zip(sequences).collect(),
+        }
     }
 }

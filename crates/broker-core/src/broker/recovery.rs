@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use bytes::Bytes;
 
 use super::changes::Changes;
+use super::owed::Owed;
 use super::upkeep::Upkeep;
 use super::{Broker, BrokerConfig, Connections, LiveQueue, Topology, Vhost, Vhosts};
 use crate::access::{Granted, User, Users, compile, fake_hash};
@@ -82,6 +83,7 @@ impl Broker {
             watchers: Mutex::default(),
             journal_waiters: Waiting::default(),
             writer_waiters: Waiting::default(),
+            owed: Owed::new(),
             upkeep: Mutex::new(Upkeep::new(segment_bytes)),
             fake_hash,
         });

@@ -15,6 +15,8 @@ use crate::kit::{Client, World, body, login, small};
 enum Step {
     /// So many turns of the writer: what comes between two turns meets half-done upkeep.
     Commit(u8),
+    /// From now on the disk takes no new file, or does again.
+    Full(bool),
     Purge,
     Publish {
         both: bool,
@@ -27,6 +29,7 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (1..4u8).prop_map(Step::Commit),
+        1 => any::<bool>().prop_map(Step::Full),
         1 => Just(Step::Purge),
         12 => (any::<bool>(), 0..12usize).prop_map(|(both, kib)| Step::Publish { both, kib }),
         3 => Just(Step::Requeue),
@@ -102,6 +105,10 @@ impl Run {
                         Ok(_) => world.broker.committed(),
                     }
                 }
+            }
+            Step::Full(full) => {
+                let capacity_bytes = if *full { 0 } else { u64::MAX };
+                world.disk.set_capacity_bytes(capacity_bytes);
             }
             Step::Publish { both, kib } => {
                 let exchange = if *both { "all" } else { "" };
@@ -192,6 +199,7 @@ fn crash(steps: &[Step], operation: u64, survival: Survival) -> Result<(), TestC
         }
     }
     let durable = world.broker.durable();
+    world.disk.set_capacity_bytes(u64::MAX);
     let disk = world.disk.after_power_loss(survival);
     let config = world.config.clone();
     let Run { client, models, .. } = run;

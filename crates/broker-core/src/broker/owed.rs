@@ -1,0 +1,171 @@
+//! What the journal has to get and has no room for now.
+//!
+//! A settlement that finds even the reserve of a full disk used up, and a message that comes while
+//! the next segment is still being prepared, are in effect in memory and *owed* to the journal. They
+//! are appended, on the writer's thread, as soon as there is room. A crash before that loses what
+//! nobody was told to be safe: the message was not confirmed, the settled message comes back.
+//!
+//! Who waits for a debt is promised a position right behind all that was appended before it. While
+//! the debt is open, nothing from there on counts as durable ([`Broker::durable`]), whatever the disk
+//! holds: so a confirm or reply waits for it as it would for any record. Freeing the journal's front
+//! does not wait, for that may be what makes the room.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::placed::Placed;
+use super::{Broker, LiveQueue};
+use crate::journal::Lsn;
+use crate::lock::lock;
+
+/// All that one broker owes to its journal.
+#[derive(Debug)]
+pub(super) struct Owed {
+    /// Nothing above counts as durable; `u64::MAX` without debts. Written under the lock of `debts`.
+    floor: AtomicU64,
+    debts: Mutex<Debts>,
+}
+
+/// Names one debt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct DebtId(u64);
+
+/// Something to be appended.
+#[derive(Debug)]
+pub(super) enum Due {
+    /// A message that stands in its queues already.
+    Message(Placed),
+    /// All settlements the queue has gathered.
+    Settlements(Arc<LiveQueue>),
+}
+
+/// Oldest first, so that the first holds the floor.
+#[derive(Debug, Default)]
+struct Debts {
+    next: u64,
+    open: BTreeMap<DebtId, Debt>,
+}
+
+#[derive(Debug)]
+struct Debt {
+    /// The journal's end when it came about.
+    floor: Lsn,
+    state: DebtState,
+}
+
+#[derive(Debug)]
+enum DebtState {
+    /// Durable up to this position, it is settled.
+    Appended(Lsn),
+    Due(Due),
+    /// Announced and not to be appended yet, or just being appended.
+    Open,
+}
+
+impl Owed {
+    pub(super) fn new() -> Self {
+        Self {
+            floor: AtomicU64::new(u64::MAX),
+            debts: Mutex::default(),
+        }
+    }
+
+    /// Up to where the promises allow positions to count as durable.
+    pub(super) fn floor(&self) -> Lsn {
+        Lsn(self.floor.load(Ordering::SeqCst))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.floor() == Lsn(u64::MAX)
+    }
+
+    /// Takes out what is to be appended.
+    fn take_due(&self) -> Vec<(DebtId, Due)> {
+        let mut debts = lock(&self.debts);
+        let open = debts.open.iter_mut();
+        open.filter_map(
+            |(id, debt)| match std::mem::replace(&mut debt.state, DebtState::Open) {
+                DebtState::Due(due) => Some((*id, due)),
+                other => {
+                    debt.state = other;
+                    None
+                }
+            },
+        )
+        .collect()
+    }
+
+    fn set(&self, id: DebtId, state: DebtState) {
+        if let Some(debt) = lock(&self.debts).open.get_mut(&id) {
+            debt.state = state;
+        }
+    }
+
+    /// Forgets what is durable.
+    fn close(&self, durable: Lsn) {
+        let mut debts = lock(&self.debts);
+        let settled =
+            |state: &DebtState| matches!(state, DebtState::Appended(end) if *end <= durable);
+        debts.open.retain(|_, debt| !settled(&debt.state));
+        self.lower_to_first(&debts);
+    }
+
+    fn lower_to_first(&self, debts: &MutexGuard<'_, Debts>) {
+        let first = debts.open.first_key_value();
+        let floor = first.map_or(u64::MAX, |(_, debt)| debt.floor.0);
+        self.floor.store(floor, Ordering::SeqCst);
+    }
+}
+
+impl Broker {
+    /// Announces a debt and answers the position promised for it. Nothing is durable there before
+    /// [`Self::owe`] has said what is due and that is on the disk.
+    pub(super) fn promise(&self) -> (DebtId, Lsn) {
+        let mut debts = lock(&self.owed.debts);
+        let id = DebtId(debts.next);
+        debts.next += 1;
+        let (floor, state) = (self.journal.end(), DebtState::Open);
+        debts.open.insert(id, Debt { floor, state });
+        self.owed.lower_to_first(&debts);
+        (id, Lsn(floor.0 + 1))
+    }
+
+    /// Says what is due, and has the writer's thread look after it even if the room came back in
+    /// between.
+    pub(super) fn owe(&self, id: DebtId, due: Due) {
+        self.owed.set(id, DebtState::Due(due));
+        self.journal.recall();
+    }
+
+    /// Whether publishers may go on.
+    pub(super) fn takes_publishes(&self) -> bool {
+        self.journal.takes_publishes() && self.owed.is_empty()
+    }
+
+    /// Appends what is due, as far as there is room. Only the writer's thread calls it, so debts are
+    /// settled one after the other.
+    pub(super) fn pay(&self) {
+        if self.owed.is_empty() {
+            return;
+        }
+        let mut record = Vec::new();
+        let (mut settles, mut publishes) =
+            (!self.journal.is_stuck(), self.journal.takes_publishes());
+        for (id, due) in self.owed.take_due() {
+            let appended = match &due {
+                Due::Settlements(queue) if settles => queue.pay(self),
+                Due::Message(placed) if publishes => self.append_placed(placed, &mut record).ok(),
+                _ => None,
+            };
+            match (&due, appended) {
+                (_, Some(_)) => {}
+                (Due::Settlements(_), None) => settles = false,
+                (Due::Message(_), None) => publishes = false,
+            }
+            let state = appended.map_or(DebtState::Due(due), DebtState::Appended);
+            self.owed.set(id, state);
+        }
+        self.owed.close(self.journal.durable());
+    }
+}
