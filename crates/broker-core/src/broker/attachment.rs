@@ -371,14 +371,8 @@ impl Drop for Attachment {
             }
         }
         for queue in &own.exclusive {
-            let target = DeleteTarget::This(queue);
-            // It can only fail because the queue is deleted already.
-            let _ = self.broker.delete_queue(
-                &self.connection.vhost,
-                target,
-                Expect::Any,
-                DeleteIf::default(),
-            );
+            self.broker
+                .delete_abandoned(&self.connection.vhost, queue, DeleteIf::default());
         }
     }
 }

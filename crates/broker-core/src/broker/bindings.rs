@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::changes::{ChangeGuard, check_expected};
-use super::exchanges::no_exchange;
+use super::changes::check_expected;
+use super::exchanges::{exchanges_deleted, no_exchange};
 use super::queues::no_queue;
+use super::topology::Removal;
 use super::{Broker, Topology, Vhost, exhausted};
 use crate::arguments;
 use crate::definitions::{BindingSpec, Changed, Endpoint, Expect, Stored};
@@ -80,27 +81,21 @@ impl Broker {
     ) -> Result<Lsn, Refusal> {
         check_ends_bindable(spec)?;
         let mut change = self.change();
-        let durable = {
+        let removal = Removal::Binding(spec);
+        let records = {
             let topology = read(&vhost.topology);
             let found = topology.binding(spec).ok_or_else(|| no_binding(spec))?;
             check_expected(expect, Some(found), || thing(spec))?;
-            check_ends(&topology, spec)?
+            let durable = check_ends(&topology, spec)?;
+            let itself = durable.then(|| Change::BindingDeleted(spec.clone()));
+            itself
+                .into_iter()
+                .chain(exchanges_deleted(&topology, removal))
+                .collect()
         };
-        let removed = write(&vhost.topology).remove_binding(spec);
-        self.record_unbound(&mut change, spec, durable)?;
-        change.exchanges_removed(&removed)
-    }
-
-    fn record_unbound(
-        &self,
-        change: &mut ChangeGuard<'_>,
-        spec: &BindingSpec,
-        durable: bool,
-    ) -> Result<(), Refusal> {
-        if durable {
-            change.delete(&Change::BindingDeleted(spec.clone()))?;
-        }
-        Ok(())
+        let lsn = change.delete_together(records)?;
+        write(&vhost.topology).remove(removal);
+        Ok(lsn)
     }
 }
 

@@ -71,6 +71,16 @@ impl ChangeGuard<'_> {
         self.append(change, Admission::Ordinary)
     }
 
+    /// Journals that all of these things went, in one record: all of them or none. Answers the
+    /// position behind the last change, which covers the case of nothing to journal.
+    pub(super) fn delete_together(&mut self, mut deletions: Vec<Change>) -> Result<Lsn, Refusal> {
+        match deletions.len() {
+            0 => Ok(self.broker.last_change()),
+            1 => self.delete(&deletions.remove(0)),
+            _ => self.delete(&Change::Together(deletions)),
+        }
+    }
+
     /// Journals the going of something.
     pub(super) fn delete(&mut self, change: &Change) -> Result<Lsn, Refusal> {
         self.append(change, Admission::Essential)

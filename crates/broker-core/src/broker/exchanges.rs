@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::changes::{ChangeGuard, check_expected};
+use super::changes::check_expected;
+use super::topology::Removal;
 use super::{Broker, Topology, Vhost, exhausted};
 use crate::admin::DeleteIf;
 use crate::arguments;
@@ -120,7 +121,8 @@ impl Broker {
             return Err(Refusal::new(Reason::AccessRefused, text));
         }
         let mut change = self.change();
-        {
+        let removal = Removal::Exchange(name);
+        let records = {
             let topology = read(&vhost.topology);
             let found = topology.exchange(name);
             let found = found.ok_or_else(|| no_exchange(name, &vhost.name))?;
@@ -129,24 +131,33 @@ impl Broker {
                 let text = format!("exchange '{name}' in vhost '{}' has bindings", vhost.name);
                 return Err(Refusal::new(Reason::InUse, text));
             }
-        }
-        let removed = write(&vhost.topology).remove_exchange(name);
-        change.exchanges_removed(&removed)
+            let itself = found.definition.value.durable;
+            let itself = itself.then(|| exchange_deleted(&found.definition));
+            itself
+                .into_iter()
+                .chain(exchanges_deleted(&topology, removal))
+                .collect()
+        };
+        let lsn = change.delete_together(records)?;
+        write(&vhost.topology).remove(removal);
+        Ok(lsn)
     }
 }
 
-impl ChangeGuard<'_> {
-    /// Journals that these exchanges went, and answers the position behind all of it.
-    pub(super) fn exchanges_removed(
-        &mut self,
-        removed: &[Stored<ExchangeSpec>],
-    ) -> Result<Lsn, Refusal> {
-        for Stored { value, .. } in removed.iter().filter(|exchange| exchange.value.durable) {
-            let (vhost, name) = (value.vhost.clone(), value.name.clone());
-            self.delete(&Change::ExchangeDeleted { vhost, name })?;
-        }
-        Ok(self.broker.last_change())
-    }
+fn exchange_deleted(exchange: &Stored<ExchangeSpec>) -> Change {
+    let (vhost, name) = (exchange.value.vhost.clone(), exchange.value.name.clone());
+    Change::ExchangeDeleted { vhost, name }
+}
+
+/// What the journal must be told of the exchanges that go with something else.
+pub(super) fn exchanges_deleted(
+    topology: &Topology,
+    removal: Removal<'_>,
+) -> impl Iterator<Item = Change> {
+    let going = topology.going_with(removal).into_iter();
+    going
+        .filter(|exchange| exchange.value.durable)
+        .map(exchange_deleted)
 }
 
 /// Refuses a declaration that differs from what is there, naming the first difference.

@@ -37,12 +37,15 @@ use self::owed::Owed;
 use self::upkeep::Upkeep;
 use crate::access::{PasswordHash, Users};
 use crate::account::Account;
-use crate::admin::{Admin, BrokerStats};
+use crate::admin::{Admin, BrokerStats, DeleteIf};
 use crate::journal::{self, AppendError, Journal, Lsn, Stopped};
 use crate::limits::Limits;
 use crate::lock::{lock, read};
 use crate::outbox::Waiting;
 use crate::refusal::{Reason, Refusal};
+
+/// A queue nobody can use any more, and when it is to be deleted.
+type Abandoned = (Arc<Vhost>, Arc<LiveQueue>, DeleteIf);
 
 /// How to open a broker.
 #[derive(Debug, Clone, Default)]
@@ -79,6 +82,8 @@ pub struct Broker {
     /// Those that wait only until its writer has caught up.
     writer_waiters: Waiting,
     owed: Owed,
+    /// Queues to be deleted once the journal can take note of it.
+    abandoned: Mutex<Vec<Abandoned>>,
     upkeep: Mutex<Upkeep>,
     /// What logins of unknown users are checked against.
     fake_hash: PasswordHash,

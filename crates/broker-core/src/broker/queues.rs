@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use super::changes::check_expected;
+use super::exchanges::exchanges_deleted;
+use super::topology::Removal;
 use super::{Broker, LiveQueue, Vhost, exhausted};
 use crate::admin::DeleteIf;
 use crate::arguments;
 use crate::call::ConnectionId;
 use crate::definitions::{Expect, QueueSpec, QueueStats, Stored};
 use crate::journal::Lsn;
-use crate::lock::{read, write};
+use crate::lock::{lock, read, write};
 use crate::names;
 use crate::queue::DeleteError;
 use crate::records::Change;
@@ -77,8 +79,8 @@ impl Broker {
         Ok((queue, lsn))
     }
 
-    /// Deletes a queue with its bindings and messages. The conditions are checked and the queue
-    /// ended in one step under its lock, so no message can slip in between.
+    /// Deletes a queue with its bindings and messages. The conditions are checked, the deletion
+    /// journaled and the queue ended in one step under its lock, so no message can slip in between.
     pub(super) fn delete_queue(
         &self,
         vhost: &Arc<Vhost>,
@@ -100,20 +102,58 @@ impl Broker {
             return Err(no_queue(name, &vhost.name));
         }
         check_expected(expect, Some(&queue.definition), || thing(name, &vhost.name))?;
-        let (deleted, _) = queue.run(self, |state, _, out| {
-            state.delete(only_if.unused, only_if.empty, out)
+        let removal = Removal::Queue(name);
+        let itself = queue.is_durable().then(|| Change::QueueDeleted {
+            vhost: vhost.name.to_string(),
+            name: name.to_owned(),
+            id: queue.id,
         });
-        let stats = deleted.map_err(|error| refuse_delete(error, name, &vhost.name))?;
-        let removed = write(&vhost.topology).remove_queue(name);
-        if queue.is_durable() {
-            let (vhost, name) = (vhost.name.to_string(), name.to_owned());
-            change.delete(&Change::QueueDeleted {
-                vhost,
-                name,
-                id: queue.id,
-            })?;
+        let records = itself
+            .into_iter()
+            .chain(exchanges_deleted(&read(&vhost.topology), removal))
+            .collect();
+        let refuse = |error| refuse_delete(error, name, &vhost.name);
+        let (deleted, _) = queue.run(self, |state, _, out| {
+            let stats = state
+                .check_delete(only_if.unused, only_if.empty)
+                .map_err(refuse)?;
+            let lsn = change.delete_together(records)?;
+            state.end(out);
+            Ok((stats, lsn))
+        });
+        if deleted.is_ok() {
+            write(&vhost.topology).remove(removal);
         }
-        Ok((stats, change.exchanges_removed(&removed)?))
+        deleted
+    }
+
+    /// Deletes a queue that nobody can use any more. A disk too full to take note of that puts it
+    /// off, not away.
+    pub(super) fn delete_abandoned(
+        &self,
+        vhost: &Arc<Vhost>,
+        queue: &Arc<LiveQueue>,
+        only_if: DeleteIf,
+    ) {
+        let target = DeleteTarget::This(queue);
+        match self.delete_queue(vhost, target, Expect::Any, only_if) {
+            Err(refusal) if refusal.reason == Reason::ResourceExhausted => {
+                lock(&self.abandoned).push((Arc::clone(vhost), Arc::clone(queue), only_if));
+                self.journal.recall();
+            }
+            // Refused if a consumer came meanwhile, or somebody else deleted it: right both times.
+            Ok(_) | Err(_) => {}
+        }
+    }
+
+    /// Deletes what could not be deleted before, if the journal may have room for that now.
+    pub(super) fn delete_put_off(&self) {
+        if !self.journal.is_stuck() {
+            let abandoned = std::mem::take(&mut *lock(&self.abandoned));
+            for (vhost, queue, only_if) in abandoned {
+                self.delete_abandoned(&vhost, &queue, only_if);
+            }
+        }
     }
 
     /// Deletes the queue of that name.
@@ -139,8 +179,7 @@ impl Broker {
                 unused: true,
                 empty: false,
             };
-            // Refused if a consumer came meanwhile, or somebody else deleted it: right both times.
-            let _ = self.delete_queue(vhost, DeleteTarget::This(queue), Expect::Any, only_if);
+            self.delete_abandoned(vhost, queue, only_if);
         }
     }
 }

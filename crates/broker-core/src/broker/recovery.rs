@@ -12,6 +12,7 @@ use bytes::Bytes;
 
 use super::changes::Changes;
 use super::owed::Owed;
+use super::topology::Removal;
 use super::upkeep::Upkeep;
 use super::{Broker, BrokerConfig, Connections, LiveQueue, Topology, Vhost, Vhosts};
 use crate::access::{Granted, User, Users, compile, fake_hash};
@@ -84,6 +85,7 @@ impl Broker {
             journal_waiters: Waiting::default(),
             writer_waiters: Waiting::default(),
             owed: Owed::new(),
+            abandoned: Mutex::default(),
             upkeep: Mutex::new(Upkeep::new(segment_bytes)),
             fake_hash,
         });
@@ -199,7 +201,8 @@ impl Recovery {
     }
 
     /// Repeats one change. Deleting what is gone already is right: an object may have gone with
-    /// another before its own record comes.
+    /// another before its own record comes. So is making what is there already: the new one takes
+    /// the place of the old with all that hung on it.
     fn apply(&mut self, change: Change) -> Result<(), Unreadable> {
         match change {
             Change::IdsReserved(below) => self.next_id = self.next_id.max(below),
@@ -214,19 +217,30 @@ impl Recovery {
                 }
             }
             Change::ExchangePut(stored) => {
-                self.in_vhost(&stored.value.vhost.clone(), |it| it.insert_exchange(stored))?;
+                self.in_vhost(&stored.value.vhost.clone(), |it| {
+                    it.remove(Removal::Exchange(&stored.value.name));
+                    it.insert_exchange(stored);
+                })?;
             }
             Change::ExchangeDeleted { vhost, name } => {
-                self.in_vhost(&vhost, |it| it.remove_exchange(&name))?;
+                self.in_vhost(&vhost, |it| it.remove(Removal::Exchange(&name)))?;
             }
             Change::QueuePut(stored) => {
                 let queue = Arc::new(LiveQueue::new(stored, None));
                 let vhost = &queue.definition.value.vhost;
-                self.in_vhost(vhost, |it| it.insert_queue(Arc::clone(&queue)))?;
+                let old = self.in_vhost(vhost, |it| {
+                    let old = it.queue(&queue.name).map(|old| old.id);
+                    it.remove(Removal::Queue(&queue.name));
+                    it.insert_queue(Arc::clone(&queue));
+                    old
+                })?;
+                if let Some(old) = old.filter(|old| *old != queue.id) {
+                    self.forget_queue(old);
+                }
             }
             Change::QueueDeleted { vhost, name, id } => {
                 self.forget_queue(id);
-                self.in_vhost(&vhost, |it| it.remove_queue(&name))?;
+                self.in_vhost(&vhost, |it| it.remove(Removal::Queue(&name)))?;
             }
             Change::BindingPut(stored) => {
                 let vhost = stored.value.vhost.clone();
@@ -235,7 +249,10 @@ impl Recovery {
                 }
             }
             Change::BindingDeleted(spec) => {
-                self.in_vhost(&spec.vhost, |it| it.remove_binding(&spec))?;
+                self.in_vhost(&spec.vhost, |it| it.remove(Removal::Binding(&spec)))?;
+            }
+            Change::Together(changes) => {
+                return changes.into_iter().try_for_each(|one| self.apply(one));
             }
         }
         Ok(())
@@ -397,6 +414,8 @@ fn orphan(what: &str) -> Unreadable {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::definitions::{BindingSpec, Endpoint, QueueSpec};
+    use crate::value::Arguments;
 
     #[test]
     fn settled_runs_join() {
@@ -464,6 +483,60 @@ mod tests {
         assert_eq!(recovered(&copied), [1]);
         // The settled message itself was freed already.
         assert_eq!(recovered(&[settle(&[0, 1, 5]), publish(6)]), [6]);
+    }
+
+    #[test]
+    fn what_is_put_over_an_old_name_takes_its_place_with_all_that_hung_on_it() {
+        let mut recovery = Recovery::new(Account::new(u64::MAX, 1024));
+        let vhost = VhostSpec {
+            name: "/".into(),
+            description: String::new(),
+        };
+        let queue = |generation| {
+            Change::QueuePut(Stored {
+                value: QueueSpec {
+                    vhost: "/".into(),
+                    name: "q".into(),
+                    durable: true,
+                    exclusive: false,
+                    auto_delete: false,
+                    arguments: Arguments::new(),
+                },
+                generation,
+            })
+        };
+        let binding = |generation| {
+            let spec = BindingSpec {
+                vhost: "/".into(),
+                source: "amq.fanout".into(),
+                destination: Endpoint::Queue("q".into()),
+                routing_key: String::new(),
+                arguments: Arguments::new(),
+            };
+            let value = spec;
+            Change::BindingPut(Stored { value, generation })
+        };
+        let put = |recovery: &mut Recovery, change| recovery.apply(change).unwrap();
+        let (value, generation) = (vhost, 1);
+        put(
+            &mut recovery,
+            Change::VhostPut(Stored { value, generation }),
+        );
+        put(&mut recovery, queue(2));
+        put(&mut recovery, binding(3));
+        put(&mut recovery, binding(4));
+        recovery.contents.entry(QueueId(2)).or_default();
+        let bindings = |recovery: &Recovery| {
+            let topology = read(&recovery.vhosts["/"].1.topology);
+            let generations: Vec<_> = topology.bindings().map(|one| one.generation).collect();
+            (topology.binding_count(), generations)
+        };
+        assert_eq!(bindings(&recovery), (1, vec![4]));
+        put(&mut recovery, queue(5));
+        assert_eq!(bindings(&recovery), (0, vec![]));
+        assert!(recovery.contents.is_empty());
+        put(&mut recovery, binding(6));
+        assert_eq!(bindings(&recovery), (1, vec![6]));
     }
 
     #[test]

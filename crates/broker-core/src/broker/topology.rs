@@ -59,6 +59,14 @@ pub(crate) struct Route {
     seen: HashSet<Arc<str>>,
 }
 
+/// Something about to be removed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Removal<'a> {
+    Binding(&'a BindingSpec),
+    Exchange(&'a str),
+    Queue(&'a str),
+}
+
 /// Why a message cannot be routed at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RouteError {
@@ -133,6 +141,7 @@ impl Topology {
         self.binding_count
     }
 
+    /// Adds an exchange whose name is free.
     pub(crate) fn insert_exchange(&mut self, definition: Stored<ExchangeSpec>) {
         let name: Arc<str> = definition.value.name.as_str().into();
         let exchange = Exchange {
@@ -144,11 +153,12 @@ impl Topology {
         self.exchanges.insert(name, exchange);
     }
 
+    /// Adds a queue whose name is free.
     pub(crate) fn insert_queue(&mut self, queue: Arc<LiveQueue>) {
         self.queues.insert(Arc::clone(&queue.name), queue);
     }
 
-    /// Adds a binding; false if one of its ends does not exist.
+    /// Adds a binding, or replaces one that is the same; false if one of its ends does not exist.
     pub(crate) fn insert_binding(&mut self, definition: Stored<BindingSpec>) -> bool {
         let spec = &definition.value;
         let Some(target) = self.target(&spec.destination) else {
@@ -158,7 +168,8 @@ impl Topology {
             return false;
         };
         let id = BindingId::of(spec);
-        if source.bindings.contains_key(&id) {
+        if let Some(known) = source.bindings.get_mut(&id) {
+            *known = definition;
             return true;
         }
         let back = (Arc::clone(&source.name), id.clone());
@@ -172,30 +183,64 @@ impl Topology {
         true
     }
 
-    /// Removes a queue with its bindings, and answers the exchanges that went because they were to
-    /// go with their last binding.
-    pub(crate) fn remove_queue(&mut self, name: &str) -> Vec<Stored<ExchangeSpec>> {
+    /// The exchanges that will go with it, because they are to go with their last binding.
+    pub(crate) fn going_with(&self, removal: Removal<'_>) -> Vec<&Stored<ExchangeSpec>> {
+        let mut ends = Vec::new();
+        let mut going = Vec::new();
+        // How many of its bindings each exchange loses.
+        let mut losses: HashMap<&str, usize> = HashMap::new();
+        let mut lose = |source: &str, ends: &mut Vec<Endpoint>| {
+            let Some(exchange) = self.exchanges.get(source) else {
+                return;
+            };
+            let lost = losses.entry(&exchange.name).or_default();
+            *lost += 1;
+            if exchange.definition.value.auto_delete && *lost == exchange.bindings.len() {
+                ends.push(Endpoint::Exchange(source.to_owned()));
+                going.push(&exchange.definition);
+            }
+        };
+        match removal {
+            Removal::Binding(spec) => lose(&spec.source, &mut ends),
+            Removal::Exchange(name) => ends.push(Endpoint::Exchange(name.to_owned())),
+            Removal::Queue(name) => ends.push(Endpoint::Queue(name.to_owned())),
+        }
+        while let Some(end) = ends.pop() {
+            let feeds = self.fed_by.get(&end).into_iter().flatten();
+            feeds.for_each(|(source, _)| lose(source, &mut ends));
+        }
+        if let Removal::Exchange(name) = removal {
+            // It may have been bound to itself.
+            going.retain(|exchange| exchange.value.name != name);
+        }
+        going
+    }
+
+    /// Removes what [`Self::going_with`] was asked about, with its bindings, and what goes with it.
+    pub(crate) fn remove(&mut self, removal: Removal<'_>) {
+        match removal {
+            Removal::Binding(spec) => self.remove_binding(spec),
+            Removal::Exchange(name) => self.remove_idle(vec![Arc::from(name)]),
+            Removal::Queue(name) => self.remove_queue(name),
+        }
+    }
+
+    fn remove_queue(&mut self, name: &str) {
         let target = self.target(&Endpoint::Queue(name.to_owned()));
         self.queues.remove(name);
-        let mut idle = target.map_or_else(Vec::new, |target| {
+        let idle = target.map_or_else(Vec::new, |target| {
             self.unbind_all(&Endpoint::Queue(name.to_owned()), &target)
         });
-        self.remove_idle(&mut idle)
+        self.remove_idle(idle);
     }
 
-    /// Removes an exchange with its bindings on both sides; answers it and all that went with it.
-    pub(crate) fn remove_exchange(&mut self, name: &str) -> Vec<Stored<ExchangeSpec>> {
-        self.remove_idle(&mut vec![Arc::from(name)])
-    }
-
-    /// Removes one binding, and answers the exchanges that went with it.
-    pub(crate) fn remove_binding(&mut self, spec: &BindingSpec) -> Vec<Stored<ExchangeSpec>> {
+    fn remove_binding(&mut self, spec: &BindingSpec) {
         let Some(target) = self.target(&spec.destination) else {
-            return Vec::new();
+            return;
         };
         let id = BindingId::of(spec);
         let Some(source) = self.exchanges.get_mut(spec.source.as_str()) else {
-            return Vec::new();
+            return;
         };
         let mut idle = Vec::new();
         if source.unbind(&id, &target) {
@@ -206,7 +251,7 @@ impl Topology {
         }
         let back = (Arc::from(spec.source.as_str()), id);
         self.forget_feed(&spec.destination, &back);
-        self.remove_idle(&mut idle)
+        self.remove_idle(idle);
     }
 
     /// Writes what survives a restart, each thing after those it needs.
@@ -329,8 +374,7 @@ impl Topology {
     }
 
     /// Removes exchanges, and those that become idle with that.
-    fn remove_idle(&mut self, names: &mut Vec<Arc<str>>) -> Vec<Stored<ExchangeSpec>> {
-        let mut removed = Vec::new();
+    fn remove_idle(&mut self, mut names: Vec<Arc<str>>) {
         while let Some(name) = names.pop() {
             let Some(exchange) = self.exchanges.remove(&name) else {
                 continue;
@@ -341,9 +385,7 @@ impl Topology {
             }
             let destination = Endpoint::Exchange(name.to_string());
             names.extend(self.unbind_all(&destination, &Target::Exchange(name)));
-            removed.push(exchange.definition);
         }
-        removed
     }
 
     fn forget_feed(&mut self, destination: &Endpoint, back: &(Arc<str>, BindingId)) {

@@ -130,8 +130,7 @@ impl Broker {
         let topology = std::mem::take(&mut *write(&vhost.topology));
         drop(change);
         for queue in topology.queues() {
-            // Without conditions it can only fail for a queue that is deleted already.
-            let _ = queue.run(self, |state, _, out| state.delete(false, false, out));
+            queue.run(self, |state, _, out| state.end(out));
         }
         self.close_connections(
             &format!("virtual host '{name}' was deleted"),

@@ -262,13 +262,12 @@ impl State {
         saturate(purged.len())
     }
 
-    /// Ends the queue, unless it holds messages or has consumers and the caller minds. What it
-    /// held needs no settlement: the record of the queue's deletion covers it.
-    pub(crate) fn delete(
-        &mut self,
+    /// Whether the queue may be ended: not if it holds messages or has consumers and the caller
+    /// minds.
+    pub(crate) fn check_delete(
+        &self,
         if_unused: bool,
         if_empty: bool,
-        out: &mut Vec<Effect>,
     ) -> Result<QueueStats, DeleteError> {
         let stats = self.stats();
         if self.deleted {
@@ -280,6 +279,12 @@ impl State {
         if if_empty && stats.ready + stats.unsettled > 0 {
             return Err(DeleteError::NotEmpty(stats));
         }
+        Ok(stats)
+    }
+
+    /// Ends the queue. What it held needs no settlement: the record of the queue's deletion covers
+    /// it.
+    pub(crate) fn end(&mut self, out: &mut Vec<Effect>) {
         self.deleted = true;
         self.ready = Ready::default();
         for (_, unsettled) in std::mem::take(&mut self.unsettled) {
@@ -290,7 +295,6 @@ impl State {
             }
         }
         out.extend(self.consumers.take().into_iter().map(Effect::Cancelled));
-        Ok(stats)
     }
 
     /// Whether the message of that sequence is still here.

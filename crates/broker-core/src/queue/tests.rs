@@ -298,7 +298,7 @@ fn a_shared_limit_counts_over_all_its_consumers() {
     other.state.unpark(ConnectionId(1));
     other.state.pump(NOW, &mut other.out);
     assert_eq!(other.effects(), ">1:0");
-    assert!(other.state.delete(false, false, &mut other.out).is_ok());
+    other.state.end(&mut other.out);
     assert_eq!(other.effects(), "^1 x1");
 }
 
@@ -357,11 +357,15 @@ fn deletion_checks_what_it_is_asked_to() {
         unsettled: 1,
         consumers: 1,
     };
-    let mut delete = |unused, empty| bench.state.delete(unused, empty, &mut bench.out);
-    assert_eq!(delete(true, false), Err(DeleteError::InUse(stats)));
-    assert_eq!(delete(false, true), Err(DeleteError::NotEmpty(stats)));
-    assert_eq!(delete(false, false), Ok(stats));
-    assert_eq!(delete(false, false), Err(DeleteError::Deleted));
+    let check = |bench: &Bench, unused, empty| bench.state.check_delete(unused, empty);
+    assert_eq!(check(&bench, true, false), Err(DeleteError::InUse(stats)));
+    assert_eq!(
+        check(&bench, false, true),
+        Err(DeleteError::NotEmpty(stats))
+    );
+    assert_eq!(check(&bench, false, false), Ok(stats));
+    bench.state.end(&mut bench.out);
+    assert_eq!(check(&bench, false, false), Err(DeleteError::Deleted));
     assert_eq!(bench.effects(), "x1");
     bench.push(5, NOW);
     assert_eq!(bench.counts(), (0, 0, 0), "a late message finds nothing");

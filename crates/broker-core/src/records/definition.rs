@@ -11,6 +11,7 @@
 //! 10 queue deleted   vhost name id:varint
 //! 11 binding put     generation binding               12 binding deleted     binding
 //! 13 ids reserved    below:varint
+//! 14 together        changes:varint (change:blob)*    none of them a 14
 //!
 //! binding  vhost source to_queue:bool destination routing_key arguments
 //! flags    bit 0 durable, bit 1 auto_delete, bit 2 internal (exchange) or exclusive (queue)
@@ -21,7 +22,7 @@
 use std::collections::BTreeSet;
 
 use super::VERSION;
-use super::codec::{Malformed, Reader, put_str, put_varint};
+use super::codec::{Malformed, Reader, put_blob, put_str, put_varint};
 use super::value::{arguments, put_arguments};
 use crate::access::PasswordHash;
 use crate::call::QueueId;
@@ -55,6 +56,8 @@ pub(crate) enum Change {
         id: QueueId,
     },
     QueuePut(Stored<QueueSpec>),
+    /// Several that happen or do not happen as one; none of them is such a group itself.
+    Together(Vec<Change>),
     /// Its permissions went with it.
     UserDeleted {
         name: String,
@@ -66,6 +69,9 @@ pub(crate) enum Change {
     },
     VhostPut(Stored<VhostSpec>),
 }
+
+/// Tag of a group of changes.
+const TOGETHER: u8 = 14;
 
 const DURABLE: u8 = 1;
 const AUTO_DELETE: u8 = 2;
@@ -101,6 +107,14 @@ pub(crate) fn write_change(out: &mut Vec<u8>, change: &Change) {
             put_varint(out, id.0);
         }
         Change::QueuePut(stored) => put_queue(out, stored),
+        Change::Together(changes) => {
+            put_varint(out, changes.len() as u64);
+            let mut one = Vec::new();
+            for change in changes {
+                write_change(&mut one, change);
+                put_blob(out, &one);
+            }
+        }
         Change::UserDeleted { name } | Change::VhostDeleted { name } => put_str(out, name),
         Change::UserPut(stored) => put_user(out, stored),
         Change::VhostPut(Stored { value, generation }) => {
@@ -112,9 +126,23 @@ pub(crate) fn write_change(out: &mut Vec<u8>, change: &Change) {
 
 pub(crate) fn read_change(payload: &[u8]) -> Result<Change, Malformed> {
     let mut reader = Reader::versioned(payload)?;
-    let change = read_tagged(&mut reader)?;
+    let change = match reader.u8()? {
+        TOGETHER => Change::Together(read_together(&mut reader)?),
+        tag => read_tagged(tag, &mut reader)?,
+    };
     reader.end()?;
     Ok(change)
+}
+
+fn read_together(reader: &mut Reader<'_>) -> Result<Vec<Change>, Malformed> {
+    let mut changes = Vec::new();
+    for _ in 0..reader.varint()? {
+        let mut one = Reader::versioned(reader.blob()?)?;
+        let tag = one.u8()?;
+        changes.push(read_tagged(tag, &mut one)?);
+        one.end()?;
+    }
+    Ok(changes)
 }
 
 const fn tag(change: &Change) -> u8 {
@@ -132,11 +160,12 @@ const fn tag(change: &Change) -> u8 {
         Change::BindingPut(_) => 11,
         Change::BindingDeleted(_) => 12,
         Change::IdsReserved(_) => 13,
+        Change::Together(_) => TOGETHER,
     }
 }
 
-fn read_tagged(reader: &mut Reader<'_>) -> Result<Change, Malformed> {
-    Ok(match reader.u8()? {
+fn read_tagged(tag: u8, reader: &mut Reader<'_>) -> Result<Change, Malformed> {
+    Ok(match tag {
         1 => Change::VhostPut(stored(reader, |reader| {
             Ok(VhostSpec {
                 name: reader.string()?,
@@ -334,7 +363,7 @@ mod tests {
     const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$\
                         aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g";
 
-    const GOLDEN: [&str; 13] = [
+    const GOLDEN: [&str; 14] = [
         r"\x01\x01\x01\x01/\x05first",
         r"\x01\x02\x01v",
         concat!(
@@ -352,6 +381,7 @@ mod tests {
         r"\x01\x0b\x06\x01/\x02ex\x01\x01q\x03a.#\x00",
         r"\x01\x0c\x01/\x02ex\x00\x02e2\x03a.#\x00",
         r"\x01\r\x80 ",
+        r"\x01\x0e\x02\x04\x01\x02\x01v\x04\x01\x04\x01u",
     ];
 
     fn exchange_spec() -> ExchangeSpec {
@@ -434,7 +464,22 @@ mod tests {
             Change::BindingPut(stored(6, binding_spec(Endpoint::Queue(name("q"))))),
             Change::BindingDeleted(binding_spec(Endpoint::Exchange(name("e2")))),
             Change::IdsReserved(4096),
+            Change::Together(vec![
+                Change::VhostDeleted { name: name("v") },
+                Change::UserDeleted { name: name("u") },
+            ]),
         ]
+    }
+
+    #[test]
+    fn changes_that_happen_together_are_no_groups_themselves() {
+        let group = |changes| {
+            let mut out = Vec::new();
+            write_change(&mut out, &Change::Together(changes));
+            read_change(&out)
+        };
+        assert_eq!(group(Vec::new()), Ok(Change::Together(Vec::new())));
+        assert!(group(vec![Change::Together(Vec::new())]).is_err());
     }
 
     /// What earlier versions wrote must be read for good: a change here needs a new layout version.

@@ -3,12 +3,15 @@
 
 use std::sync::atomic::Ordering;
 
-use broker_core::call::{Delivery, Outcome};
-use broker_core::journal::{Lsn, Options};
+use broker_core::admin::DeleteIf;
+use broker_core::call::{DeclareExchange, DeclareQueue, Delivery, Destination, Outcome};
+use broker_core::definitions::{BindingSpec, Endpoint, Expect, VhostSpec};
+use broker_core::journal::{Lsn, Options, Trouble};
 use broker_core::limits::Limits;
-use broker_core::refusal::Reason;
+use broker_core::refusal::{Reason, Refusal};
+use broker_core::value::Arguments;
 
-use crate::kit::{Client, World, message, small};
+use crate::kit::{Client, USER, World, binding, exchange, message, queue, small};
 
 fn small_segments() -> World {
     let journal = Options {
@@ -139,6 +142,144 @@ fn memory_that_becomes_free_wakes_nobody_who_waits_for_the_disk() {
     world.commit();
     assert_eq!(publisher.wakes.load(Ordering::SeqCst), 1);
     assert!(!publisher.attachment.publish_paused(|| false));
+}
+
+/// Deletes one object of every kind that is there.
+fn delete_each(world: &World) -> Vec<Result<Lsn, Refusal>> {
+    let admin = world.admin();
+    let any = DeleteIf::default();
+    vec![
+        admin.delete_binding(&bound("kept", "q"), Expect::Any),
+        admin.delete_binding(&bound("fading", "q"), Expect::Any),
+        admin.delete_queue("/", "q", Expect::Any, any),
+        admin.delete_exchange("/", "kept", Expect::Any, any),
+        admin.delete_permission("other", "v", Expect::Any),
+        admin.delete_user("other", Expect::Any),
+        admin.delete_vhost("v", Expect::Any),
+    ]
+}
+
+fn bound(source: &str, queue: &str) -> BindingSpec {
+    BindingSpec {
+        vhost: "/".into(),
+        source: source.into(),
+        destination: Endpoint::Queue(queue.into()),
+        routing_key: "k".into(),
+        arguments: Arguments::new(),
+    }
+}
+
+/// One object of every kind, among them an exchange that goes with its last binding.
+fn make_each(world: &World, client: &Client) {
+    let admin = world.admin();
+    client.queue("q", true);
+    client.exchange("kept", "direct");
+    let fading = DeclareExchange {
+        auto_delete: true,
+        ..exchange("fading", "direct")
+    };
+    client.attachment.declare_exchange(&fading).unwrap();
+    client.bind("kept", "q", "k");
+    client.bind("fading", "q", "k");
+    let vhost = VhostSpec {
+        name: "v".into(),
+        description: String::new(),
+    };
+    admin.put_vhost(&vhost, Expect::Absent).unwrap();
+    admin
+        .put_user("other", Default::default(), Expect::Absent)
+        .unwrap();
+    world.permit("other", "v", [".*", ".*", ".*"]);
+}
+
+fn all_is_there(world: &World, client: &Client, messages: usize) {
+    let admin = world.admin();
+    let names: Vec<_> = ["kept", "fading"]
+        .map(|name| admin.exchange("/", name).unwrap().value.name)
+        .into();
+    assert_eq!(names, ["kept", "fading"]);
+    assert_eq!(admin.bindings("/").unwrap().len(), 2);
+    assert_eq!(admin.permissions(Some("v")).len(), 1);
+    let passive = DeclareQueue {
+        passive: true,
+        ..queue("q", true)
+    };
+    let declared = client.attachment.declare_queue(&passive).unwrap();
+    assert_eq!(declared.messages as usize, messages);
+}
+
+#[test]
+fn a_deletion_the_full_disk_cannot_take_changes_nothing() {
+    let mut world = small_segments();
+    let client = world.client();
+    make_each(&world, &client);
+    brimful(&mut world, &client, "q", 3);
+    for refused in delete_each(&world) {
+        assert_eq!(refused.unwrap_err().reason, Reason::ResourceExhausted);
+        all_is_there(&world, &client, 3);
+    }
+    give_room(&world);
+    world.commit();
+    for deleted in delete_each(&world) {
+        deleted.unwrap();
+    }
+    world.commit();
+    drop(client);
+    let admin = world.reopen().admin();
+    assert!(admin.exchange("/", "kept").is_err());
+    assert!(admin.exchange("/", "fading").is_err());
+    assert!(admin.queue("/", "q").is_err());
+    assert!(admin.vhost("v").is_err() && admin.user("other").is_err());
+}
+
+#[test]
+fn a_deletion_on_a_failed_disk_changes_nothing() {
+    let mut world = small_segments();
+    let client = world.client();
+    make_each(&world, &client);
+    client.publish("", "q", "m");
+    world.commit();
+    let next = world.disk.operations();
+    world
+        .disk
+        .plan(next, Trouble::Error(std::io::ErrorKind::Other));
+    client.publish("", "q", "never durable");
+    world.writer.turn().unwrap_err();
+    for refused in delete_each(&world) {
+        assert_eq!(refused.unwrap_err().reason, Reason::Unavailable);
+        all_is_there(&world, &client, 2);
+    }
+}
+
+#[test]
+fn an_abandoned_queue_is_deleted_once_the_disk_can_take_note_of_it() {
+    let mut world = small_segments();
+    let client = world.client();
+    let leaving = world.client();
+    let own = DeclareQueue {
+        exclusive: true,
+        ..queue("own", false)
+    };
+    leaving.try_queue(own).unwrap();
+    let fading = DeclareExchange {
+        auto_delete: true,
+        ..exchange("fading", "direct")
+    };
+    leaving.attachment.declare_exchange(&fading).unwrap();
+    let call = binding("fading", Destination::Queue("own"), "k");
+    leaving.attachment.bind(&call).unwrap();
+    brimful(&mut world, &client, "q", 1);
+    drop(leaving);
+    world.commit();
+    let admin = world.admin();
+    assert!(admin.queue("/", "own").is_ok() && admin.exchange("/", "fading").is_ok());
+    give_room(&world);
+    world.commit();
+    assert!(admin.queue("/", "own").is_err() && admin.exchange("/", "fading").is_err());
+    drop((client, admin));
+    let world = world.reopen();
+    assert!(world.admin().exchange("/", "fading").is_err());
+    assert!(world.admin().user(USER).is_ok());
 }
 
 #[test]
