@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use broker_core::admin::DeleteIf;
 use broker_core::call::{DeclareExchange, DeclareQueue, Delivery, Destination, Outcome};
 use broker_core::definitions::{BindingSpec, Endpoint, Expect, VhostSpec};
-use broker_core::journal::{Lsn, Options, Trouble};
+use broker_core::journal::{Lsn, Options, Trouble, Turn};
 use broker_core::limits::Limits;
 use broker_core::refusal::{Reason, Refusal};
 use broker_core::value::Arguments;
@@ -309,6 +309,27 @@ fn a_publish_waits_for_the_next_segment_and_is_not_refused() {
     drop(client);
     let world = world.reopen();
     assert_eq!(world.client().empty("q"), expected);
+}
+
+#[test]
+fn what_is_journaled_past_a_waiting_message_does_not_make_it_durable() {
+    let mut world = small_segments();
+    let client = world.client();
+    client.queue("q", true);
+    world.commit();
+    let mut waiting = Lsn(0);
+    for _ in 0..60 {
+        waiting = client.publish("", "q", &"x".repeat(3000)).unwrap();
+    }
+    // Small enough for what is left of the segment.
+    let declared = client.attachment.declare_queue(&queue("other", true));
+    let declared = declared.unwrap().lsn;
+    while world.writer.turn().unwrap() != Turn::Idle {}
+    assert!(waiting < declared && waiting > world.broker.durable());
+    world.broker.committed();
+    assert!(waiting > world.broker.durable(), "appended, not synced");
+    world.commit();
+    assert!(declared <= world.broker.durable());
 }
 
 #[test]
