@@ -31,6 +31,10 @@ test-opentofu: ## The Terraform tests with OpenTofu, built from its Go module
 build: ## Release binaries of agent and provider
 	@cargo build --release --locked -p broker-agent -p provider
 
+.PHONY: docs
+docs: ## The provider's pages for the registry, in docs/
+	@cargo run --quiet --locked -p provider --example docs > /dev/null
+
 .PHONY: install
 install: build ## Puts the provider where plain `terraform init` finds it
 	@scripts/install-provider "$$HOME/.terraform.d/plugins"

@@ -8,6 +8,18 @@ use syn::spanned::Spanned;
 use syn::{Error, Expr, Field, Ident, LitStr, Result, Type};
 
 use crate::docs;
+use crate::model::list;
+
+/// What `timeouts(…)` can limit, and the variant for it.
+const OPERATIONS: [(&str, &str); 7] = [
+    ("create", "Create"),
+    ("delete", "Delete"),
+    ("invoke", "Invoke"),
+    ("list", "List"),
+    ("open", "Open"),
+    ("read", "Read"),
+    ("update", "Update"),
+];
 
 /// A field and its place in the schema.
 pub(crate) struct ModelField {
@@ -20,6 +32,8 @@ pub(crate) struct ModelField {
     /// True if `required`, `optional` or `computed` was given.
     says_presence: bool,
     has_default: bool,
+    /// Pairs of operation and default, if the field holds timeouts.
+    timeouts: Option<Vec<TokenStream>>,
     /// Builder calls, in the order given.
     calls: Vec<TokenStream>,
 }
@@ -38,6 +52,7 @@ impl ModelField {
             is_block: false,
             says_presence: false,
             has_default: false,
+            timeouts: None,
             calls: Vec::new(),
         };
         let mut is_attribute = false;
@@ -71,20 +86,25 @@ impl ModelField {
                 self.says_presence = true;
                 self.calls.push(quote!(.#option()));
             }
-            "sensitive" | "write_only" | "replace" | "use_state_for_unknown" => {
+            "sensitive"
+            | "write_only"
+            | "replace"
+            | "replace_if_configured"
+            | "use_state_for_unknown"
+            | "use_non_null_state_for_unknown" => {
                 self.calls.push(quote!(.#option()));
             }
             "default" => {
                 self.has_default = true;
                 self.call_with_value(meta)?;
             }
-            "replace_if" => self.call_with_value(meta)?,
-            "plan" => self.call_with_each(meta)?,
+            "replace_if" | "same_if" => self.call_with_value(meta)?,
             other => {
                 return Err(meta.error(format!(
                     "unknown option `{other}`; known are required, optional, computed, sensitive, \
-                     write_only, replace, replace_if, use_state_for_unknown, default, validate, \
-                     plan, deprecated and name"
+                     write_only, replace, replace_if, replace_if_configured, \
+                     use_state_for_unknown, use_non_null_state_for_unknown, default, same_if, \
+                     validate, plan, deprecated, timeouts and name"
                 )));
             }
         }
@@ -97,8 +117,13 @@ impl ModelField {
         }
         match meta.path.require_ident()?.to_string().as_str() {
             "min" | "max" => self.call_with_value(meta),
+            "replace" => {
+                self.calls.push(quote!(.replace()));
+                Ok(())
+            }
             other => Err(meta.error(format!(
-                "unknown option `{other}`; known are min, max, validate, deprecated and name"
+                "unknown option `{other}`; known are min, max, replace, validate, plan, \
+                 deprecated, timeouts and name"
             ))),
         }
     }
@@ -108,10 +133,30 @@ impl ModelField {
         match meta.path.require_ident()?.to_string().as_str() {
             "name" => self.name = meta.value()?.parse::<LitStr>()?.value(),
             "deprecated" => self.call_with_value(meta)?,
-            "validate" => self.call_with_each(meta)?,
+            "timeouts" => self.timeouts(meta)?,
+            "validate" | "plan" => self.call_with_each(meta)?,
             _ => return Ok(false),
         }
         Ok(true)
+    }
+
+    /// `timeouts(create = "30m")`.
+    fn timeouts(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
+        let mut timeouts = Vec::new();
+        meta.parse_nested_meta(|meta| {
+            let operation = meta.path.require_ident()?;
+            let Some((_, variant)) = OPERATIONS.iter().find(|(name, _)| operation == name) else {
+                let names: Vec<&str> = OPERATIONS.iter().map(|(name, _)| *name).collect();
+                let message = format!("unknown operation; known are {}", names.join(", "));
+                return Err(meta.error(message));
+            };
+            let variant = Ident::new(variant, operation.span());
+            let default: Expr = meta.value()?.parse()?;
+            timeouts.push(quote!((::tfplugin_rs::Operation::#variant, #default)));
+            Ok(())
+        })?;
+        self.timeouts = Some(timeouts);
+        Ok(())
     }
 
     /// `option = expression` becomes `.option(expression)`.
@@ -125,12 +170,9 @@ impl ModelField {
     /// `option = [a, b]` becomes `.option(a).option(b)`.
     fn call_with_each(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
         let option = meta.path.require_ident()?;
-        let values = match meta.value()?.parse()? {
-            Expr::Array(array) => array.elems.into_iter().collect(),
-            single => vec![single],
-        };
+        let values = list(meta)?.into_iter();
         self.calls
-            .extend(values.into_iter().map(|value| quote!(.#option(#value))));
+            .extend(values.map(|value| quote!(.#option(#value))));
         Ok(())
     }
 
@@ -143,7 +185,14 @@ impl ModelField {
             calls,
             ..
         } = self;
-        let start = if self.is_block {
+        let start = if let Some(timeouts) = &self.timeouts {
+            let kind = if self.is_block {
+                quote!(block)
+            } else {
+                quote!(attribute)
+            };
+            quote!(::tfplugin_rs::timeouts::#kind(#name, [#(#timeouts),*]))
+        } else if self.is_block {
             quote!(::tfplugin_rs::schema::Block::of::<#ty>(#name))
         } else if self.says_presence {
             quote!(::tfplugin_rs::schema::Attribute::typed::<#ty>(#name))

@@ -14,11 +14,13 @@ mod model;
 
 /// Implements `Model` and `Field` for a struct with named fields.
 ///
-/// Doc comments become descriptions. On the struct: `#[model(version = 1, deprecated = "…")]`. On
+/// Doc comments become descriptions. On the struct: `#[model(version = 1, deprecated = "…",
+/// rule = rule)]`. On
 /// fields: `#[attr(…)]` with `required`, `optional`, `computed`, `sensitive`, `write_only`,
-/// `replace`, `replace_if = condition`, `use_state_for_unknown`, `default = value`,
-/// `validate = validator`, `plan = modifier`, `deprecated = "…"`, `name = "…"`; or
-/// `#[block(…)]` with `min`, `max`, `validate`, `deprecated`, `name`. Where none of the first
+/// `replace`, `replace_if = condition`, `replace_if_configured`, `use_state_for_unknown`,
+/// `use_non_null_state_for_unknown`, `default = value`, `same_if = condition`, `validate = validator`, `plan = modifier`,
+/// `deprecated = "…"`, `timeouts(create = "30m")`, `name = "…"`; or `#[block(…)]` with `min`, `max`, `replace`, `validate`,
+/// `plan`, `deprecated`, `timeouts`, `name`. Where none of the first
 /// three is given, the type decides, and a default makes the attribute optional and computed.
 #[proc_macro_derive(Model, attributes(model, attr, block))]
 pub fn derive_model(input: TokenStream) -> TokenStream {

@@ -2,6 +2,7 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
+use syn::meta::ParseNestedMeta;
 use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Error, Expr, Fields, Result};
 
@@ -15,7 +16,10 @@ pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream> {
             "a model cannot be generic",
         ));
     }
-    let schema_calls = struct_options(&input)?;
+    let StructOptions {
+        schema_calls,
+        rules,
+    } = struct_options(&input)?;
     let description = docs::text(&input.attrs);
     let name = input.ident;
     let mut fields = named_fields(input.data, name.span())?
@@ -32,38 +36,12 @@ pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream> {
         }
     }
 
-    let members = fields.iter().map(ModelField::member);
-    let reading = fields
-        .iter()
-        .enumerate()
-        .map(|(index, ModelField { ident, name, .. })| quote!(#ident: fields.take(#index, #name)?));
-    let idents = fields.iter().map(|field| &field.ident);
-    let names: Vec<_> = fields.iter().map(|field| &field.name).collect();
+    let shape = shape(&fields, &rules);
+    let conversions = conversions(&fields);
     Ok(quote! {
         impl ::tfplugin_rs::model::Field for #name {
-            fn shape() -> ::tfplugin_rs::model::Shape {
-                let members = ::tfplugin_rs::schema::Members::new()#(.with(#members))*;
-                ::tfplugin_rs::model::Shape::single(members)
-            }
-
-            fn from_value(
-                value: ::tfplugin_rs::value::Value,
-            ) -> ::core::result::Result<Self, ::tfplugin_rs::model::ConversionError> {
-                #[allow(unused_mut, unused_variables)]
-                let mut fields = ::tfplugin_rs::model::Fields::open(value)?;
-                ::core::result::Result::Ok(Self { #(#reading),* })
-            }
-
-            fn to_value(&self) -> ::tfplugin_rs::value::Value {
-                static NAMES: ::std::sync::LazyLock<::tfplugin_rs::value::Names> =
-                    ::std::sync::LazyLock::new(|| {
-                        ::tfplugin_rs::value::Names::new::<&str>([#(#names),*])
-                    });
-                ::tfplugin_rs::value::Value::Object(::tfplugin_rs::value::Object::new(
-                    ::core::clone::Clone::clone(&*NAMES),
-                    ::std::vec![#(::tfplugin_rs::model::Field::to_value(&self.#idents)),*],
-                ))
-            }
+            #shape
+            #conversions
         }
 
         impl ::tfplugin_rs::model::Model for #name {
@@ -76,21 +54,83 @@ pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream> {
     })
 }
 
-/// `#[model(…)]` as builder calls.
-fn struct_options(input: &DeriveInput) -> Result<Vec<TokenStream>> {
-    let mut calls = Vec::new();
+/// The fields as members of a schema, and the rules over them.
+fn shape(fields: &[ModelField], rules: &[Expr]) -> TokenStream {
+    let members = fields.iter().map(ModelField::member);
+    quote! {
+        fn shape() -> ::tfplugin_rs::model::Shape {
+            let members = ::tfplugin_rs::schema::Members::new()
+                #(.with(#members))*#(.rule(#rules))*;
+            ::tfplugin_rs::model::Shape::single(members)
+        }
+    }
+}
+
+/// From a value and to one, field by field in the order of names.
+fn conversions(fields: &[ModelField]) -> TokenStream {
+    let reading = fields
+        .iter()
+        .enumerate()
+        .map(|(index, ModelField { ident, name, .. })| quote!(#ident: fields.take(#index, #name)?));
+    let idents = fields.iter().map(|field| &field.ident);
+    let names = fields.iter().map(|field| &field.name);
+    quote! {
+        fn from_value(
+            value: ::tfplugin_rs::value::Value,
+        ) -> ::core::result::Result<Self, ::tfplugin_rs::model::ConversionError> {
+            #[allow(unused_mut, unused_variables)]
+            let mut fields = ::tfplugin_rs::model::Fields::open(value)?;
+            ::core::result::Result::Ok(Self { #(#reading),* })
+        }
+
+        fn to_value(&self) -> ::tfplugin_rs::value::Value {
+            static NAMES: ::std::sync::LazyLock<::tfplugin_rs::value::Names> =
+                ::std::sync::LazyLock::new(|| {
+                    ::tfplugin_rs::value::Names::new::<&str>([#(#names),*])
+                });
+            ::tfplugin_rs::value::Value::Object(::tfplugin_rs::value::Object::new(
+                ::core::clone::Clone::clone(&*NAMES),
+                ::std::vec![#(::tfplugin_rs::model::Field::to_value(&self.#idents)),*],
+            ))
+        }
+    }
+}
+
+/// What `#[model(…)]` says.
+#[derive(Default)]
+struct StructOptions {
+    /// Builder calls on the schema.
+    schema_calls: Vec<TokenStream>,
+    /// Rules over the members.
+    rules: Vec<Expr>,
+}
+
+fn struct_options(input: &DeriveInput) -> Result<StructOptions> {
+    let mut options = StructOptions::default();
     for attribute in input.attrs.iter().filter(|a| a.path().is_ident("model")) {
         attribute.parse_nested_meta(|meta| {
             let option = meta.path.require_ident()?;
+            if option == "rule" {
+                options.rules.extend(list(&meta)?);
+                return Ok(());
+            }
             if option != "version" && option != "deprecated" {
-                return Err(meta.error("unknown option; known are version and deprecated"));
+                return Err(meta.error("unknown option; known are version, deprecated and rule"));
             }
             let value: Expr = meta.value()?.parse()?;
-            calls.push(quote!(.#option(#value)));
+            options.schema_calls.push(quote!(.#option(#value)));
             Ok(())
         })?;
     }
-    Ok(calls)
+    Ok(options)
+}
+
+/// `option = a` or `option = [a, b]`.
+pub(crate) fn list(meta: &ParseNestedMeta<'_>) -> Result<Vec<Expr>> {
+    Ok(match meta.value()?.parse()? {
+        Expr::Array(array) => array.elems.into_iter().collect(),
+        single => vec![single],
+    })
 }
 
 /// The fields of a struct that has names for them.

@@ -62,7 +62,24 @@ fn unknown_options_are_named_with_the_known_ones() {
         #[model(verison = 1)]
         struct S {}
     });
-    assert_eq!(error, "unknown option; known are version and deprecated");
+    assert_eq!(
+        error,
+        "unknown option; known are version, deprecated and rule"
+    );
+}
+
+#[test]
+fn timeouts_are_of_operations() {
+    let error = model_error(parse_quote! {
+        struct S {
+            #[attr(timeouts(creat = "1m"))]
+            a: Timeouts,
+        }
+    });
+    assert!(
+        error.starts_with("unknown operation; known are create, delete"),
+        "{error}"
+    );
 }
 
 #[test]

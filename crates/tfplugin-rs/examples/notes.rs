@@ -13,7 +13,12 @@ use serde::{Deserialize, Serialize};
 use tfplugin_rs::prelude::*;
 
 fn main() -> ExitCode {
-    tfplugin_rs::run(Notes, env!("CARGO_CRATE_NAME"))
+    tfplugin_rs::run(provider(), env!("CARGO_CRATE_NAME"))
+}
+
+/// The provider, to be served or documented.
+pub(crate) fn provider() -> impl Provider {
+    Notes
 }
 
 /// Keeps notes as files.
@@ -173,8 +178,7 @@ impl Resource for FileResource {
                 .at("protected")
                 .into());
         }
-        let version =
-            |values: &Values| values.get::<Attr<u64>>("passphrase_wo_version");
+        let version = |values: &Values| values.get::<Attr<u64>>("passphrase_wo_version");
         if action == ResourceAction::Update && version(plan.prior())? != version(plan.planned())? {
             plan.set_unknown("sealed")?;
         }

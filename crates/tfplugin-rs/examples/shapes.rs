@@ -8,7 +8,12 @@ use tfplugin_rs::prelude::*;
 use tfplugin_rs::value::{Dynamic, Number};
 
 fn main() -> ExitCode {
-    tfplugin_rs::run(Shapes, env!("CARGO_CRATE_NAME"))
+    tfplugin_rs::run(provider(), env!("CARGO_CRATE_NAME"))
+}
+
+/// The provider, to be served or documented.
+pub(crate) fn provider() -> impl Provider {
+    Shapes
 }
 
 /// Remembers shapes.

@@ -1,14 +1,22 @@
 //! What every operation has at hand: the provider's data, the stop signal, private state, warnings,
 //! and a way to put itself off.
 
+use std::future::Future;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+
+use tokio::time::Instant;
 
 use crate::deferral::{Deferral, Outcome, Putting};
 use crate::diagnostics::{Diagnostic, Diagnostics, Result};
 use crate::model::{Field, Model};
+use crate::path::{AttributePath, PathExpression};
 use crate::private::Private;
+use crate::rule::{self, Rule};
+use crate::timeouts::Limit;
 use crate::transport::StopToken;
+use crate::types::Period;
+use crate::validate::{Report, Surroundings};
 use crate::value::Value;
 use crate::values::Values;
 
@@ -19,6 +27,8 @@ pub struct Context<D> {
     stop: StopToken,
     meta: Option<Values>,
     putting: Putting,
+    /// How long the operation may take, and until when that is.
+    limit: Option<(Limit, Instant)>,
     pub(crate) private: Private,
     pub(crate) diagnostics: Diagnostics,
 }
@@ -30,6 +40,7 @@ impl<D> Context<D> {
             stop,
             meta: None,
             putting: Putting::default(),
+            limit: None,
             private,
             diagnostics: Diagnostics::new(),
         }
@@ -77,6 +88,49 @@ impl<D> Context<D> {
     /// has been done so far; Terraform waits for the answer and saves it.
     pub fn stop(&self) -> &StopToken {
         &self.stop
+    }
+
+    /// The clock of the operation starts now.
+    pub(crate) fn limited(mut self, limit: Option<Limit>) -> Self {
+        let now = Instant::now();
+        // A deadline too far away to be told is none.
+        self.limit = limit.and_then(|limit| {
+            let deadline = now.checked_add(limit.timeout)?;
+            Some((limit, deadline))
+        });
+        self
+    }
+
+    /// When the operation should be over: the configuration's [`Timeouts`](crate::Timeouts), or
+    /// their default. `None` if the schema has none for it.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.limit.as_ref().map(|(_, deadline)| *deadline)
+    }
+
+    /// Waits for `work`, at most until the deadline. Then it is dropped, and the error says which
+    /// timeout to raise. A stop is the work's own business: see [`Context::stop`].
+    pub async fn within_deadline<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let Some((limit, deadline)) = &self.limit else {
+            return work.await;
+        };
+        let Limit {
+            operation,
+            member,
+            timeout,
+        } = limit;
+        match tokio::time::timeout_at(*deadline, work).await {
+            Ok(result) => result,
+            Err(_) => {
+                let detail = format!(
+                    "It was not done within {}. Raise `{operation}` in `{member}` if it needs \
+                     longer.",
+                    Period(*timeout)
+                );
+                Err(Diagnostic::error("The operation took too long", detail)
+                    .at(AttributePath::from(member.as_str()).attribute(operation.name()))
+                    .into())
+            }
+        }
     }
 
     /// Private state of the resource.
@@ -189,7 +243,7 @@ impl Validation {
     }
 
     /// The value of an attribute: `config().get(path)`.
-    pub fn get<T: Field>(&self, path: impl Into<crate::AttributePath>) -> Result<T> {
+    pub fn get<T: Field>(&self, path: impl Into<AttributePath>) -> Result<T> {
         self.config.get(path)
     }
 
@@ -199,83 +253,54 @@ impl Validation {
     }
 }
 
-/// Rules over several attributes. An unknown one among them postpones the rule until it is known.
+/// Rules over several attributes, by name. Most belong on the model instead, where the schema's check
+/// sees them: `#[model(rule = …)]`, see [`rule`](crate::rule).
 impl Validation {
     /// At most one of these attributes may be set.
     pub fn conflicting(&mut self, names: &[&str]) -> Result<()> {
-        if let Some(set) = self.set_of(names)?
-            && set.len() > 1
-        {
-            self.refuse(
-                "Conflicting arguments",
-                set[1],
-                names,
-                "At most one of them may be set",
-            );
-        }
-        Ok(())
+        self.apply(names, rule::conflicting)
     }
 
     /// Exactly one of these attributes must be set.
     pub fn exactly_one_of(&mut self, names: &[&str]) -> Result<()> {
-        self.conflicting(names)?;
-        self.at_least_one_of(names)
+        self.apply(names, rule::exactly_one_of)
     }
 
     /// At least one of these attributes must be set.
     pub fn at_least_one_of(&mut self, names: &[&str]) -> Result<()> {
-        if let (Some(set), Some(first)) = (self.set_of(names)?, names.first())
-            && set.is_empty()
-        {
-            self.refuse("Missing argument", first, names, "One of them must be set");
-        }
-        Ok(())
+        self.apply(names, rule::at_least_one_of)
     }
 
     /// Either all of these attributes must be set or none.
     pub fn required_together(&mut self, names: &[&str]) -> Result<()> {
-        let Some(set) = self.set_of(names)? else {
-            return Ok(());
-        };
-        let missing = names.iter().find(|name| !set.contains(*name));
-        if let (Some(missing), false) = (missing, set.is_empty()) {
-            self.refuse(
-                "Missing argument",
-                missing,
-                names,
-                "All of them must be set, or none",
-            );
-        }
-        Ok(())
+        self.apply(names, rule::required_together)
     }
 
-    /// Which of these attributes of the root are set; `None` while that is not known of all.
-    fn set_of<'n>(&self, names: &[&'n str]) -> Result<Option<Vec<&'n str>>> {
-        let mut set = Vec::new();
+    fn apply(&mut self, names: &[&str], rule: fn(Vec<PathExpression>) -> Rule) -> Result<()> {
         for name in names {
-            let value = self.config.look_up_at(*name)?;
-            if value.is_unknown() {
-                return Ok(None);
-            }
-            if !value.is_null() {
-                set.push(*name);
-            }
+            self.config.look_up_at(*name)?;
         }
-        Ok(Some(set))
-    }
-
-    fn refuse(&mut self, summary: &str, at: &str, names: &[&str], rule: &str) {
-        let listed: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-        let detail = format!(
-            "The arguments {} belong together. {rule}.",
-            listed.join(", ")
+        let rule = rule(
+            names
+                .iter()
+                .map(|name| PathExpression::from(*name))
+                .collect(),
         );
-        self.push(Diagnostic::error(summary, detail).at(at));
+        let surroundings = Surroundings {
+            config: self.config.value().clone(),
+            write_only_allowed: false,
+        };
+        let root = AttributePath::root();
+        let mut report = Report::new(root, 0, false, &surroundings, &mut self.diagnostics);
+        rule.check(&surroundings.config, &mut report);
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::value::{ObjectType, Type};
 
@@ -299,23 +324,62 @@ mod tests {
             .collect()
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn work_ends_at_the_deadline_with_the_timeout_to_raise() {
+        let context = || Context::new(Arc::new(()), StopToken::default(), Private::default());
+        let limit = |seconds| Limit {
+            operation: crate::Operation::Create,
+            member: "timeouts".to_owned(),
+            timeout: Duration::from_secs(seconds),
+        };
+        let work = async {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            Ok(7)
+        };
+        let short = context().limited(Some(limit(59)));
+        let left = short.deadline().map(|deadline| deadline - Instant::now());
+        assert_eq!(left, Some(Duration::from_secs(59)));
+        assert_eq!(
+            short.within_deadline(work).await.unwrap_err().to_string(),
+            "error: The operation took too long (at timeouts.create): It was not done within 59s. \
+             Raise `create` in `timeouts` if it needs longer."
+        );
+        let work = || async {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            Ok(7)
+        };
+        let long = context().limited(Some(limit(61)));
+        assert_eq!(long.within_deadline(work()).await.unwrap(), 7);
+        let endless = context().limited(Some(limit(u64::MAX)));
+        assert_eq!(endless.deadline(), None);
+        assert_eq!(endless.within_deadline(work()).await.unwrap(), 7);
+        assert_eq!(context().deadline(), None);
+    }
+
     #[test]
     fn rules_over_several_attributes() {
-        let (conflict, missing_a) = ("Conflicting arguments at b", "Missing argument at a");
+        let (conflict, missing) = (
+            "Invalid combination of attributes at a",
+            "Missing attribute at ",
+        );
         for (rule, values, found) in [
             (Validation::conflicting as Rule, "xx", conflict),
             (Validation::conflicting, "x-", ""),
             (Validation::conflicting, "x?", ""),
             (Validation::exactly_one_of, "xx", conflict),
             (Validation::exactly_one_of, "-x", ""),
-            (Validation::exactly_one_of, "--", missing_a),
+            (Validation::exactly_one_of, "--", missing),
             (Validation::exactly_one_of, "?-", ""),
-            (Validation::at_least_one_of, "--", missing_a),
+            (Validation::at_least_one_of, "--", missing),
             (Validation::at_least_one_of, "xx", ""),
             (Validation::required_together, "--", ""),
             (Validation::required_together, "xx", ""),
-            (Validation::required_together, "x-", "Missing argument at b"),
-            (Validation::required_together, "-x", missing_a),
+            (Validation::required_together, "x-", conflict),
+            (
+                Validation::required_together,
+                "-x",
+                "Invalid combination of attributes at b",
+            ),
             (Validation::required_together, "-?", ""),
         ] {
             assert_eq!(check(rule, values), found, "{values}");

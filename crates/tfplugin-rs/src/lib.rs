@@ -123,7 +123,7 @@
 //! | `T` with `default = …` | optional, computed | the default | error |
 //!
 //! `T` is `bool`, an integer, `f64`, [`Number`](value::Number) (exact, any size), `String`,
-//! [`Text<T>`](model::Text) (a string that is parsed), [`Dynamic`](value::Dynamic), `Vec<T>`,
+//! [`Text<T>`](model::Text) (a string that is parsed; see [`types`]), [`Dynamic`](value::Dynamic), `Vec<T>`,
 //! `BTreeSet<T>`, `HashSet<T>`, `BTreeMap<String, T>`, `HashMap<String, T>`, or another model, which
 //! becomes a nested attribute, alone and in collections. A field marked `#[block]` or
 //! `#[block(min = 1, max = 3)]` holds its models in blocks instead.
@@ -134,14 +134,16 @@
 //! | `sensitive` | hidden in output; masked in logs |
 //! | `write_only` | reaches `create` and `update`, never plan or state |
 //! | `default = value` | where the configuration says nothing |
-//! | `replace`, `replace_if = condition` | changing it replaces the resource |
-//! | `use_state_for_unknown` | once computed it stays as it is |
+//! | `replace`, `replace_if = condition`, `replace_if_configured` | changing it replaces the resource |
+//! | `use_state_for_unknown`, `use_non_null_state_for_unknown` | once computed it stays as it is |
+//! | `same_if = f` | values for which `f(prior, new)` holds mean the same |
 //! | `validate = v` or `[v, …]` | see [`validate`] |
 //! | `plan = m` or `[m, …]` | see [`modify`] |
 //! | `deprecated = "…"` | a warning where it is set |
 //! | `name = "…"` | the attribute's name, where it is not the field's |
+//! | `timeouts(create = "30m", …)` | the attribute of a [`Timeouts`] |
 //!
-//! On the struct: `#[model(version = 2, deprecated = "…")]`.
+//! On the struct: `#[model(version = 2, deprecated = "…", rule = …)]`; for rules see [`rule`].
 //!
 //! Adding an attribute needs no new version if it may be null or has a default: states from before
 //! then hold null or the default. Anything else raises `version` and implements
@@ -149,9 +151,8 @@
 //!
 //! # What happens when
 //!
-//! 1. **Validate**: validators of attributes, then [`Resource::validate`]. Values may be unknown:
-//!    read them as `cx.get::<Attr<String>>("name")?`. Rules over several attributes are there
-//!    ready-made: `cx.exactly_one_of(&["password", "password_wo"])?`.
+//! 1. **Validate**: validators of attributes and rules of models, then [`Resource::validate`].
+//!    Values may be unknown: read them as `cx.get::<Attr<String>>("name")?`.
 //! 2. **Plan**: defaults; write-only values become null; if anything differs from the state,
 //!    computed attributes that the configuration does not set become unknown; plan modifiers;
 //!    [`Resource::modify_plan`], also before a deletion; replacements are settled.
@@ -166,6 +167,13 @@
 //! Errors are [`Diagnostics`]: `?` works on every `std::error::Error`, and
 //! [`Diagnostic::error`]`(…).at("attribute")` says where it belongs. A panic becomes a diagnostic of
 //! its own and harms nothing else. [`Apply::save`] keeps what was made before an error.
+//!
+//! What the service spells differently but means the same stays as it was in the state: see
+//! [`Text`](model::Text) and [`types`].
+//!
+//! # Documentation
+//!
+//! [`docs`] writes the pages of the registry, and the schema as JSON.
 //!
 //! # Testing
 //!
@@ -187,25 +195,30 @@ mod context;
 mod data_source;
 mod deferral;
 mod diagnostics;
+pub mod docs;
 mod ephemeral;
 mod erased;
 pub mod function;
 mod identity;
 mod list;
 pub mod logging;
+mod meaning;
 pub mod model;
 pub mod modify;
-mod path;
+pub mod path;
 mod plan;
 mod private;
 pub mod proto;
 mod provider;
 mod resource;
+pub mod rule;
 pub mod schema;
 mod serve;
 pub mod server;
 pub mod testing;
+pub mod timeouts;
 pub mod transport;
+pub mod types;
 pub mod validate;
 pub mod value;
 mod values;
@@ -224,12 +237,13 @@ pub use function::{Function, FunctionError};
 pub use identity::Identified;
 pub use list::{ListResource, Listed, Listing};
 pub use model::Model;
-pub use path::{AttributePath, Step};
+pub use path::{AttributePath, PathExpression, Step};
 pub use private::Private;
 pub use provider::{Configure, Contents, Provider};
 pub use resource::{MoveSource, RawState, Resource, ResourceAction, ResourcePlan};
 pub use serve::{ServeOptions, serve};
 pub use server::{Server, run};
+pub use timeouts::{Operation, Timeouts};
 pub use transport::StopToken;
 pub use values::Values;
 
@@ -240,7 +254,7 @@ pub mod prelude {
         Action, Apply, Arguments, Attr, AttributePath, Configure, Contents, Context, DataSource,
         Deferral, Diagnostic, Diagnostics, EphemeralResource, Function, FunctionError, Identified,
         Invocation, Lease, ListResource, Listed, Listing, Model, MoveSource, OrDiagnostic, Private,
-        Provider, RawState, Resource, ResourceAction, ResourcePlan, Result, StopToken, Validation,
-        Values, modify, validate,
+        Provider, RawState, Resource, ResourceAction, ResourcePlan, Result, StopToken, Timeouts,
+        Validation, Values, modify, path, rule, types, validate,
     };
 }

@@ -5,9 +5,11 @@
 
 mod collections;
 mod scalars;
+mod text;
 
-pub use self::scalars::Text;
+pub use self::text::Text;
 use crate::diagnostics::{Diagnostic, Diagnostics};
+use crate::meaning::Meaning;
 use crate::path::{AttributePath, Step};
 use crate::schema::{Members, Nesting, Schema};
 use crate::validate::Validator;
@@ -55,14 +57,16 @@ pub enum Presence {
 #[derive(Debug, Clone)]
 pub struct Shape {
     /// The type, plain or with members of its own.
-    pub kind: ShapeKind,
+    pub(crate) kind: ShapeKind,
     /// Bounds that the type sets, such as those of a `u16`.
-    pub validators: Vec<Validator>,
+    pub(crate) validators: Vec<Validator>,
+    /// Which values mean the same.
+    pub(crate) meaning: Meaning,
 }
 
 /// The kinds of [`Shape`].
 #[derive(Debug, Clone)]
-pub enum ShapeKind {
+pub(crate) enum ShapeKind {
     /// A plain type.
     Type(Type),
     /// Objects with a schema of their own.
@@ -71,19 +75,38 @@ pub enum ShapeKind {
 
 impl Shape {
     /// A plain type without bounds.
-    pub const fn of(ty: Type) -> Self {
-        Self {
-            kind: ShapeKind::Type(ty),
-            validators: Vec::new(),
-        }
+    pub fn of(ty: Type) -> Self {
+        Self::from_kind(ShapeKind::Type(ty))
     }
 
     /// A single object with these members. Used by derived code.
-    pub const fn single(members: Members) -> Self {
+    pub fn single(members: Members) -> Self {
+        Self::from_kind(ShapeKind::Nested(Nesting::Single, members))
+    }
+
+    fn from_kind(kind: ShapeKind) -> Self {
         Self {
-            kind: ShapeKind::Nested(Nesting::Single, members),
+            kind,
             validators: Vec::new(),
+            meaning: Meaning::default(),
         }
+    }
+
+    /// A rule that all values of the type follow.
+    #[must_use]
+    pub fn validate(mut self, validator: Validator) -> Self {
+        self.validators.push(validator);
+        self
+    }
+
+    /// Values for which `same` holds mean the same, though they differ: see [`Text`].
+    #[must_use]
+    pub fn same_if(
+        mut self,
+        same: impl Fn(&Value, &Value) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.meaning = self.meaning.with_whole(same);
+        self
     }
 
     /// The members of an object; none for a plain type. Used by derived code.
@@ -116,7 +139,11 @@ impl Shape {
             }
             ShapeKind::Type(ty) => ShapeKind::Type(wrap(ty)),
         };
-        Self { kind, validators }
+        Self {
+            kind,
+            validators,
+            meaning: self.meaning.collect(),
+        }
     }
 }
 

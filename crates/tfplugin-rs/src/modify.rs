@@ -80,14 +80,30 @@ pub fn requires_replace_if(
     })
 }
 
-/// A computed attribute that does not change once it is set: the plan shows the prior value
-/// instead of "known after apply".
+/// A change of the attribute replaces the resource if the configuration sets the attribute: what
+/// the provider computes may change in place.
+pub fn requires_replace_if_configured() -> PlanModifier {
+    requires_replace_if(|change| !change.config.is_null())
+}
+
+/// A computed attribute that does not change once it is set, be it to null: the plan shows the
+/// prior value instead of "known after apply". In an element that is new there is no prior value.
 pub fn use_state_for_unknown() -> PlanModifier {
-    PlanModifier::new(|change| {
+    keep_prior(|_| true)
+}
+
+/// A computed attribute that does not change once it has a value, but may still get one while it is
+/// null.
+pub fn use_non_null_state_for_unknown() -> PlanModifier {
+    keep_prior(|prior| !prior.is_null())
+}
+
+fn keep_prior(stays: fn(&Value) -> bool) -> PlanModifier {
+    PlanModifier::new(move |change| {
         if change.creating || !change.planned.is_unknown() || change.config.is_unknown() {
             return;
         }
-        if let Some(prior) = change.prior {
+        if let Some(prior) = change.prior.filter(|prior| stays(prior)) {
             *change.planned = prior.clone();
         }
     })
@@ -139,6 +155,16 @@ mod tests {
         ] {
             assert_eq!(run(&requires_replace(), case).1, replaced);
         }
+        let set = Case {
+            config: "b".into(),
+            ..case(Some("a".into()), "b".into(), false)
+        };
+        assert!(run(&requires_replace_if_configured(), set).1);
+        let computed = Case {
+            config: Value::Null,
+            ..case(Some("a".into()), Value::Unknown, false)
+        };
+        assert!(!run(&requires_replace_if_configured(), computed).1);
         let never = requires_replace_if(|_| false);
         assert!(!run(&never, case(Some("a".into()), "b".into(), false)).1);
     }
@@ -178,6 +204,24 @@ mod tests {
                 "b".into(),
             ),
         ] {
+            assert_eq!(run(&modifier, case), (planned, false));
+        }
+    }
+
+    #[test]
+    fn a_null_state_stays_open_where_only_values_are_kept() {
+        let modifier = use_non_null_state_for_unknown();
+        for (prior, planned) in [
+            (Some("id".into()), "id".into()),
+            (Some(Value::Null), Value::Unknown),
+            (None, Value::Unknown),
+        ] {
+            let case = Case {
+                config: Value::Null,
+                prior,
+                planned: Value::Unknown,
+                creating: false,
+            };
             assert_eq!(run(&modifier, case), (planned, false));
         }
     }

@@ -1,6 +1,15 @@
-//! Paths to attributes, as diagnostics and plans name them.
+//! Paths to attributes, as diagnostics and plans name them, and expressions that match paths.
+//!
+//! [`AttributePath`] leads to one value. A [`PathExpression`] may lead to many, and may start where
+//! a rule stands: `path::root().at("listeners").any_index().at("port")`,
+//! `path::parent().at("port")`.
+
+mod expression;
 
 use std::fmt;
+
+pub use self::expression::{PathExpression, here, parent, root};
+pub(crate) use self::expression::{Pattern, find, leads_somewhere};
 
 use crate::value::Value;
 

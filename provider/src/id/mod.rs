@@ -96,7 +96,7 @@ pub(crate) struct Planned<'a>(pub(crate) &'a ResourcePlan);
 impl Planned<'_> {
     pub(crate) fn broker(&self) -> Result<Option<BrokerId>> {
         let broker: Attr<Text<BrokerId>> = self.0.planned().get("broker")?;
-        Ok(broker.known().map(|Text(id)| id))
+        Ok(broker.known().map(Text::into_inner))
     }
 
     /// The whole plan, if everything but the id is known.

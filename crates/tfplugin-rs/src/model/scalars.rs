@@ -1,9 +1,5 @@
 //! Fields of a single value, and the wrappers that make room for null and unknown.
 
-use std::fmt::{Debug, Display};
-use std::ops::Deref;
-use std::str::FromStr;
-
 use super::{ConversionError, Field, Presence, Shape};
 use crate::attr::Attr;
 use crate::validate;
@@ -88,10 +84,7 @@ macro_rules! integer_field {
     ($($int:ty),*) => {$(
         impl Field for $int {
             fn shape() -> Shape {
-                Shape {
-                    validators: vec![validate::whole(<$int>::MIN, <$int>::MAX)],
-                    ..Shape::of(Type::Number)
-                }
+                Shape::of(Type::Number).validate(validate::whole(<$int>::MIN, <$int>::MAX))
             }
 
             fn from_value(value: Value) -> Result<Self, ConversionError> {
@@ -192,50 +185,5 @@ impl<T: Field> Field for Box<T> {
 
     fn to_value(&self) -> Value {
         (**self).to_value()
-    }
-}
-
-/// A string attribute that is parsed: `Text<IpAddr>`, or an enum with `FromStr` and `Display`.
-///
-/// What does not parse is reported when the configuration is validated. The `Display` form is what
-/// goes into state, so it must be what people write: Terraform refuses a normalised spelling.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Text<T>(pub T);
-
-impl<T> Deref for Text<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
-
-impl<T> From<T> for Text<T> {
-    fn from(value: T) -> Self {
-        Self(value)
-    }
-}
-
-impl<T: FromStr<Err: Display> + Display + 'static> Field for Text<T> {
-    fn shape() -> Shape {
-        let parses = validate::string(|text| match text.parse::<T>() {
-            Ok(_) => Ok(()),
-            Err(error) => Err(format!("is not valid: {error}")),
-        });
-        Shape {
-            validators: vec![parses],
-            ..Shape::of(Type::String)
-        }
-    }
-
-    fn from_value(value: Value) -> Result<Self, ConversionError> {
-        let text = String::from_value(value)?;
-        text.parse()
-            .map(Self)
-            .map_err(|error: T::Err| ConversionError::new(error.to_string()))
-    }
-
-    fn to_value(&self) -> Value {
-        Value::String(self.0.to_string())
     }
 }

@@ -57,7 +57,7 @@ fn host() -> Host {
     Host {
         name: "a".into(),
         port: 5671,
-        address: Some(Text("10.0.0.1".parse().unwrap())),
+        address: Some("10.0.0.1".parse().unwrap()),
         secret: Attr::Unknown,
         id: Attr::Null,
         r#type: "1.5".parse().unwrap(),
@@ -244,10 +244,11 @@ fn collections_of_collections_of_models_are_plain_types() {
 #[test]
 fn bounds_of_elements_are_validated() {
     use crate::diagnostics::Diagnostics;
-    use crate::validate::Report;
+    use crate::validate::{Report, Surroundings};
     let shape = Vec::<u8>::shape();
     let mut diagnostics = Diagnostics::new();
-    let mut report = Report::new("x".into(), false, &mut diagnostics);
+    let surroundings = Surroundings::default();
+    let mut report = Report::new("x".into(), 0, false, &surroundings, &mut diagnostics);
     shape
         .validators
         .iter()

@@ -10,6 +10,9 @@ pub(crate) fn apply_defaults(members: &Members, config: &Value, planned: &mut Va
     let Value::Object(planned) = planned else {
         return;
     };
+    if !members.has_defaults() {
+        return;
+    }
     let path = &mut AttributePath::root();
     fill(
         members,

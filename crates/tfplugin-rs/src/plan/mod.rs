@@ -79,4 +79,6 @@ pub(crate) fn settle(members: &Members, plan: &mut ResourcePlan) -> Result<()> {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

@@ -2,9 +2,9 @@
 
 use super::align::{Element, each_object};
 use crate::diagnostics::Diagnostics;
-use crate::modify::AttributeChange;
+use crate::modify::{AttributeChange, PlanModifier};
 use crate::path::{AttributePath, Step};
-use crate::schema::{Attribute, AttributeKind, Member, Members, Nesting};
+use crate::schema::{AttributeKind, Member, Members};
 use crate::value::Value;
 
 /// Runs all modifiers, outer attributes before those nested in them. Returns the attributes whose
@@ -50,21 +50,21 @@ impl Run<'_> {
             .and_then(Value::as_object)
             .map(|object| object.values());
         for (i, (member, planned)) in members.iter().zip(element.planned.values_mut()).enumerate() {
-            let (nesting, inner) = match member {
-                Member::Block(block) => (block.nesting, Some(&block.members)),
+            let (modifiers, inner) = match member {
+                Member::Block(block) => (&block.modifiers, Some((block.nesting, &block.members))),
                 Member::Attribute(attribute) => match &attribute.kind {
-                    AttributeKind::Nested(nesting, members) => (*nesting, Some(members)),
+                    AttributeKind::Nested(nesting, members) => {
+                        (&attribute.modifiers, Some((*nesting, members)))
+                    }
                     AttributeKind::Type(_) if attribute.modifiers.is_empty() => continue,
-                    AttributeKind::Type(_) => (Nesting::Single, None),
+                    AttributeKind::Type(_) => (&attribute.modifiers, None),
                 },
             };
             let config = config.map_or(&Value::Null, |values| &values[i]);
             let prior = prior.map(|values| &values[i]);
             path.push(Step::Attribute(member.name().to_owned()));
-            if let Member::Attribute(attribute) = member {
-                self.attribute(attribute, config, prior, planned, path);
-            }
-            if let Some(inner) = inner {
+            self.member(modifiers, config, prior, planned, path);
+            if let Some((nesting, inner)) = inner {
                 each_object(
                     nesting,
                     config,
@@ -80,15 +80,15 @@ impl Run<'_> {
         }
     }
 
-    fn attribute(
+    fn member(
         &mut self,
-        attribute: &Attribute,
+        modifiers: &[PlanModifier],
         config: &Value,
         prior: Option<&Value>,
         planned: &mut Value,
         path: &AttributePath,
     ) {
-        for modifier in &attribute.modifiers {
+        for modifier in modifiers {
             let mut change = AttributeChange {
                 path,
                 config,

@@ -411,6 +411,67 @@ fn nested_objects_pair_up_with_their_counterparts() {
 }
 
 #[test]
+fn every_kind_of_member_can_have_modifiers_of_its_own() {
+    let object = || Members::new().with(Attribute::new("k", Type::String).required());
+    for nesting in [Nesting::List, Nesting::Map, Nesting::Set, Nesting::Single] {
+        let held = |k: &str| {
+            one(collection(
+                nesting,
+                vec![("1", Value::object([("k", Value::from(k))]))],
+            ))
+        };
+        for member in [
+            Member::from(
+                Attribute::nested("a", nesting, object())
+                    .required()
+                    .replace(),
+            ),
+            Member::from(Block::new("a", nesting, object()).replace()),
+        ] {
+            let members = members(member);
+            let (_, replace) = plan(&members, held("new"), held("old"), held("new"));
+            assert_eq!(replace, ["a"], "{nesting:?}");
+            let (_, replace) = plan(&members, held("old"), held("old"), held("old"));
+            assert_eq!(replace, [] as [&str; 0], "{nesting:?}");
+        }
+        let kept = Attribute::nested("a", nesting, object())
+            .computed()
+            .use_state_for_unknown();
+        let other = Attribute::new("b", Type::String).optional();
+        let members = Members::new().with(kept).with(other);
+        let whole = |a: Value, b: &str| Value::object([("a", a), ("b", b.into())]);
+        let state = held("x").as_object().unwrap().values()[0].clone();
+        let (planned, _) = plan(
+            &members,
+            whole(Value::Null, "new"),
+            whole(state.clone(), "old"),
+            whole(state.clone(), "new"),
+        );
+        assert_eq!(planned, whole(state, "new"), "{nesting:?}");
+    }
+}
+
+#[test]
+fn replacement_may_depend_on_the_configuration() {
+    let attribute = || text().optional().computed().replace_if_configured();
+    let members = members(attribute());
+    let (_, replace) = plan(&members, one("new"), one("old"), one("new"));
+    assert_eq!(replace, ["a"]);
+    let computed = Members::new()
+        .with(attribute())
+        .with(Attribute::new("b", Type::String).optional());
+    let whole = |a: Value, b: &str| Value::object([("a", a), ("b", b.into())]);
+    let (planned, replace) = plan(
+        &computed,
+        whole(Value::Null, "new"),
+        whole("old".into(), "old"),
+        whole("old".into(), "new"),
+    );
+    assert_eq!(planned, whole(Value::Unknown, "new"));
+    assert_eq!(replace, [] as [&str; 0]);
+}
+
+#[test]
 fn a_changed_element_replaces_and_its_siblings_keep_their_values() {
     for (nesting, path) in [
         (Nesting::List, "a[1].k"),

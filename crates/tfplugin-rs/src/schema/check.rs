@@ -2,7 +2,11 @@
 
 use super::{Attribute, AttributeKind, Block, Member, Members, Nesting, Schema};
 use crate::model::Presence;
-use crate::path::AttributePath;
+use crate::modify::PlanModifier;
+use crate::path::{AttributePath, PathExpression, Pattern, Step, leads_somewhere};
+use crate::timeouts::{Defaults, Operation};
+use crate::types::Period;
+use crate::validate::Validator;
 use crate::value::Type;
 
 /// What a schema is for; some things make sense only in one place.
@@ -54,6 +58,23 @@ impl Role {
     fn has_write_only(self) -> bool {
         matches!(self, Self::Action | Self::Resource)
     }
+
+    /// What can take long enough for a timeout.
+    fn operations(self) -> &'static [Operation] {
+        match self {
+            Self::Action => &[Operation::Invoke],
+            Self::DataSource => &[Operation::Read],
+            Self::EphemeralResource => &[Operation::Open],
+            Self::Identity | Self::Provider | Self::ProviderMeta => &[],
+            Self::ListResource => &[Operation::List],
+            Self::Resource => &[
+                Operation::Create,
+                Operation::Read,
+                Operation::Update,
+                Operation::Delete,
+            ],
+        }
+    }
 }
 
 impl Schema {
@@ -61,7 +82,9 @@ impl Schema {
     pub(crate) fn problems(&self, role: Role) -> Vec<String> {
         let mut check = Check {
             role,
+            root: Type::Object(self.object_type().into()),
             path: AttributePath::root(),
+            place: Vec::new(),
             problems: Vec::new(),
         };
         if self.version < 0 {
@@ -79,13 +102,19 @@ impl Schema {
 
 struct Check {
     role: Role,
+    /// The type of the whole.
+    root: Type,
+    /// The names that lead to the member under examination.
     path: AttributePath,
+    /// The same with steps for the elements of collections.
+    place: Vec<Pattern>,
     problems: Vec<String>,
 }
 
 /// What encloses the members under examination.
 #[derive(Debug, Clone, Copy, Default)]
 struct Surroundings {
+    collection: bool,
     nested_attribute: bool,
     set: bool,
     write_only: bool,
@@ -102,10 +131,14 @@ impl Check {
     }
 
     fn members(&mut self, members: &Members, around: Surroundings) {
+        for rule in members.rules() {
+            self.mentions(&rule.mentions, self.place.len());
+        }
         let mut last = None;
         for member in members.iter() {
-            self.path
-                .push(crate::path::Step::Attribute(member.name().to_owned()));
+            let step = Step::Attribute(member.name().to_owned());
+            self.place.push(Pattern::Exact(step.clone()));
+            self.path.push(step);
             if last == Some(member.name()) {
                 self.problem("the name is used twice");
             }
@@ -118,6 +151,7 @@ impl Check {
                 Member::Block(block) => self.block(block, around),
             }
             self.path.pop();
+            self.place.pop();
         }
     }
 
@@ -128,12 +162,12 @@ impl Check {
         self.presence(attribute);
         self.default(attribute);
         self.write_only(attribute, around);
-        if self.role != Role::Resource && !attribute.modifiers.is_empty() {
-            self.problem("only attributes of resources have plans to modify");
-        }
+        self.modifiers(&attribute.modifiers);
+        self.timeouts(attribute.timeouts.as_ref());
+        self.validators(&attribute.validators, &attribute.ty());
         match &attribute.kind {
             AttributeKind::Type(ty) => {
-                if collection_of_dynamic(ty) {
+                if collection_of_dynamic(ty) || (around.collection && ty.has_dynamic()) {
                     self.problem(
                         "a collection cannot hold dynamic values; make the whole dynamic instead",
                     );
@@ -141,14 +175,68 @@ impl Check {
             }
             AttributeKind::Nested(nesting, members) => {
                 self.computable(attribute, members);
-                self.members(
-                    members,
-                    Surroundings {
-                        nested_attribute: true,
-                        set: around.set || *nesting == Nesting::Set,
-                        write_only: around.write_only || attribute.write_only,
-                    },
-                );
+                let around = Surroundings {
+                    nested_attribute: true,
+                    write_only: around.write_only || attribute.write_only,
+                    ..around
+                };
+                self.inside(*nesting, members, around);
+            }
+        }
+    }
+
+    /// The members of an object that is arranged as `nesting` says.
+    fn inside(&mut self, nesting: Nesting, members: &Members, around: Surroundings) {
+        let element = match nesting {
+            Nesting::List => Some(Pattern::AnyIndex),
+            Nesting::Map => Some(Pattern::AnyKey),
+            Nesting::Set => Some(Pattern::AnyElement),
+            Nesting::Single => None,
+        };
+        let depth = self.place.len();
+        self.place.extend(element);
+        let around = Surroundings {
+            collection: around.collection || nesting != Nesting::Single,
+            set: around.set || nesting == Nesting::Set,
+            ..around
+        };
+        self.members(members, around);
+        self.place.truncate(depth);
+    }
+
+    fn modifiers(&mut self, modifiers: &[PlanModifier]) {
+        if self.role != Role::Resource && !modifiers.is_empty() {
+            self.problem("only attributes of resources have plans to modify");
+        }
+    }
+
+    fn timeouts(&mut self, defaults: Option<&Defaults>) {
+        for (operation, default) in defaults.into_iter().flatten() {
+            if !self.role.operations().contains(operation) {
+                self.problem(format!("{operation} is nothing that happens here"));
+            }
+            if default.parse::<Period>().is_err() {
+                let problem = format!("the default of {operation} is {default:?}");
+                self.problem(problem + ", which is no duration");
+            }
+        }
+    }
+
+    fn validators(&mut self, validators: &[Validator], ty: &Type) {
+        for validator in validators {
+            if let Some(misfit) = validator.subject.misfit(ty) {
+                self.problem(misfit);
+            }
+            self.mentions(&validator.mentions, self.place.len().saturating_sub(1));
+        }
+    }
+
+    /// Expressions used here, below an object that is `object` steps deep, must lead somewhere.
+    fn mentions(&mut self, mentions: &[PathExpression], object: usize) {
+        for mention in mentions {
+            let steps = mention.resolve(&self.place, object);
+            if !steps.is_some_and(|steps| leads_somewhere(&self.root, &steps)) {
+                self.problem(format!("nothing in the schema matches {mention}"));
             }
         }
     }
@@ -279,8 +367,13 @@ impl Check {
         if block.nesting == Nesting::Map && (block.min_items, block.max_items) != (0, 0) {
             self.problem("the protocol has no item limits for map blocks");
         }
-        let set = around.set || block.nesting == Nesting::Set;
-        self.members(&block.members, Surroundings { set, ..around });
+        self.modifiers(&block.modifiers);
+        self.timeouts(block.timeouts.as_ref());
+        self.validators(
+            &block.validators,
+            &block.nesting.ty(block.members.object_type()),
+        );
+        self.inside(block.nesting, &block.members, around);
     }
 }
 
@@ -303,265 +396,5 @@ fn collection_of_dynamic(ty: &Type) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::value::Value;
-
-    fn text(name: &str) -> Attribute {
-        Attribute::new(name, Type::String)
-    }
-
-    fn problems(member: impl Into<Member>) -> Vec<String> {
-        Schema::new().with(member).problems(Role::Resource)
-    }
-
-    fn nested(nesting: Nesting, inner: Attribute) -> Attribute {
-        Attribute::nested("n", nesting, Members::new().with(inner)).optional()
-    }
-
-    #[test]
-    fn each_mistake_is_named_with_its_path() {
-        let inner = || Members::new().with(text("x").required());
-        for (member, problem) in [
-            (
-                text("a").into(),
-                "a: one of required, optional, computed is needed",
-            ),
-            (
-                text("a").required().computed().into(),
-                "a: required and computed exclude each other",
-            ),
-            (
-                text("a").required().optional().into(),
-                "a: required and optional exclude each other",
-            ),
-            (
-                text("A").required().into(),
-                "A: a name is lower-case letters, digits and underscores",
-            ),
-            (
-                text("count").required().into(),
-                "the name \"count\" belongs to Terraform itself",
-            ),
-            (
-                text("a").optional().default("x").into(),
-                "a: a default needs an attribute that is optional and computed",
-            ),
-            (
-                text("a").optional().computed().default(1).into(),
-                "a: the default is a number, but the type is string",
-            ),
-            (
-                text("a").optional().computed().write_only().into(),
-                "a: write-only and computed exclude each other",
-            ),
-            (
-                text("a").required().write_only().into(),
-                "a: write-only attributes must be optional, or imports cannot be generated",
-            ),
-            (
-                nested(Nesting::Set, text("s").optional().write_only()).into(),
-                "n.s: a set cannot hold write-only attributes",
-            ),
-            (
-                nested(Nesting::List, text("s").optional())
-                    .write_only()
-                    .into(),
-                "n.s: everything inside a write-only attribute must be write-only",
-            ),
-            (
-                nested(Nesting::List, text("s")).into(),
-                "n.s: one of required, optional, computed is needed",
-            ),
-            (
-                Attribute::new("d", Type::list(Type::Dynamic))
-                    .optional()
-                    .into(),
-                "d: a collection cannot hold dynamic values; make the whole dynamic instead",
-            ),
-            (
-                Block::new("b", Nesting::List, inner()).min(3).max(2).into(),
-                "b: the least number of items exceeds the greatest",
-            ),
-            (
-                Block::new("b", Nesting::Single, inner()).max(2).into(),
-                "b: a single block cannot be asked for more than once",
-            ),
-            (
-                Block::of::<Vec<String>>("b").into(),
-                "b: a block needs members; its Rust type must be made of models",
-            ),
-            (
-                Attribute::nested(
-                    "n",
-                    Nesting::List,
-                    Members::new().with(Block::new("b", Nesting::List, inner())),
-                )
-                .optional()
-                .into(),
-                "n.b: a nested attribute cannot hold blocks",
-            ),
-        ] as [(Member, &str); 17]
-        {
-            assert_eq!(problems(member), [problem]);
-        }
-    }
-
-    #[test]
-    fn good_schemas_pass() {
-        for member in [
-            text("a").required().into(),
-            text("a")
-                .optional()
-                .computed()
-                .default("x")
-                .replace()
-                .into(),
-            nested(Nesting::List, text("s").optional().write_only()).into(),
-            Block::new("b", Nesting::Set, Members::new().with(text("x").required()))
-                .max(2)
-                .into(),
-            Attribute::new("d", Type::Dynamic).optional().into(),
-        ] as [Member; 5]
-        {
-            assert_eq!(problems(member), [] as [&str; 0]);
-        }
-    }
-
-    #[test]
-    fn rust_types_need_room_for_what_may_come() {
-        let null = "a: its Rust type has no place for null; use Option or Attr, or give a default";
-        let unknown = "a: its Rust type has no place for unknown; use Attr";
-        let text = || Attribute::typed::<String>("a");
-        let option = || Attribute::typed::<Option<String>>("a");
-        let attr = || Attribute::typed::<crate::Attr<String>>("a");
-        for (attribute, problem) in [
-            (text().required(), None),
-            (text().optional(), Some(null)),
-            (text().computed(), Some(null)),
-            (text().optional().computed().default("d"), None),
-            (option().optional(), None),
-            (option().optional().computed(), Some(unknown)),
-            (option().optional().computed().default("d"), None),
-            (attr().optional().computed(), None),
-        ] {
-            assert_eq!(problems(attribute), problem.into_iter().collect::<Vec<_>>());
-        }
-    }
-
-    #[test]
-    fn inside_a_computed_object_everything_is_computed() {
-        let inner = Attribute::typed::<String>("x").required();
-        let outer = Attribute::nested("n", Nesting::List, Members::new().with(inner)).computed();
-        let schema = Schema::new().with(outer);
-        assert_eq!(schema.problems(Role::Resource), [] as [&str; 0]);
-        let Some(Member::Attribute(outer)) = schema.members.get("n") else {
-            panic!("no n")
-        };
-        let AttributeKind::Nested(_, members) = &outer.kind else {
-            panic!("not nested")
-        };
-        let Some(Member::Attribute(inner)) = members.get("x") else {
-            panic!("no x")
-        };
-        assert_eq!(
-            (inner.required, inner.optional, inner.computed),
-            (false, false, true)
-        );
-    }
-
-    #[test]
-    fn what_may_be_computed_as_a_whole_must_be_so_in_its_parts() {
-        let nested = |inner: Attribute| {
-            Attribute::nested("n", Nesting::List, Members::new().with(inner))
-                .optional()
-                .computed()
-        };
-        assert_eq!(
-            problems(nested(text("x").required())),
-            ["n: \"x\" inside must be computed too, or Terraform removes what was computed"]
-        );
-        assert_eq!(
-            problems(nested(text("x").optional().computed())),
-            [] as [&str; 0]
-        );
-        let empty = Value::list::<Value>([]);
-        assert_eq!(
-            problems(nested(text("x").required()).default(empty)),
-            [] as [&str; 0]
-        );
-    }
-
-    #[test]
-    fn two_members_of_one_name_are_found() {
-        let schema = Schema::new()
-            .with(text("a").required())
-            .with(text("a").optional());
-        assert_eq!(
-            schema.problems(Role::Resource),
-            ["a: the name is used twice"]
-        );
-    }
-
-    #[test]
-    fn roles_have_their_own_rules() {
-        let check = |attribute: Attribute, role| Schema::new().with(attribute).problems(role);
-        assert_eq!(
-            check(text("a").computed(), Role::Provider),
-            ["a: there is no state here in which computed values could be kept"]
-        );
-        assert_eq!(
-            check(text("a").required().replace(), Role::DataSource),
-            ["a: only attributes of resources have plans to modify"]
-        );
-        assert_eq!(
-            check(text("a").optional().write_only(), Role::DataSource),
-            ["a: only resources and actions have write-only attributes"]
-        );
-        assert_eq!(
-            check(text("a").required().write_only(), Role::Action),
-            [] as [&str; 0]
-        );
-        for role in [Role::Action, Role::ListResource, Role::ProviderMeta] {
-            assert_eq!(check(text("count").required(), role), [] as [&str; 0]);
-            assert_eq!(check(text("a").optional().computed(), role).len(), 1);
-        }
-        assert_eq!(
-            check(text("count").required(), Role::EphemeralResource),
-            ["the name \"count\" belongs to Terraform itself"]
-        );
-        assert_eq!(
-            check(text("count").required(), Role::Provider),
-            [] as [&str; 0]
-        );
-    }
-
-    #[test]
-    fn identities_are_plain() {
-        let check = |member: Member| Schema::new().with(member).problems(Role::Identity);
-        let list = |element| Attribute::new("a", Type::list(element)).optional();
-        assert_eq!(check(text("a").required().into()), [] as [&str; 0]);
-        assert_eq!(check(list(Type::Number).into()), [] as [&str; 0]);
-        let plain = "a: an identity is made of bools, numbers, strings and lists of these";
-        for member in [
-            list(Type::list(Type::String)).into(),
-            Attribute::new("a", Type::map(Type::String))
-                .required()
-                .into(),
-            nested(Nesting::Single, text("b").optional()).into(),
-        ] as [Member; 3]
-        {
-            let found = check(member);
-            assert_eq!(found.len(), 1, "{found:?}");
-            assert!(found[0].ends_with(&plain[3..]), "{found:?}");
-        }
-        let sensitive = "a: an attribute of an identity is neither sensitive nor deprecated";
-        assert_eq!(check(text("a").required().sensitive().into()), [sensitive]);
-        let block = Block::new(
-            "b",
-            Nesting::List,
-            Members::new().with(text("x").required()),
-        );
-        assert_eq!(check(block.into()), ["b: an identity has no blocks"]);
-    }
-}
+#[path = "check_tests.rs"]
+mod tests;

@@ -8,8 +8,11 @@ mod check;
 mod wire;
 
 pub(crate) use self::check::{Role, is_identifier};
+use crate::meaning::Meaning;
 use crate::model::{Field, Presence, ShapeKind};
 use crate::modify::{self, AttributeChange, PlanModifier};
+use crate::rule::Rule;
+use crate::timeouts;
 use crate::validate::Validator;
 use crate::value::{ObjectType, Type, Value};
 
@@ -64,6 +67,13 @@ impl Schema {
         self
     }
 
+    /// Adds a rule that every configuration must follow.
+    #[must_use]
+    pub fn rule(mut self, rule: Rule) -> Self {
+        self.members = self.members.rule(rule);
+        self
+    }
+
     /// Attributes and blocks.
     pub fn members(&self) -> &Members {
         &self.members
@@ -75,14 +85,78 @@ impl Schema {
     }
 }
 
-/// Attributes and blocks, sorted by name like the values of an object.
+/// Attributes and blocks, sorted by name like the values of an object, and the rules over them.
 #[derive(Debug, Clone, Default)]
-pub struct Members(Vec<Member>);
+pub struct Members {
+    list: Vec<Member>,
+    rules: Vec<Rule>,
+    facts: Facts,
+}
+
+/// What there is at any depth, gathered once so that whole passes over values can be left out.
+#[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts")]
+struct Facts {
+    defaults: bool,
+    meanings: bool,
+    secrets: bool,
+    write_only: bool,
+}
+
+impl Facts {
+    const NONE: Self = Self {
+        defaults: false,
+        meanings: false,
+        secrets: false,
+        write_only: false,
+    };
+
+    const fn or(self, other: Self) -> Self {
+        Self {
+            defaults: self.defaults || other.defaults,
+            meanings: self.meanings || other.meanings,
+            secrets: self.secrets || other.secrets,
+            write_only: self.write_only || other.write_only,
+        }
+    }
+
+    fn of(member: &Member) -> Self {
+        let attribute = match member {
+            Member::Attribute(attribute) => attribute,
+            Member::Block(block) => return block.members.facts,
+        };
+        let inside = match &attribute.kind {
+            AttributeKind::Nested(_, members) => members.facts,
+            AttributeKind::Type(_) => Self::NONE,
+        };
+        inside.or(Self {
+            defaults: attribute.default.is_some(),
+            meanings: !attribute.meaning.is_empty(),
+            secrets: attribute.sensitive || attribute.write_only,
+            write_only: attribute.write_only,
+        })
+    }
+}
 
 impl Members {
     /// None yet.
     pub const fn new() -> Self {
-        Self(Vec::new())
+        Self {
+            list: Vec::new(),
+            rules: Vec::new(),
+            facts: Facts::NONE,
+        }
+    }
+
+    /// Adds a rule that every object with these members must follow.
+    #[must_use]
+    pub fn rule(mut self, rule: Rule) -> Self {
+        self.rules.push(rule);
+        self
+    }
+
+    pub(crate) fn rules(&self) -> &[Rule] {
+        &self.rules
     }
 
     /// Adds an attribute or a block.
@@ -95,56 +169,57 @@ impl Members {
         {
             attribute.compute_all_inside();
         }
+        self.facts = self.facts.or(Facts::of(&member));
         let at = self
-            .0
+            .list
             .partition_point(|present| present.name() <= member.name());
-        self.0.insert(at, member);
+        self.list.insert(at, member);
         self
     }
 
     /// In order of name.
     pub fn iter(&self) -> std::slice::Iter<'_, Member> {
-        self.0.iter()
+        self.list.iter()
+    }
+
+    /// True if there are blocks.
+    pub(crate) fn has_blocks(&self) -> bool {
+        self.list
+            .iter()
+            .any(|member| matches!(member, Member::Block(_)))
     }
 
     /// True if there are write-only attributes, at any depth.
-    pub(crate) fn has_write_only(&self) -> bool {
-        self.any_attribute(&|attribute| attribute.write_only)
+    pub(crate) const fn has_write_only(&self) -> bool {
+        self.facts.write_only
     }
 
     /// True if there are attributes with defaults, at any depth.
-    pub(crate) fn has_defaults(&self) -> bool {
-        self.any_attribute(&|attribute| attribute.default.is_some())
+    pub(crate) const fn has_defaults(&self) -> bool {
+        self.facts.defaults
+    }
+
+    /// True if there are attributes whose values mean more than their spelling, at any depth.
+    pub(crate) const fn has_meanings(&self) -> bool {
+        self.facts.meanings
     }
 
     /// True if there are attributes whose values must not be logged, at any depth.
-    pub(crate) fn has_secrets(&self) -> bool {
-        self.any_attribute(&|attribute| attribute.sensitive || attribute.write_only)
-    }
-
-    /// True if `holds` for an attribute, at any depth.
-    fn any_attribute(&self, holds: &dyn Fn(&Attribute) -> bool) -> bool {
-        self.0.iter().any(|member| match member {
-            Member::Block(block) => block.members.any_attribute(holds),
-            Member::Attribute(attribute) => match &attribute.kind {
-                _ if holds(attribute) => true,
-                AttributeKind::Nested(_, members) => members.any_attribute(holds),
-                AttributeKind::Type(_) => false,
-            },
-        })
+    pub(crate) const fn has_secrets(&self) -> bool {
+        self.facts.secrets
     }
 
     /// The attribute or block of this name.
     pub fn get(&self, name: &str) -> Option<&Member> {
-        self.0
+        self.list
             .binary_search_by(|member| member.name().cmp(name))
             .ok()
-            .map(|at| &self.0[at])
+            .map(|at| &self.list[at])
     }
 
     /// The type of an object with these members.
     pub fn object_type(&self) -> ObjectType {
-        ObjectType::new(self.0.iter().map(|member| (member.name(), member.ty())))
+        ObjectType::new(self.list.iter().map(|member| (member.name(), member.ty())))
     }
 }
 
@@ -231,6 +306,10 @@ pub struct Attribute {
     pub(crate) room: Option<Presence>,
     pub(crate) validators: Vec<Validator>,
     pub(crate) modifiers: Vec<PlanModifier>,
+    /// Which values mean the same.
+    pub(crate) meaning: Meaning,
+    /// What can be limited, if these are timeouts.
+    pub(crate) timeouts: Option<timeouts::Defaults>,
 }
 
 /// A plain type, or objects with attributes of their own.
@@ -262,6 +341,7 @@ impl Attribute {
         Self {
             room: Some(T::PRESENCE),
             validators: shape.validators,
+            meaning: shape.meaning,
             ..Self::from_kind(name.into(), kind)
         }
     }
@@ -292,6 +372,8 @@ impl Attribute {
             room: None,
             validators: Vec::new(),
             modifiers: Vec::new(),
+            meaning: Meaning::default(),
+            timeouts: None,
         }
     }
 
@@ -358,6 +440,18 @@ impl Attribute {
         self
     }
 
+    /// Values for which `same` holds mean the same, though they differ: the state keeps the prior
+    /// one. Types whose values have many spellings bring this themselves; see
+    /// [`Text`](crate::model::Text).
+    #[must_use]
+    pub fn same_if(
+        mut self,
+        same: impl Fn(&Value, &Value) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.meaning = self.meaning.with_whole(same);
+        self
+    }
+
     /// A rule for its changes.
     #[must_use]
     pub fn plan(mut self, modifier: PlanModifier) -> Self {
@@ -380,10 +474,23 @@ impl Attribute {
         self.plan(modify::requires_replace_if(condition))
     }
 
+    /// Changing it replaces the resource if the configuration sets it: what the provider computes
+    /// may change in place.
+    #[must_use]
+    pub fn replace_if_configured(self) -> Self {
+        self.plan(modify::requires_replace_if_configured())
+    }
+
     /// Once computed it does not change; plans show the prior value.
     #[must_use]
     pub fn use_state_for_unknown(self) -> Self {
         self.plan(modify::use_state_for_unknown())
+    }
+
+    /// Once computed to something other than null it does not change.
+    #[must_use]
+    pub fn use_non_null_state_for_unknown(self) -> Self {
+        self.plan(modify::use_non_null_state_for_unknown())
     }
 
     /// Nobody can configure what is inside an object that the provider computes as a whole, so
@@ -392,7 +499,7 @@ impl Attribute {
         let AttributeKind::Nested(_, members) = &mut self.kind else {
             return;
         };
-        for member in &mut members.0 {
+        for member in &mut members.list {
             if let Member::Attribute(inner) = member {
                 (inner.required, inner.optional, inner.computed) = (false, false, true);
                 // The whole is null or unknown, never a part of it.
@@ -422,6 +529,9 @@ pub struct Block {
     pub(crate) min_items: i64,
     pub(crate) max_items: i64,
     pub(crate) validators: Vec<Validator>,
+    pub(crate) modifiers: Vec<PlanModifier>,
+    /// What can be limited, if these are timeouts.
+    pub(crate) timeouts: Option<timeouts::Defaults>,
 }
 
 impl Block {
@@ -436,6 +546,8 @@ impl Block {
             min_items: 0,
             max_items: 0,
             validators: Vec::new(),
+            modifiers: Vec::new(),
+            timeouts: None,
         }
     }
 
@@ -481,5 +593,18 @@ impl Block {
     pub fn validate(mut self, validator: Validator) -> Self {
         self.validators.push(validator);
         self
+    }
+
+    /// A rule for changes of the blocks together.
+    #[must_use]
+    pub fn plan(mut self, modifier: PlanModifier) -> Self {
+        self.modifiers.push(modifier);
+        self
+    }
+
+    /// Any change inside replaces the resource.
+    #[must_use]
+    pub fn replace(self) -> Self {
+        self.plan(modify::requires_replace())
     }
 }

@@ -12,6 +12,7 @@ use crate::diagnostics::{Diagnostic, Diagnostics, Result};
 use crate::erased::ActionObject;
 use crate::proto::tfplugin6::{invoke_action, plan_action};
 use crate::provider::Provider;
+use crate::timeouts::Operation;
 use crate::value::Value;
 
 /// How many lines of progress may wait for the caller before the action does.
@@ -94,7 +95,11 @@ impl<P: Provider> Server<P> {
         let config = entry
             .prepared
             .decode(request.config.as_ref(), "the configuration")?;
-        let context = self.context(&[])?.stopped_by(self.run_stop().child());
+        let limit = entry.prepared.members().limit(Operation::Invoke, &config);
+        let context = self
+            .context(&[])?
+            .limited(limit)
+            .stopped_by(self.run_stop().child());
         Ok((entry, config, Invocation::new(context, messages)))
     }
 }

@@ -9,10 +9,12 @@ use super::{Server, caught};
 use crate::context::{Apply, Context};
 use crate::deferral::Outcome;
 use crate::diagnostics::{Diagnostics, Result};
+use crate::meaning::keep_spelling;
 use crate::plan::{check_applied, check_known, fill_write_only, null_write_only};
 use crate::proto::tfplugin6::ResourceIdentityData;
 use crate::proto::tfplugin6::apply_resource_change::{Request, Response};
 use crate::provider::Provider;
+use crate::timeouts::Operation;
 use crate::value::Value;
 
 /// What is known to exist after an operation, and what is to be said about it.
@@ -46,9 +48,16 @@ impl<P: Provider> Server<P> {
         let config = prepared.decode(request.config.as_ref(), "the configuration")?;
         let prior = prepared.decode(request.prior_state.as_ref(), "the prior state")?;
         let planned = prepared.decode(request.planned_state.as_ref(), "the planned state")?;
+        let (operation, values) = match (prior.is_null(), planned.is_null()) {
+            (_, true) => (Operation::Delete, &prior),
+            (true, false) => (Operation::Create, &planned),
+            (false, false) => (Operation::Update, &planned),
+        };
+        let limit = prepared.members().limit(operation, values);
         let context = self
             .context(&request.planned_private)?
-            .with_meta(self.meta(request.provider_meta.as_ref())?);
+            .with_meta(self.meta(request.provider_meta.as_ref())?)
+            .limited(limit);
 
         // From here on something may have been done, so every error goes beside a state.
         let (data, is_new) = (context.shared_data(), prior.is_null());
@@ -159,12 +168,13 @@ impl<D: Send + Sync> ResourceEntry<D> {
         let mut diagnostics = Diagnostics::new();
         let result = cx.context.finish(result, &mut diagnostics);
         let private = cx.context.private;
-        let (state, is_complete) = match diagnostics.absorb(result) {
+        let (mut state, is_complete) = match diagnostics.absorb(result) {
             Some(Outcome::Done(state)) => (state, true),
             // An apply is never put off: its context does not allow it.
             Some(Outcome::PutOff(_)) | None => (cx.saved.unwrap_or(prior), false),
         };
         if is_complete {
+            keep_spelling(members, &planned, &mut state);
             let mut kept = state.clone();
             null_write_only(members, &mut kept);
             diagnostics.extend(check_applied(&planned, &kept));

@@ -10,6 +10,7 @@ use crate::proto::tfplugin6::{
     close_ephemeral_resource, open_ephemeral_resource, renew_ephemeral_resource,
 };
 use crate::provider::Provider;
+use crate::timeouts::Operation;
 use crate::value::Value;
 
 impl<P: Provider> Server<P> {
@@ -48,7 +49,8 @@ impl<P: Provider> Server<P> {
         mark_computed(prepared.members(), &config, &mut expected);
 
         let putting = Putting::allowed_by(request.client_capabilities);
-        let mut cx = Lease::new(self.context(&[])?.putting(putting));
+        let limit = prepared.members().limit(Operation::Open, &arguments);
+        let mut cx = Lease::new(self.context(&[])?.limited(limit).putting(putting));
         let opened = caught(entry.object.open(arguments, &mut cx)).await;
         let result = match cx.finish(opened, diagnostics)? {
             Outcome::Done(result) => result,

@@ -15,7 +15,7 @@ use crate::value::Value;
 
 impl<P: Provider> Server<P> {
     #[expect(clippy::unused_async, reason = "called like the others")]
-    pub(super) async fn identity_schemas(
+    pub(crate) async fn identity_schemas(
         &self,
         _: get_resource_identity_schemas::Request,
     ) -> get_resource_identity_schemas::Response {

@@ -16,6 +16,7 @@ use crate::plan::{check_known, null_write_only};
 use crate::proto::tfplugin6::DynamicValue;
 use crate::proto::tfplugin6::list_resource::{Event, Request};
 use crate::provider::Provider;
+use crate::timeouts::Operation;
 use crate::value::Value;
 
 /// How many results may wait for the caller before the listing does.
@@ -41,10 +42,11 @@ impl<P: Provider> Server<P> {
         let config = entry
             .prepared
             .decode(request.config.as_ref(), "the configuration")?;
+        let limit = entry.prepared.members().limit(Operation::List, &config);
         let (results, found) = mpsc::channel(RESULTS_AHEAD);
         let wants_resource = request.include_resource_object;
         let listing = ListRequest {
-            context: self.context(&[])?,
+            context: self.context(&[])?.limited(limit),
             // Terraform always sends one; 0 is what a caller sends that has none.
             limit: u64::try_from(request.limit).ok().filter(|&limit| limit > 0),
             wants_resource,

@@ -4,9 +4,11 @@ use super::identity::Continuity;
 use super::{IMPORTED, Server, caught};
 use crate::deferral::{Deferral, Outcome, Putting};
 use crate::diagnostics::{Diagnostics, Result};
+use crate::meaning::keep_spelling;
 use crate::plan::{apply_defaults, check_applied, check_known, null_write_only};
 use crate::proto::tfplugin6::{read_data_source, read_resource};
 use crate::provider::Provider;
+use crate::timeouts::Operation;
 use crate::value::Value;
 
 impl<P: Provider> Server<P> {
@@ -43,20 +45,24 @@ impl<P: Provider> Server<P> {
         let entry = self.resource(&request.type_name)?;
         let prepared = &entry.prepared;
         let state = prepared.decode(request.current_state.as_ref(), "the state")?;
+        let limit = prepared.members().limit(Operation::Read, &state);
         let mut cx = self
             .context(&request.private)?
             .with_meta(self.meta(request.provider_meta.as_ref())?)
+            .limited(limit)
             .putting(Putting::allowed_by(request.client_capabilities));
         // The identity with which an import began may be less than the whole.
         let continuity = match cx.private.unmark(IMPORTED) {
             true => Continuity::Free,
             false => Continuity::Kept,
         };
-        let found = caught(entry.object.read(state, &mut cx)).await;
+        let found = caught(entry.object.read(state.clone(), &mut cx)).await;
+        let prior = state;
         let mut state = match cx.finish(found, diagnostics)? {
             Outcome::Done(found) => found.unwrap_or(Value::Null),
             Outcome::PutOff(reason) => return Ok(Outcome::PutOff(reason)),
         };
+        keep_spelling(prepared.members(), &prior, &mut state);
         null_write_only(prepared.members(), &mut state);
         check_known(&state, "reading").into_result()?;
         let before = request.current_identity;
@@ -116,15 +122,18 @@ impl<P: Provider> Server<P> {
         let mut expected = arguments.clone();
         crate::plan::mark_computed(prepared.members(), &config, &mut expected);
 
+        let limit = prepared.members().limit(Operation::Read, &arguments);
         let mut cx = self
             .context(&[])?
             .with_meta(self.meta(request.provider_meta.as_ref())?)
+            .limited(limit)
             .putting(Putting::allowed_by(request.client_capabilities));
         let found = caught(entry.object.read(arguments, &mut cx)).await;
-        let state = match cx.finish(found, diagnostics)? {
+        let mut state = match cx.finish(found, diagnostics)? {
             Outcome::Done(state) => state,
             Outcome::PutOff(reason) => return put_off(reason),
         };
+        keep_spelling(prepared.members(), &config, &mut state);
         let mut broken = check_applied(&expected, &state);
         broken.extend(check_known(&state, "reading"));
         broken.into_result()?;

@@ -45,7 +45,7 @@ impl<P: Provider> Server<P> {
         }
     }
 
-    pub(super) async fn provider_schema(
+    pub(crate) async fn provider_schema(
         &self,
         _: get_provider_schema::Request,
     ) -> get_provider_schema::Response {

@@ -4,18 +4,14 @@ use super::catalog::Entry;
 use super::prepared::Prepared;
 use super::{Server, caught};
 use crate::context::Validation;
-use crate::diagnostics::{Diagnostic, Diagnostics, Result};
+use crate::diagnostics::{Diagnostics, Result};
 use crate::erased::Configurable;
-use crate::path::{AttributePath, Step};
 use crate::proto::tfplugin6::{
     DynamicValue, validate_action_config, validate_data_resource_config,
     validate_ephemeral_resource_config, validate_list_resource_config, validate_provider_config,
     validate_resource_config,
 };
 use crate::provider::Provider;
-use crate::schema::{Attribute, AttributeKind, Block, Member, Members, Nesting};
-use crate::validate::{Report, Validator};
-use crate::value::Value;
 
 impl<P: Provider> Server<P> {
     pub(super) async fn validate_provider(
@@ -116,25 +112,16 @@ async fn validate<O: Configurable + ?Sized>(
     }
 }
 
-/// Reads the configuration and applies the validators of its attributes. A caller that does not
-/// take write-only attributes would store them.
+/// Reads the configuration and applies what its schema demands. A caller that does not take
+/// write-only attributes would store them.
 fn start(
     prepared: &Prepared,
     config: Option<&DynamicValue>,
     takes_write_only: bool,
 ) -> Result<Validation> {
     let config = prepared.decode(config, "the configuration")?;
-    let mut walk = Walk {
-        diagnostics: Diagnostics::new(),
-        path: AttributePath::root(),
-        takes_write_only,
-    };
-    if let Some(message) = &prepared.schema.deprecated {
-        walk.diagnostics
-            .push(Diagnostic::warning("Deprecated", message));
-    }
-    walk.object(prepared.members(), &config, false);
-    Ok(Validation::new(prepared.values(config), walk.diagnostics))
+    let found = crate::validate::check(&prepared.schema, &config, takes_write_only);
+    Ok(Validation::new(prepared.values(config), found))
 }
 
 /// Everything found, the outcome of the provider's own validation last.
@@ -142,108 +129,4 @@ fn finish(cx: Validation, own: Result<()>) -> Diagnostics {
     let mut diagnostics = cx.diagnostics;
     diagnostics.absorb(own);
     diagnostics
-}
-
-struct Walk {
-    diagnostics: Diagnostics,
-    path: AttributePath,
-    takes_write_only: bool,
-}
-
-impl Walk {
-    fn object(&mut self, members: &Members, value: &Value, sensitive: bool) {
-        let Some(object) = value.as_object() else {
-            return;
-        };
-        for (member, value) in members.iter().zip(object.values()) {
-            if value.is_null() {
-                continue;
-            }
-            self.path.push(Step::Attribute(member.name().to_owned()));
-            match member {
-                Member::Attribute(attribute) => self.attribute(attribute, value, sensitive),
-                Member::Block(block) => self.block(block, value, sensitive),
-            }
-            self.path.pop();
-        }
-    }
-
-    fn attribute(&mut self, attribute: &Attribute, value: &Value, sensitive: bool) {
-        if attribute.write_only && !self.takes_write_only {
-            let detail = "Write-only arguments need Terraform 1.11 or later; this caller would \
-                          keep the value in its state.";
-            let error = Diagnostic::error("Write-only argument cannot be used here", detail);
-            self.diagnostics.push(error.at(&self.path));
-        }
-        if value.is_unknown() {
-            return;
-        }
-        let sensitive = sensitive || attribute.sensitive || attribute.write_only;
-        self.deprecated(attribute.deprecated.as_ref());
-        self.validators(&attribute.validators, value, sensitive);
-        if let AttributeKind::Nested(nesting, members) = &attribute.kind {
-            self.nested(*nesting, members, value, sensitive);
-        }
-    }
-
-    fn block(&mut self, block: &Block, value: &Value, sensitive: bool) {
-        if value.is_unknown() {
-            return;
-        }
-        // Blocks that are absent arrive as empty collections.
-        let present = match value {
-            Value::Object(_) => true,
-            other => other.children().next().is_some(),
-        };
-        if present {
-            self.deprecated(block.deprecated.as_ref());
-        }
-        self.validators(&block.validators, value, sensitive);
-        self.nested(block.nesting, &block.members, value, sensitive);
-    }
-
-    fn deprecated(&mut self, message: Option<&String>) {
-        if let Some(message) = message {
-            let warning = Diagnostic::warning("Deprecated attribute", message);
-            self.diagnostics.push(warning.at(&self.path));
-        }
-    }
-
-    fn validators(&mut self, validators: &[Validator], value: &Value, sensitive: bool) {
-        if validators.is_empty() {
-            return;
-        }
-        let mut report = Report::new(self.path.clone(), sensitive, &mut self.diagnostics);
-        validators
-            .iter()
-            .for_each(|validator| validator.check(value, &mut report));
-    }
-
-    fn nested(&mut self, nesting: Nesting, members: &Members, value: &Value, sensitive: bool) {
-        let mut element = |step: Step, element: &Value| {
-            self.path.push(step);
-            self.object(members, element, sensitive);
-            self.path.pop();
-        };
-        match (nesting, value) {
-            (Nesting::Single, value) => self.object(members, value, sensitive),
-            (Nesting::Map, Value::Map(entries)) => {
-                entries
-                    .iter()
-                    .for_each(|(key, value)| element(Step::Key(key.clone()), value));
-            }
-            (Nesting::Set, Value::Set(set)) => {
-                set.elements()
-                    .iter()
-                    .for_each(|e| element(Step::Element(e.clone()), e));
-            }
-            (_, value) => {
-                let elements = value.as_elements().unwrap_or_default();
-                elements
-                    .iter()
-                    .enumerate()
-                    .for_each(|(i, e)| element(Step::Index(i), e));
-            }
-        }
-    }
 }

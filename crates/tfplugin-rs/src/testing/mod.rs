@@ -77,6 +77,8 @@ pub use self::action::Invoked;
 pub use self::config::UNKNOWN;
 pub use self::ephemeral::TestEphemeral;
 pub use self::list::Found;
+#[cfg(test)]
+pub(crate) use self::proposed::new_state;
 pub use self::resource::{Change, TestResource};
 use crate::diagnostics::{Diagnostic, Diagnostics, Result};
 use crate::function::FunctionError;

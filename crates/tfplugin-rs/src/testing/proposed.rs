@@ -7,7 +7,7 @@ use crate::value::{Object, Value};
 static NULL: Value = Value::Null;
 
 /// The proposal for a resource in `prior` state, null if there is none, with this `config`.
-pub(super) fn new_state(members: &Members, prior: &Value, config: &Value) -> Value {
+pub(crate) fn new_state(members: &Members, prior: &Value, config: &Value) -> Value {
     object(members, prior, config)
 }
 

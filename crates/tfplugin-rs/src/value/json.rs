@@ -3,9 +3,10 @@
 //! Numbers keep every digit: they are read from the text itself, not through a float. Reading is
 //! guided by the type, so a large state becomes values in one pass.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::msgpack::CodecError;
+use super::msgpack::{CodecError, excerpt};
 use super::{Dynamic, MAX_DEPTH, Number, Object, ObjectType, Set, Type, Value};
 use crate::path::Step;
 
@@ -18,6 +19,22 @@ pub fn decode(bytes: &[u8], ty: &Type) -> Result<Value, CodecError> {
 /// type lacks are left out, and those that the text lacks are null.
 pub fn decode_lenient(bytes: &[u8], ty: &Type) -> Result<Value, CodecError> {
     read(bytes, ty, true)
+}
+
+/// Reads any JSON, which brings its own type: arrays become tuples and objects become objects, as
+/// with Terraform's `jsondecode`.
+pub fn decode_any(bytes: &[u8]) -> Result<Dynamic, CodecError> {
+    let text = std::str::from_utf8(bytes).map_err(|_| CodecError::new("text is not UTF-8"))?;
+    let mut reader = Reader {
+        text,
+        at: 0,
+        lenient: false,
+    };
+    let value = reader.any(0).map_err(CodecError::finish)?;
+    match reader.peek() {
+        None => Ok(value),
+        Some(_) => Err(reader.error("the end").finish()),
+    }
 }
 
 fn read(bytes: &[u8], ty: &Type, lenient: bool) -> Result<Value, CodecError> {
@@ -52,16 +69,17 @@ impl<'a> Reader<'a> {
         }
         match (ty, first) {
             (Type::Bool, b't' | b'f') => self.truth().map(Value::Bool),
-            (Type::Bool, b'"') => match self.string()?.as_str() {
+            (Type::Bool, b'"') => match self.string()?.as_ref() {
                 "true" => Ok(Value::Bool(true)),
                 "false" => Ok(Value::Bool(false)),
                 other => Err(CodecError::new(format!(
-                    "expected bool, found the string {other:?}"
+                    "expected bool, found the string {}",
+                    excerpt(other)
                 ))),
             },
             (Type::Number, b'-' | b'0'..=b'9') => parse_number(self.digits()).map(Value::Number),
             (Type::Number, b'"') => parse_number(&self.string()?).map(Value::Number),
-            (Type::String, b'"') => self.string().map(Value::String),
+            (Type::String, b'"') => Ok(Value::String(self.string()?.into_owned())),
             (Type::String, b'-' | b'0'..=b'9') => Ok(Value::from(self.digits())),
             (Type::String, b't' | b'f') => Ok(Value::from(self.truth()?.to_string())),
             (Type::List(ty), b'[') => Ok(Value::List(self.elements(|_| Some(ty), depth + 1)?)),
@@ -120,7 +138,7 @@ impl<'a> Reader<'a> {
     /// Calls `entry` for every key of an object, standing before its value.
     fn entries(
         &mut self,
-        mut entry: impl FnMut(&mut Self, String) -> Result<(), CodecError>,
+        mut entry: impl FnMut(&mut Self, Cow<'a, str>) -> Result<(), CodecError>,
     ) -> Result<(), CodecError> {
         self.expect(b'{')?;
         if self.accept(b'}') {
@@ -143,38 +161,45 @@ impl<'a> Reader<'a> {
         let mut entries = BTreeMap::new();
         self.entries(|reader, key| match reader.value(ty, depth) {
             Ok(value) => {
-                entries.insert(key, value);
+                entries.insert(key.into_owned(), value);
                 Ok(())
             }
-            Err(error) => Err(error.within(Step::Key(key))),
+            Err(error) => Err(error.within(Step::Key(key.into_owned()))),
         })?;
         Ok(Value::Map(entries))
     }
 
     fn object(&mut self, ty: &ObjectType, depth: usize) -> Result<Value, CodecError> {
-        let mut object = Object::nulls(ty);
-        let mut found = vec![false; ty.names().len()];
+        let mut found: Vec<Option<Value>> = Vec::with_capacity(ty.types().len());
+        found.resize_with(ty.types().len(), || None);
+        // State is written in order of name, so the next one is mostly the right one.
+        let mut next = 0;
         self.entries(|reader, name| {
-            let Some(index) = ty.names().position(&name) else {
-                if reader.lenient {
-                    return reader.skip(depth);
-                }
-                let problem = format!("there is no attribute {name:?} in the schema");
+            let index = if ty.names().at(next) == Some(&*name) {
+                next
+            } else if let Some(index) = ty.names().position(&name) {
+                index
+            } else if reader.lenient {
+                return reader.skip(depth);
+            } else {
+                let problem = format!("there is no attribute {} in the schema", excerpt(&name));
                 return Err(CodecError::new(problem));
             };
-            found[index] = true;
-            object.values_mut()[index] = reader
+            let value = reader
                 .value(&ty.types()[index], depth)
-                .map_err(|error| error.within(Step::Attribute(name)))?;
+                .map_err(|error| error.within(Step::Attribute(name.into_owned())))?;
+            found[index] = Some(value);
+            next = index + 1;
             Ok(())
         })?;
-        let missing = ty.names().iter().zip(&found).find(|(_, found)| !**found);
-        match missing {
-            Some((name, _)) if !self.lenient => {
-                Err(CodecError::new(format!("attribute {name:?} is missing")))
-            }
-            _ => Ok(Value::Object(object)),
-        }
+        let pairs = ty.names().iter().zip(found);
+        let values = pairs.map(|(name, value)| match value {
+            Some(value) => Ok(value),
+            None if self.lenient => Ok(Value::Null),
+            None => Err(CodecError::new(format!("attribute {name:?} is missing"))),
+        });
+        let values = values.collect::<Result<Vec<_>, _>>()?;
+        Ok(Value::Object(Object::new(ty.names().clone(), values)))
     }
 
     /// `{"type": T, "value": V}`, in either order.
@@ -184,12 +209,13 @@ impl<'a> Reader<'a> {
             reader.peek();
             let start = reader.at;
             reader.skip(depth)?;
-            match key.as_str() {
+            match &*key {
                 "type" => ty = Some(&reader.text[start..reader.at]),
                 "value" => value = Some(&reader.text[start..reader.at]),
                 _ => {
                     return Err(CodecError::new(format!(
-                        "unexpected {key:?} in a dynamic value"
+                        "unexpected {} in a dynamic value",
+                        excerpt(&key)
                     )));
                 }
             }
@@ -210,6 +236,51 @@ impl<'a> Reader<'a> {
         };
         let value = reader.value(&ty, depth)?;
         Ok(Dynamic::new(ty, value).into())
+    }
+
+    /// A value of whatever type it is.
+    fn any(&mut self, depth: usize) -> Result<Dynamic, CodecError> {
+        check_depth(depth)?;
+        let (ty, value) = match self.peek() {
+            Some(b'n') => {
+                self.word("null")?;
+                (Type::Dynamic, Value::Null)
+            }
+            Some(b't' | b'f') => (Type::Bool, self.truth()?.into()),
+            Some(b'"') => (Type::String, self.string()?.into_owned().into()),
+            Some(b'-' | b'0'..=b'9') => (Type::Number, strict_number(self.digits())?.into()),
+            Some(b'[') => {
+                let (mut types, mut values) = (Vec::new(), Vec::new());
+                self.expect(b'[')?;
+                let mut more = !self.accept(b']');
+                while more {
+                    let (ty, value) = self.any(depth + 1)?.into_parts();
+                    types.push(ty);
+                    values.push(value);
+                    more = self.accept(b',');
+                    if !more {
+                        self.expect(b']')?;
+                    }
+                }
+                (Type::tuple(types), Value::Tuple(values))
+            }
+            Some(b'{') => {
+                let mut attributes = BTreeMap::new();
+                self.entries(|reader, key| {
+                    attributes.insert(key.into_owned(), reader.any(depth + 1)?.into_parts());
+                    Ok(())
+                })?;
+                let types = attributes
+                    .iter()
+                    .map(|(key, (ty, _))| (key.as_str(), ty.clone()));
+                let ty = ObjectType::new(types);
+                let values = attributes.into_values().map(|(_, value)| value).collect();
+                let object = Object::new(ty.names().clone(), values);
+                (Type::Object(ty.into()), Value::Object(object))
+            }
+            _ => return Err(self.error("a value")),
+        };
+        Ok(Dynamic::new(ty, value))
     }
 
     /// Passes over a value of any type.
@@ -286,7 +357,7 @@ impl<'a> Reader<'a> {
         &rest[..end]
     }
 
-    fn string(&mut self) -> Result<String, CodecError> {
+    fn string(&mut self) -> Result<Cow<'a, str>, CodecError> {
         self.expect(b'"')?;
         let rest = &self.text[self.at..];
         // Quote and backslash are ASCII, so these are never inside a character.
@@ -296,7 +367,7 @@ impl<'a> Reader<'a> {
             .count();
         if rest.as_bytes().get(plain) == Some(&b'"') {
             self.at += plain + 1;
-            return Ok(rest[..plain].to_owned());
+            return Ok(Cow::Borrowed(&rest[..plain]));
         }
         let mut end = plain;
         while let Some(&byte) = rest.as_bytes().get(end) {
@@ -311,7 +382,9 @@ impl<'a> Reader<'a> {
             .get(self.at - 1..=self.at + end)
             .ok_or_else(|| CodecError::new("a string has no end"))?;
         self.at += end + 1;
-        serde_json::from_str(quoted).map_err(|error| CodecError::new(error.to_string()))
+        let text: String =
+            serde_json::from_str(quoted).map_err(|error| CodecError::new(error.to_string()))?;
+        Ok(Cow::Owned(text))
     }
 
     fn error(&mut self, expected: &str) -> CodecError {
@@ -346,9 +419,21 @@ fn kind_of(first: u8) -> &'static str {
     }
 }
 
+/// JSON has no zeros before other digits.
+fn strict_number(text: &str) -> Result<Number, CodecError> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0.") {
+        let is_zero_with_exponent = digits.starts_with("0e") || digits.starts_with("0E");
+        if !is_zero_with_exponent {
+            return Err(CodecError::new(format!("{} is no number", excerpt(text))));
+        }
+    }
+    parse_number(text)
+}
+
 fn parse_number(text: &str) -> Result<Number, CodecError> {
     text.parse()
-        .map_err(|error| CodecError::new(format!("{text:?} is no number: {error}")))
+        .map_err(|error| CodecError::new(format!("{} is no number: {error}", excerpt(text))))
 }
 
 /// Writes a value as JSON. Unknown values have no form in JSON and are an error.

@@ -197,7 +197,7 @@ impl Value {
             .try_fold(self, |value, step| value.step(step))
     }
 
-    fn step(&self, step: &Step) -> Option<&Self> {
+    pub(crate) fn step(&self, step: &Step) -> Option<&Self> {
         match (self.inner(), step) {
             (Self::Object(object), Step::Attribute(name)) => object.get(name),
             (Self::Map(entries), Step::Key(key)) => entries.get(key),

@@ -104,7 +104,7 @@ impl<'a> Reader<'a> {
                 "nested more than {MAX_DEPTH} deep"
             )));
         }
-        if *ty == Type::Dynamic {
+        if matches!(ty, Type::Dynamic) {
             return self.dynamic(depth + 1);
         }
         let head = match self.head()? {
@@ -175,33 +175,60 @@ impl<'a> Reader<'a> {
     }
 
     fn object(&mut self, ty: &ObjectType, len: usize, depth: usize) -> Result<Value, CodecError> {
-        let mut object = Object::nulls(ty);
-        let mut seen = 0;
         // Terraform writes attributes in order of name, so the next one is mostly the right one.
-        let mut next = 0;
-        let mut found = vec![false; ty.names().len()];
+        let mut values = Vec::with_capacity(ty.types().len());
         for _ in 0..len {
             let name = self.key()?;
-            let index = if ty.names().at(next) == Some(name) {
-                next
-            } else {
-                ty.names().position(name).ok_or_else(|| {
-                    CodecError::new(format!("there is no attribute {name:?} in the schema"))
-                })?
+            if ty.names().at(values.len()) != Some(name) {
+                return self.object_in_any_order(ty, values, name, len, depth);
+            }
+            values.push(self.attribute(ty, values.len(), name, depth)?);
+        }
+        match ty.names().at(values.len()) {
+            None => Ok(Value::Object(Object::new(ty.names().clone(), values))),
+            Some(missing) => Err(is_missing(missing)),
+        }
+    }
+
+    /// Goes on after the key `name`, when `values` have been read in the type's order.
+    fn object_in_any_order(
+        &mut self,
+        ty: &ObjectType,
+        values: Vec<Value>,
+        name: &str,
+        len: usize,
+        depth: usize,
+    ) -> Result<Value, CodecError> {
+        let read = values.len();
+        let mut found: Vec<Option<Value>> = values.into_iter().map(Some).collect();
+        found.resize_with(ty.types().len(), || None);
+        let mut name = Some(name);
+        for _ in read..len {
+            let name = match name.take() {
+                Some(name) => name,
+                None => self.key()?,
             };
-            let value = self
-                .value(&ty.types()[index], depth)
-                .map_err(|error| error.within(Step::Attribute(name.to_owned())))?;
-            object.values_mut()[index] = value;
-            seen += usize::from(!std::mem::replace(&mut found[index], true));
-            next = index + 1;
+            let index = ty.names().position(name).ok_or_else(|| {
+                let name = excerpt(name);
+                CodecError::new(format!("there is no attribute {name} in the schema"))
+            })?;
+            found[index] = Some(self.attribute(ty, index, name, depth)?);
         }
-        if seen == found.len() {
-            return Ok(Value::Object(object));
-        }
-        let missing = ty.names().iter().zip(found).find(|(_, found)| !found);
-        let name = missing.map_or("?", |(name, _)| name);
-        Err(CodecError::new(format!("attribute {name:?} is missing")))
+        let pairs = ty.names().iter().zip(found);
+        let values = pairs.map(|(name, value)| value.ok_or_else(|| is_missing(name)));
+        let values = values.collect::<Result<Vec<_>, _>>()?;
+        Ok(Value::Object(Object::new(ty.names().clone(), values)))
+    }
+
+    fn attribute(
+        &mut self,
+        ty: &ObjectType,
+        index: usize,
+        name: &str,
+        depth: usize,
+    ) -> Result<Value, CodecError> {
+        self.value(&ty.types()[index], depth)
+            .map_err(|error| error.within(Step::Attribute(name.to_owned())))
     }
 
     fn dynamic(&mut self, depth: usize) -> Result<Value, CodecError> {
@@ -320,6 +347,19 @@ impl Head<'_> {
             Self::Map(_) => "a map",
             Self::Extension => "an unknown value",
         }
+    }
+}
+
+fn is_missing(name: &str) -> CodecError {
+    CodecError::new(format!("attribute {name:?} is missing"))
+}
+
+/// The beginning of a text, for messages: a value may be large, and secret.
+pub(super) fn excerpt(text: &str) -> String {
+    const LONGEST: usize = 40;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{:?}…", &text[..end]),
+        None => format!("{text:?}"),
     }
 }
 

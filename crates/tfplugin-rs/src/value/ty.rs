@@ -114,7 +114,7 @@ impl Type {
         if depth > MAX_DEPTH {
             return Err(TypeError(format!("nested more than {MAX_DEPTH} deep")));
         }
-        let unknown = || TypeError(format!("{json} is not a type"));
+        let unknown = || TypeError(format!("{} is not a type", described(json)));
         match json {
             Json::String(name) => match name.as_str() {
                 "bool" => Ok(Self::Bool),
@@ -160,6 +160,18 @@ impl Type {
             }
             _ => return Ok(None),
         }))
+    }
+}
+
+/// What a JSON value is, for messages; it may be too large to show.
+fn described(json: &Json) -> &'static str {
+    match json {
+        Json::Null => "null",
+        Json::Bool(_) => "a bool",
+        Json::Number(_) => "a number",
+        Json::String(_) => "an unknown name",
+        Json::Array(_) => "such an array",
+        Json::Object(_) => "an object",
     }
 }
 

@@ -8,11 +8,14 @@
 #[path = "../transport/terraform.rs"]
 mod client;
 mod debug;
+mod docs;
 #[allow(dead_code, reason = "shared with the transport tests")]
 #[path = "../transport/identity.rs"]
 mod identity;
 mod lifecycle;
 mod lockers;
+mod manners;
 mod nested;
+mod readme;
 mod terraform;
 mod wire;

@@ -1,0 +1,113 @@
+//! Validators of strings, and of what people write in strings: durations and sizes.
+
+use std::ops::RangeBounds;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use super::{Subject, Validator, in_words, value};
+use crate::types::{Period, Size};
+
+/// A string for which `check` returns `Ok`; its error continues "Attribute x …".
+pub fn string(check: impl Fn(&str) -> Result<(), String> + Send + Sync + 'static) -> Validator {
+    value(move |value| value.as_str().map_or(Ok(()), &check)).about(Subject::String)
+}
+
+/// A string whose length in characters is within `range`.
+pub fn length(range: impl RangeBounds<usize> + Send + Sync + 'static) -> Validator {
+    measured(range, "characters", |text| text.chars().count())
+}
+
+/// A string whose length in bytes of UTF-8 is within `range`.
+pub fn bytes(range: impl RangeBounds<usize> + Send + Sync + 'static) -> Validator {
+    measured(range, "bytes", str::len)
+}
+
+fn measured(
+    range: impl RangeBounds<usize> + Send + Sync + 'static,
+    unit: &'static str,
+    length: fn(&str) -> usize,
+) -> Validator {
+    string(move |text| {
+        let length = length(text);
+        if range.contains(&length) {
+            return Ok(());
+        }
+        let wanted = in_words(&range);
+        Err(format!("must be {wanted} {unit} long but has {length}"))
+    })
+}
+
+/// One of the given strings, upper and lower case being the same.
+pub fn one_of_ignoring_case<S: Into<String>>(choices: impl IntoIterator<Item = S>) -> Validator {
+    let choices: Vec<String> = choices.into_iter().map(Into::into).collect();
+    string(move |text| {
+        if contains_ignoring_case(&choices, text) {
+            return Ok(());
+        }
+        Err(format!("must be one of {}, in any case", listed(&choices)))
+    })
+}
+
+/// None of the given strings, upper and lower case being the same.
+pub fn none_of_ignoring_case<S: Into<String>>(refused: impl IntoIterator<Item = S>) -> Validator {
+    let refused: Vec<String> = refused.into_iter().map(Into::into).collect();
+    string(move |text| {
+        if contains_ignoring_case(&refused, text) {
+            return Err(format!("must be none of {}, in any case", listed(&refused)));
+        }
+        Ok(())
+    })
+}
+
+fn contains_ignoring_case(texts: &[String], text: &str) -> bool {
+    let folded = text.to_lowercase();
+    texts.iter().any(|choice| choice.to_lowercase() == folded)
+}
+
+fn listed(texts: &[String]) -> String {
+    let quoted: Vec<String> = texts.iter().map(|text| format!("{text:?}")).collect();
+    quoted.join(", ")
+}
+
+/// A string in which `pattern` matches; `requirement` ("must be a host name") says it to people.
+///
+/// The pattern is compiled at first use, so that it costs nothing when a provider starts. A
+/// pattern that does not compile refuses every value and says so.
+pub fn regex(pattern: &'static str, requirement: &'static str) -> Validator {
+    let compiled = OnceLock::new();
+    string(
+        move |text| match compiled.get_or_init(|| regex::Regex::new(pattern)) {
+            Ok(regex) if regex.is_match(text) => Ok(()),
+            Ok(_) => Err(requirement.to_owned()),
+            Err(error) => Err(format!(
+                "cannot be checked, the provider's pattern is broken: {error}"
+            )),
+        },
+    )
+}
+
+/// A string that says how long, such as `1h30m`, within `range`; see [`Period`].
+pub fn duration(range: impl RangeBounds<Duration> + Send + Sync + 'static) -> Validator {
+    let bounds = (
+        range.start_bound().cloned().map(Period),
+        range.end_bound().cloned().map(Period),
+    );
+    string(move |text| match text.parse::<Period>() {
+        Ok(period) if bounds.contains(&period) => Ok(()),
+        Ok(_) => Err(format!("must be {}", in_words(&bounds))),
+        Err(error) => Err(format!("must be a duration such as \"1h30m\": {error}")),
+    })
+}
+
+/// A string that says how many bytes, such as `10GiB`, within `range`; see [`Size`].
+pub fn size(range: impl RangeBounds<u64> + Send + Sync + 'static) -> Validator {
+    let bounds = (
+        range.start_bound().cloned().map(Size),
+        range.end_bound().cloned().map(Size),
+    );
+    string(move |text| match text.parse::<Size>() {
+        Ok(size) if bounds.contains(&size) => Ok(()),
+        Ok(_) => Err(format!("must be {}", in_words(&bounds))),
+        Err(error) => Err(format!("must be a size such as \"10GiB\": {error}")),
+    })
+}
