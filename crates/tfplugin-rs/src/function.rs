@@ -5,7 +5,7 @@ use std::fmt;
 use crate::diagnostics::Diagnostics;
 use crate::model::{ConversionError, Field};
 use crate::path::AttributePath;
-use crate::validate::{Report, Validator};
+use crate::validate::{Report, Surroundings, Validator};
 use crate::value::{Type, Value};
 
 /// A kind of function. Functions are pure: the same arguments give the same result, offline and
@@ -96,7 +96,10 @@ impl Parameter {
     /// The first rule that the argument at `index` breaks.
     pub(crate) fn check(&self, index: usize, value: &Value) -> Result<(), FunctionError> {
         let mut found = Diagnostics::new();
-        let mut report = Report::new(AttributePath::from(&*self.name), false, &mut found);
+        // A parameter has no object around it, and nothing else to look at.
+        let surroundings = Surroundings::default();
+        let path = AttributePath::from(&*self.name);
+        let mut report = Report::new(path, 0, false, &surroundings, &mut found);
         for validator in &self.validators {
             validator.check(value, &mut report);
         }

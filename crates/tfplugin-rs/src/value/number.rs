@@ -169,9 +169,13 @@ impl Number {
         if places == 0 || places > MOST_PLACES {
             return None;
         }
+        // An odd number times a power of five: no zero at the end.
         let digits = u128::from(mantissa >> zeros) * 5_u128.pow(places);
-        let is_negative = float.is_sign_negative();
-        Self::from_parts(is_negative, &digits.to_string(), -i64::from(places)).ok()
+        Some(Self(Repr::Decimal(Box::new(Decimal {
+            negative: float.is_sign_negative(),
+            digits: digits.to_string(),
+            exponent: -i64::from(places),
+        }))))
     }
 
     /// For a decimal of few digits, which is its float's shortest form: the float, if it is exact.
