@@ -18,35 +18,11 @@ pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream> {
     let name = input.ident;
     let fields: Vec<Field> = named_fields(input.data, name.span())?.into_iter().collect();
 
-    let (mut parameters, mut variadic, mut reading) = (Vec::new(), None, Vec::new());
-    for (position, field) in fields.iter().enumerate() {
-        let Some(ident) = &field.ident else { continue };
-        let ty = &field.ty;
-        let (parameter, text) = (ident.unraw().to_string(), docs::text(&field.attrs));
-        let number = i64::try_from(position).unwrap_or(i64::MAX);
-        let value = quote!(values.next().unwrap_or_default());
-        let options = Options::parse(field)?;
-        let rules = &options.validators;
-        if options.variadic {
-            if position + 1 != fields.len() {
-                return Err(Error::new(
-                    ident.span(),
-                    "only the last parameter can be variadic",
-                ));
-            }
-            variadic = Some(quote! {
-                ::tfplugin_rs::function::Parameter::of::<
-                    <#ty as ::core::iter::IntoIterator>::Item
-                >(#parameter, #text)#(.validate(#rules))*
-            });
-            reading.push(quote!(#ident: ::tfplugin_rs::function::variadic(#number, #value)?));
-        } else {
-            parameters.push(quote! {
-                ::tfplugin_rs::function::Parameter::of::<#ty>(#parameter, #text)#(.validate(#rules))*
-            });
-            reading.push(quote!(#ident: ::tfplugin_rs::function::argument(#number, #value)?));
-        }
-    }
+    let Parts {
+        parameters,
+        variadic,
+        reading,
+    } = parts(&fields)?;
     let variadic = match variadic {
         Some(parameter) => quote!(::core::option::Option::Some(#parameter)),
         None => quote!(::core::option::Option::None),
@@ -72,6 +48,48 @@ pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream> {
             }
         }
     })
+}
+
+/// What the fields contribute.
+#[derive(Default)]
+struct Parts {
+    parameters: Vec<TokenStream>,
+    variadic: Option<TokenStream>,
+    /// One initialiser a field.
+    reading: Vec<TokenStream>,
+}
+
+fn parts(fields: &[Field]) -> Result<Parts> {
+    let mut parts = Parts::default();
+    for (position, field) in fields.iter().enumerate() {
+        let Some(ident) = &field.ident else { continue };
+        let ty = &field.ty;
+        let (parameter, text) = (ident.unraw().to_string(), docs::text(&field.attrs));
+        let number = i64::try_from(position).unwrap_or(i64::MAX);
+        let value = quote!(values.next().unwrap_or_default());
+        let options = Options::parse(field)?;
+        let rules = &options.validators;
+        if !options.variadic {
+            parts.parameters.push(quote! {
+                ::tfplugin_rs::function::Parameter::of::<#ty>(#parameter, #text)#(.validate(#rules))*
+            });
+            let read = quote!(::tfplugin_rs::function::argument(#number, #value)?);
+            parts.reading.push(quote!(#ident: #read));
+            continue;
+        }
+        if position + 1 != fields.len() {
+            let message = "only the last parameter can be variadic";
+            return Err(Error::new(ident.span(), message));
+        }
+        parts.variadic = Some(quote! {
+            ::tfplugin_rs::function::Parameter::of::<
+                <#ty as ::core::iter::IntoIterator>::Item
+            >(#parameter, #text)#(.validate(#rules))*
+        });
+        let read = quote!(::tfplugin_rs::function::variadic(#number, #value)?);
+        parts.reading.push(quote!(#ident: #read));
+    }
+    Ok(parts)
 }
 
 /// The message of `#[arguments(deprecated = "…")]`.

@@ -13,6 +13,34 @@ use crate::values::Values;
 
 /// A kind of action: a restart, a purge, a key rotation. Configurations invoke it before or after
 /// changes of a resource, people with `terraform apply -invoke`.
+///
+/// ```
+/// # use tfplugin_rs::prelude::*;
+/// # struct Api;
+/// # impl Api { async fn purge(&self, _: &str) -> std::io::Result<u64> { Ok(0) } }
+/// /// Empties queues.
+/// #[derive(Model)]
+/// struct PurgeConfig {
+///     /// Names of the queues.
+///     queues: Vec<String>,
+/// }
+///
+/// struct Purge;
+///
+/// impl Action for Purge {
+///     const NAME: &'static str = "purge";
+///     type Data = Api;
+///     type Config = PurgeConfig;
+///
+///     async fn invoke(&self, config: PurgeConfig, cx: &mut Invocation<Api>) -> Result<()> {
+///         for queue in config.queues {
+///             let messages = cx.data().purge(&queue).await?;
+///             cx.progress(format!("{queue}: {messages} messages")).await;
+///         }
+///         Ok(())
+///     }
+/// }
+/// ```
 pub trait Action: Send + Sync + 'static {
     /// The type's name after the provider's: `purge` for `ferrymq_purge`.
     const NAME: &'static str;

@@ -16,6 +16,54 @@ use crate::schema::Schema;
 /// A run that is interrupted does not close what it opened (seen with Terraform 1.11.4), and one
 /// that is killed cannot. So what `open` makes must end by itself: give it a lifetime at the
 /// service and renew that.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use tfplugin_rs::prelude::*;
+/// # struct Api;
+/// # impl Api {
+/// #     async fn lend(&self, _: &str) -> std::io::Result<(u64, String)> { Ok((1, "t".into())) }
+/// #     async fn extend(&self, _: u64) -> std::io::Result<()> { Ok(()) }
+/// #     async fn end(&self, _: u64) -> std::io::Result<()> { Ok(()) }
+/// # }
+/// /// A token, valid while Terraform runs.
+/// #[derive(Model)]
+/// struct Token {
+///     /// Who it is for.
+///     user: String,
+///     /// The token.
+///     #[attr(computed, sensitive)]
+///     token: Attr<String>,
+/// }
+///
+/// struct TokenResource;
+///
+/// impl EphemeralResource for TokenResource {
+///     const NAME: &'static str = "token";
+///     type Data = Api;
+///     type Model = Token;
+///
+///     async fn open(&self, mut config: Token, cx: &mut Lease<Api>) -> Result<Token> {
+///         let (id, token) = cx.data().lend(&config.user).await?;
+///         cx.private_mut().set("id", &id)?;
+///         cx.renew_after(Duration::from_secs(60));
+///         config.token = token.into();
+///         Ok(config)
+///     }
+///
+///     async fn renew(&self, cx: &mut Lease<Api>) -> Result<()> {
+///         let id: u64 = cx.private().get("id")?.unwrap_or_default();
+///         cx.data().extend(id).await?;
+///         cx.renew_after(Duration::from_secs(60));
+///         Ok(())
+///     }
+///
+///     async fn close(&self, cx: &mut Context<Api>) -> Result<()> {
+///         let id: u64 = cx.private().get("id")?.unwrap_or_default();
+///         Ok(cx.data().end(id).await?)
+///     }
+/// }
+/// ```
 pub trait EphemeralResource: Send + Sync + 'static {
     /// The type's name after the provider's: `token` for `ferrymq_token`.
     const NAME: &'static str;

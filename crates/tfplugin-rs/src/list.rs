@@ -16,6 +16,53 @@ use crate::value::Value;
 
 /// Lists the resources of one type, for `terraform query`. It bears the name of the resource it
 /// lists.
+///
+/// ```
+/// # use tfplugin_rs::prelude::*;
+/// # struct Api;
+/// # impl Api { fn names(&self, _: &str) -> std::io::Result<Vec<String>> { Ok(Vec::new()) } }
+/// # #[derive(Model)]
+/// # struct Queue { name: String }
+/// # #[derive(Model)]
+/// # struct QueueIdentity { name: String }
+/// # struct QueueResource;
+/// # impl Resource for QueueResource {
+/// #     const NAME: &'static str = "queue";
+/// #     type Data = Api;
+/// #     type Model = Queue;
+/// #     async fn create(&self, plan: Queue, _: &mut Apply<Api>) -> Result<Queue> { Ok(plan) }
+/// #     async fn read(&self, q: Queue, _: &mut Context<Api>) -> Result<Option<Queue>> { Ok(Some(q)) }
+/// #     async fn update(&self, _: Queue, q: Queue, _: &mut Apply<Api>) -> Result<Queue> { Ok(q) }
+/// #     async fn delete(&self, _: Queue, _: &mut Context<Api>) -> Result<()> { Ok(()) }
+/// # }
+/// # impl Identified for QueueResource {
+/// #     type Identity = QueueIdentity;
+/// #     fn identity(&self, state: &Queue, _: &Api) -> QueueIdentity {
+/// #         QueueIdentity { name: state.name.clone() }
+/// #     }
+/// # }
+/// /// Finds queues.
+/// #[derive(Model)]
+/// struct QueueFilter {
+///     /// What their names begin with; all if it is not set.
+///     prefix: Option<String>,
+/// }
+///
+/// struct QueueList;
+///
+/// impl ListResource for QueueList {
+///     type Resource = QueueResource;
+///     type Config = QueueFilter;
+///
+///     async fn list(&self, filter: QueueFilter, cx: &mut Listing<QueueResource>) -> Result<()> {
+///         for name in cx.data().names(&filter.prefix.unwrap_or_default())? {
+///             let found = Listed::new(&name, QueueIdentity { name: name.clone() });
+///             cx.send(found.resource(Queue { name })).await?;
+///         }
+///         Ok(())
+///     }
+/// }
+/// ```
 pub trait ListResource: Send + Sync + 'static {
     /// The resource that is listed. The provider must offer it, too.
     type Resource: Identified;
@@ -35,7 +82,8 @@ pub trait ListResource: Send + Sync + 'static {
         async { Ok(()) }
     }
 
-    /// Sends one [`Listed`] after the other, each as soon as it is found.
+    /// Sends one [`Listed`] after the other, each as soon as it is found. If Terraform hangs up, the
+    /// listing is dropped where it waits.
     fn list(
         &self,
         config: Self::Config,

@@ -1,8 +1,8 @@
 //! The gRPC service: protocol messages in, values and the provider's code in the middle, messages
 //! out. One file per group of calls; only `wire` and these files know the protocol.
 //!
-//! Whatever goes wrong for the person at the terminal is a diagnostic. A gRPC error would read as
-//! a crash of the plugin, so it is left to calls that no caller makes without asking first.
+//! Whatever goes wrong for the person at the terminal is a diagnostic, in calls for what is not
+//! offered, too: a gRPC error would read as a crash of the plugin.
 
 mod action;
 mod apply;

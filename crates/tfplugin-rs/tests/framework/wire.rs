@@ -219,7 +219,12 @@ async fn an_action_with_progress() {
     let locker = std::fs::read_to_string(station.directory.path().join("locker-1"));
     assert_eq!(locker.unwrap(), "");
 
-    // After a stop a further one does nothing.
+    station.end().await;
+}
+
+#[tokio::test]
+async fn a_stop_reaches_actions() {
+    let mut station = Station::start().await;
     let stop = proto::stop_provider::Request {};
     station.provider.stop_provider(stop).await.unwrap();
     let numbers = Value::list([1].map(number));
@@ -228,17 +233,15 @@ async fn an_action_with_progress() {
         config: Some(encode([("lockers", Type::list(Type::Number), numbers)])),
         client_capabilities: None,
     };
-    let mut events = station
-        .provider
-        .invoke_action(request)
-        .await
-        .unwrap()
-        .into_inner();
+    let events = station.provider.invoke_action(request).await.unwrap();
+    let mut events = events.into_inner();
     let only = events.message().await.unwrap().unwrap().r#type.unwrap();
     let Invoked::Completed(completed) = only else {
         panic!("{only:?}")
     };
     assert_eq!(completed.diagnostics[0].summary, "Stopped");
+    let locker = std::fs::read_to_string(station.directory.path().join("locker-1"));
+    assert_eq!(locker.unwrap(), "hat");
     station.end().await;
 }
 
@@ -291,5 +294,31 @@ async fn an_ephemeral_resource() {
     assert_eq!(closed.diagnostics, []);
     let journal = std::fs::read_to_string(station.directory.path().join("journal")).unwrap();
     assert_eq!(journal, "open 4\nrenew 4\nclose 4\n");
+    station.end().await;
+}
+
+#[tokio::test]
+async fn a_state_store_is_refused_before_its_state_is_sent() {
+    let mut station = Station::start().await;
+    let meta = proto::RequestChunkMeta {
+        type_name: "lockers_safe".to_owned(),
+        state_id: "default".to_owned(),
+    };
+    let first = proto::write_state_bytes::RequestChunk {
+        meta: Some(meta),
+        ..Default::default()
+    };
+    // The rest never comes.
+    let chunks = tokio_stream::StreamExt::chain(
+        tokio_stream::once(first),
+        tokio_stream::pending::<proto::write_state_bytes::RequestChunk>(),
+    );
+    let written = station.provider.write_state_bytes(chunks).await.unwrap();
+    let diagnostics = written.into_inner().diagnostics;
+    assert_eq!(diagnostics[0].summary, "No state stores");
+    assert!(
+        diagnostics[0].detail.contains("lockers_safe"),
+        "{diagnostics:?}"
+    );
     station.end().await;
 }

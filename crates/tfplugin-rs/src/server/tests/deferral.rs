@@ -1,6 +1,5 @@
 //! Operations that are put off, by the provider as a whole or one by one.
 
-use serde_json::json;
 use tonic::Request;
 
 use super::port::Port;
@@ -79,18 +78,58 @@ fn plan_request(server: &Server<Port>, flag: Value) -> proto::plan_resource_chan
     }
 }
 
+async fn import(server: &Server<Port>, id: &str) -> proto::import_resource_state::Response {
+    let request = proto::import_resource_state::Request {
+        type_name: "port_ship".to_owned(),
+        id: id.to_owned(),
+        client_capabilities: ALLOWING,
+        ..Default::default()
+    };
+    let imported = server.import_resource_state(Request::new(request)).await;
+    imported.unwrap().into_inner()
+}
+
+async fn read_depth(
+    server: &Server<Port>,
+    place: &str,
+    meta: Option<&[u8]>,
+) -> proto::read_data_source::Response {
+    let config = Value::object([("place", Value::from(place)), ("depth", Value::Null)]);
+    let prepared = server.data_source_schema("port_depth").unwrap();
+    let request = proto::read_data_source::Request {
+        type_name: "port_depth".to_owned(),
+        config: Some(prepared.encode(&config, "a configuration").unwrap()),
+        provider_meta: meta.map(|meta| proto::DynamicValue {
+            msgpack: meta.to_vec().into(),
+            ..Default::default()
+        }),
+        client_capabilities: ALLOWING,
+    };
+    let read = server.read_data_source(Request::new(request)).await;
+    read.unwrap().into_inner()
+}
+
+async fn plan_horn(server: &Server<Port>, times: Value) -> proto::plan_action::Response {
+    let config = Value::object([("times", times), ("secret", Value::Null)]);
+    let prepared = server.action_schema("port_horn").unwrap();
+    let request = proto::plan_action::Request {
+        action_type: "port_horn".to_owned(),
+        config: Some(prepared.encode(&config, "a configuration").unwrap()),
+        client_capabilities: ALLOWING,
+    };
+    let planned = server.plan_action(Request::new(request)).await;
+    planned.unwrap().into_inner()
+}
+
 #[tokio::test]
-async fn a_provider_that_is_put_off_puts_off_all_that_is_asked() {
+async fn a_provider_that_is_put_off_puts_off_its_resources() {
     let (server, said) = configured(Value::Unknown, ALLOWING).await;
     assert_eq!(said, []);
     let off = Some(Reason::ProviderConfigUnknown);
 
     let request = read_request(&server, "anna");
-    let read = server
-        .read_resource(Request::new(request.clone()))
-        .await
-        .unwrap()
-        .into_inner();
+    let read = server.read_resource(Request::new(request.clone())).await;
+    let read = read.unwrap().into_inner();
     assert_eq!(reason(read.deferred), off);
     assert_eq!(
         (read.new_state, read.private),
@@ -100,63 +139,33 @@ async fn a_provider_that_is_put_off_puts_off_all_that_is_asked() {
     let request = plan_request(&server, Value::Null);
     let plan = server
         .plan_resource_change(Request::new(request.clone()))
-        .await
-        .unwrap();
-    let plan = plan.into_inner();
+        .await;
+    let plan = plan.unwrap().into_inner();
     assert_eq!(reason(plan.deferred), off);
     assert_eq!(plan.planned_state, request.proposed_new_state);
 
-    let request = proto::import_resource_state::Request {
-        type_name: "port_ship".to_owned(),
-        id: "anna".to_owned(),
-        client_capabilities: ALLOWING,
-        ..Default::default()
-    };
-    let import = server
-        .import_resource_state(Request::new(request))
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(reason(import.deferred), off);
+    let imported = import(&server, "anna").await;
+    assert_eq!(reason(imported.deferred), off);
     let prepared = server.resource_schema("port_ship").unwrap();
-    let state = prepared.decode(import.imported_resources[0].state.as_ref(), "the state");
+    let state = prepared.decode(imported.imported_resources[0].state.as_ref(), "the state");
     assert_eq!(state.unwrap(), Value::Unknown);
+}
 
-    let request = proto::read_data_source::Request {
-        type_name: "port_depth".to_owned(),
-        client_capabilities: ALLOWING,
-        ..Default::default()
-    };
-    let data = server
-        .read_data_source(Request::new(request))
-        .await
-        .unwrap()
-        .into_inner();
+#[tokio::test]
+async fn a_provider_that_is_put_off_puts_off_all_else() {
+    let (server, _) = configured(Value::Unknown, ALLOWING).await;
+    let off = Some(Reason::ProviderConfigUnknown);
+    let data = read_depth(&server, "here", None).await;
     assert_eq!(reason(data.deferred), off);
-
+    let action = plan_horn(&server, Value::Unknown).await;
+    assert_eq!(reason(action.deferred), off);
     let request = proto::open_ephemeral_resource::Request {
         type_name: "port_pilot".to_owned(),
         client_capabilities: ALLOWING,
         ..Default::default()
     };
-    let open = server
-        .open_ephemeral_resource(Request::new(request))
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(reason(open.deferred), off);
-
-    let request = proto::plan_action::Request {
-        action_type: "port_horn".to_owned(),
-        client_capabilities: ALLOWING,
-        ..Default::default()
-    };
-    let action = server
-        .plan_action(Request::new(request))
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(reason(action.deferred), off);
+    let open = server.open_ephemeral_resource(Request::new(request)).await;
+    assert_eq!(reason(open.unwrap().into_inner().deferred), off);
 }
 
 #[tokio::test]
@@ -217,64 +226,21 @@ async fn single_operations_are_put_off() {
     let absent = Some(Reason::AbsentPrereq);
 
     let request = read_request(&server, "late");
-    let read = server
-        .read_resource(Request::new(request.clone()))
-        .await
-        .unwrap()
-        .into_inner();
+    let read = server.read_resource(Request::new(request.clone())).await;
+    let read = read.unwrap().into_inner();
     assert_eq!((reason(read.deferred), read.diagnostics), (absent, vec![]));
     assert_eq!(read.new_state, request.current_state);
 
     let request = plan_request(&server, Value::Unknown);
-    let plan = server
-        .plan_resource_change(Request::new(request))
-        .await
-        .unwrap()
-        .into_inner();
+    let plan = server.plan_resource_change(Request::new(request)).await;
+    let plan = plan.unwrap().into_inner();
     assert_eq!(reason(plan.deferred), Some(Reason::ResourceConfigUnknown));
     assert!(plan.planned_state.is_some(), "as far as it is known");
 
-    let request = proto::import_resource_state::Request {
-        type_name: "port_ship".to_owned(),
-        id: "late".to_owned(),
-        client_capabilities: ALLOWING,
-        ..Default::default()
-    };
-    let import = server
-        .import_resource_state(Request::new(request))
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(reason(import.deferred), absent);
-
-    let encode = |prepared: &crate::server::Prepared, value: Value| {
-        Some(prepared.encode(&value, "a configuration").unwrap())
-    };
-    let place = Value::object([("place", Value::from("later")), ("depth", Value::Null)]);
-    let request = proto::read_data_source::Request {
-        type_name: "port_depth".to_owned(),
-        config: encode(server.data_source_schema("port_depth").unwrap(), place),
-        client_capabilities: ALLOWING,
-        ..Default::default()
-    };
-    let data = server
-        .read_data_source(Request::new(request))
-        .await
-        .unwrap()
-        .into_inner();
+    assert_eq!(reason(import(&server, "late").await.deferred), absent);
+    let data = read_depth(&server, "later", None).await;
     assert_eq!((reason(data.deferred), data.diagnostics), (absent, vec![]));
-
-    let horn = Value::object([("times", Value::Unknown), ("secret", Value::Null)]);
-    let request = proto::plan_action::Request {
-        action_type: "port_horn".to_owned(),
-        config: encode(server.action_schema("port_horn").unwrap(), horn),
-        client_capabilities: ALLOWING,
-    };
-    let action = server
-        .plan_action(Request::new(request))
-        .await
-        .unwrap()
-        .into_inner();
+    let action = plan_horn(&server, Value::Unknown).await;
     assert_eq!(reason(action.deferred), Some(Reason::ResourceConfigUnknown));
 }
 
@@ -292,64 +258,47 @@ async fn an_operation_that_gives_up_without_a_word_is_an_error() {
     assert_eq!(read.new_state, request.current_state);
 }
 
+/// What the module `cafe` says: a map with one entry, as MessagePack.
+const CAFE: &[u8] = b"\x81\xa6module\xa4cafe";
+
 #[tokio::test]
-async fn modules_speak_to_the_provider() {
+async fn modules_speak_to_resources() {
     let (server, _) = configured("south".into(), None).await;
     let schema = server
         .get_provider_schema(Request::new(proto::get_provider_schema::Request {}))
         .await
         .unwrap()
         .into_inner();
-    assert_eq!(
-        schema.provider_meta.unwrap().block.unwrap().attributes[0].name,
-        "module"
-    );
-    // A map with one entry, as MessagePack.
-    let meta = b"\x81\xa6module\xa4cafe".to_vec();
+    let meta = schema.provider_meta.unwrap().block.unwrap();
+    assert_eq!(meta.attributes[0].name, "module");
     let planned = plan_request(&server, Value::Null);
     let request = proto::apply_resource_change::Request {
         type_name: planned.type_name,
         prior_state: planned.prior_state,
-        planned_state: planned.proposed_new_state.clone(),
+        planned_state: planned.proposed_new_state,
         config: planned.config,
         provider_meta: Some(proto::DynamicValue {
-            msgpack: meta.clone().into(),
+            msgpack: CAFE.into(),
             ..Default::default()
         }),
         ..Default::default()
     };
-    let applied = server
-        .apply_resource_change(Request::new(request))
-        .await
-        .unwrap()
-        .into_inner();
+    let applied = server.apply_resource_change(Request::new(request)).await;
+    let state = applied.unwrap().into_inner().new_state;
     let prepared = server.resource_schema("port_ship").unwrap();
-    let state = prepared
-        .decode(applied.new_state.as_ref(), "the state")
-        .unwrap();
+    let state = prepared.decode(state.as_ref(), "the state").unwrap();
     let module = state.as_object().and_then(|state| state.get("module"));
     assert_eq!(module.and_then(Value::as_str), Some("cafe"));
+}
 
-    let depth = Value::object([("place", Value::from("here")), ("depth", Value::Null)]);
+#[tokio::test]
+async fn modules_speak_to_data_sources() {
+    let (server, _) = configured("south".into(), None).await;
     let prepared = server.data_source_schema("port_depth").unwrap();
-    let mut request = proto::read_data_source::Request {
-        type_name: "port_depth".to_owned(),
-        config: Some(prepared.encode(&depth, "a configuration").unwrap()),
-        ..Default::default()
-    };
-    for (meta, expected) in [(Some(meta), json!("cafe")), (None, json!("7"))] {
-        request.provider_meta = meta.map(|meta| proto::DynamicValue {
-            msgpack: meta.into(),
-            ..Default::default()
-        });
-        let data = server
-            .read_data_source(Request::new(request.clone()))
-            .await
-            .unwrap();
-        let data = prepared
-            .decode(data.into_inner().state.as_ref(), "the data")
-            .unwrap();
+    for (meta, expected) in [(Some(CAFE), "cafe"), (None, "7")] {
+        let data = read_depth(&server, "here", meta).await;
+        let data = prepared.decode(data.state.as_ref(), "the data").unwrap();
         let depth = data.as_object().and_then(|data| data.get("depth"));
-        assert_eq!(depth.and_then(Value::as_str), expected.as_str());
+        assert_eq!(depth.and_then(Value::as_str), Some(expected));
     }
 }
