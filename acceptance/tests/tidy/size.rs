@@ -25,7 +25,7 @@ const LONG_FUNCTIONS: &[(&str, usize, &str)] = &[
     ("crates/broker-core/src/session/amqp091/tests/channels.rs::no_wait_calls_get_no_answer", 92, "a row for each method"),
     ("crates/broker-core/src/session/amqp091/tests/errors.rs::conflicts_and_wrong_states_fail_a_precondition", 76, "a row for each error"),
     ("crates/tfplugin-rs/src/plan/tests.rs::cases", 220, "a table of cases"),
-    ("crates/tfplugin-rs/src/schema/check.rs::each_mistake_is_named_with_its_path", 86, "a row for each mistake"),
+    ("crates/tfplugin-rs/src/schema/check_tests.rs::each_mistake_is_named_with_its_path", 86, "a row for each mistake"),
     ("crates/wire/src/amqp091/tests/methods.rs::one_of_each", 71, "a row for each method"),
 ];
 

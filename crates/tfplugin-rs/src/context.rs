@@ -333,7 +333,7 @@ mod tests {
             timeout: Duration::from_secs(seconds),
         };
         let work = async {
-            tokio::time::sleep(Duration::from_secs(60)).await;
+            tokio::time::sleep_until(Instant::now() + Duration::from_secs(60)).await;
             Ok(7)
         };
         let short = context().limited(Some(limit(59)));
@@ -345,7 +345,7 @@ mod tests {
              Raise `create` in `timeouts` if it needs longer."
         );
         let work = || async {
-            tokio::time::sleep(Duration::from_secs(60)).await;
+            tokio::time::sleep_until(Instant::now() + Duration::from_secs(60)).await;
             Ok(7)
         };
         let long = context().limited(Some(limit(61)));

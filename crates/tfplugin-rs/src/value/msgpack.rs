@@ -178,11 +178,13 @@ impl<'a> Reader<'a> {
         // Terraform writes attributes in order of name, so the next one is mostly the right one.
         let mut values = Vec::with_capacity(ty.types().len());
         for _ in 0..len {
-            let name = self.key()?;
-            if ty.names().at(values.len()) != Some(name) {
-                return self.object_in_any_order(ty, values, name, len, depth);
+            let key = self.key_bytes()?;
+            match ty.names().at(values.len()) {
+                Some(name) if name.as_bytes() == key => {
+                    values.push(self.attribute(ty, values.len(), name, depth)?);
+                }
+                _ => return self.object_in_any_order(ty, values, text(key)?, len, depth),
             }
-            values.push(self.attribute(ty, values.len(), name, depth)?);
         }
         match ty.names().at(values.len()) {
             None => Ok(Value::Object(Object::new(ty.names().clone(), values))),
@@ -255,8 +257,12 @@ impl<'a> Reader<'a> {
     }
 
     fn key(&mut self) -> Result<&'a str, CodecError> {
+        self.key_bytes().and_then(text)
+    }
+
+    fn key_bytes(&mut self) -> Result<&'a [u8], CodecError> {
         match self.head()? {
-            Head::Str(bytes) | Head::Bin(bytes) => text(bytes),
+            Head::Str(bytes) | Head::Bin(bytes) => Ok(bytes),
             head => Err(CodecError::new(format!(
                 "expected a key, found {}",
                 head.kind()

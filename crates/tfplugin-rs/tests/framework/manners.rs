@@ -7,6 +7,7 @@ use tfplugin_rs::Operation;
 use tfplugin_rs::prelude::*;
 use tfplugin_rs::testing::Terraform;
 use tfplugin_rs::types::{Caseless, Json, Period};
+use tokio::time::Instant;
 
 /// A registry.
 #[derive(Model)]
@@ -86,9 +87,7 @@ struct Policy;
 impl Policy {
     /// Seconds left for an operation.
     fn limit(cx: &Context<()>) -> Attr<u64> {
-        let left = cx
-            .deadline()
-            .map(|deadline| deadline - tokio::time::Instant::now());
+        let left = cx.deadline().map(|deadline| deadline - Instant::now());
         left.map(|left| left.as_secs()).into()
     }
 }
@@ -102,7 +101,7 @@ impl Resource for Policy {
         let limit = Self::limit(cx);
         let wait = Duration::from_secs(if plan.lasts.is_none() { 0 } else { 3600 });
         cx.within_deadline(async {
-            tokio::time::sleep(wait).await;
+            tokio::time::sleep_until(Instant::now() + wait).await;
             Ok(())
         })
         .await?;
