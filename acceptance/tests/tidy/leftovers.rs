@@ -13,6 +13,7 @@ use crate::sources::{self, Source, is_test_item};
 const MAY_SLEEP: &[(&str, &str)] = &[
     ("acceptance/src/poll.rs", "the pause between two tries of the one polling loop"),
     ("broker-agent/tests/it/process.rs", "the pause between two tries of its polling loops"),
+    ("crates/broker-net/src/driver/tests.rs", "its clock is paused, and moves as it sleeps"),
     ("crates/tfplugin-rs/src/transport/lifecycle.rs", "its clock is moved by hand"),
     ("crates/tfplugin-rs/tests/transport/bare.rs", "the work of a provider that is slow"),
     ("crates/tfplugin-rs/tests/transport/ending.rs", "shows what does not happen meanwhile"),
