@@ -19,10 +19,11 @@ pub(super) struct Chain {
     store: StoreId,
     /// Bytes for records in a new segment.
     capacity: u64,
-    /// As in [`Segments`], and so are the next two.
+    /// As in [`Segments`], and so are the next three.
     older: VecDeque<Segment>,
     current: Segment,
     ready: VecDeque<Segment>,
+    idle: Vec<Segment>,
     next_number: u64,
     next_sequence: u64,
 }
@@ -35,6 +36,8 @@ pub(super) struct Segments {
     pub(super) current: Segment,
     /// Prepared, in the order they will be begun.
     pub(super) ready: VecDeque<Segment>,
+    /// Of no use any more, to be removed.
+    pub(super) idle: Vec<Segment>,
 }
 
 /// What became of a freed segment.
@@ -57,13 +60,10 @@ impl Chain {
             older,
             current,
             ready,
+            idle,
         } = segments;
-        let all = || older.iter().chain([&current]).chain(&ready);
-        let next_number = all()
-            .filter_map(|segment| number_of(&segment.name))
-            .max()
-            .unwrap_or_default()
-            + 1;
+        let all = older.iter().chain([&current]).chain(&ready).chain(&idle);
+        let next_number = free_number(all);
         let next_sequence = ready.back().unwrap_or(&current).sequence() + 1;
         Self {
             disk,
@@ -72,14 +72,16 @@ impl Chain {
             older,
             current,
             ready,
+            idle,
             next_number,
             next_sequence,
         }
     }
 
-    /// Makes the first segment of a new journal, begun at `base`.
+    /// Makes the first segment of a new journal, begun at `base`. Its file gets that `number`.
     pub(super) fn create_first(
         disk: &dyn Disk,
+        number: u64,
         store: StoreId,
         capacity: u64,
         base: Lsn,
@@ -92,7 +94,7 @@ impl Chain {
         };
         create(
             disk,
-            1,
+            number,
             SegmentHeader {
                 uid: unique(disk)?,
                 store,
@@ -193,6 +195,13 @@ impl Chain {
         Ok(Some(Freed::Removed))
     }
 
+    /// Removes the segments found to be of no use.
+    pub(super) fn discard_idle(&mut self) -> Result<(), Fault> {
+        std::mem::take(&mut self.idle)
+            .into_iter()
+            .try_for_each(|segment| discard(&*self.disk, segment))
+    }
+
     fn ready_header(&self) -> Result<SegmentHeader, Fault> {
         Ok(SegmentHeader {
             uid: unique(&*self.disk)?,
@@ -207,7 +216,7 @@ impl Chain {
 
 /// Removes a segment that holds nothing of use. It is blanked first: should a crash bring the name
 /// back, the file does not claim a place.
-pub(super) fn discard(disk: &dyn Disk, mut segment: Segment) -> Result<(), Fault> {
+fn discard(disk: &dyn Disk, mut segment: Segment) -> Result<(), Fault> {
     let blank = SegmentHeader {
         state: SegmentState::Blank,
         ..segment.header.clone()
@@ -242,6 +251,14 @@ fn create(disk: &dyn Disk, number: u64, header: SegmentHeader) -> Result<Segment
 
 fn unique(disk: &dyn Disk) -> Result<[u8; 16], Fault> {
     disk.unique().during("get randomness for", "a segment")
+}
+
+/// A number above those of all these files: a new file must not take the name of one that is there.
+pub(super) fn free_number<'s>(segments: impl IntoIterator<Item = &'s Segment>) -> u64 {
+    let numbers = segments
+        .into_iter()
+        .filter_map(|segment| number_of(&segment.name));
+    numbers.max().unwrap_or_default() + 1
 }
 
 fn number_of(name: &str) -> Option<u64> {

@@ -1,7 +1,7 @@
 //! What segment files a directory holds, opened and put in order.
 
 use super::disk::{Disk, FileEntry};
-use super::error::{Corrupt, Damage, Fault, IoContext, OpenError};
+use super::error::{Corrupt, Damage, IoContext, OpenError};
 use super::segment::{
     DATA_START, FORMAT, HEADER_LEN, HeaderError, NAME_PREFIX, Segment, SegmentHeader, SegmentState,
 };
@@ -174,10 +174,4 @@ fn damage_of(file: &str, offset: u64, damage: Damage) -> OpenError {
         damage,
     }
     .into()
-}
-
-/// Removes the idle ones.
-pub(super) fn discard_idle(disk: &dyn Disk, idle: Vec<Segment>) -> Result<(), Fault> {
-    idle.into_iter()
-        .try_for_each(|segment| super::chain::discard(disk, segment))
 }

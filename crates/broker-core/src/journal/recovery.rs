@@ -14,12 +14,12 @@ use std::sync::Arc;
 
 use super::append::{Limits, Start};
 use super::batch::Batch;
-use super::chain::{Chain, Segments};
+use super::chain::{self, Chain, Segments};
 use super::checkpoint::{self, Checkpoints, Loaded};
 use super::disk::{Disk, FileEntry};
 use super::error::{Corrupt, Damage, Fault, IoContext, OpenError, Unreadable};
 use super::gather::Gather;
-use super::inventory::{self, Inventory, damage, mismatch};
+use super::inventory::{Inventory, damage, mismatch};
 use super::room::Room;
 use super::scan::{self, Progress, Stop};
 use super::segment::{self, FIRST_LSN, Segment, SegmentState};
@@ -123,7 +123,8 @@ fn create(
         None => StoreId(disk.unique().during("get randomness for", "a new store")?),
     };
     let epoch = options.epoch.unwrap_or(Epoch(1));
-    let first = Chain::create_first(disk, store, options.capacity(), FIRST_LSN, epoch)?;
+    let number = chain::free_number(&found.idle);
+    let first = Chain::create_first(disk, number, store, options.capacity(), FIRST_LSN, epoch)?;
     let progress = Progress {
         end: FIRST_LSN,
         epoch: Epoch(0),
@@ -291,14 +292,14 @@ fn resume(
         mut progress,
         ended,
     } = tail;
-    let segments = settle(segments, ready, &progress, ended)?;
+    let segments = settle(segments, ready, idle, &progress, ended)?;
     let mut chain = Chain::new(disk.clone(), store, options.capacity(), segments);
     if ended {
         begin_segment(&mut chain, &progress)?;
     }
     let room = opening_mark(&mut chain, options, &mut progress)?;
     // Only now: until then one of them may be what says that no segment is missing.
-    inventory::discard_idle(&*disk, idle)?;
+    chain.discard_idle()?;
     start(disk, options, checkpoints, chain, room, &progress)
 }
 
@@ -306,6 +307,7 @@ fn resume(
 fn settle(
     segments: Vec<Segment>,
     mut ready: Vec<Segment>,
+    idle: Vec<Segment>,
     progress: &Progress,
     ended: bool,
 ) -> Result<Segments, Fault> {
@@ -328,6 +330,7 @@ fn settle(
         older,
         current,
         ready: ready.into(),
+        idle,
     })
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use broker_core::journal::{
     Admission, AppendError, Epoch, Kind, Lsn, OpenError, Options, Record, SimDisk, Stopped,
-    StoreId, Survival, Turn,
+    StoreId, Survival, Trouble, Turn,
 };
 use bytes::Bytes;
 
@@ -405,6 +405,42 @@ fn segments_of_another_size_are_read_and_then_replaced() {
     bench.publish_all(&all[20..]);
     bench.close();
     assert_eq!(Bench::open(&disk).replayed_payloads(), all);
+}
+
+/// Found by fuzzing: the new segment took the name of a prepared one of the old size, and was
+/// removed under it.
+#[test]
+fn a_journal_stopped_between_two_segments_goes_on_in_one_of_another_size() {
+    let all = payloads(30, 1000);
+    let larger = Options {
+        segment_bytes: 64 << 10,
+        ..small()
+    };
+    let mut stopped_between = 0;
+    for at in 0..60 {
+        let disk = SimDisk::new(1);
+        let mut bench = Bench::open(&disk);
+        disk.plan(disk.operations() + at, Trouble::PowerLoss);
+        let mut ends = Vec::new();
+        while let Some(payload) = all.get(ends.len())
+            && bench.journal.stopped().is_none()
+        {
+            ends.push(bench.publish(payload).unwrap());
+            while bench.writer.turn().is_ok_and(|turn| turn != Turn::Idle) {}
+        }
+        let durable = bench.journal.durable();
+        let kept = ends.iter().filter(|end| **end <= durable).count();
+        let disk = disk.after_power_loss(Survival::Nothing);
+        let begun = bench.journal.segments().len();
+
+        let mut bench = open_on(Arc::new(disk.clone()), &larger).unwrap();
+        assert!(bench.replayed_payloads() == all[..kept], "operation {at}");
+        stopped_between += usize::from(begun < bench.journal.segments().len());
+        bench.publish_all(&all[kept..]);
+        let after = open_on(Arc::new(disk), &larger).unwrap();
+        assert!(after.replayed_payloads() == all, "operation {at}");
+    }
+    assert!(stopped_between > 0, "no segment was full and none begun");
 }
 
 fn ends(bench: &Bench) -> Vec<Lsn> {
