@@ -6,9 +6,9 @@ use agent_api::v1::{
     DeleteVhostRequest, DeleteVhostResponse, GetVhostRequest, ListVhostsRequest,
     ListVhostsResponse, PutVhostRequest, Reason, Vhost,
 };
-use broker_core::admin::{Admin, DeleteIf};
-use broker_core::definitions::{Expect, Stored, VhostSpec};
-use broker_core::refusal;
+use broker_core::admin::DeleteIf;
+use broker_core::definitions::{Stored, VhostSpec};
+use broker_core::refusal::{self, Refusal};
 use tonic::{Request, Response};
 use tracing::info;
 
@@ -85,18 +85,17 @@ impl Vhosts for Agent {
         } = request.into_inner();
         let expect = expect(state);
         let (_, host) = self.engine(&broker).await?;
-        if !force && is_expected(host.admin(), &name, expect) {
-            refuse_messages(&name, Totals::of_vhost(host.admin(), &name))?;
-            delete_queues(host.admin(), &name)?;
-        }
-        let deleted = host.admin().delete_vhost(&name, expect);
+        let admin = host.admin();
+        let only_if = DeleteIf {
+            unused: false,
+            empty: !force,
+        };
+        let deleted = admin.delete_vhost(&name, expect, only_if);
         let lsn = deleted.map_err(|refusal| {
-            let generation = host
-                .admin()
-                .vhost(&name)
-                .ok()
-                .map(|existing| existing.generation);
-            subject(&name).not_deleted(&refusal, generation)
+            let existing = admin.vhost(&name).ok();
+            let generation = existing.map(|existing| existing.generation);
+            let failure = subject(&name).not_deleted(&refusal, generation);
+            counted(failure, &refusal, Totals::of_vhost(admin, &name))
         })?;
         durable(&host, lsn).await?;
         info!(broker, vhost = name, force, "virtual host deleted");
@@ -130,59 +129,12 @@ fn check_description(name: &str, description: &str) -> Result<(), Failure> {
     Err(failure.of("vhost", name))
 }
 
-/// Whether the virtual host is there as the caller saw it; if not, the engine says what it is.
-fn is_expected(admin: &Admin, name: &str, expect: Expect) -> bool {
-    let found = admin.vhost(name).map(|vhost| vhost.generation);
-    match expect {
-        Expect::Any => found.is_ok(),
-        Expect::Absent => false,
-        Expect::Generation(generation) => found == Ok(generation),
+/// Adds the counts to a refusal over messages. They are read after the refusal, so a consumer may
+/// have taken some; the engine's sentence has the number that decided.
+fn counted(failure: Failure, refusal: &Refusal, totals: Totals) -> Failure {
+    if refusal.reason == refusal::Reason::NotEmpty {
+        failure.holding(totals.messages().max(1), totals.consumers)
+    } else {
+        failure
     }
-}
-
-/// Deletes the queues, each in one step with the check that it is empty, until none is left. A
-/// message that came after they were counted keeps its queue, and with it the virtual host.
-fn delete_queues(admin: &Admin, name: &str) -> Result<(), Failure> {
-    /// Clients may go on declaring while we delete.
-    const ROUNDS: usize = 100;
-    let only_if = DeleteIf {
-        unused: false,
-        empty: true,
-    };
-    for _ in 0..ROUNDS {
-        let queues = admin.queues(name).unwrap_or_default();
-        if queues.is_empty() {
-            return Ok(());
-        }
-        for queue in queues {
-            let queue = &queue.definition.value.name;
-            match admin.delete_queue(name, queue, Expect::Any, only_if) {
-                Err(refusal) if refusal.reason == refusal::Reason::NotEmpty => {
-                    refuse_messages(name, Totals::of_vhost(admin, name))?;
-                }
-                Err(refusal) if refusal.reason != refusal::Reason::NotFound => {
-                    return Err(subject(name).refused(&refusal));
-                }
-                _ => {}
-            }
-        }
-    }
-    let sentence = format!(
-        "clients keep declaring queues in virtual host {name:?}; stop them first, or delete it with \
-         force"
-    );
-    Err(Failure::new(Reason::InUse, sentence).of("vhost", name))
-}
-
-fn refuse_messages(name: &str, totals: Totals) -> Result<(), Failure> {
-    let messages = totals.messages();
-    if messages == 0 {
-        return Ok(());
-    }
-    let sentence = format!(
-        "virtual host {name:?} holds {messages} messages in its queues; consume or purge them \
-         first, or delete it with force"
-    );
-    let failure = Failure::new(Reason::NotEmpty, sentence).of("vhost", name);
-    Err(failure.holding(messages, totals.consumers))
 }

@@ -4665,9 +4665,8 @@ pub mod vhosts_client {
         }
         /// Deletes it with its permissions, exchanges, bindings and queues; connections to it are
         /// closed. Errors: NOT_FOUND, CONFLICT, NOT_EMPTY (its queues hold messages and `force` is not
-        /// set), IN_USE (clients declare queues faster than they are deleted, and `force` is not set).
-        /// Without `force` each queue goes in one step with the check that it is empty; when a message
-        /// arrives in the middle of that, the virtual host stays with it, and empty queues may be gone.
+        /// set). Everything goes in one step with the check that the queues are empty: a message that
+        /// arrives in the middle of that either keeps the virtual host as it was or is refused.
         pub async fn delete_vhost(
             &mut self,
             request: impl tonic::IntoRequest<super::DeleteVhostRequest>,
@@ -4727,9 +4726,8 @@ pub mod vhosts_server {
         ) -> std::result::Result<tonic::Response<super::Vhost>, tonic::Status>;
         /// Deletes it with its permissions, exchanges, bindings and queues; connections to it are
         /// closed. Errors: NOT_FOUND, CONFLICT, NOT_EMPTY (its queues hold messages and `force` is not
-        /// set), IN_USE (clients declare queues faster than they are deleted, and `force` is not set).
-        /// Without `force` each queue goes in one step with the check that it is empty; when a message
-        /// arrives in the middle of that, the virtual host stays with it, and empty queues may be gone.
+        /// set). Everything goes in one step with the check that the queues are empty: a message that
+        /// arrives in the middle of that either keeps the virtual host as it was or is refused.
         async fn delete_vhost(
             &self,
             request: tonic::Request<super::DeleteVhostRequest>,

@@ -22,7 +22,7 @@ pub enum Reason {
     Conflict,
     /// The object is in use: it has consumers, bindings or messages that the call must not lose.
     InUse,
-    /// The queue holds messages and the call asked for an empty one.
+    /// The queue or virtual host holds messages and the call asked for an empty one.
     NotEmpty,
     /// A name, argument or expression is malformed or out of bounds.
     Invalid,

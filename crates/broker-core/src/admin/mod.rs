@@ -25,7 +25,7 @@ pub struct Admin {
 pub struct DeleteIf {
     /// Refuse while it has consumers (queues) or bindings (exchanges).
     pub unused: bool,
-    /// Refuse while it holds messages, ready or unsettled.
+    /// Refuse while it, or a queue of it (virtual hosts), holds messages, ready or unsettled.
     pub empty: bool,
 }
 
@@ -81,9 +81,15 @@ impl Admin {
         self.broker.put_vhost(spec, expect)
     }
 
-    /// Deletes a virtual host with all in it and closes its connections.
-    pub fn delete_vhost(&self, name: &str, expect: Expect) -> Result<Lsn, Refusal> {
-        self.broker.delete_vhost(name, expect)
+    /// Deletes a virtual host with all in it and closes its connections; the condition, of which
+    /// only `empty` concerns virtual hosts, is checked in the same step.
+    pub fn delete_vhost(
+        &self,
+        name: &str,
+        expect: Expect,
+        only_if: DeleteIf,
+    ) -> Result<Lsn, Refusal> {
+        self.broker.delete_vhost(name, expect, only_if)
     }
 
     /// The user of that name.

@@ -15,13 +15,13 @@ use super::exchanges::no_exchange;
 use super::live_queue::LiveQueue;
 use super::owed::{DebtId, Due};
 use super::placed::Placed;
-use super::refuse_append;
 use super::topology::RouteError;
+use super::{Topology, refuse_append};
 use crate::access::Action;
 use crate::account::Hold;
 use crate::call::{Publish, Published, Sequence};
 use crate::journal::{Admission, AppendError, Lsn, Record};
-use crate::lock::{lock, read};
+use crate::lock::lock;
 use crate::message::Message;
 use crate::names;
 use crate::queue::Entry;
@@ -52,7 +52,9 @@ impl Attachment {
             Action::Write,
             Resource::Exchange(call.exchange),
         )?;
-        let exchange = self.route(&call, &mut own)?;
+        // Held until the queues have the message: who deletes them if they are empty waits for it.
+        let topology = self.connection.vhost.open()?;
+        let exchange = self.route(&topology, &call, &mut own)?;
         if own.route.queues.is_empty() {
             let Publish {
                 routing_key,
@@ -119,9 +121,14 @@ impl Attachment {
         Err(Refusal::new(Reason::ResourceExhausted, text))
     }
 
-    fn route(&self, call: &Publish<'_>, own: &mut Own) -> Result<Arc<str>, Refusal> {
+    fn route(
+        &self,
+        topology: &Topology,
+        call: &Publish<'_>,
+        own: &mut Own,
+    ) -> Result<Arc<str>, Refusal> {
         let vhost = &self.connection.vhost;
-        let routed = read(&vhost.topology).route(call.exchange, call.routing_key, &mut own.route);
+        let routed = topology.route(call.exchange, call.routing_key, &mut own.route);
         routed.map_err(|error| match error {
             RouteError::NoExchange => no_exchange(call.exchange, &vhost.name),
             RouteError::Internal => Refusal::new(

@@ -80,7 +80,8 @@ impl Broker {
     }
 
     /// Deletes a queue with its bindings and messages. The conditions are checked, the deletion
-    /// journaled and the queue ended in one step under its lock, so no message can slip in between.
+    /// journaled and the queue ended in one step under its lock, so no message can slip in between;
+    /// and under that of the topology, so none is on its way from there to the queue.
     pub(super) fn delete_queue(
         &self,
         vhost: &Arc<Vhost>,
@@ -102,6 +103,7 @@ impl Broker {
             return Err(no_queue(name, &vhost.name));
         }
         check_expected(expect, Some(&queue.definition), || thing(name, &vhost.name))?;
+        let mut topology = write(&vhost.topology);
         let removal = Removal::Queue(name);
         let itself = queue.is_durable().then(|| Change::QueueDeleted {
             vhost: vhost.name.to_string(),
@@ -110,7 +112,7 @@ impl Broker {
         });
         let records = itself
             .into_iter()
-            .chain(exchanges_deleted(&read(&vhost.topology), removal))
+            .chain(exchanges_deleted(&topology, removal))
             .collect();
         let refuse = |error| refuse_delete(error, name, &vhost.name);
         let (deleted, _) = queue.run(self, |state, _, out| {
@@ -122,7 +124,7 @@ impl Broker {
             Ok((stats, lsn))
         });
         if deleted.is_ok() {
-            write(&vhost.topology).remove(removal);
+            topology.remove(removal);
         }
         deleted
     }

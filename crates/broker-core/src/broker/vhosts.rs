@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, RwLock, RwLockReadGuard};
 
 use super::changes::check_expected;
 use super::{Broker, LiveQueue, Topology, exhausted};
-use crate::definitions::{Changed, Expect, Stored, VhostSpec};
+use crate::admin::DeleteIf;
+use crate::definitions::{Changed, Expect, QueueStats, Stored, VhostSpec};
 use crate::journal::Lsn;
 use crate::lock::{read, write};
 use crate::names;
@@ -37,6 +38,14 @@ impl Vhost {
     /// The queue of that name.
     pub(super) fn queue(&self, name: &str) -> Option<Arc<LiveQueue>> {
         read(&self.topology).queue(name).cloned()
+    }
+
+    /// Its topology, for a message to be routed and put into queues: while this is held, neither
+    /// the virtual host nor a queue of it is deleted. Refused when the virtual host was.
+    pub(super) fn open(&self) -> Result<RwLockReadGuard<'_, Topology>, Refusal> {
+        let topology = read(&self.topology);
+        self.check_alive()?;
+        Ok(topology)
     }
 
     /// Refuses when the virtual host was deleted.
@@ -110,26 +119,38 @@ impl Broker {
         Ok(Changed { object, lsn })
     }
 
-    /// Deletes a virtual host with all in it and closes its connections.
-    pub(crate) fn delete_vhost(&self, name: &str, expect: Expect) -> Result<Lsn, Refusal> {
+    /// Deletes a virtual host with all in it and closes its connections. The condition is checked
+    /// and the deletion journaled in one step under the topology's lock, so no message can slip in
+    /// between.
+    pub(crate) fn delete_vhost(
+        &self,
+        name: &str,
+        expect: Expect,
+        only_if: DeleteIf,
+    ) -> Result<Lsn, Refusal> {
         let mut change = self.change();
         let (stored, vhost) = read(&self.vhosts)
             .get(name)
             .cloned()
             .ok_or_else(|| not_found(name))?;
         check_expected(expect, Some(&stored), || thing(name))?;
+        let mut topology = write(&vhost.topology);
+        if only_if.empty {
+            check_empty(name, &topology)?;
+        }
         let lsn = change.delete(&Change::VhostDeleted {
             name: name.to_owned(),
         })?;
+        vhost.deleted.store(true, Ordering::SeqCst);
+        let gone = std::mem::take(&mut *topology);
+        drop(topology);
         write(&self.users).values_mut().for_each(|user| {
             user.permissions.remove(name);
         });
         self.access_epoch.fetch_add(1, Ordering::SeqCst);
         write(&self.vhosts).remove(name);
-        vhost.deleted.store(true, Ordering::SeqCst);
-        let topology = std::mem::take(&mut *write(&vhost.topology));
         drop(change);
-        for queue in topology.queues() {
+        for queue in gone.queues() {
             queue.run(self, |state, _, out| state.end(out));
         }
         self.close_connections(
@@ -138,6 +159,27 @@ impl Broker {
         );
         Ok(lsn)
     }
+}
+
+/// Refuses when a queue holds messages. Nobody can put more into one while the topology is locked.
+fn check_empty(name: &str, topology: &Topology) -> Result<(), Refusal> {
+    let queues = topology.queues();
+    let (mut holding, all, mut messages) = (0, queues.len(), 0);
+    for queue in queues {
+        let QueueStats {
+            ready, unsettled, ..
+        } = queue.stats();
+        messages += ready + unsettled;
+        holding += u64::from(ready + unsettled > 0);
+    }
+    if messages == 0 {
+        return Ok(());
+    }
+    let text = format!(
+        "{} is not empty: {holding} of its {all} queues hold {messages} messages",
+        thing(name)
+    );
+    Err(Refusal::new(Reason::NotEmpty, text))
 }
 
 fn thing(name: &str) -> String {

@@ -1,5 +1,6 @@
 //! Logging in and permissions, operation by operation.
 
+use broker_core::admin::DeleteIf;
 use broker_core::call::{DeclareQueue, Destination};
 use broker_core::definitions::{Expect, PasswordChange, UserUpdate, VhostSpec};
 use broker_core::outbox::Event;
@@ -203,7 +204,9 @@ fn deleting_a_user_or_a_virtual_host_closes_its_connections() {
     let in_v = world.try_client(&login(), "v").unwrap();
     let in_root = world.client();
     in_v.queue("q", true);
-    admin.delete_vhost("v", Expect::Any).unwrap();
+    admin
+        .delete_vhost("v", Expect::Any, DeleteIf::default())
+        .unwrap();
     let closed = |client: &Client| {
         let events = client.events();
         matches!(&events[..], [Event::Close(reason)] if reason.contains("deleted"))

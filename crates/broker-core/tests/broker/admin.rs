@@ -108,11 +108,18 @@ fn a_lost_update_is_a_conflict() {
         Reason::Conflict
     );
     assert_eq!(
-        admin.delete_vhost("v", stale).unwrap_err().reason,
+        admin
+            .delete_vhost("v", stale, DeleteIf::default())
+            .unwrap_err()
+            .reason,
         Reason::Conflict
     );
     admin
-        .delete_vhost("v", Expect::Generation(second.generation))
+        .delete_vhost(
+            "v",
+            Expect::Generation(second.generation),
+            DeleteIf::default(),
+        )
         .unwrap();
     let gone = Expect::Generation(second.generation);
     assert_eq!(
@@ -120,9 +127,50 @@ fn a_lost_update_is_a_conflict() {
         Reason::NotFound
     );
     assert_eq!(
-        admin.delete_vhost("v", Expect::Any).unwrap_err().reason,
+        admin
+            .delete_vhost("v", Expect::Any, DeleteIf::default())
+            .unwrap_err()
+            .reason,
         Reason::NotFound
     );
+}
+
+#[test]
+fn a_virtual_host_with_messages_is_deleted_only_on_purpose() {
+    let mut world = World::new();
+    let client = world.client();
+    let admin = world.admin();
+    for name in ["a", "full", "z"] {
+        client.queue(name, true);
+    }
+    client.publish("", "full", "one");
+    client.publish("", "full", "two");
+    world.commit();
+    let held = client.attachment.get("full", false).unwrap();
+    assert!(held.is_some(), "one is unsettled, one ready");
+    let only_if = DeleteIf {
+        unused: false,
+        empty: true,
+    };
+    let refused = admin.delete_vhost("/", Expect::Any, only_if).unwrap_err();
+    assert_eq!(refused.reason, Reason::NotEmpty);
+    assert!(
+        refused.text.contains("1 of its 3 queues hold 2 messages"),
+        "{refused}"
+    );
+    assert_eq!(admin.queues("/").unwrap().len(), 3);
+    assert!(client.publish("", "z", "three").is_some(), "it goes on");
+    admin
+        .delete_vhost("/", Expect::Any, DeleteIf::default())
+        .unwrap();
+    assert_eq!(admin.queues("/").unwrap_err().reason, Reason::NotFound);
+
+    let spec = VhostSpec {
+        name: "v".into(),
+        description: String::new(),
+    };
+    admin.put_vhost(&spec, Expect::Absent).unwrap();
+    admin.delete_vhost("v", Expect::Any, only_if).unwrap();
 }
 
 #[test]

@@ -155,7 +155,7 @@ fn delete_each(world: &World) -> Vec<Result<Lsn, Refusal>> {
         admin.delete_exchange("/", "kept", Expect::Any, any),
         admin.delete_permission("other", "v", Expect::Any),
         admin.delete_user("other", Expect::Any),
-        admin.delete_vhost("v", Expect::Any),
+        admin.delete_vhost("v", Expect::Any, DeleteIf::default()),
     ]
 }
 

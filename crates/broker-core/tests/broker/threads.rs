@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 
 use broker_core::admin::DeleteIf;
 use broker_core::call::{Consume, DeclareQueue, Destination, Outcome, Publish};
-use broker_core::definitions::Expect;
+use broker_core::definitions::{Expect, VhostSpec};
 use broker_core::journal::{Turn, Writer};
 use broker_core::limits::Limits;
 use broker_core::outbox::Event;
+use broker_core::refusal::{Reason, Refusal};
 
-use crate::kit::{World, binding, body, consume, message, queue, small};
+use crate::kit::{Client, USER, World, binding, body, consume, login, message, queue, small};
 
 /// Longest a test of this kind may take before it counts as stuck.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -126,6 +127,60 @@ fn consume_all(
             count = 0;
             client = connect();
         }
+    }
+}
+
+#[test]
+fn no_message_goes_with_a_virtual_host_deleted_as_empty() {
+    race_with_deletion(|world| {
+        world.admin().delete_vhost("v", Expect::Any, EMPTY)?;
+        Ok(())
+    });
+}
+
+#[test]
+fn no_message_goes_with_a_queue_deleted_as_empty() {
+    race_with_deletion(|world| {
+        world.admin().delete_queue("v", "q", Expect::Any, EMPTY)?;
+        Ok(())
+    });
+}
+
+const EMPTY: DeleteIf = DeleteIf {
+    unused: false,
+    empty: true,
+};
+
+/// Deletes what a queue is in, or the queue, while somebody publishes to it and takes the message
+/// out again: whatever the queue took can be taken out.
+fn race_with_deletion(delete: impl Fn(&World) -> Result<(), Refusal> + Sync) {
+    let mut world = World::new();
+    let deadline = Instant::now() + DEADLINE;
+    for _ in 0..300 {
+        let spec = VhostSpec {
+            name: "v".into(),
+            description: String::new(),
+        };
+        world.admin().put_vhost(&spec, Expect::Any).unwrap();
+        world.permit(USER, "v", [".*", ".*", ".*"]);
+        let client = world.try_client(&login(), "v").unwrap();
+        client.queue("q", false);
+        thread::scope(|scope| {
+            scope.spawn(|| publish_until_deleted(client, deadline));
+            while let Err(refusal) = delete(&world) {
+                assert_eq!(refusal.reason, Reason::NotEmpty, "{refusal}");
+                assert!(Instant::now() < deadline, "never empty");
+            }
+        });
+        world.commit();
+    }
+}
+
+fn publish_until_deleted(client: Client, deadline: Instant) {
+    while let Ok(Some(_)) = client.try_publish(message("", "q", "m")) {
+        assert!(Instant::now() < deadline, "never deleted");
+        let taken = client.attachment.get("q", true);
+        assert!(matches!(taken, Ok(Some(_))), "a message is lost: {taken:?}");
     }
 }
 
