@@ -1,0 +1,364 @@
+//! Random values: configurations, states, and what does not fit anything.
+//!
+//! Values come from small pools, so that equal ones meet often: most rules are about what is the
+//! same as before.
+
+use std::collections::BTreeMap;
+
+use tfplugin_rs::schema::Nesting;
+use tfplugin_rs::value::Type;
+
+use crate::codec::{NOT_NULL, PREFIX};
+use crate::random::Random;
+use crate::schema::{Member, Role, Shape};
+use crate::term::Term;
+
+const TEXTS: [&str; 12] = [
+    "",
+    "a",
+    "b",
+    "go",
+    "aaa",
+    "too long for five",
+    "ünï",
+    "d",
+    "plain",
+    "made",
+    "x\ny",
+    "7",
+];
+const WHOLE: [&str; 8] = ["0", "1", "-1", "5", "7", "10", "11", "-5"];
+const NUMBERS: [&str; 14] = [
+    "0.5",
+    "0.1",
+    "-1.5",
+    "2147483648",
+    "9223372036854775807",
+    "9223372036854775808",
+    "-9223372036854775809",
+    "18446744073709551616",
+    "12345678901234567890.5",
+    "1e40",
+    "1e-7",
+    "3.14159265358979323846264338327950288",
+    "1e308",
+    "123456789012345678901234567890123456789012345678901234567890",
+];
+const KEYS: [&str; 4] = ["k", "l", "made", "with space"];
+
+/// What the attribute `script` may say. Most others say nothing to a provider.
+const SCRIPTS: [&str; 24] = [
+    "apply_change",
+    "apply_error",
+    "apply_private",
+    "apply_save_error",
+    "apply_unknown",
+    "apply_warn",
+    "configure_error",
+    "configure_warn",
+    "delete_error",
+    "delete_warn",
+    "destroy_error",
+    "destroy_warn",
+    "plan_error",
+    "plan_private",
+    "plan_replace",
+    "plan_set",
+    "plan_warn",
+    "read_drift",
+    "read_error",
+    "read_gone",
+    "read_private",
+    "read_warn",
+    "validate_error",
+    "validate_warn",
+];
+
+/// What a value may hold besides known values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Certainty {
+    Known,
+    /// Unknown values too, with and without refinements.
+    Open,
+}
+
+/// Makes values.
+pub(crate) struct Generate<'r> {
+    pub(crate) random: &'r mut Random,
+}
+
+impl Generate<'_> {
+    /// A configuration. In so many of a hundred places something is unknown.
+    pub(crate) fn config(&mut self, members: &[Member], certainty: Certainty) -> Term {
+        let each = members.iter().map(|member| {
+            let value = self.configured(member, certainty);
+            (member.name.clone(), value)
+        });
+        Term::Map(each.collect())
+    }
+
+    fn configured(&mut self, member: &Member, certainty: Certainty) -> Term {
+        if member.name == "script" {
+            return self.script();
+        }
+        match member.role {
+            Role::Computed => return Term::Null,
+            Role::Optional | Role::OptionalComputed | Role::WriteOnly if self.random.chance(45) => {
+                return Term::Null;
+            }
+            _ => {}
+        }
+        let is_block = member.role == Role::Block;
+        if certainty == Certainty::Open && !is_block && self.random.chance(10) {
+            return self.unknown(&member.ty());
+        }
+        match &member.shape {
+            Shape::Plain(ty) => self.value(ty, certainty, 0),
+            Shape::Nested(nesting, members) => {
+                self.nested(*nesting, members, is_block, &mut |g, m| {
+                    g.config(m, certainty)
+                })
+            }
+        }
+    }
+
+    /// A state: everything known, what is write-only null.
+    pub(crate) fn state(&mut self, members: &[Member]) -> Term {
+        let each = members.iter().map(|member| {
+            let value = match member.role {
+                _ if member.name == "script" => self.script(),
+                Role::WriteOnly => Term::Null,
+                Role::Optional if self.random.chance(45) => Term::Null,
+                Role::Computed | Role::OptionalComputed if self.random.chance(20) => Term::Null,
+                _ => match &member.shape {
+                    Shape::Plain(ty) => self.value(ty, Certainty::Known, 0),
+                    Shape::Nested(nesting, members) => {
+                        let is_block = member.role == Role::Block;
+                        self.nested(*nesting, members, is_block, &mut |g, m| g.state(m))
+                    }
+                },
+            };
+            (member.name.clone(), value)
+        });
+        Term::Map(each.collect())
+    }
+
+    /// The configuration that may have led to `state`, with a few changes.
+    pub(crate) fn config_near(
+        &mut self,
+        members: &[Member],
+        state: &Term,
+        certainty: Certainty,
+    ) -> Term {
+        let changes = 100 * self.random.below(4) / members.len().max(1);
+        let each = members.iter().map(|member| {
+            let value = if self.random.chance(changes) {
+                self.configured(member, certainty)
+            } else {
+                self.back(member, state.get(&member.name), certainty)
+            };
+            (member.name.clone(), value)
+        });
+        Term::Map(each.collect())
+    }
+
+    /// What was configured, if the state has come to be `state`.
+    fn back(&mut self, member: &Member, state: &Term, certainty: Certainty) -> Term {
+        match (&member.shape, member.role) {
+            (_, Role::Computed) => Term::Null,
+            (_, Role::OptionalComputed) if self.random.chance(50) => Term::Null,
+            (Shape::Plain(ty), Role::WriteOnly) if self.random.chance(60) => {
+                self.value(ty, certainty, 0)
+            }
+            (Shape::Plain(_), _) => state.clone(),
+            (Shape::Nested(nesting, members), _) => match (nesting, state) {
+                (Nesting::Single, Term::Map(_)) => self.config_near(members, state, certainty),
+                (Nesting::Map, Term::Map(entries)) => {
+                    let each = entries.iter();
+                    Term::Map(
+                        each.map(|(key, e)| (key.clone(), self.config_near(members, e, certainty)))
+                            .collect(),
+                    )
+                }
+                (Nesting::List, Term::List(elements)) => {
+                    let each = elements.iter();
+                    Term::List(
+                        each.map(|e| self.config_near(members, e, certainty))
+                            .collect(),
+                    )
+                }
+                (Nesting::Set, Term::Set(elements)) => {
+                    let each = elements.iter();
+                    Term::set(
+                        each.map(|e| self.config_near(members, e, certainty))
+                            .collect(),
+                    )
+                }
+                _ => Term::Null,
+            },
+        }
+    }
+
+    fn nested(
+        &mut self,
+        nesting: Nesting,
+        members: &[Member],
+        is_block: bool,
+        object: &mut dyn FnMut(&mut Self, &[Member]) -> Term,
+    ) -> Term {
+        let count = self.random.below(3);
+        match nesting {
+            Nesting::Single if is_block && self.random.chance(30) => Term::Null,
+            Nesting::Single => object(self, members),
+            Nesting::List => Term::List((0..count).map(|_| object(self, members)).collect()),
+            Nesting::Set => Term::set((0..count).map(|_| object(self, members)).collect()),
+            Nesting::Map => Term::Map(
+                (0..count)
+                    .map(|_| (self.key(), object(self, members)))
+                    .collect(),
+            ),
+        }
+    }
+
+    /// A value of a type.
+    pub(crate) fn value(&mut self, ty: &Type, certainty: Certainty, depth: usize) -> Term {
+        if depth > 0 && certainty == Certainty::Open && self.random.chance(6) {
+            return self.unknown(ty);
+        }
+        let count = self.random.below(3);
+        let inner = depth + 1;
+        match ty {
+            Type::Bool => Term::Bool(self.random.chance(50)),
+            Type::Number if self.random.chance(75) => Term::number(self.random.text(&WHOLE)),
+            Type::Number => Term::number(self.random.text(&NUMBERS)),
+            Type::String => Term::text(self.random.text(&TEXTS)),
+            Type::List(ty) => Term::List(
+                (0..count)
+                    .map(|_| self.value(ty, certainty, inner))
+                    .collect(),
+            ),
+            Type::Set(ty) => Term::set(
+                (0..count)
+                    .map(|_| self.value(ty, certainty, inner))
+                    .collect(),
+            ),
+            Type::Map(ty) => Term::Map(
+                (0..count)
+                    .map(|_| (self.key(), self.value(ty, certainty, inner)))
+                    .collect(),
+            ),
+            Type::Tuple(types) => {
+                let types = types.iter();
+                Term::List(types.map(|ty| self.value(ty, certainty, inner)).collect())
+            }
+            Type::Object(object) => {
+                let each = object.iter().map(|(name, ty)| {
+                    let value = match self.random.chance(20) {
+                        true => Term::Null,
+                        false => self.value(ty, certainty, inner),
+                    };
+                    (name.to_owned(), value)
+                });
+                Term::Map(each.collect())
+            }
+            Type::Dynamic => {
+                let ty = self.ty(0);
+                let value = match self.random.below(12) {
+                    0 => Term::Null,
+                    1 if certainty == Certainty::Open => Term::unknown(),
+                    _ => self.value(&ty, certainty, inner),
+                };
+                Term::Dynamic(Box::new((ty, value)))
+            }
+        }
+    }
+
+    fn ty(&mut self, depth: usize) -> Type {
+        let simple = [Type::Bool, Type::Number, Type::String];
+        if depth > 1 || self.random.chance(50) {
+            return self.random.pick(&simple).clone();
+        }
+        let inner = self.ty(depth + 1);
+        match self.random.below(5) {
+            0 => Type::list(inner),
+            1 => Type::set(inner),
+            2 => Type::map(inner),
+            3 => Type::tuple([inner, self.ty(depth + 1)]),
+            _ => Type::object([("a", inner), ("b", self.ty(depth + 1))]),
+        }
+    }
+
+    fn unknown(&mut self, ty: &Type) -> Term {
+        let mut about = BTreeMap::new();
+        if self.random.chance(30) && *ty != Type::Dynamic {
+            about.insert(NOT_NULL, "true".to_owned());
+            if *ty == Type::String && self.random.chance(50) {
+                about.insert(PREFIX, "pre".to_owned());
+            }
+        }
+        match ty {
+            // cty says so of a value of which not even the type is known.
+            Type::Dynamic => Term::unknown(),
+            _ => Term::Unknown(about),
+        }
+    }
+
+    fn key(&mut self) -> String {
+        self.random.text(&KEYS).to_owned()
+    }
+
+    fn script(&mut self) -> Term {
+        match self.random.below(100) {
+            0..65 => Term::Null,
+            65..68 => Term::unknown(),
+            _ => Term::text(self.random.text(&SCRIPTS)),
+        }
+    }
+
+    /// Breaks a value somewhere inside, so that it no longer fits its type.
+    pub(crate) fn broken(&mut self, term: &Term) -> Term {
+        let deeper = self.random.chance(75);
+        match term {
+            Term::Map(entries) if deeper && !entries.is_empty() => {
+                let mut entries = entries.clone();
+                let names: Vec<_> = entries.keys().cloned().collect();
+                let name = self.random.pick(&names);
+                let inner = self.broken(&entries[name]);
+                entries.insert(name.clone(), inner);
+                Term::Map(entries)
+            }
+            Term::List(elements) if deeper && !elements.is_empty() => {
+                let at = self.random.below(elements.len());
+                let mut elements = elements.clone();
+                elements[at] = self.broken(&elements[at]);
+                Term::List(elements)
+            }
+            Term::Map(entries) if self.random.chance(50) => {
+                let mut entries = entries.clone();
+                let first = entries.keys().next().cloned();
+                match first {
+                    Some(name) if self.random.chance(50) => drop(entries.remove(&name)),
+                    _ => drop(entries.insert("no_such_attribute".to_owned(), Term::Null)),
+                }
+                Term::Map(entries)
+            }
+            _ => self.misfit(term),
+        }
+    }
+
+    fn misfit(&mut self, term: &Term) -> Term {
+        let misfits = [
+            Term::Broken("\u{1}garbage".to_owned()),
+            Term::text("not a number"),
+            Term::List(vec![Term::Bool(true)]),
+            Term::object([("other", Term::Null)]),
+            Term::Bool(true),
+            Term::number("5"),
+        ];
+        let other = misfits
+            .iter()
+            .filter(|misfit| std::mem::discriminant(*misfit) != std::mem::discriminant(term));
+        let other: Vec<_> = other.collect();
+        (*self.random.pick(&other)).clone()
+    }
+}

@@ -1,0 +1,86 @@
+//! Asks a provider on terraform-plugin-framework and one on tfplugin-rs the same, and compares every
+//! answer.
+//!
+//! A run starts both behind go-plugin's handshake with mutual TLS, compares their schemas, sends the
+//! [`tables`] of edge cases and then random [`scenario`]s until enough requests were made. Texts of
+//! diagnostics are free; severity, path, and whether they stop are not. What may differ, and why,
+//! stands in [`justified`]. Everything else ends the run with status 1 and shows the request with the
+//! seed that leads to it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+
+use crate::plugin::Plugin;
+use crate::run::{Plan, run};
+use crate::schema::World;
+
+mod announced;
+mod answer;
+mod call;
+mod codec;
+mod compare;
+mod decimal;
+mod generate;
+mod identity;
+mod justified;
+mod plugin;
+mod proposed;
+mod random;
+mod report;
+mod run;
+mod scenario;
+mod schema;
+mod send;
+mod tables;
+mod term;
+
+/// Compares tfplugin-rs with terraform-plugin-framework, answer by answer.
+#[derive(Parser)]
+struct Options {
+    /// The provider in Go.
+    #[arg(long)]
+    reference: PathBuf,
+    /// The provider in Rust; by default the one beside this program.
+    #[arg(long)]
+    ours: Option<PathBuf>,
+    /// Of the first scenario; the next ones count up from it.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many random requests to send at least.
+    #[arg(long, default_value_t = 100_000)]
+    requests: u64,
+    /// How many scenarios are under way at the same time.
+    #[arg(long, default_value_t = 16)]
+    parallel: usize,
+}
+
+#[tokio::main]
+async fn main() -> Result<ExitCode> {
+    let options = Options::parse();
+    let ours = match options.ours {
+        Some(path) => path,
+        None => std::env::current_exe()?.with_file_name("tfplugin-conformance-provider"),
+    };
+    let reference = Plugin::start(&options.reference, &[])
+        .await
+        .context("the reference in Go")?;
+    let ours = Plugin::start(&ours, &[])
+        .await
+        .context("the provider in Rust")?;
+    let world = World::read(&reference.schema)?;
+    let plan = Plan {
+        seed: options.seed,
+        requests: options.requests,
+        parallel: options.parallel,
+    };
+    let is_same = run(&reference, &ours, &world, &plan).await?;
+    reference.stop().await?;
+    ours.stop().await?;
+    Ok(match is_same {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}

@@ -1,0 +1,81 @@
+//! A data source: what it is not told it makes up.
+
+use std::collections::BTreeSet;
+
+use tfplugin_rs::prelude::*;
+use tfplugin_rs::schema::Schema;
+use tfplugin_rs::value::{Number, Value};
+
+use crate::memory::{Refusal, script, warning};
+use crate::raw::{Describe, Raw};
+
+pub(crate) struct Query;
+
+impl Describe for Query {
+    fn schema() -> Schema {
+        QueryModel::schema()
+    }
+}
+
+#[derive(Model)]
+struct Filter {
+    name: String,
+    found: Attr<bool>,
+}
+
+#[derive(Model)]
+struct QueryModel {
+    script: Option<String>,
+    #[attr(validate = validate::length(1..=5))]
+    key: String,
+    tags: Option<BTreeSet<String>>,
+    value: Attr<String>,
+    total: Attr<Number>,
+    filter: Option<Vec<Filter>>,
+}
+
+pub(crate) struct Lookup;
+
+impl DataSource for Lookup {
+    const NAME: &'static str = "lookup";
+    type Data = ();
+    type Model = Raw<Query>;
+
+    async fn validate(&self, cx: &mut Validation) -> Result<()> {
+        match script(cx.config().value()) {
+            "validate_error" => Err(Refusal::at("script")),
+            _ => Ok(()),
+        }
+    }
+
+    async fn read(&self, config: Raw<Query>, cx: &mut Context<()>) -> Result<Raw<Query>> {
+        match script(config.value()) {
+            "read_error" => return Err(Refusal::at("key")),
+            "read_warn" => cx.push(warning()),
+            _ => {}
+        }
+        let mut state = config.into_value();
+        fill(&mut state, "value", "made");
+        fill(&mut state, "total", 7);
+        let filters = state.at(&"filter".into()).and_then(Value::as_elements);
+        let found = filters.map(|filters| {
+            let filled = filters.iter().cloned().map(|mut filter| {
+                fill(&mut filter, "found", true);
+                filter
+            });
+            Value::list(filled)
+        });
+        if let Some(found) = found {
+            state.set_at(&"filter".into(), found);
+        }
+        Ok(Raw::new(state))
+    }
+}
+
+/// Sets an attribute that is null.
+fn fill(object: &mut Value, name: &str, value: impl Into<Value>) {
+    let path = AttributePath::from(name);
+    if object.at(&path).is_some_and(Value::is_null) {
+        object.set_at(&path, value.into());
+    }
+}

@@ -1,0 +1,111 @@
+//! The provider that is compared with the reference in Go: the same schemas, the same behaviour.
+//!
+//! It keeps nothing: what a resource holds is a function of its plan, and the attribute `script` says
+//! what shall go wrong.
+
+use std::process::ExitCode;
+
+use tfplugin_rs::prelude::*;
+
+use crate::memory::{Memory, Refusal, script};
+
+mod blocks;
+mod collections;
+mod functions;
+mod lookup;
+mod memory;
+mod modifiers;
+mod nested;
+mod raw;
+mod scalars;
+mod secrets;
+mod validated;
+mod versioned;
+mod wide;
+
+fn main() -> ExitCode {
+    if std::env::args().any(|argument| argument == "-empty") {
+        return tfplugin_rs::run(Nothing, env!("CARGO_CRATE_NAME"));
+    }
+    tfplugin_rs::run(Conform, env!("CARGO_CRATE_NAME"))
+}
+
+/// Offers one of everything.
+struct Conform;
+
+#[derive(Model)]
+struct ConformConfig {
+    #[attr(validate = validate::length(1..=20))]
+    endpoint: Option<String>,
+    #[attr(optional)]
+    script: Attr<String>,
+    #[attr(optional, sensitive)]
+    token: Attr<String>,
+    #[attr(optional)]
+    labels: Attr<std::collections::BTreeMap<String, Attr<String>>>,
+}
+
+struct Config;
+
+impl raw::Describe for Config {
+    fn schema() -> tfplugin_rs::schema::Schema {
+        ConformConfig::schema()
+    }
+}
+
+impl Provider for Conform {
+    const NAME: &'static str = "conform";
+    type Config = raw::Raw<Config>;
+    type Data = ();
+
+    async fn validate(&self, cx: &mut Validation) -> Result<()> {
+        memory::validate(cx)
+    }
+
+    async fn configure(&self, config: raw::Raw<Config>, cx: &mut Configure) -> Result<()> {
+        match script(config.value()) {
+            "configure_error" => return Err(Refusal::at("script")),
+            "configure_warn" => cx.push(memory::warning()),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn contents(&self) -> Contents<()> {
+        Contents::new()
+            .data_source(lookup::Lookup)
+            .function(functions::Add)
+            .function(functions::Describe)
+            .function(functions::Join)
+            .function(functions::Pick)
+            .resource(Memory::<blocks::Blocks>::new())
+            .resource(Memory::<collections::Collections>::new())
+            .resource(Memory::<modifiers::Modifiers>::new())
+            .resource(Memory::<nested::Nested>::new())
+            .resource(Memory::<scalars::Scalars>::new())
+            .resource(Memory::<secrets::Secrets>::new())
+            .resource(validated::Validated)
+            .resource(versioned::Versioned)
+            .resource(wide::Wide)
+    }
+}
+
+/// Offers nothing, to measure what a provider costs by itself.
+struct Nothing;
+
+#[derive(Model)]
+struct NothingConfig {}
+
+impl Provider for Nothing {
+    const NAME: &'static str = "nothing";
+    type Config = NothingConfig;
+    type Data = ();
+
+    async fn configure(&self, _config: NothingConfig, _cx: &mut Configure) -> Result<()> {
+        Ok(())
+    }
+
+    fn contents(&self) -> Contents<()> {
+        Contents::new()
+    }
+}
