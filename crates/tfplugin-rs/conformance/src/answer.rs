@@ -83,7 +83,9 @@ impl Answer {
                 .push(format!("{told}: {} | {said:.200}", diagnostic.summary));
             self.diagnostics.push(told);
         }
+        // Several rules about one value may be told in one message or in several.
         self.diagnostics.sort();
+        self.diagnostics.dedup();
     }
 
     pub(crate) fn take_deferred(&mut self, deferred: Option<Deferred>) {

@@ -113,6 +113,7 @@ impl Generate<'_> {
             return self.unknown(&member.ty());
         }
         match &member.shape {
+            Shape::Plain(Type::Number) => self.number(&member.name),
             Shape::Plain(ty) => self.value(ty, certainty, 0),
             Shape::Nested(nesting, members) => {
                 self.nested(*nesting, members, is_block, &mut |g, m| {
@@ -131,6 +132,7 @@ impl Generate<'_> {
                 Role::Optional if self.random.chance(45) => Term::Null,
                 Role::Computed | Role::OptionalComputed if self.random.chance(20) => Term::Null,
                 _ => match &member.shape {
+                    Shape::Plain(Type::Number) => self.number(&member.name),
                     Shape::Plain(ty) => self.value(ty, Certainty::Known, 0),
                     Shape::Nested(nesting, members) => {
                         let is_block = member.role == Role::Block;
@@ -270,6 +272,20 @@ impl Generate<'_> {
                 };
                 Term::Dynamic(Box::new((ty, value)))
             }
+        }
+    }
+
+    /// A number; most attributes stand for integers and seldom get another.
+    fn number(&mut self, name: &str) -> Term {
+        let is_exact = name == "value" || name == "number" || name.starts_with("number_");
+        let odd = if is_exact && !name.ends_with(|c: char| c.is_ascii_digit()) {
+            40
+        } else {
+            2
+        };
+        match self.random.chance(odd) {
+            true => Term::number(self.random.text(&NUMBERS)),
+            false => Term::number(self.random.text(&WHOLE)),
         }
     }
 

@@ -3,8 +3,10 @@
 //! Whatever no row of this table claims fails the run, and a row that claims nothing any more is
 //! reported as stale by a full run.
 
-use crate::answer::{Answer, Difference};
-use crate::call::Call;
+use crate::answer::{Answer, Difference, Told};
+use crate::call::{Call, Rpc};
+use crate::decimal::Decimal;
+use crate::term::{Term, Unequal};
 
 /// A request, and what the two providers answered.
 pub(crate) struct Exchange<'a> {
@@ -18,14 +20,257 @@ pub(crate) struct Justified {
     /// For the report.
     pub(crate) name: &'static str,
     pub(crate) reason: &'static str,
-    pub(crate) claims: fn(&Exchange<'_>, &Difference) -> bool,
+    claims: fn(&Exchange<'_>, &Difference) -> bool,
 }
 
-/// The table.
-pub(crate) const TABLE: &[Justified] = &[];
+/// The table. The first row that claims a difference has it.
+pub(crate) const TABLE: &[Justified] = &[
+    Justified {
+        name: "values that do not fit the schema",
+        reason: "Both refuse. The reference does not say where; ours names the attribute, and \
+                 leaves the state as it was.",
+        claims: misfit,
+    },
+    Justified {
+        name: "numbers that are no integers",
+        reason: "The reference has types for integers of 32 and 64 bits and for floats, and \
+                 refuses other numbers in every call. Ours refuses them in the validation that comes \
+                 before every plan, and where a model converts them; these models do not.",
+        claims: not_an_integer,
+    },
+    Justified {
+        name: "beside an error",
+        reason: "Terraform looks at the diagnostics alone once one of them is an error, except \
+                 after apply. The reference sends along what it had so far; ours sends nothing that \
+                 might be taken for a result.",
+        claims: beside_an_error,
+    },
+    Justified {
+        name: "numbers above 63 bits",
+        reason: "Terraform sends integers beyond 63 bits as floats where that is exact. The \
+                 reference answers them rounded to seventeen digits, which Terraform then calls an \
+                 inconsistent result; ours answers the number it was sent.",
+        claims: rounded,
+    },
+    Justified {
+        name: "kept values of new elements",
+        reason: "For an attribute that keeps its state, in an element that has none, the \
+                 reference plans null, so that the provider can never set it. Ours leaves it unknown \
+                 until apply, as for a new resource.",
+        claims: kept_in_new_element,
+    },
+    Justified {
+        name: "computed values in sets",
+        reason: "The reference looks for the elements of a set by their value, and finds those no \
+                 longer that a default or a prior value has changed: their computed attributes \
+                 are planned as null or as they were. Ours pairs elements by what is configured.",
+        claims: in_a_set,
+    },
+    Justified {
+        name: "the reference's own private keys",
+        reason: "Keys that begin with a dot belong to the framework. The reference notes an import \
+                 in one, to tell the read that follows from others; ours needs no note.",
+        claims: own_private_key,
+    },
+    Justified {
+        name: "which of several attributes a rule names",
+        reason: "A rule over several attributes may be told of any of them. The reference names \
+                 the first that is set, ours the one that is to be changed: the second of two that \
+                 conflict, the missing one of two that belong together.",
+        claims: another_of_several,
+    },
+    Justified {
+        name: "promises that apply broke",
+        reason: "A state that is not what was planned, or not known, is refused by Terraform as \
+                 soon as it is answered, as a bug of the provider. Ours finds it first and names the \
+                 attribute; the reference leaves it to Terraform.",
+        claims: broken_promise,
+    },
+    Justified {
+        name: "defaults of older states",
+        reason: "A state from before an attribute was added has its default in ours: so the \
+                 resource has behaved all along. The reference leaves null, and the next plan sets \
+                 the default.",
+        claims: default_in_state,
+    },
+];
 
 /// The row that claims a difference.
 pub(crate) fn claim(exchange: &Exchange<'_>, difference: &Difference) -> Option<&'static str> {
     let row = TABLE.iter().find(|row| (row.claims)(exchange, difference));
     row.map(|row| row.name)
+}
+
+fn both_stop(exchange: &Exchange<'_>) -> bool {
+    exchange.reference.stops() && exchange.ours.stops()
+}
+
+fn says(answer: &Answer, texts: &[&str]) -> bool {
+    let said = |text: &String| texts.iter().any(|wanted| text.contains(wanted));
+    answer.texts.iter().any(said)
+}
+
+fn misfit(exchange: &Exchange<'_>, _: &Difference) -> bool {
+    both_stop(exchange)
+        && says(
+            exchange.ours,
+            &["Could not read ", "does not fit the schema"],
+        )
+}
+
+/// Attributes that the reference declares as integers or floats, by the beginnings of their names.
+const INTEGERS: [&str; 7] = [
+    "count", "int_", "kept_int", "number_0", "number_1", "range", "size",
+];
+
+fn not_an_integer(exchange: &Exchange<'_>, _: &Difference) -> bool {
+    let values = || exchange.call.values.iter().map(|(_, value)| value);
+    exchange.reference.stops() && values().any(|value| value.any(&|term| has_non_integer(term)))
+        || (exchange.reference.stops()
+            && exchange.call.rpc == Rpc::Upgrade
+            && says(exchange.reference, &["Value %", "integer"]))
+}
+
+fn has_non_integer(term: &Term) -> bool {
+    let Term::Map(entries) = term else {
+        return false;
+    };
+    entries.iter().any(|(name, value)| {
+        let Term::Number(number) = value else {
+            return false;
+        };
+        let is = |prefix: &&str| name.starts_with(prefix);
+        let text = number.to_string();
+        if INTEGERS.iter().any(is) || name == "stamp" {
+            text.parse::<i64>().is_err()
+        } else if name.starts_with("small_") {
+            text.parse::<i32>().is_err()
+        } else {
+            name.starts_with("float_") && !is_float(number)
+        }
+    })
+}
+
+/// True for a number that a 64-bit float holds without turning into infinity or nothing.
+fn is_float(number: &Decimal) -> bool {
+    let float: f64 = format!("{number:e}").parse().unwrap_or(f64::INFINITY);
+    float.is_finite() && (float != 0.0 || number.to_string() == "0")
+}
+
+fn beside_an_error(exchange: &Exchange<'_>, difference: &Difference) -> bool {
+    exchange.call.rpc != Rpc::Apply
+        && both_stop(exchange)
+        && !matches!(
+            difference,
+            Difference::Diagnostics { .. } | Difference::FunctionError(..)
+        )
+}
+
+fn rounded(_: &Exchange<'_>, difference: &Difference) -> bool {
+    let Difference::Value(Unequal {
+        reference, ours, ..
+    }) = difference
+    else {
+        return false;
+    };
+    nearly(reference, ours)
+}
+
+/// True if all that differs is the last digits of numbers that have more of them than a float.
+fn nearly(reference: &Term, ours: &Term) -> bool {
+    let all =
+        |a: &[Term], b: &[Term]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| nearly(a, b));
+    match (reference, ours) {
+        (Term::Number(a), Term::Number(b)) => {
+            let float = |number: &Decimal| format!("{number:e}").parse::<f64>().ok();
+            a == b || (b.precision() > 17 && float(a) == float(b))
+        }
+        (Term::Set(a), Term::Set(b)) | (Term::List(a), Term::List(b)) => all(a, b),
+        (Term::Map(a), Term::Map(b)) => {
+            a.keys().eq(b.keys()) && a.values().zip(b.values()).all(|(a, b)| nearly(a, b))
+        }
+        (Term::Dynamic(a), Term::Dynamic(b)) => a.0 == b.0 && nearly(&a.1, &b.1),
+        (a, b) => a == b,
+    }
+}
+
+fn kept_in_new_element(exchange: &Exchange<'_>, difference: &Difference) -> bool {
+    matches!(
+        difference,
+        Difference::Value(Unequal { path, reference: Term::Null, ours: Term::Unknown(_) })
+            if exchange.call.rpc == Rpc::Plan && (path.ends_with(".id") || path.ends_with(".kept"))
+    )
+}
+
+/// Attributes inside sets that are computed.
+const COMPUTED_IN_SETS: [&str; 2] = ["id", "stamp"];
+
+fn in_a_set(exchange: &Exchange<'_>, difference: &Difference) -> bool {
+    let Difference::Value(Unequal {
+        reference: Term::Set(a),
+        ours: Term::Set(b),
+        ..
+    }) = difference
+    else {
+        return false;
+    };
+    let bare = |elements: &[Term]| {
+        let mut bare: Vec<Term> = elements.iter().cloned().collect();
+        for element in &mut bare {
+            if let Term::Map(entries) = element {
+                entries.retain(|name, _| !COMPUTED_IN_SETS.contains(&name.as_str()));
+            }
+        }
+        bare.sort_by_cached_key(ToString::to_string);
+        bare
+    };
+    exchange.call.rpc == Rpc::Plan && bare(a) == bare(b)
+}
+
+fn own_private_key(exchange: &Exchange<'_>, difference: &Difference) -> bool {
+    let public = |answer: &Answer| {
+        let entries = answer.private.clone().into_iter();
+        entries
+            .filter(|(key, _)| !key.starts_with('.'))
+            .collect::<Vec<_>>()
+    };
+    *difference == Difference::Private && public(exchange.reference) == public(exchange.ours)
+}
+
+fn another_of_several(exchange: &Exchange<'_>, difference: &Difference) -> bool {
+    let Difference::Diagnostics { reference, ours } = difference else {
+        return false;
+    };
+    let rules = |told: &[Told]| {
+        let mut rules: Vec<_> = told
+            .iter()
+            .map(|told| told.path.trim_end_matches(['a', 'b']).to_owned())
+            .collect();
+        rules.sort();
+        rules
+    };
+    exchange.call.subject == "conform_validated" && rules(reference) == rules(ours)
+}
+
+fn broken_promise(exchange: &Exchange<'_>, _: &Difference) -> bool {
+    let promises = [
+        "The provider did not keep to its plan",
+        "The provider left a value unknown",
+    ];
+    exchange.call.rpc == Rpc::Apply
+        && says(exchange.ours, &promises)
+        && exchange.call.values.iter().any(|(_, value)| {
+            [Term::text("apply_change"), Term::text("apply_unknown")].contains(value.get("script"))
+        })
+}
+
+fn default_in_state(exchange: &Exchange<'_>, difference: &Difference) -> bool {
+    exchange.call.rpc == Rpc::Upgrade
+        && matches!(
+            difference,
+            Difference::Value(Unequal {
+                reference: Term::Null,
+                ..
+            })
+        )
 }

@@ -55,6 +55,9 @@ struct Options {
     /// How many scenarios are under way at the same time.
     #[arg(long, default_value_t = 16)]
     parallel: usize,
+    /// How many kinds of differences to show in full.
+    #[arg(long, default_value_t = 12)]
+    show: usize,
 }
 
 #[tokio::main]
@@ -75,6 +78,7 @@ async fn main() -> Result<ExitCode> {
         seed: options.seed,
         requests: options.requests,
         parallel: options.parallel,
+        show: options.show,
     };
     let is_same = run(&reference, &ours, &world, &plan).await?;
     reference.stop().await?;

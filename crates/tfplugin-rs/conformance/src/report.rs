@@ -8,9 +8,6 @@ use crate::compare::Compared;
 use crate::justified::TABLE;
 use crate::term::Term;
 
-/// How many unexplained differences are kept in full.
-const SHOWN: usize = 12;
-
 /// Counts and findings.
 #[derive(Default)]
 pub(crate) struct Report {
@@ -22,9 +19,18 @@ pub(crate) struct Report {
     pub(crate) open: u64,
     open_kinds: BTreeMap<String, u64>,
     findings: Vec<String>,
+    /// How many unexplained differences are kept in full.
+    shown: usize,
 }
 
 impl Report {
+    pub(crate) fn new(shown: usize) -> Self {
+        Self {
+            shown,
+            ..Self::default()
+        }
+    }
+
     /// Takes note of a call. True if it is one to be shown in full.
     pub(crate) fn count(&mut self, call: &Call, compared: &Compared) -> bool {
         self.calls += 1;
@@ -42,7 +48,7 @@ impl Report {
         let kind = format!("{} {}: {}", call.rpc.name(), call.subject, brief(first));
         let seen = self.open_kinds.entry(kind).or_default();
         *seen += 1;
-        *seen == 1 && self.findings.len() < SHOWN
+        *seen == 1 && self.findings.len() < self.shown
     }
 
     pub(crate) fn show(&mut self, finding: String) {

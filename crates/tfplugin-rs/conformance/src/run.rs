@@ -20,6 +20,7 @@ pub(crate) struct Plan {
     pub(crate) seed: u64,
     pub(crate) requests: u64,
     pub(crate) parallel: usize,
+    pub(crate) show: usize,
 }
 
 /// A run of at least so many requests is expected to meet every justified difference.
@@ -44,11 +45,20 @@ pub(crate) async fn run(
         world,
     };
     let started = Instant::now();
-    let report = Mutex::new(Report::default());
+    let report = Mutex::new(Report::new(plan.show));
     // Not configured providers refuse; both are asked to configure before anything else.
-    for call in tables::calls(world) {
-        exchange(&mut pair.clone(), &call, "a table", &report).await;
-    }
+    exchange(
+        &mut pair.clone(),
+        &tables::configure(world),
+        "a table",
+        &report,
+    )
+    .await;
+    stream::iter(tables::calls(world))
+        .for_each_concurrent(plan.parallel, async |call| {
+            exchange(&mut pair.clone(), &call, "a table", &report).await;
+        })
+        .await;
     let in_tables = calls(&report);
     stream::iter(plan.seed..)
         .take_while(|_| std::future::ready(calls(&report) - in_tables < plan.requests))

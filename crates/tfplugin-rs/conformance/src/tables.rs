@@ -8,13 +8,21 @@ use crate::proposed::proposed;
 use crate::schema::{Kind, Member, Role, Shape, World};
 use crate::term::Term;
 
-/// Every request of the tables, the configuration of the provider first.
+/// What a provider must be told before anything else.
+pub(crate) fn configure(world: &World) -> Call {
+    Call::new(Rpc::Configure, "").with(Slot::Config, nothing(&world.provider.members))
+}
+
+/// Every request of the tables.
 pub(crate) fn calls(world: &World) -> Vec<Call> {
-    let configure =
-        Call::new(Rpc::Configure, "").with(Slot::Config, nothing(&world.provider.members));
-    let mut calls = vec![configure];
+    let mut calls = Vec::new();
     for (name, kind) in &world.resources {
-        for member in &kind.members {
+        // Of attributes that are numbered, one stands for all.
+        let is_another = |member: &&Member| {
+            let number = member.name.rsplit_once('_').map_or("", |(_, end)| end);
+            !number.is_empty() && number != "00" && number.bytes().all(|b| b.is_ascii_digit())
+        };
+        for member in kind.members.iter().filter(|member| !is_another(member)) {
             for value in edges(member) {
                 calls.extend(situations(name, kind, member, &value));
             }
@@ -180,7 +188,6 @@ fn dynamics() -> Vec<Term> {
     let empty = [
         (Type::tuple([]), Term::List(vec![])),
         (Type::list(Type::Dynamic), Term::List(vec![])),
-        (Type::Dynamic, Term::Null),
     ];
     let all = known.chain(null).chain(unknown).chain(empty);
     all.map(|pair| Term::Dynamic(Box::new(pair))).collect()
