@@ -9,7 +9,7 @@ export WITHOUT ?=
 
 .PHONY: help
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: quickstart
 quickstart: ## An agent, a broker by `terraform apply`, and messages through it over TLS
@@ -26,6 +26,14 @@ test: ## Everything: formatting, lints, all tests; WITHOUT="node" leaves a part 
 .PHONY: test-opentofu
 test-opentofu: ## The Terraform tests with OpenTofu, built from its Go module
 	@scripts/test-opentofu
+
+.PHONY: conformance
+conformance: ## tfplugin-rs against terraform-plugin-framework; SEED=1 REQUESTS=100000
+	@scripts/conformance full
+
+.PHONY: conformance-bench
+conformance-bench: ## What a provider costs on each of the two, side by side
+	@scripts/conformance bench
 
 .PHONY: build
 build: ## Release binaries of agent and provider

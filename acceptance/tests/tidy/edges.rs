@@ -14,6 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("broker-core", &["wire"]),
     ("broker-net", &["broker-core", "wire"]),
     ("provider", &["agent-api", "tfplugin-rs"]),
+    ("tfplugin-conformance", &["tfplugin-rs"]),
     ("tfplugin-rs", &["tfplugin-rs-derive"]),
     ("tfplugin-rs-derive", &[]),
     ("wire", &[]),

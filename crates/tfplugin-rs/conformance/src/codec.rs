@@ -39,8 +39,8 @@ fn wire(term: &Term) -> Wire {
         Term::Bool(truth) => (*truth).into(),
         Term::Number(number) => number.to_wire(),
         Term::Text(text) => text.as_str().into(),
-        // Never a legal byte of MessagePack's own types.
-        Term::Broken(_) => Wire::Ext(99, vec![0]),
+        // No type has keys that are no strings.
+        Term::Broken(_) => Wire::Map(vec![(Wire::from(1), Wire::Nil)]),
         Term::Unknown(about) if about.is_empty() => Wire::Ext(0, vec![0]),
         Term::Unknown(about) => Wire::Ext(REFINED, refinements(about)),
         Term::List(elements) | Term::Set(elements) => {

@@ -36,6 +36,7 @@ impl Pair<'_> {
             send(&mut self.ours, self.world, call)
         );
         let exchange = Exchange {
+            world: self.world,
             call,
             reference: &reference,
             ours: &ours,

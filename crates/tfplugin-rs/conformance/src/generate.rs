@@ -127,7 +127,10 @@ impl Generate<'_> {
     pub(crate) fn state(&mut self, members: &[Member]) -> Term {
         let each = members.iter().map(|member| {
             let value = match member.role {
-                _ if member.name == "script" => self.script(),
+                _ if member.name == "script" => match self.script() {
+                    Term::Unknown(_) => Term::Null,
+                    script => script,
+                },
                 Role::WriteOnly => Term::Null,
                 Role::Optional if self.random.chance(45) => Term::Null,
                 Role::Computed | Role::OptionalComputed if self.random.chance(20) => Term::Null,

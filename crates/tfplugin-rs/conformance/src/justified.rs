@@ -4,12 +4,15 @@
 //! reported as stale by a full run.
 
 use crate::answer::{Answer, Difference, Told};
-use crate::call::{Call, Rpc};
+use crate::call::{Call, Rpc, Slot};
 use crate::decimal::Decimal;
+use crate::proposed::proposed;
+use crate::schema::World;
 use crate::term::{Term, Unequal};
 
 /// A request, and what the two providers answered.
 pub(crate) struct Exchange<'a> {
+    pub(crate) world: &'a World,
     pub(crate) call: &'a Call,
     pub(crate) reference: &'a Answer,
     pub(crate) ours: &'a Answer,
@@ -48,7 +51,7 @@ pub(crate) const TABLE: &[Justified] = &[
     Justified {
         name: "numbers above 63 bits",
         reason: "Terraform sends integers beyond 63 bits as floats where that is exact. The \
-                 reference answers them rounded to seventeen digits, which Terraform then calls an \
+                 reference answers them with about sixteen digits right, which Terraform then calls an \
                  inconsistent result; ours answers the number it was sent.",
         claims: rounded,
     },
@@ -85,6 +88,24 @@ pub(crate) const TABLE: &[Justified] = &[
                  soon as it is answered, as a bug of the provider. Ours finds it first and names the \
                  attribute; the reference leaves it to Terraform.",
         claims: broken_promise,
+    },
+    Justified {
+        name: "private state planned for a new resource",
+        reason: "The reference forgets at creation what was planned; ours hands it to the provider, \
+                 as both do for changes.",
+        claims: planned_private,
+    },
+    Justified {
+        name: "unknown values of a known type",
+        reason: "A dynamic argument that is unknown but whose type is known is unknown to a typed \
+                 function of ours, which answers that and leaves the type open.",
+        claims: unknown_of_known_type,
+    },
+    Justified {
+        name: "proposals that are none",
+        reason: "A proposal that does not follow from the configuration is refused: Terraform \
+                 would take the plan for a mistake of the provider. The reference plans it.",
+        claims: no_proposal,
     },
     Justified {
         name: "defaults of older states",
@@ -182,8 +203,9 @@ fn nearly(reference: &Term, ours: &Term) -> bool {
         |a: &[Term], b: &[Term]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| nearly(a, b));
     match (reference, ours) {
         (Term::Number(a), Term::Number(b)) => {
-            let float = |number: &Decimal| format!("{number:e}").parse::<f64>().ok();
-            a == b || (b.precision() > 17 && float(a) == float(b))
+            let float = |number: &Decimal| format!("{number:e}").parse().unwrap_or(f64::NAN);
+            let (a_float, b_float): (f64, f64) = (float(a), float(b));
+            a == b || (b.precision() > 17 && (a_float - b_float).abs() < b_float.abs() * 1e-15)
         }
         (Term::Set(a), Term::Set(b)) | (Term::List(a), Term::List(b)) => all(a, b),
         (Term::Map(a), Term::Map(b)) => {
@@ -202,16 +224,29 @@ fn kept_in_new_element(exchange: &Exchange<'_>, difference: &Difference) -> bool
     )
 }
 
-/// Attributes inside sets that are computed.
-const COMPUTED_IN_SETS: [&str; 2] = ["id", "stamp"];
+/// Attributes inside sets that are computed or have defaults.
+const COMPUTED_IN_SETS: [&str; 3] = ["count", "id", "stamp"];
 
 fn in_a_set(exchange: &Exchange<'_>, difference: &Difference) -> bool {
-    let Difference::Value(Unequal {
-        reference: Term::Set(a),
-        ours: Term::Set(b),
-        ..
-    }) = difference
-    else {
+    let Difference::Value(place) = difference else {
+        return false;
+    };
+    if exchange.call.rpc != Rpc::Plan {
+        return false;
+    }
+    // The reference takes the plan for a change where the set alone makes it one.
+    let is_called_a_change = place.reference.is_unknown()
+        && exchange
+            .reference
+            .differences(exchange.ours)
+            .iter()
+            .any(|other| matches!(other, Difference::Value(other) if is_set_of_same(other)));
+    is_called_a_change || is_set_of_same(place)
+}
+
+/// True for two sets that differ only in what is computed inside.
+fn is_set_of_same(place: &Unequal) -> bool {
+    let (Term::Set(a), Term::Set(b)) = (&place.reference, &place.ours) else {
         return false;
     };
     let bare = |elements: &[Term]| {
@@ -224,7 +259,7 @@ fn in_a_set(exchange: &Exchange<'_>, difference: &Difference) -> bool {
         bare.sort_by_cached_key(ToString::to_string);
         bare
     };
-    exchange.call.rpc == Rpc::Plan && bare(a) == bare(b)
+    bare(a) == bare(b)
 }
 
 fn own_private_key(exchange: &Exchange<'_>, difference: &Difference) -> bool {
@@ -273,4 +308,34 @@ fn default_in_state(exchange: &Exchange<'_>, difference: &Difference) -> bool {
                 ..
             })
         )
+}
+
+fn planned_private(exchange: &Exchange<'_>, difference: &Difference) -> bool {
+    *difference == Difference::Private
+        && exchange.call.rpc == Rpc::Apply
+        && exchange.call.value(Slot::Prior).is_null()
+        && !exchange.call.private.is_empty()
+}
+
+fn unknown_of_known_type(exchange: &Exchange<'_>, difference: &Difference) -> bool {
+    exchange.call.rpc == Rpc::CallFunction
+        && matches!(
+            difference,
+            Difference::Value(Unequal { reference: Term::Dynamic(known), ours: Term::Unknown(_), .. })
+                if known.1.is_unknown()
+        )
+}
+
+fn no_proposal(exchange: &Exchange<'_>, _: &Difference) -> bool {
+    let call = exchange.call;
+    let Some(kind) = exchange.world.resources.get(&call.subject) else {
+        return false;
+    };
+    let (prior, config) = (call.value(Slot::Prior), call.value(Slot::Config));
+    call.rpc == Rpc::Plan
+        && says(
+            exchange.ours,
+            &["The provider planned what the configuration does not allow"],
+        )
+        && proposed(&kind.members, prior, config) != *call.value(Slot::Proposed)
 }

@@ -19,6 +19,7 @@ use crate::schema::World;
 
 mod announced;
 mod answer;
+mod bench;
 mod call;
 mod codec;
 mod compare;
@@ -58,6 +59,9 @@ struct Options {
     /// How many kinds of differences to show in full.
     #[arg(long, default_value_t = 12)]
     show: usize,
+    /// Measure instead of comparing.
+    #[arg(long)]
+    bench: bool,
 }
 
 #[tokio::main]
@@ -67,6 +71,10 @@ async fn main() -> Result<ExitCode> {
         Some(path) => path,
         None => std::env::current_exe()?.with_file_name("tfplugin-conformance-provider"),
     };
+    if options.bench {
+        bench::report(&options.reference, &ours).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let reference = Plugin::start(&options.reference, &[])
         .await
         .context("the reference in Go")?;

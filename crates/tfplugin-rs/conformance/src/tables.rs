@@ -284,6 +284,10 @@ fn whole(name: &str, kind: &Kind) -> Vec<Call> {
     let mut calls = Vec::new();
     for value in wrong {
         calls.push(Call::new(Rpc::ValidateResource, name).with(Slot::Config, value.clone()));
+        if value.is_unknown() {
+            // No state is.
+            continue;
+        }
         let plan = Call::new(Rpc::Plan, name)
             .with(Slot::Config, bare.clone())
             .with(Slot::Prior, value)

@@ -1,0 +1,39 @@
+//! The driver by itself: what it says of a provider that is compared with itself, and with another.
+
+use std::process::{Command, Output};
+
+/// Runs the driver with the provider in Rust in both places.
+fn compare(arguments: &[&str]) -> Output {
+    let provider = env!("CARGO_BIN_EXE_tfplugin-conformance-provider");
+    Command::new(env!("CARGO_BIN_EXE_tfplugin-conformance"))
+        .args(["--reference", provider, "--ours", provider])
+        .args(arguments)
+        .output()
+        .expect("the driver starts")
+}
+
+#[test]
+fn a_provider_does_not_differ_from_itself() {
+    let output = compare(&["--requests", "200", "--seed", "7"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("0 differ without a reason"), "{text}");
+    assert!(text.contains("PlanResourceChange"), "{text}");
+    // No row of the table claims anything where nothing differs.
+    let justified = text
+        .split("Justified differences")
+        .nth(1)
+        .unwrap_or_default();
+    assert!(justified.contains("        0  "), "{text}");
+}
+
+#[test]
+fn a_reference_that_does_not_start_is_named() {
+    let output = Command::new(env!("CARGO_BIN_EXE_tfplugin-conformance"))
+        .args(["--reference", "/nonexistent/reference"])
+        .output()
+        .expect("the driver starts");
+    assert!(!output.status.success());
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("/nonexistent/reference"), "{text}");
+}
