@@ -96,10 +96,22 @@ pub(crate) const TABLE: &[Justified] = &[
         claims: planned_private,
     },
     Justified {
-        name: "unknown values of a known type",
-        reason: "A dynamic argument that is unknown but whose type is known is unknown to a typed \
-                 function of ours, which answers that and leaves the type open.",
+        name: "types of what is null or unknown",
+        reason: "A dynamic argument that is null or unknown but whose type is known is just null or \
+                 unknown to a typed function of ours, which answers that and leaves the type open.",
         claims: unknown_of_known_type,
+    },
+    Justified {
+        name: "bytes after a value",
+        reason: "The reference does not look at them. Ours refuses the value: whoever sent it meant \
+                 something else.",
+        claims: trailing_bytes,
+    },
+    Justified {
+        name: "private state of what is gone",
+        reason: "A resource that a read does not find has no state, and Terraform drops its private \
+                 state with it. The reference sends it along all the same.",
+        claims: private_of_gone,
     },
     Justified {
         name: "proposals that are none",
@@ -319,11 +331,15 @@ fn planned_private(exchange: &Exchange<'_>, difference: &Difference) -> bool {
 
 fn unknown_of_known_type(exchange: &Exchange<'_>, difference: &Difference) -> bool {
     exchange.call.rpc == Rpc::CallFunction
-        && matches!(
+        && (matches!(
             difference,
             Difference::Value(Unequal { reference: Term::Dynamic(known), ours: Term::Unknown(_), .. })
                 if known.1.is_unknown()
-        )
+        ) || matches!(
+            difference,
+            Difference::Value(Unequal { reference: Term::Dynamic(known), ours: Term::Null, .. })
+                if known.1.is_null()
+        ))
 }
 
 fn no_proposal(exchange: &Exchange<'_>, _: &Difference) -> bool {
@@ -338,4 +354,22 @@ fn no_proposal(exchange: &Exchange<'_>, _: &Difference) -> bool {
             &["The provider planned what the configuration does not allow"],
         )
         && proposed(&kind.members, prior, config) != *call.value(Slot::Proposed)
+}
+
+fn trailing_bytes(exchange: &Exchange<'_>, _: &Difference) -> bool {
+    let whole = exchange.call.values.iter().map(|(_, value)| value);
+    !exchange.reference.stops()
+        && says(exchange.ours, &["bytes too many"])
+        && whole
+            .into_iter()
+            .any(|value| matches!(value, Term::Broken(_)))
+}
+
+fn private_of_gone(exchange: &Exchange<'_>, difference: &Difference) -> bool {
+    let state = |answer: &Answer| answer.values.get("state").is_none_or(Term::is_null);
+    *difference == Difference::Private
+        && exchange.call.rpc == Rpc::Read
+        && state(exchange.reference)
+        && state(exchange.ours)
+        && exchange.ours.private.is_empty()
 }
