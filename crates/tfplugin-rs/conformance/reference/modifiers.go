@@ -18,19 +18,13 @@ func only(_ context.Context, req planmodifier.StringRequest, resp *stringplanmod
 	resp.RequiresReplace = req.ConfigValue.ValueString() == "go"
 }
 
-// echo plans what the configuration of "source" says, or refuses it.
+// echo plans a value of its own for what nobody sets.
 type echo struct{}
 
-func (echo) Description(context.Context) string         { return "As source." }
-func (echo) MarkdownDescription(context.Context) string { return "As source." }
+func (echo) Description(context.Context) string         { return "Made up." }
+func (echo) MarkdownDescription(context.Context) string { return "Made up." }
 
 func (echo) PlanModifyString(_ context.Context, req planmodifier.StringRequest, resp *planmodifier.StringResponse) {
-	switch scriptOf(req.Config.Raw) {
-	case "modifier_error":
-		resp.Diagnostics.AddAttributeError(req.Path, "Refused", "As the script says.")
-	case "modifier_warn":
-		resp.Diagnostics.AddAttributeWarning(req.Path, "Warned", "As the script says.")
-	}
 	if req.PlanValue.IsUnknown() && req.ConfigValue.IsNull() {
 		resp.PlanValue = types.StringValue("echo")
 	}

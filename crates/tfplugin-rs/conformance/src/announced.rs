@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use anyhow::Result;
 use tfplugin_rs::proto::tfplugin6::schema::{Attribute, Block};
-use tfplugin_rs::proto::tfplugin6::{Function, Schema, get_functions, get_metadata};
+use tfplugin_rs::proto::tfplugin6::{ActionSchema, Function, Schema, get_functions, get_metadata};
 use tfplugin_rs::value::Type;
 
 use crate::plugin::Plugin;
@@ -22,25 +22,34 @@ pub(crate) async fn differences(reference: &Plugin, ours: &Plugin) -> Result<Vec
         }
     }
     let provider =
-        |schema: &Option<Schema>| schema.iter().map(|s| ("".to_owned(), s.clone())).collect();
-    compare(
-        "provider",
-        &schemas(&provider(&a.provider)),
-        &schemas(&provider(&b.provider)),
-        &mut found,
-    );
-    compare(
-        "resource",
-        &schemas(&a.resource_schemas),
-        &schemas(&b.resource_schemas),
-        &mut found,
-    );
-    compare(
-        "data source",
-        &schemas(&a.data_source_schemas),
-        &schemas(&b.data_source_schemas),
-        &mut found,
-    );
+        |schema: &Option<Schema>| schema.iter().map(|s| (String::new(), s.clone())).collect();
+    let actions = |actions: &HashMap<String, ActionSchema>| {
+        let actions = actions.iter();
+        let schemas =
+            actions.filter_map(|(name, action)| Some((name.clone(), action.schema.clone()?)));
+        schemas.collect()
+    };
+    for (what, a, b) in [
+        ("provider", &provider(&a.provider), &provider(&b.provider)),
+        ("resource", &a.resource_schemas, &b.resource_schemas),
+        (
+            "data source",
+            &a.data_source_schemas,
+            &b.data_source_schemas,
+        ),
+        (
+            "ephemeral resource",
+            &a.ephemeral_resource_schemas,
+            &b.ephemeral_resource_schemas,
+        ),
+        (
+            "action",
+            &actions(&a.action_schemas),
+            &actions(&b.action_schemas),
+        ),
+    ] {
+        compare(what, &schemas(a), &schemas(b), &mut found);
+    }
     compare(
         "function",
         &functions(&a.functions),

@@ -21,6 +21,10 @@ pub(crate) struct Answer {
     /// Severity and path, sorted.
     pub(crate) diagnostics: Vec<Told>,
     pub(crate) deferred: Option<i32>,
+    /// When an ephemeral resource is to be renewed, in seconds since 1970.
+    pub(crate) renew_at: Option<i64>,
+    /// What an action tells on its way.
+    pub(crate) progress: Vec<String>,
     /// The argument that a function's error is about, -1 for none.
     pub(crate) function_error: Option<i64>,
     /// The failure of the call itself.
@@ -56,6 +60,8 @@ pub(crate) enum Difference {
     },
     FunctionError(Option<i64>, Option<i64>),
     Private,
+    Progress,
+    RenewAt,
     RequiresReplace {
         reference: BTreeSet<String>,
         ours: BTreeSet<String>,
@@ -145,6 +151,12 @@ impl Answer {
         if self.private != ours.private {
             found.push(Difference::Private);
         }
+        if self.renew_at != ours.renew_at {
+            found.push(Difference::RenewAt);
+        }
+        if self.progress != ours.progress {
+            found.push(Difference::Progress);
+        }
         if self.deferred != ours.deferred {
             found.push(Difference::Deferred);
         }
@@ -206,6 +218,12 @@ impl fmt::Display for Answer {
         if !self.private.is_empty() {
             writeln!(f, "    private: {:?}", self.private)?;
         }
+        if let Some(seconds) = self.renew_at {
+            writeln!(f, "    renew at: {seconds}")?;
+        }
+        if !self.progress.is_empty() {
+            writeln!(f, "    progress: {:?}", self.progress)?;
+        }
         if let Some(reason) = self.deferred {
             writeln!(f, "    deferred: {reason}")?;
         }
@@ -225,6 +243,8 @@ impl fmt::Display for Difference {
         match self {
             Self::Deferred => f.write_str("deferral"),
             Self::Private => f.write_str("private state"),
+            Self::Progress => f.write_str("progress of an action"),
+            Self::RenewAt => f.write_str("time of renewal"),
             Self::Status => f.write_str("status of the call"),
             Self::Stops { reference: true } => f.write_str("only the reference refuses"),
             Self::Stops { reference: false } => f.write_str("only ours refuses"),

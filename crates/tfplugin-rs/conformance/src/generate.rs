@@ -47,7 +47,7 @@ const NUMBERS: [&str; 14] = [
 const KEYS: [&str; 4] = ["k", "l", "made", "with space"];
 
 /// What the attribute `script` may say. Most others say nothing to a provider.
-const SCRIPTS: [&str; 24] = [
+const SCRIPTS: [&str; 33] = [
     "apply_change",
     "apply_error",
     "apply_private",
@@ -70,6 +70,15 @@ const SCRIPTS: [&str; 24] = [
     "read_gone",
     "read_private",
     "read_warn",
+    "close_error",
+    "close_warn",
+    "invoke_error",
+    "invoke_warn",
+    "open_error",
+    "open_forever",
+    "open_warn",
+    "renew_error",
+    "renew_warn",
     "validate_error",
     "validate_warn",
 ];

@@ -24,6 +24,7 @@ mod call;
 mod codec;
 mod compare;
 mod decimal;
+mod ephemeral;
 mod generate;
 mod identity;
 mod justified;

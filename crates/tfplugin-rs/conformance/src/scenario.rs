@@ -346,9 +346,11 @@ fn private_bytes(answer: &Answer) -> Vec<u8> {
 /// A call that stands for itself.
 fn single(world: &World, random: &mut Random) -> Call {
     match random.below(100) {
-        0..25 => function(world, random),
-        25..45 => data(world, random),
-        45..60 => provider(world, random),
+        0..20 => function(world, random),
+        20..35 => data(world, random),
+        35..45 => provider(world, random),
+        45..53 => lease(world, random),
+        53..60 => action(world, random),
         60..75 => upgrade(world, random),
         75..85 => import(world, random),
         85..95 => adopt(random),
@@ -391,13 +393,72 @@ fn data(world: &World, random: &mut Random) -> Call {
         false => (Rpc::ReadData, Certainty::Known),
     };
     let config = Generate { random }.config(&kind.members, certainty);
-    let mut config = Term::clone(&config);
-    if rpc == Rpc::ReadData && config.get("script").is_unknown() {
-        if let Term::Map(entries) = &mut config {
-            entries.insert("script".to_owned(), Term::Null);
+    let config = match rpc {
+        Rpc::ReadData => without_unknown_script(config),
+        _ => config,
+    };
+    Call::new(rpc, name).with(Slot::Config, config)
+}
+
+fn lease(world: &World, random: &mut Random) -> Call {
+    let kinds: Vec<_> = world.ephemeral.iter().collect();
+    let (name, kind) = *random.pick(&kinds);
+    let rpc = *random.pick(&[
+        Rpc::CloseEphemeral,
+        Rpc::OpenEphemeral,
+        Rpc::OpenEphemeral,
+        Rpc::RenewEphemeral,
+        Rpc::ValidateEphemeral,
+    ]);
+    let mut call = Call::new(rpc, name);
+    match rpc {
+        Rpc::OpenEphemeral => {
+            let config = Generate { random }.config(&kind.members, Certainty::Known);
+            call.with(Slot::Config, without_unknown_script(config))
+        }
+        Rpc::ValidateEphemeral => {
+            let config = Generate { random }.config(&kind.members, Certainty::Open);
+            call.with(Slot::Config, config)
+        }
+        _ => {
+            let script =
+                random.text(&["renew_error", "renew_warn", "close_error", "close_warn", ""]);
+            let kept = serde_json::Value::from(script).to_string();
+            let answer = Answer {
+                private: [("script".to_owned(), kept)].into(),
+                ..Answer::default()
+            };
+            call.private = private_bytes(&answer);
+            call
         }
     }
+}
+
+fn action(world: &World, random: &mut Random) -> Call {
+    let kinds: Vec<_> = world.actions.iter().collect();
+    let (name, kind) = *random.pick(&kinds);
+    let rpc = *random.pick(&[Rpc::InvokeAction, Rpc::PlanAction, Rpc::ValidateAction]);
+    let certainty = match rpc {
+        Rpc::InvokeAction => Certainty::Known,
+        _ => Certainty::Open,
+    };
+    let config = Generate { random }.config(&kind.members, certainty);
+    let config = match rpc {
+        Rpc::InvokeAction => without_unknown_script(config),
+        _ => config,
+    };
     Call::new(rpc, name).with(Slot::Config, config)
+}
+
+/// For calls that are made once everything is known.
+fn without_unknown_script(mut config: Term) -> Term {
+    if let Term::Map(entries) = &mut config
+        && let Some(script) = entries.get_mut("script")
+        && script.is_unknown()
+    {
+        *script = Term::Null;
+    }
+    config
 }
 
 fn provider(world: &World, random: &mut Random) -> Call {

@@ -16,6 +16,8 @@ pub(crate) struct World {
     pub(crate) provider: Kind,
     pub(crate) resources: BTreeMap<String, Kind>,
     pub(crate) data_sources: BTreeMap<String, Kind>,
+    pub(crate) ephemeral: BTreeMap<String, Kind>,
+    pub(crate) actions: BTreeMap<String, Kind>,
     pub(crate) functions: BTreeMap<String, Signature>,
 }
 
@@ -105,11 +107,17 @@ impl World {
                 .map(|(name, schema)| Ok((name.clone(), kind(schema).context(name.clone())?)))
                 .collect::<Result<BTreeMap<_, _>>>()
         };
+        let actions = answer.action_schemas.iter();
+        let actions = actions.filter_map(|(name, action)| Some((name, action.schema.as_ref()?)));
         let functions = answer.functions.iter();
         Ok(Self {
             provider: kind(answer.provider.as_ref().context("no provider schema")?)?,
             resources: kinds(&answer.resource_schemas)?,
             data_sources: kinds(&answer.data_source_schemas)?,
+            ephemeral: kinds(&answer.ephemeral_resource_schemas)?,
+            actions: actions
+                .map(|(name, schema)| Ok((name.clone(), kind(schema).context(name.clone())?)))
+                .collect::<Result<_>>()?,
             functions: functions
                 .map(|(name, function)| Ok((name.clone(), signature(function)?)))
                 .collect::<Result<_>>()?,

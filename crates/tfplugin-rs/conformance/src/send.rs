@@ -10,6 +10,7 @@ use tonic::transport::Channel;
 use crate::answer::{Answer, path};
 use crate::call::{Call, Rpc, Slot};
 use crate::codec::{read, write};
+use crate::ephemeral;
 use crate::schema::World;
 use crate::term::Term;
 
@@ -31,9 +32,17 @@ pub(crate) async fn send(
         Rpc::Read => refresh(client, world, call).await,
         Rpc::ReadData => read_data(client, world, call).await,
         Rpc::Upgrade => upgrade(client, world, call).await,
-        Rpc::Configure | Rpc::ValidateData | Rpc::ValidateProvider | Rpc::ValidateResource => {
-            check(client, call).await
+        Rpc::CloseEphemeral | Rpc::OpenEphemeral | Rpc::RenewEphemeral => {
+            ephemeral::send(client, world, call).await
         }
+        Rpc::InvokeAction => invoke(client, call).await,
+        Rpc::Configure
+        | Rpc::PlanAction
+        | Rpc::ValidateAction
+        | Rpc::ValidateData
+        | Rpc::ValidateEphemeral
+        | Rpc::ValidateProvider
+        | Rpc::ValidateResource => check(client, call).await,
     };
     answer.unwrap_or_else(|status| Answer {
         status: Some(format!("{:?}", status.code())),
@@ -42,14 +51,14 @@ pub(crate) async fn send(
     })
 }
 
-fn capabilities(call: &Call) -> Option<ClientCapabilities> {
+pub(crate) fn capabilities(call: &Call) -> Option<ClientCapabilities> {
     Some(ClientCapabilities {
         write_only_attributes_allowed: call.knows_write_only,
         ..ClientCapabilities::default()
     })
 }
 
-fn value(call: &Call, slot: Slot) -> Option<DynamicValue> {
+pub(crate) fn value(call: &Call, slot: Slot) -> Option<DynamicValue> {
     Some(write(call.value(slot)))
 }
 
@@ -61,7 +70,7 @@ fn resource_type<'a>(world: &'a World, name: &str) -> &'a Type {
         .map_or(&Type::Dynamic, |kind| &kind.ty)
 }
 
-type Client = ProviderClient<Channel>;
+pub(crate) type Client = ProviderClient<Channel>;
 
 async fn plan(client: &mut Client, world: &World, call: &Call) -> Result<Answer, Status> {
     let request = proto::plan_resource_change::Request {
@@ -231,6 +240,28 @@ async fn function(client: &mut Client, world: &World, call: &Call) -> Result<Ans
     Ok(answer)
 }
 
+async fn invoke(client: &mut Client, call: &Call) -> Result<Answer, Status> {
+    use proto::invoke_action::event::Type as Event;
+    let request = proto::invoke_action::Request {
+        action_type: call.subject.clone(),
+        config: value(call, Slot::Config),
+        client_capabilities: capabilities(call),
+    };
+    let mut events = client.invoke_action(request).await?.into_inner();
+    let mut answer = Answer::default();
+    while let Some(event) = events.message().await? {
+        match event.r#type {
+            Some(Event::Progress(progress)) => answer.progress.push(progress.message),
+            Some(Event::Completed(completed)) => {
+                answer.progress.push("<completed>".to_owned());
+                answer.take_diagnostics(completed.diagnostics);
+            }
+            None => answer.progress.push("<nothing>".to_owned()),
+        }
+    }
+    Ok(answer)
+}
+
 /// The calls that answer with diagnostics and nothing else.
 async fn check(client: &mut Client, call: &Call) -> Result<Answer, Status> {
     let (type_name, config) = (call.subject.clone(), value(call, Slot::Config));
@@ -248,6 +279,28 @@ async fn check(client: &mut Client, call: &Call) -> Result<Answer, Status> {
         Rpc::ValidateData => {
             let request = proto::validate_data_resource_config::Request { type_name, config };
             let response = client.validate_data_resource_config(request).await?;
+            response.into_inner().diagnostics
+        }
+        Rpc::PlanAction => {
+            let request = proto::plan_action::Request {
+                action_type: type_name,
+                config,
+                client_capabilities,
+            };
+            client.plan_action(request).await?.into_inner().diagnostics
+        }
+        Rpc::ValidateAction => {
+            let request = proto::validate_action_config::Request {
+                action_type: type_name,
+                config,
+                ..Default::default()
+            };
+            let response = client.validate_action_config(request).await?;
+            response.into_inner().diagnostics
+        }
+        Rpc::ValidateEphemeral => {
+            let request = proto::validate_ephemeral_resource_config::Request { type_name, config };
+            let response = client.validate_ephemeral_resource_config(request).await?;
             response.into_inner().diagnostics
         }
         Rpc::ValidateProvider => {

@@ -55,6 +55,9 @@ impl<'a> Walk<'a> {
     }
 
     fn attribute(&mut self, attribute: &Attribute, value: &'a Value, sensitive: bool) {
+        if attribute.required && value.is_null() {
+            self.missing();
+        }
         let is_stored = attribute.write_only && !self.surroundings.write_only_allowed;
         if is_stored && !value.is_null() {
             let detail = "Write-only arguments need Terraform 1.11 or later; this caller would \
@@ -68,6 +71,14 @@ impl<'a> Walk<'a> {
         if let AttributeKind::Nested(nesting, members) = &attribute.kind {
             self.nested(*nesting, members, value, sensitive);
         }
+    }
+
+    /// Terraform itself sees to what is left out; an expression may still make an attribute of a
+    /// nested object null.
+    fn missing(&mut self) {
+        let detail = "The argument is required, but its value is null.";
+        let error = Diagnostic::error("Missing required argument", detail);
+        self.diagnostics.push(error.at(&self.path));
     }
 
     fn block(&mut self, block: &Block, value: &'a Value, sensitive: bool) {

@@ -73,7 +73,7 @@ impl DataSource for Lookup {
 }
 
 /// Sets an attribute that is null.
-fn fill(object: &mut Value, name: &str, value: impl Into<Value>) {
+pub(crate) fn fill(object: &mut Value, name: &str, value: impl Into<Value>) {
     let path = AttributePath::from(name);
     if object.at(&path).is_some_and(Value::is_null) {
         object.set_at(&path, value.into());

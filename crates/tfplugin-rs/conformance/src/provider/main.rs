@@ -12,10 +12,12 @@ use crate::memory::{Memory, Refusal, script};
 mod blocks;
 mod collections;
 mod functions;
+mod lease;
 mod lookup;
 mod memory;
 mod modifiers;
 mod nested;
+mod poke;
 mod raw;
 mod scalars;
 mod secrets;
@@ -74,6 +76,8 @@ impl Provider for Conform {
     fn contents(&self) -> Contents<()> {
         Contents::new()
             .data_source(lookup::Lookup)
+            .action(poke::Poke)
+            .ephemeral_resource(lease::Lease)
             .function(functions::Add)
             .function(functions::Describe)
             .function(functions::Join)

@@ -10,6 +10,7 @@ use crate::proto::tfplugin6 as proto;
 use crate::proto::tfplugin6::provider_server::Provider as Service;
 use crate::server::Server;
 use crate::testing::{Terraform, UNKNOWN};
+use crate::value::Value;
 use crate::{StopToken, logging};
 
 fn server() -> Server<Yard> {
@@ -164,6 +165,32 @@ async fn validation_finds_everything_at_once() {
 }
 
 #[tokio::test]
+async fn a_required_attribute_that_is_null_is_named() {
+    let server = server();
+    let prepared = server.resource_schema("yard_boat").unwrap();
+    let mut config = super::boat("b", 1);
+    config.sail = vec![super::Sail { area: 1 }];
+    let mut config = config.to_value();
+    let area = AttributePath::from("sail").index(0).attribute("area");
+    // Terraform sees to the outer ones; an expression can still make an inner one null.
+    assert!(config.set_at(&"name".into(), Value::Null) && config.set_at(&area, Value::Null));
+    let request = proto::validate_resource_config::Request {
+        type_name: "yard_boat".to_owned(),
+        config: Some(prepared.encode(&config, "a configuration").unwrap()),
+        client_capabilities: None,
+    };
+    let response = server.validate_resource_config(Request::new(request)).await;
+    let diagnostics = response.unwrap().into_inner().diagnostics;
+    let missing = diagnostics
+        .iter()
+        .filter(|d| d.summary == "Missing required argument");
+    let steps: Vec<_> = missing
+        .map(|d| d.attribute.as_ref().unwrap().steps.len())
+        .collect();
+    assert_eq!(steps, [1, 3]);
+}
+
+#[tokio::test]
 async fn write_only_values_are_refused_from_callers_who_would_store_them() {
     let server = server();
     let prepared = server.resource_schema("yard_boat").unwrap();
@@ -291,7 +318,7 @@ async fn write_only_values_are_refused_where_they_stand() {
     let server = server();
     let prepared = server.resource_schema("yard_boat").unwrap();
     let mut config = super::boat("b", 1).to_value();
-    config.set_at(&"key".into(), crate::value::Value::Unknown);
+    config.set_at(&"key".into(), Value::Unknown);
     let mut request = proto::validate_resource_config::Request {
         type_name: "yard_boat".to_owned(),
         config: Some(prepared.encode(&config, "a configuration").unwrap()),
