@@ -262,7 +262,7 @@ fn is_set_of_same(place: &Unequal) -> bool {
         return false;
     };
     let bare = |elements: &[Term]| {
-        let mut bare: Vec<Term> = elements.iter().cloned().collect();
+        let mut bare: Vec<Term> = elements.to_vec();
         for element in &mut bare {
             if let Term::Map(entries) = element {
                 entries.retain(|name, _| !COMPUTED_IN_SETS.contains(&name.as_str()));

@@ -293,7 +293,6 @@ async fn check(client: &mut Client, call: &Call) -> Result<Answer, Status> {
             let request = proto::validate_action_config::Request {
                 action_type: type_name,
                 config,
-                ..Default::default()
             };
             let response = client.validate_action_config(request).await?;
             response.into_inner().diagnostics

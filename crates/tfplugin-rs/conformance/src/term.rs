@@ -100,28 +100,6 @@ impl Term {
                 _ => false,
             }
     }
-
-    /// Without what refines the unknowns in it.
-    pub(crate) fn unrefined(&self) -> Self {
-        let each = |elements: &[Self]| elements.iter().map(Self::unrefined).collect();
-        match self {
-            Self::Unknown(_) => Self::unknown(),
-            Self::List(elements) => Self::List(each(elements)),
-            Self::Set(elements) => {
-                let mut elements: Vec<Self> = each(elements);
-                elements.sort_by_cached_key(ToString::to_string);
-                Self::Set(elements)
-            }
-            Self::Map(entries) => {
-                let entries = entries.iter();
-                Self::Map(entries.map(|(k, v)| (k.clone(), v.unrefined())).collect())
-            }
-            Self::Dynamic(dynamic) => {
-                Self::Dynamic(Box::new((dynamic.0.clone(), dynamic.1.unrefined())))
-            }
-            other => other.clone(),
-        }
-    }
 }
 
 impl fmt::Display for Term {

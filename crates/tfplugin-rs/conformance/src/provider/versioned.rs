@@ -1,6 +1,7 @@
 //! A resource with a past: version 0 called its name "title", and other types may become it.
 
 use serde::Deserialize;
+use tfplugin_rs::Private;
 use tfplugin_rs::prelude::*;
 use tfplugin_rs::schema::Schema;
 use tfplugin_rs::value::{Number, Value};
@@ -97,7 +98,7 @@ impl Resource for Versioned {
         Ok(state(older.title, older.script, None))
     }
 
-    async fn adopt(&self, source: MoveSource) -> Result<Option<Raw<Past>>> {
+    async fn adopt(&self, source: MoveSource, _private: &mut Private) -> Result<Option<Raw<Past>>> {
         if source.type_name != "other_thing" {
             return Ok(None);
         }
