@@ -312,14 +312,10 @@ fn broken_promise(exchange: &Exchange<'_>, _: &Difference) -> bool {
 }
 
 fn default_in_state(exchange: &Exchange<'_>, difference: &Difference) -> bool {
-    exchange.call.rpc == Rpc::Upgrade
-        && matches!(
-            difference,
-            Difference::Value(Unequal {
-                reference: Term::Null,
-                ..
-            })
-        )
+    let Difference::Value(place) = difference else {
+        return false;
+    };
+    exchange.call.rpc == Rpc::Upgrade && (place.reference.is_null() || is_set_of_same(place))
 }
 
 fn planned_private(exchange: &Exchange<'_>, difference: &Difference) -> bool {

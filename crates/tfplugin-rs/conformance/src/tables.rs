@@ -283,7 +283,10 @@ fn whole(name: &str, kind: &Kind) -> Vec<Call> {
     ];
     let mut calls = Vec::new();
     for value in wrong {
-        calls.push(Call::new(Rpc::ValidateResource, name).with(Slot::Config, value.clone()));
+        if !value.is_null() && !value.is_unknown() {
+            // No configuration is that as a whole.
+            calls.push(Call::new(Rpc::ValidateResource, name).with(Slot::Config, value.clone()));
+        }
         if value.is_unknown() {
             // No state is.
             continue;
