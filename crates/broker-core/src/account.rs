@@ -18,9 +18,6 @@ use crate::outbox::{Outbox, Waiting};
 pub(crate) struct Account {
     bytes: AtomicU64,
     limit_bytes: u64,
-    /// Who waits is woken when so much is left: somewhat below the limit, for at the limit itself
-    /// each message that goes would send all publishers running for the room of one.
-    wake_at_bytes: u64,
     /// Journal positions per bucket.
     bucket_bytes: u64,
     live: Mutex<Live>,
@@ -55,15 +52,11 @@ struct Bucket {
 /// What a message weighs beside its contents: its own structure, queue entries, allocator.
 const MESSAGE_BYTES: u64 = 256;
 
-/// Part of the memory limit that must be free before publishers go on.
-const WAKE_SHARE: u64 = 16;
-
 impl Account {
     pub(crate) fn new(limit_bytes: u64, bucket_bytes: u64) -> Arc<Self> {
         Arc::new(Self {
             bytes: AtomicU64::new(0),
             limit_bytes,
-            wake_at_bytes: limit_bytes - limit_bytes / WAKE_SHARE,
             bucket_bytes: bucket_bytes.max(1),
             live: Mutex::default(),
             paused: Waiting::default(),
@@ -129,6 +122,21 @@ impl Account {
     pub(crate) fn pauses(&self, outbox: &Arc<Outbox>) -> bool {
         self.paused.wait_while(outbox, || self.is_over())
     }
+
+    /// Wakes the next of those who wait, if there is room. Publishers call it, so that they are
+    /// woken one by the other: if all were woken at once, each message that goes at the limit would
+    /// send all of them running for the room of one.
+    pub(crate) fn pass_on(&self) {
+        if !self.paused.is_empty() && !self.is_over() {
+            self.paused.wake_one();
+        }
+    }
+
+    /// Forgets a connection that is gone. The word may have been its to pass on.
+    pub(crate) fn leave(&self, outbox: &Arc<Outbox>) {
+        self.paused.leave(outbox);
+        self.pass_on();
+    }
 }
 
 impl Hold {
@@ -158,9 +166,9 @@ impl Drop for Hold {
             lock(&self.account.live).leave(bucket - 1, self.bytes);
         }
         let before = self.account.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
-        let wake_at = self.account.wake_at_bytes;
-        if before > wake_at && before - self.bytes <= wake_at {
-            self.account.paused.wake_all();
+        let limit = self.account.limit_bytes;
+        if before > limit && before - self.bytes <= limit {
+            self.account.paused.wake_one();
         }
     }
 }
@@ -255,9 +263,10 @@ mod tests {
     }
 
     #[test]
-    fn publishers_are_woken_once_when_enough_memory_is_free() {
+    fn room_wakes_one_publisher_who_wakes_the_next() {
         let wakes = Arc::new(AtomicU64::new(0));
-        let outboxes: Vec<_> = (0..3)
+        let count = || wakes.load(Ordering::SeqCst);
+        let outboxes: Vec<_> = (0..4)
             .map(|_| Arc::new(Outbox::new(Box::new(Count(Arc::clone(&wakes))), 1000)))
             .collect();
         let account = Account::new(16 * MESSAGE_BYTES, BUCKET_BYTES);
@@ -265,12 +274,23 @@ mod tests {
         for outbox in outboxes.iter().chain(&outboxes) {
             assert!(account.pauses(outbox));
         }
+        held.truncate(17);
+        account.pass_on();
+        assert_eq!(count(), 0, "there is no room yet");
         held.truncate(16);
-        assert_eq!(wakes.load(Ordering::SeqCst), 0);
+        assert_eq!(count(), 1);
+        // It fills the room again, and the next room is another's.
+        held.push(account.hold(0, None));
+        account.pass_on();
+        assert_eq!(count(), 1);
         held.truncate(15);
-        assert_eq!(wakes.load(Ordering::SeqCst), 3, "each once");
-        assert!(!account.pauses(&outboxes[0]));
-        held.truncate(5);
-        assert_eq!(wakes.load(Ordering::SeqCst), 3);
+        assert_eq!(count(), 2);
+        // That one has nothing more to publish, and the third is gone before it could say so.
+        account.pass_on();
+        assert_eq!(count(), 3);
+        account.leave(&outboxes[2]);
+        assert_eq!(count(), 4);
+        account.pass_on();
+        assert_eq!(count(), 4, "nobody waits");
     }
 }

@@ -31,7 +31,8 @@ pub struct Limits {
     pub message_bytes: usize,
     /// Bytes of undelivered messages in one connection's outbox; queues skip its consumers above.
     pub outbox_bytes: usize,
-    /// Bytes of messages the broker holds in memory; publishers pause above.
+    /// Bytes of messages the broker holds in memory; publishers pause above. Those that hold
+    /// unsettled deliveries, and so can make room, go on up to twice as much.
     pub memory_bytes: u64,
 }
 

@@ -4,6 +4,7 @@
 //! there is none; the connection then asks the broker to go on once it has drained. Control events
 //! (a consumer's end, an order to close) always fit: there are at most as many as consumers.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -117,6 +118,11 @@ impl Outbox {
         }
     }
 
+    /// Forgets what nobody will drain any more, so that no message lives on in it.
+    pub(crate) fn clear(&self) {
+        self.drain(&mut Vec::new());
+    }
+
     /// Wakes the driver without an event.
     pub(crate) fn wake(&self) {
         self.waker.wake();
@@ -127,31 +133,63 @@ impl Outbox {
     }
 }
 
-/// Connections to be woken together when something they wait for comes.
+/// Connections to be woken when something they wait for comes, in the order they came.
 #[derive(Debug, Default)]
-pub(crate) struct Waiting(Mutex<Vec<Arc<Outbox>>>);
+pub(crate) struct Waiting {
+    list: Mutex<VecDeque<Arc<Outbox>>>,
+    /// Length of the list, to look at without its lock.
+    count: AtomicUsize,
+}
 
 impl Waiting {
     /// Whether `still` has to be waited out; if so the connection is on the list.
     ///
     /// The list is locked between the two looks: whoever ends the wait and then calls
-    /// [`Self::wake_all`] either finds the connection there, or ended it before the second look.
+    /// [`Self::wake_all`] or [`Self::wake_one`] either finds the connection there, or ended it
+    /// before the second look.
     pub(crate) fn wait_while(&self, outbox: &Arc<Outbox>, still: impl Fn() -> bool) -> bool {
         if !still() {
             return false;
         }
-        let mut waiting = lock(&self.0);
+        let mut waiting = lock(&self.list);
         if !waiting.iter().any(|other| Arc::ptr_eq(other, outbox)) {
-            waiting.push(Arc::clone(outbox));
+            waiting.push_back(Arc::clone(outbox));
+            self.count.store(waiting.len(), Ordering::Relaxed);
         }
         drop(waiting);
         still()
     }
 
+    /// Whether nobody waits. Who came just now may be missed: it looks again itself.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count.load(Ordering::Relaxed) == 0
+    }
+
     /// Wakes each of them once.
     pub(crate) fn wake_all(&self) {
-        let woken = std::mem::take(&mut *lock(&self.0));
+        let mut waiting = lock(&self.list);
+        self.count.store(0, Ordering::Relaxed);
+        let woken = std::mem::take(&mut *waiting);
+        drop(waiting);
         woken.iter().for_each(|outbox| outbox.wake());
+    }
+
+    /// Wakes the one that has waited longest.
+    pub(crate) fn wake_one(&self) {
+        let mut waiting = lock(&self.list);
+        let woken = waiting.pop_front();
+        self.count.store(waiting.len(), Ordering::Relaxed);
+        drop(waiting);
+        if let Some(outbox) = woken {
+            outbox.wake();
+        }
+    }
+
+    /// Forgets a connection that is gone.
+    pub(crate) fn leave(&self, outbox: &Arc<Outbox>) {
+        let mut waiting = lock(&self.list);
+        waiting.retain(|other| !Arc::ptr_eq(other, outbox));
+        self.count.store(waiting.len(), Ordering::Relaxed);
     }
 }
 

@@ -254,10 +254,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         earliest.unwrap_or_else(|| Instant::now() + FAR_OFF)
     }
 
-    /// When the peer must have taken something, where no heartbeats say so.
+    /// When the peer must have taken something. Heartbeats decide sooner, as a rule, but it is the
+    /// peer that chooses their interval.
     fn write_deadline(&self) -> Option<Instant> {
-        let counts = !self.output.is_empty() && !self.session.has_heartbeat();
-        counts.then(|| self.written + self.shared.options.deadlines.write)
+        let deadline = self.shared.options.deadlines.write;
+        let patience = if self.session.has_heartbeat() {
+            deadline * 10
+        } else {
+            deadline
+        };
+        (!self.output.is_empty()).then(|| self.written + patience)
     }
 
     fn on_tick(&mut self, now: Instant) -> io::Result<Step> {

@@ -39,7 +39,7 @@ pub struct Deadlines {
     /// From accept to a finished login, our own check of the password aside.
     pub login: Duration,
     /// To take any of the bytes we have for it, where no heartbeats were agreed upon; where they
-    /// were, two of their intervals are the time it has to show life.
+    /// were, two of their intervals are the time it has to show life, ten times this one at most.
     pub write: Duration,
 }
 

@@ -374,5 +374,6 @@ impl Drop for Attachment {
             self.broker
                 .delete_abandoned(&self.connection.vhost, queue, DeleteIf::default());
         }
+        self.connection.outbox.clear();
     }
 }

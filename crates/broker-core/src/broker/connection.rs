@@ -111,5 +111,9 @@ impl Broker {
     pub(super) fn remove_connection(&self, connection: &Arc<Connection>) {
         lock(&self.connections).attached.remove(&connection.id);
         lock(&self.watchers).retain(|other| !Arc::ptr_eq(other, connection));
+        let outbox = &connection.outbox;
+        self.account.leave(outbox);
+        self.journal_waiters.leave(outbox);
+        self.writer_waiters.leave(outbox);
     }
 }

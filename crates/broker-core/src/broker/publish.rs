@@ -93,6 +93,7 @@ impl Attachment {
     /// everyone might wait for ever. What it may add is bounded by [`Self::publish`].
     pub fn publish_paused(&self, holds_deliveries: impl FnOnce() -> bool) -> bool {
         let (broker, outbox) = (&self.broker, &self.connection.outbox);
+        broker.account.pass_on();
         if !broker.publish_paused() {
             return false;
         }

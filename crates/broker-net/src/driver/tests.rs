@@ -148,6 +148,13 @@ async fn a_peer_that_takes_nothing_goes_after_two_heartbeats() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn heartbeats_at_the_peers_pleasure_do_not_bind_for_ever() {
+    let peer = peer(u16::MAX, Duration::from_secs(180)).await;
+    let took = peer.ended_after_s().await;
+    assert!((1800..=1800 + LINGER.as_secs()).contains(&took), "{took} s");
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_heartbeats_the_write_deadline_decides() {
     let peer = peer(0, Duration::from_secs(180)).await;
     let took = peer.ended_after_s().await;
