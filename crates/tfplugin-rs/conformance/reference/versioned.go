@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"math/big"
 
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -32,6 +33,15 @@ type older struct {
 	Script *string `json:"script"`
 }
 
+// today is the state of the present version.
+type today struct {
+	Name   *string    `tfsdk:"name"`
+	Number *big.Float `tfsdk:"number"`
+	Script *string    `tfsdk:"script"`
+	Size   *int64     `tfsdk:"size"`
+	Stamp  *string    `tfsdk:"stamp"`
+}
+
 func fromTitle(ctx context.Context, req resource.UpgradeStateRequest, resp *resource.UpgradeStateResponse) {
 	var state older
 	if err := json.Unmarshal(req.RawState.JSON, &state); err != nil {
@@ -42,8 +52,7 @@ func fromTitle(ctx context.Context, req resource.UpgradeStateRequest, resp *reso
 		resp.Diagnostics.AddError("Refused", "As the script says.")
 		return
 	}
-	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("name"), state.Title)...)
-	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("script"), state.Script)...)
+	resp.Diagnostics.Append(resp.State.Set(ctx, &today{Name: state.Title, Script: state.Script})...)
 }
 
 func (versioned) MoveState(context.Context) []resource.StateMover {

@@ -19,9 +19,11 @@ use crate::term::Term;
 /// How often each empty provider is started.
 const STARTS: usize = 21;
 
-/// How many plans are measured, and how many are made before to warm up.
-const PLANS: usize = 4000;
-const WARM_UP: usize = 500;
+/// How many plans are made between two looks at the clock; as many come before, to warm up.
+const BATCH: u32 = 200;
+
+/// How much of a provider's processor time is measured.
+const ENOUGH_SECONDS: f64 = 4.0;
 
 /// How many plans are under way at the same time.
 const PARALLEL: usize = 8;
@@ -111,19 +113,22 @@ async fn plans(program: &Path) -> Result<f64> {
     let kind = world.resources.get("conform_wide");
     let call = update(kind.context("no wide resource")?);
     send(&mut plugin.client(), &world, &tables::configure(&world)).await;
-    let many = async |count: usize| {
-        stream::iter(0..count)
+    let batch = async || {
+        stream::iter(0..BATCH)
             .for_each_concurrent(PARALLEL, async |_| {
                 send(&mut plugin.client(), &world, &call).await;
             })
             .await;
     };
-    many(WARM_UP).await;
+    batch().await;
     let before = cpu_seconds(plugin.pid())?;
-    many(PLANS).await;
-    let spent = cpu_seconds(plugin.pid())? - before;
+    let (mut plans, mut spent) = (0.0, 0.0);
+    while spent < ENOUGH_SECONDS {
+        batch().await;
+        plans += f64::from(BATCH);
+        spent = cpu_seconds(plugin.pid())? - before;
+    }
     plugin.stop().await?;
-    let plans = f64::from(u32::try_from(PLANS)?);
     Ok(plans / spent)
 }
 

@@ -3,7 +3,7 @@
 //! Whatever no row of this table claims fails the run, and a row that claims nothing any more is
 //! reported as stale by a full run.
 
-use crate::answer::{Answer, Difference, Told};
+use crate::answer::{Answer, Difference};
 use crate::call::{Call, Rpc, Slot};
 use crate::decimal::Decimal;
 use crate::proposed::proposed;
@@ -68,19 +68,6 @@ pub(crate) const TABLE: &[Justified] = &[
                  longer that a default or a prior value has changed: their computed attributes \
                  are planned as null or as they were. Ours pairs elements by what is configured.",
         claims: in_a_set,
-    },
-    Justified {
-        name: "the reference's own private keys",
-        reason: "Keys that begin with a dot belong to the framework. The reference notes an import \
-                 in one, to tell the read that follows from others; ours needs no note.",
-        claims: own_private_key,
-    },
-    Justified {
-        name: "which of several attributes a rule names",
-        reason: "A rule over several attributes may be told of any of them. The reference names \
-                 the first that is set, ours the one that is to be changed: the second of two that \
-                 conflict, the missing one of two that belong together.",
-        claims: another_of_several,
     },
     Justified {
         name: "promises that apply broke",
@@ -240,12 +227,16 @@ fn kept_in_new_element(exchange: &Exchange<'_>, difference: &Difference) -> bool
 const COMPUTED_IN_SETS: [&str; 3] = ["count", "id", "stamp"];
 
 fn in_a_set(exchange: &Exchange<'_>, difference: &Difference) -> bool {
-    let Difference::Value(place) = difference else {
-        return false;
-    };
     if exchange.call.rpc != Rpc::Plan {
         return false;
     }
+    // It may even make them equal by that, and then refuse what it made.
+    if says(exchange.reference, &["Duplicate Set Element"]) && !exchange.ours.stops() {
+        return true;
+    }
+    let Difference::Value(place) = difference else {
+        return false;
+    };
     // The reference takes the plan for a change where the set alone makes it one.
     let is_called_a_change = place.reference.is_unknown()
         && exchange
@@ -274,41 +265,22 @@ fn is_set_of_same(place: &Unequal) -> bool {
     bare(a) == bare(b)
 }
 
-fn own_private_key(exchange: &Exchange<'_>, difference: &Difference) -> bool {
-    let public = |answer: &Answer| {
-        let entries = answer.private.clone().into_iter();
-        entries
-            .filter(|(key, _)| !key.starts_with('.'))
-            .collect::<Vec<_>>()
-    };
-    *difference == Difference::Private && public(exchange.reference) == public(exchange.ours)
-}
-
-fn another_of_several(exchange: &Exchange<'_>, difference: &Difference) -> bool {
-    let Difference::Diagnostics { reference, ours } = difference else {
-        return false;
-    };
-    let rules = |told: &[Told]| {
-        let mut rules: Vec<_> = told
-            .iter()
-            .map(|told| told.path.trim_end_matches(['a', 'b']).to_owned())
-            .collect();
-        rules.sort();
-        rules
-    };
-    exchange.call.subject == "conform_validated" && rules(reference) == rules(ours)
-}
-
 fn broken_promise(exchange: &Exchange<'_>, _: &Difference) -> bool {
     let promises = [
         "The provider did not keep to its plan",
         "The provider left a value unknown",
     ];
+    let scripts = [Term::text("apply_change"), Term::text("apply_unknown")];
+    let values = exchange.call.values.iter().map(|(_, value)| value);
+    let is_scripted = values
+        .into_iter()
+        .any(|value| scripts.contains(value.get("script")));
+    // A write-only value in a plan is one that no provider can keep.
+    let is_write_only = |path: &str| path.ends_with("_wo");
+    let ours = &exchange.ours.diagnostics;
     exchange.call.rpc == Rpc::Apply
         && says(exchange.ours, &promises)
-        && exchange.call.values.iter().any(|(_, value)| {
-            [Term::text("apply_change"), Term::text("apply_unknown")].contains(value.get("script"))
-        })
+        && (is_scripted || ours.iter().any(|told| is_write_only(&told.path)))
 }
 
 fn default_in_state(exchange: &Exchange<'_>, difference: &Difference) -> bool {

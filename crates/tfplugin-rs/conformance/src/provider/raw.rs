@@ -93,7 +93,8 @@ fn complete(value: Value, ty: &Type) -> Value {
         (Value::Dynamic(dynamic), Type::Dynamic) => {
             let (ty, value) = dynamic.into_parts();
             match value {
-                Value::Unknown => made(&Type::Dynamic),
+                Value::Unknown if ty == Type::Dynamic => made(&ty),
+                Value::Unknown => Value::Dynamic(Box::new(Dynamic::new(ty.clone(), made(&ty)))),
                 value => {
                     let value = complete(value, &ty);
                     Value::Dynamic(Box::new(Dynamic::new(ty, value)))
