@@ -9,6 +9,10 @@
 //! the debt is open, nothing from there on counts as durable ([`Broker::durable`]), whatever the disk
 //! holds: so a confirm or reply waits for it as it would for any record. Freeing the journal's front
 //! does not wait, for that may be what makes the room.
+//!
+//! If the disk fills up in between, messages that were taken in are paid from the reserve: a confirm
+//! of one of them must not keep all others waiting. A message that has left its queues meanwhile, by
+//! a purge or a deletion, is owed no more.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::placed::Placed;
 use super::{Broker, LiveQueue};
-use crate::journal::Lsn;
+use crate::journal::{Admission, AppendError, Lsn};
 use crate::lock::lock;
 
 /// All that one broker owes to its journal.
@@ -150,13 +154,14 @@ impl Broker {
             return;
         }
         let mut record = Vec::new();
-        let (mut settles, mut publishes) =
-            (!self.journal.is_stuck(), self.journal.takes_publishes());
-        for (id, due) in self.owed.take_due() {
-            let appended = match &due {
+        let journal = &self.journal;
+        let mut settles = !journal.is_stuck();
+        let mut publishes = journal.takes_publishes() || journal.is_full();
+        for (id, mut due) in self.owed.take_due() {
+            let appended = match &mut due {
                 Due::Settlements(queue) if settles => queue.pay(self),
-                Due::Message(placed) if publishes => self.append_placed(placed, &mut record).ok(),
-                _ => None,
+                Due::Message(placed) => self.pay_message(placed, publishes, &mut record),
+                Due::Settlements(_) => None,
             };
             match (&due, appended) {
                 (_, Some(_)) => {}
@@ -167,5 +172,25 @@ impl Broker {
             self.owed.set(id, state);
         }
         self.owed.close(self.journal.durable());
+    }
+
+    /// Appends a message that is owed, if its queues still have it and there may be room.
+    fn pay_message(&self, placed: &mut Placed, try_it: bool, record: &mut Vec<u8>) -> Option<Lsn> {
+        placed
+            .places
+            .retain(|(queue, sequence)| queue.inspect(|state| state.holds(*sequence)));
+        if placed.places.is_empty() {
+            return Some(Lsn(0));
+        }
+        if !try_it {
+            return None;
+        }
+        match self.append_placed(placed, Admission::Ordinary, record) {
+            Err(AppendError::Full) => {
+                let reserve = Admission::Essential;
+                self.append_placed(placed, reserve, record).ok()
+            }
+            appended => appended.ok(),
+        }
     }
 }

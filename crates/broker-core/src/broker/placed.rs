@@ -17,8 +17,7 @@ pub(super) struct Placed {
 }
 
 impl Broker {
-    /// Appends the message and answers the position behind it. It takes ordinary room only: the
-    /// reserve is for settlements.
+    /// Appends the message and answers the position behind it.
     ///
     /// Those who settled it meanwhile did so *before* this record, and the journal's front could be
     /// freed up to between the two: so each queue is asked again, and one that has let the message go
@@ -26,6 +25,7 @@ impl Broker {
     pub(super) fn append_placed(
         &self,
         placed: &Placed,
+        admission: Admission,
         record: &mut Vec<u8>,
     ) -> Result<Lsn, AppendError> {
         let Placed { message, places } = placed;
@@ -45,7 +45,7 @@ impl Broker {
         let start = self.journal.end();
         let end = self.journal.append(&Record {
             kind: records::PUBLISH,
-            admission: Admission::Ordinary,
+            admission,
             parts: &[record],
             body: Some(body),
         })?;

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use super::Broker;
 use super::placed::Placed;
-use crate::journal::{AppendError, CheckpointError, Lsn, SegmentSpan};
+use crate::journal::{Admission, AppendError, CheckpointError, Lsn, SegmentSpan};
 use crate::lock::{lock, read};
 use crate::message::Message;
 use crate::records::{Change, Checkpoint};
@@ -221,7 +221,7 @@ impl Broker {
             let Some(copy) = upkeep.copies.front() else {
                 return;
             };
-            match self.append_placed(copy, &mut upkeep.record) {
+            match self.append_placed(copy, Admission::Ordinary, &mut upkeep.record) {
                 Ok(_) => copied += copy.message.size_bytes(),
                 Err(AppendError::NotYet) => return,
                 // Looked for again once there is room.
@@ -357,7 +357,9 @@ mod tests {
         let broker = Arc::clone(attachment.broker());
         let copy = chosen(&broker);
         attachment.get("q", true).unwrap().unwrap();
-        broker.append_placed(&copy, &mut Vec::new()).unwrap();
+        broker
+            .append_placed(&copy, Admission::Ordinary, &mut Vec::new())
+            .unwrap();
         let kinds = kinds_after(&disk, writer, attachment);
         let (publish, settle) = (records::PUBLISH, records::SETTLE);
         assert_eq!(kinds, [publish, settle, publish, settle]);
@@ -371,7 +373,7 @@ mod tests {
         let (delivery, _) = attachment.get("q", false).unwrap().unwrap();
         let before = broker.account.oldest().unwrap();
         broker
-            .append_placed(&chosen(&broker), &mut Vec::new())
+            .append_placed(&chosen(&broker), Admission::Ordinary, &mut Vec::new())
             .unwrap();
         assert!(broker.account.oldest().unwrap() > before);
         attachment.settle(delivery.queue, &[delivery.sequence], Outcome::Requeue);

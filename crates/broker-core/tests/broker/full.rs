@@ -1,6 +1,7 @@
 //! A disk that fills up and gets room again: nothing that was said to be done is undone, and nothing
 //! is half done.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use broker_core::admin::DeleteIf;
@@ -361,4 +362,70 @@ fn a_message_that_waits_for_its_segment_can_be_had_and_settled_and_stays_so() {
         .map(|body| body[..2].to_owned())
         .collect();
     assert_eq!(left, (0..59).map(|n| format!("{n:02}")).collect::<Vec<_>>());
+}
+
+/// Publishes without letting the disk do anything, more than two segments can take.
+fn publish_at_once(client: &Client, messages: usize) -> (Vec<String>, Lsn) {
+    let body = |n| format!("{n:02}{}", "x".repeat(3000));
+    let bodies: Vec<_> = (0..messages).map(body).collect();
+    let publish = |body: &String| client.publish("", "q", body).unwrap();
+    let last = bodies.iter().map(publish).last().unwrap();
+    assert!(last > client.attachment.durable());
+    (bodies, last)
+}
+
+#[test]
+fn a_message_taken_before_the_disk_was_full_is_paid_from_the_reserve() {
+    let mut world = small_segments();
+    let client = world.client();
+    client.queue("q", true);
+    world.commit();
+    let (bodies, last) = publish_at_once(&client, 37);
+    fill_up(&world);
+    world.commit();
+    assert!(last <= client.attachment.durable());
+    assert!(client.attachment.publish_paused(|| false));
+    drop(client);
+    assert_eq!(world.reopen().client().empty("q"), bodies);
+}
+
+#[test]
+fn a_message_that_has_left_its_queue_is_owed_no_more() {
+    let mut world = small_segments();
+    let client = world.client();
+    client.queue("q", true);
+    client.queue("other", true);
+    world.commit();
+    // More than the reserve can take.
+    let (_, last) = publish_at_once(&client, 80);
+    fill_up(&world);
+    world.commit();
+    assert!(last > client.attachment.durable());
+    client.attachment.purge_queue("q").unwrap();
+    world.commit();
+    assert!(last <= client.attachment.durable());
+    drop(client);
+    assert!(world.reopen().client().empty("q").is_empty());
+}
+
+#[test]
+fn nothing_is_kept_of_a_connection_that_waited_and_is_gone() {
+    let mut world = small_segments();
+    let client = world.client();
+    client.queue("other", true);
+    brimful(&mut world, &client, "q", 5);
+    let leaving = world.client();
+    leaving.consume("other", 1, 10);
+    assert!(leaving.attachment.publish_paused(|| false));
+    let (_, never) = leaving.attachment.purge_queue("q").unwrap();
+    assert!(never > world.broker.durable());
+    leaving.attachment.watch_commit(never);
+    // The outbox owns the second reference.
+    let wakes = Arc::clone(&leaving.wakes);
+    drop(leaving);
+    assert_eq!(Arc::strong_count(&wakes), 1);
+    give_room(&world);
+    world.commit();
+    assert!(never <= world.broker.durable());
+    assert_eq!(wakes.load(Ordering::SeqCst), 0);
 }
