@@ -35,6 +35,10 @@ conformance: ## tfplugin-rs against terraform-plugin-framework; SEED=1 REQUESTS=
 conformance-bench: ## What a provider costs on each of the two, side by side
 	@scripts/conformance bench
 
+.PHONY: bench
+bench: ## FerryMQ against other brokers; SCENARIOS="transient" RUNS=5 TARGETS=ferrymq,null
+	@scripts/bench
+
 .PHONY: build
 build: ## Release binaries of agent and provider
 	@cargo build --release --locked -p broker-agent -p provider

@@ -1,0 +1,106 @@
+//! Publish frames encoded once and sent again and again, with only the first bytes of each body
+//! written anew.
+
+use bytes::BytesMut;
+use wire::amqp091::{BasicPublish, Properties, encode_content};
+
+use crate::amqp::{CHANNEL, FRAME_MAX_BYTES};
+
+/// Bytes of one write, as long as one message is not longer.
+const WRITE_BYTES: usize = 64 * 1024;
+
+/// The shortest body: the stamp alone.
+pub const STAMP_BYTES: usize = 16;
+
+/// What to publish.
+#[derive(Debug, Clone, Copy)]
+pub struct Publish<'a> {
+    /// Empty for the default exchange.
+    pub exchange: &'a str,
+    /// Routing key, the queue's name for the default exchange.
+    pub key: &'a str,
+    /// Delivery mode 2.
+    pub persistent: bool,
+    /// Length of the body, at least [`STAMP_BYTES`].
+    pub body_bytes: usize,
+}
+
+/// What stands at the beginning of each body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    /// Number of the message from its publisher, from 0 on.
+    pub sequence: u64,
+    /// When it was meant to be sent, nanoseconds since the run began.
+    pub sent_ns: u64,
+}
+
+impl Stamp {
+    /// Reads the beginning of a body; `None` if it is too short.
+    pub fn read(body: &[u8]) -> Option<Self> {
+        let (sequence, rest) = body.split_first_chunk()?;
+        Some(Self {
+            sequence: u64::from_be_bytes(*sequence),
+            sent_ns: u64::from_be_bytes(*rest.first_chunk()?),
+        })
+    }
+}
+
+/// As many equal publishes as one write holds.
+#[derive(Debug)]
+pub struct Batch {
+    bytes: Vec<u8>,
+    stride: usize,
+    stamp_at: usize,
+}
+
+impl Batch {
+    /// Encodes the frames.
+    pub fn new(publish: &Publish<'_>) -> Self {
+        assert!(publish.body_bytes >= STAMP_BYTES, "no room for the stamp");
+        let mut one = BytesMut::new();
+        let method = BasicPublish {
+            exchange: publish.exchange,
+            routing_key: publish.key,
+            ..Default::default()
+        };
+        method.encode(CHANNEL, &mut one);
+        let mut properties = BytesMut::new();
+        let mode = Properties {
+            delivery_mode: Some(if publish.persistent { 2 } else { 1 }),
+            ..Default::default()
+        };
+        mode.encode(&mut properties);
+        let header_at = one.len();
+        let body = vec![b'x'; publish.body_bytes];
+        encode_content(CHANNEL, &properties, &body, FRAME_MAX_BYTES, &mut one);
+        // Heading, class, weight and size of the header frame, properties, its end, next heading.
+        let stamp_at = header_at + 7 + 12 + properties.len() + 1 + 7;
+        let count = (WRITE_BYTES / one.len()).max(1);
+        Self {
+            bytes: one.repeat(count),
+            stride: one.len(),
+            stamp_at,
+        }
+    }
+
+    /// How many messages fit.
+    pub fn capacity(&self) -> u64 {
+        (self.bytes.len() / self.stride) as u64
+    }
+
+    /// Stamps `count` messages, numbered from `first` on, and returns how many bytes they take.
+    pub fn stamp(&mut self, count: u64, first: u64, sent_ns: u64) -> usize {
+        let len = count.min(self.capacity()) as usize * self.stride;
+        for (message, sequence) in self.bytes[..len].chunks_exact_mut(self.stride).zip(first..) {
+            let stamp = &mut message[self.stamp_at..self.stamp_at + STAMP_BYTES];
+            stamp[..8].copy_from_slice(&sequence.to_be_bytes());
+            stamp[8..].copy_from_slice(&sent_ns.to_be_bytes());
+        }
+        len
+    }
+
+    /// The frames.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}

@@ -1,0 +1,92 @@
+//! One consuming connection.
+
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpStream};
+
+use anyhow::{Context as _, Result, bail};
+use bytes::BytesMut;
+use wire::amqp091::BasicAck;
+
+use crate::amqp::{CHANNEL, Client};
+use crate::batch::Stamp;
+use crate::receiver::{Incoming, Receiver};
+
+/// Deliveries that may be unsettled, as a multiple of those acknowledged at once. Enough that a
+/// broker never waits for an acknowledgement.
+const PREFETCH_FACTOR: u64 = 20;
+
+#[derive(Debug)]
+pub(crate) struct Consumer {
+    stream: TcpStream,
+    receiver: Receiver,
+    received: u64,
+    ack_every: Option<u64>,
+    acked: u64,
+}
+
+impl Consumer {
+    /// Subscribes: with automatic acknowledgement, or acknowledging so many at once.
+    pub(crate) fn open(queue: &str, ack_every: Option<u64>, address: SocketAddr) -> Result<Self> {
+        let mut client = Client::connect(address)?;
+        let prefetch =
+            ack_every.map(|every| u16::try_from(every * PREFETCH_FACTOR).unwrap_or(u16::MAX));
+        client.consume(queue, prefetch)?;
+        let (stream, rest) = client.into_parts();
+        stream.set_nonblocking(true)?;
+        Ok(Self {
+            stream,
+            receiver: Receiver::new(&rest),
+            received: 0,
+            ack_every,
+            acked: 0,
+        })
+    }
+
+    pub(crate) fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    /// Messages that have come.
+    pub(crate) fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Reads once, checks the order of what came and acknowledges what is due.
+    pub(crate) fn receive(&mut self, mut report: impl FnMut(Stamp)) -> Result<()> {
+        let mut wrong = None;
+        let received = &mut self.received;
+        self.receiver.receive(&self.stream, |incoming| {
+            if let Incoming::Delivery(stamp) = incoming {
+                if stamp.sequence != *received && wrong.is_none() {
+                    wrong = Some((stamp.sequence, *received));
+                }
+                *received += 1;
+                report(stamp);
+            }
+        })?;
+        if let Some((found, expected)) = wrong {
+            bail!("message {found} came where {expected} was due: lost, repeated or out of order");
+        }
+        match self.ack_every {
+            Some(every) if self.received - self.acked >= every => self.acknowledge_all(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Acknowledges all that came, if that is not automatic.
+    pub(crate) fn acknowledge_all(&mut self) -> Result<()> {
+        if self.ack_every.is_none() || self.received == self.acked {
+            return Ok(());
+        }
+        let mut frame = BytesMut::new();
+        let ack = BasicAck {
+            delivery_tag: self.received,
+            multiple: true,
+        };
+        ack.encode(CHANNEL, &mut frame);
+        // A few bytes: if the socket does not even take those, the broker is stuck.
+        self.stream.write_all(&frame).context("acknowledge")?;
+        self.acked = self.received;
+        Ok(())
+    }
+}

@@ -1,0 +1,152 @@
+//! The bench's command line.
+
+use std::io::Write as _;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use bench::null::{Journal, NullBroker};
+use bench::record::{self, Records};
+use bench::report::{About, Report};
+use bench::run::Plan;
+use bench::scenario::Scenario;
+use bench::target::{Kind, Programs};
+use clap::{Parser, Subcommand, ValueEnum as _};
+
+/// Measures FerryMQ against other brokers, and against what the machine allows.
+#[derive(Debug, Parser)]
+#[command(name = "bench", arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the null broker; prints one line of JSON with its address.
+    Null {
+        /// Append every message to a file in this directory and sync before confirming.
+        #[arg(long, value_name = "DIR")]
+        journal: Option<PathBuf>,
+        /// Port; 0 for any free one.
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+    },
+    /// Renders a report of what an earlier run recorded.
+    Report {
+        /// The directory that `run` wrote to.
+        dir: PathBuf,
+    },
+    /// Starts brokers, measures them in turn and writes a report.
+    Run(Run),
+}
+
+#[derive(Debug, clap::Args)]
+struct Run {
+    /// Scenarios; all if none is named.
+    #[arg(value_enum)]
+    scenarios: Vec<Scenario>,
+    /// Repetitions; medians are compared.
+    #[arg(long, default_value_t = 5)]
+    runs: u32,
+    /// Seconds for which each throughput is measured.
+    #[arg(long, default_value_t = 2.0)]
+    seconds: f64,
+    /// Priority of generator and brokers on a machine that is shared; below 0 as root only.
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    nice: i32,
+    /// Brokers; all that can be had if none is named.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    targets: Vec<Kind>,
+    /// Where records and reports go.
+    #[arg(long, value_name = "DIR", default_value = "bench-results")]
+    out: PathBuf,
+    /// Where brokers keep their data: the disk that is measured.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    data_dir: PathBuf,
+    /// `broker-agent`, release build.
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "target/release/broker-agent"
+    )]
+    broker_agent: PathBuf,
+    /// `nats-server`.
+    #[arg(long, value_name = "FILE", default_value = "/usr/bin/nats-server")]
+    nats_server: PathBuf,
+    /// `rabbitmq-server`, the script that the package's wrapper calls.
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "/usr/lib/rabbitmq/bin/rabbitmq-server"
+    )]
+    rabbitmq_server: PathBuf,
+    /// What was measured, for the report: the commit.
+    #[arg(long, default_value = "unknown")]
+    commit: String,
+}
+
+fn main() -> Result<ExitCode> {
+    match Cli::parse().command {
+        Command::Null { journal, port } => null(journal, port),
+        Command::Report { dir } => {
+            let records = record::read(&dir.join("records.jsonl"))?;
+            Report::new(About::read(&dir)?, records).write(&dir)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Run(options) => run(options),
+    }
+}
+
+fn null(journal: Option<PathBuf>, port: u16) -> Result<ExitCode> {
+    let journal = journal.map(|dir| Journal::create(&dir)).transpose()?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+    let ready = serde_json::json!({ "amqp": listener.local_addr()?.to_string() });
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{ready}")?;
+    out.flush()?;
+    drop(out);
+    match NullBroker::new(listener, journal)?.run()? {}
+}
+
+fn run(options: Run) -> Result<ExitCode> {
+    let all = |given: Vec<Kind>| match given.is_empty() {
+        true => Kind::value_variants().to_vec(),
+        false => given,
+    };
+    let scenarios = match options.scenarios.is_empty() {
+        true => Scenario::value_variants().to_vec(),
+        false => options.scenarios,
+    };
+    std::fs::create_dir_all(&options.out)
+        .with_context(|| format!("create {}", options.out.display()))?;
+    let plan = Plan {
+        programs: Programs {
+            bench: std::env::current_exe()?,
+            broker_agent: options.broker_agent,
+            nats_server: options.nats_server,
+            rabbitmq_server: options.rabbitmq_server,
+        },
+        kinds: all(options.targets),
+        scenarios,
+        runs: options.runs,
+        time: Duration::from_secs_f64(options.seconds),
+        nice: options.nice,
+        data_dir: options.data_dir,
+    };
+    plan.set_priority()?;
+    let mut about = About::of(&plan, &options.commit)?;
+    let mut records = Records::create(&options.out.join("records.jsonl"))?;
+    about.failures = plan.run(&mut records)?;
+    about.write(&options.out)?;
+    let report = Report::new(about, records.all);
+    report.write(&options.out)?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{}", report.markdown())?;
+    Ok(match report.about.failures.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
