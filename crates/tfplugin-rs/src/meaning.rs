@@ -113,7 +113,7 @@ fn keep_elements(prior: &Value, new: &mut Value, keep: &dyn Fn(&Value, &mut Valu
             }
         }
         (Value::Map(prior), Value::Map(new)) => {
-            for (key, new) in new {
+            for (key, new) in new.iter_mut() {
                 if let Some(prior) = prior.get(key) {
                     keep(prior, new);
                 }

@@ -78,8 +78,8 @@ fn map_entries<T: Field, C: FromIterator<(String, T)>>(value: Value) -> Result<C
         Value::Map(entries) => entries
             .into_iter()
             .map(|(key, value)| match T::from_value(value) {
-                Ok(value) => Ok((key, value)),
-                Err(error) => Err(error.within(Step::Key(key))),
+                Ok(value) => Ok((key.into(), value)),
+                Err(error) => Err(error.within(Step::Key(key.into()))),
             })
             .collect(),
         other => Err(ConversionError::expected("a map", &other)),
@@ -98,7 +98,7 @@ impl<T: Field> Field for BTreeMap<String, T> {
     fn to_value(&self) -> Value {
         Value::Map(
             self.iter()
-                .map(|(k, v)| (k.clone(), v.to_value()))
+                .map(|(k, v)| (k.as_str(), v.to_value()))
                 .collect(),
         )
     }
@@ -116,7 +116,7 @@ impl<T: Field, S: BuildHasher + Default> Field for HashMap<String, T, S> {
     fn to_value(&self) -> Value {
         Value::Map(
             self.iter()
-                .map(|(k, v)| (k.clone(), v.to_value()))
+                .map(|(k, v)| (k.as_str(), v.to_value()))
                 .collect(),
         )
     }

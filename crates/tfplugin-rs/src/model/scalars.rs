@@ -29,13 +29,13 @@ impl Field for String {
 
     fn from_value(value: Value) -> Result<Self, ConversionError> {
         match value {
-            Value::String(text) => Ok(text),
+            Value::String(text) => Ok(text.into()),
             other => Err(ConversionError::expected("a string", &other)),
         }
     }
 
     fn to_value(&self) -> Value {
-        Value::String(self.clone())
+        Value::from(self.as_str())
     }
 }
 

@@ -121,7 +121,7 @@ impl<T: FromStr<Err: Display> + Display + PartialEq + 'static> Field for Text<T>
     }
 
     fn to_value(&self) -> Value {
-        Value::String(self.to_string())
+        Value::from(self.to_string())
     }
 }
 

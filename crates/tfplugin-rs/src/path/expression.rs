@@ -230,7 +230,7 @@ fn descend<'v>(
         }
         (Pattern::AnyKey, Value::Map(entries)) => {
             for (key, element) in entries {
-                go(Step::Key(key.clone()), element);
+                go(Step::Key(key.to_owned()), element);
             }
         }
         (Pattern::AnyElement, Value::Set(set)) => {

@@ -59,7 +59,7 @@ pub(super) fn each_object(
         }
         (Nesting::Map, Value::Map(planned)) => {
             let prior = prior.and_then(Value::as_map);
-            for (key, planned) in planned {
+            for (key, planned) in planned.iter_mut() {
                 let Value::Object(planned) = planned else {
                     continue;
                 };
@@ -67,7 +67,7 @@ pub(super) fn each_object(
                     .as_map()
                     .and_then(|map| map.get(key))
                     .unwrap_or(&NULL);
-                path.push(Step::Key(key.clone()));
+                path.push(Step::Key(key.to_owned()));
                 visit(
                     Element {
                         config,

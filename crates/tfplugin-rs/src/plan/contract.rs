@@ -103,7 +103,7 @@ impl Planned {
                 for ((key, config), planned) in configs.iter().zip(plans.values()) {
                     let prior = prior.as_map().and_then(|map| map.get(key));
                     let prior = prior.unwrap_or(&Value::Null);
-                    self.step(Step::Key(key.clone()), members, config, prior, planned);
+                    self.step(Step::Key(key.to_owned()), members, config, prior, planned);
                 }
             }
             // Elements of sets have no names by which they could be paired.
@@ -177,7 +177,7 @@ fn compare(
         }
         (Value::Map(planned), Value::Map(applied)) if planned.keys().eq(applied.keys()) => {
             for ((key, planned), applied) in planned.iter().zip(applied.values()) {
-                at(Step::Key(key.clone()), planned, applied, path);
+                at(Step::Key(key.to_owned()), planned, applied, path);
             }
         }
         (Value::Set(planned), Value::Set(_))
@@ -236,7 +236,7 @@ fn find_unknown(value: &Value, path: &mut AttributePath, found: &mut dyn FnMut(&
         Value::Map(entries) => {
             entries
                 .iter()
-                .for_each(|(key, v)| at(Step::Key(key.clone()), v, path));
+                .for_each(|(key, v)| at(Step::Key(key.to_owned()), v, path));
         }
         Value::Set(set) => {
             set.elements()

@@ -1,7 +1,6 @@
 //! Whatever the schema and the configuration: a plan fits its schema, breaks no rule, keeps every
 //! promise once applied, and after that there is nothing left to plan.
 
-use std::collections::BTreeMap;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -155,7 +154,7 @@ fn collection(nesting: Nesting, members: &Members) -> BoxedStrategy<Value> {
         Nesting::Map => elements
             .prop_map(|elements| {
                 let keys = ["k", "l", "m"].map(str::to_owned);
-                Value::Map(keys.into_iter().zip(elements).collect::<BTreeMap<_, _>>())
+                Value::Map(keys.into_iter().zip(elements).collect())
             })
             .boxed(),
         Nesting::Single => config(members),

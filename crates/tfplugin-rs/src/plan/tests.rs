@@ -1,6 +1,5 @@
 //! The pipeline as a table: configuration, prior state and proposal in, plan out.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::*;
@@ -367,7 +366,7 @@ fn collection(nesting: Nesting, elements: Vec<(&str, Value)>) -> Value {
             elements
                 .into_iter()
                 .map(|(k, e)| (k.to_owned(), e))
-                .collect::<BTreeMap<_, _>>(),
+                .collect(),
         ),
         Nesting::Set => Value::set(elements.into_iter().map(|(_, e)| e)),
         Nesting::Single => elements.into_iter().next().unwrap().1,

@@ -58,7 +58,7 @@ fn object(json: &Json, members: &Members, path: &AttributePath) -> Result<Value>
 fn absent(block: &Block) -> Value {
     match block.nesting {
         Nesting::List => Value::List(Vec::new()),
-        Nesting::Map => Value::Map(std::collections::BTreeMap::new()),
+        Nesting::Map => Value::Map(crate::value::Map::new()),
         Nesting::Set => Value::set::<Value>([]),
         Nesting::Single => Value::Null,
     }
@@ -175,7 +175,7 @@ pub(super) fn to_json(value: &Value) -> Json {
         Value::Set(set) => set.elements().iter().map(to_json).collect(),
         Value::Map(entries) => entries
             .iter()
-            .map(|(k, v)| (k.clone(), to_json(v)))
+            .map(|(k, v)| (k.to_owned(), to_json(v)))
             .collect(),
         Value::Object(object) => object
             .iter()

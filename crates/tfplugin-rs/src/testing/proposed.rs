@@ -82,7 +82,7 @@ fn nested(nesting: Nesting, members: &Members, prior: &Value, config: &Value) ->
             Value::Map(
                 entries
                     .iter()
-                    .map(|(key, config)| (key.clone(), object(members, prior(key), config)))
+                    .map(|(key, config)| (key, object(members, prior(key), config)))
                     .collect(),
             )
         }

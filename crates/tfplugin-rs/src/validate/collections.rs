@@ -83,7 +83,7 @@ fn each_element(value: &Value, report: &mut Report<'_>, check: impl Fn(&Value, &
     match value {
         Value::Map(entries) => {
             for (key, element) in entries {
-                report.within(Step::Key(key.clone()), |report| check(element, report));
+                report.within(Step::Key(key.to_owned()), |report| check(element, report));
             }
         }
         Value::Set(set) => {
@@ -113,8 +113,8 @@ pub fn keys(validators: impl IntoIterator<Item = Validator>) -> Validator {
                 .into_iter()
                 .flat_map(|entries| entries.keys())
             {
-                let text = Value::from(key.as_str());
-                report.within(Step::Key(key.clone()), |report| {
+                let text = Value::from(key);
+                report.within(Step::Key(key.to_owned()), |report| {
                     for validator in &validators {
                         validator.check(&text, report);
                     }

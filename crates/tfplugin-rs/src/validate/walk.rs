@@ -125,7 +125,7 @@ impl<'a> Walk<'a> {
             (Nesting::Single, value) => self.object(members, value, sensitive),
             (Nesting::Map, Value::Map(entries)) => {
                 for (key, value) in entries {
-                    element(Step::Key(key.clone()), value);
+                    element(Step::Key(key.to_owned()), value);
                 }
             }
             (Nesting::Set, Value::Set(set)) => {

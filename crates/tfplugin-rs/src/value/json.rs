@@ -79,7 +79,7 @@ impl<'a> Reader<'a> {
             },
             (Type::Number, b'-' | b'0'..=b'9') => parse_number(self.digits()).map(Value::Number),
             (Type::Number, b'"') => parse_number(&self.string()?).map(Value::Number),
-            (Type::String, b'"') => Ok(Value::String(self.string()?.into_owned())),
+            (Type::String, b'"') => Ok(Value::String(self.string()?.into())),
             (Type::String, b'-' | b'0'..=b'9') => Ok(Value::from(self.digits())),
             (Type::String, b't' | b'f') => Ok(Value::from(self.truth()?.to_string())),
             (Type::List(ty), b'[') => Ok(Value::List(self.elements(|_| Some(ty), depth + 1)?)),
@@ -158,15 +158,15 @@ impl<'a> Reader<'a> {
     }
 
     fn map(&mut self, ty: &Type, depth: usize) -> Result<Value, CodecError> {
-        let mut entries = BTreeMap::new();
+        let mut entries = Vec::new();
         self.entries(|reader, key| match reader.value(ty, depth) {
             Ok(value) => {
-                entries.insert(key.into_owned(), value);
+                entries.push((key.into(), value));
                 Ok(())
             }
             Err(error) => Err(error.within(Step::Key(key.into_owned()))),
         })?;
-        Ok(Value::Map(entries))
+        Ok(Value::Map(entries.into()))
     }
 
     fn object(&mut self, ty: &ObjectType, depth: usize) -> Result<Value, CodecError> {
@@ -247,7 +247,7 @@ impl<'a> Reader<'a> {
                 (Type::Dynamic, Value::Null)
             }
             Some(b't' | b'f') => (Type::Bool, self.truth()?.into()),
-            Some(b'"') => (Type::String, self.string()?.into_owned().into()),
+            Some(b'"') => (Type::String, Value::String(self.string()?.into())),
             Some(b'-' | b'0'..=b'9') => (Type::Number, strict_number(self.digits())?.into()),
             Some(b'[') => {
                 let (mut types, mut values) = (Vec::new(), Vec::new());
@@ -461,7 +461,7 @@ fn write(out: &mut String, value: &Value, ty: &Type) -> Result<(), CodecError> {
         (Value::Map(entries), Type::Map(ty)) => {
             let entries = entries
                 .iter()
-                .map(|(key, value)| (key.as_str(), value, &**ty));
+                .map(|(key, value)| (key, value, &**ty));
             write_entries(out, entries, |key| Step::Key(key.to_owned()))?;
         }
         (Value::Object(object), Type::Object(ty)) if object.names() == ty.names() => {

@@ -7,12 +7,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use smol_str::SmolStr;
+
+pub use self::map::Map;
 pub use self::number::{MAX_DIGITS, Number, ParseNumberError};
 pub use self::ty::{MAX_DEPTH, Names, ObjectType, Type, TypeError};
 use crate::path::{AttributePath, Step};
 
 mod dynamic;
 pub mod json;
+mod map;
 pub mod msgpack;
 mod number;
 #[cfg(test)]
@@ -33,8 +37,8 @@ pub enum Value {
     Bool(bool),
     /// An exact number.
     Number(Number),
-    /// Text.
-    String(String),
+    /// Text; short ones are held in place, and long ones shared by their clones.
+    String(SmolStr),
     /// Elements in order.
     List(Vec<Value>),
     /// Distinct elements.
@@ -42,7 +46,7 @@ pub enum Value {
     /// A fixed number of elements in order.
     Tuple(Vec<Value>),
     /// Elements by key.
-    Map(BTreeMap<String, Value>),
+    Map(Map),
     /// Named attributes.
     Object(Object),
     /// A value that brings its own type, where the schema says [`Type::Dynamic`].
@@ -61,7 +65,7 @@ impl Value {
     }
 
     /// A map from string keys.
-    pub fn map<K: Into<String>, V: Into<Self>>(entries: impl IntoIterator<Item = (K, V)>) -> Self {
+    pub fn map<K: Into<SmolStr>, V: Into<Self>>(entries: impl IntoIterator<Item = (K, V)>) -> Self {
         Self::Map(
             entries
                 .into_iter()
@@ -143,7 +147,7 @@ impl Value {
     }
 
     /// The entries of a known map.
-    pub fn as_map(&self) -> Option<&BTreeMap<String, Self>> {
+    pub fn as_map(&self) -> Option<&Map> {
         match self.inner() {
             Self::Map(entries) => Some(entries),
             _ => None,
@@ -178,7 +182,7 @@ impl Value {
 
     /// Direct children, in order; none for a dynamic.
     pub(crate) fn children(&self) -> impl Iterator<Item = &Self> {
-        let (elements, entries): (&[Self], Option<&BTreeMap<String, Self>>) = match self {
+        let (elements, entries): (&[Self], Option<&Map>) = match self {
             Self::List(elements) | Self::Tuple(elements) => (elements, None),
             Self::Set(set) => (&set.0, None),
             Self::Object(object) => (&object.values, None),
@@ -187,7 +191,7 @@ impl Value {
         };
         elements
             .iter()
-            .chain(entries.into_iter().flat_map(BTreeMap::values))
+            .chain(entries.into_iter().flat_map(Map::values))
     }
 
     /// The value at `path`, if the path leads anywhere.
@@ -300,13 +304,13 @@ impl Value {
 
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
-        Self::String(text.to_owned())
+        Self::String(text.into())
     }
 }
 
 impl From<String> for Value {
     fn from(text: String) -> Self {
-        Self::String(text)
+        Self::String(text.into())
     }
 }
 

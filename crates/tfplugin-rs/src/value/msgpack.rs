@@ -114,7 +114,7 @@ impl<'a> Reader<'a> {
         };
         match (ty, head) {
             (Type::Bool, Head::Bool(truth)) => Ok(Value::Bool(truth)),
-            (Type::String, Head::Str(bytes)) => Ok(Value::String(text(bytes)?.to_owned())),
+            (Type::String, Head::Str(bytes)) => Ok(Value::from(text(bytes)?)),
             (Type::Number, head) => number(&head).map(Value::Number),
             (Type::List(element), Head::Array(len)) => {
                 Ok(Value::List(self.elements(element, len, depth + 1)?))
@@ -163,15 +163,15 @@ impl<'a> Reader<'a> {
     }
 
     fn map(&mut self, ty: &Type, len: usize, depth: usize) -> Result<Value, CodecError> {
-        let mut entries = std::collections::BTreeMap::new();
+        let mut entries = Vec::with_capacity(len.min(RESERVED));
         for _ in 0..len {
             let key = self.key()?;
             let value = self
                 .value(ty, depth)
                 .map_err(|error| error.within(Step::Key(key.to_owned())))?;
-            entries.insert(key.to_owned(), value);
+            entries.push((key.into(), value));
         }
-        Ok(Value::Map(entries))
+        Ok(Value::Map(entries.into()))
     }
 
     fn object(&mut self, ty: &ObjectType, len: usize, depth: usize) -> Result<Value, CodecError> {
@@ -412,7 +412,7 @@ fn write(out: &mut Vec<u8>, value: &Value, ty: &Type) -> Result<(), CodecError> 
             write_length(out, entries.len(), 0x80, 0xde)?;
             for (key, value) in entries {
                 write_text(out, key)?;
-                write(out, value, ty).map_err(|error| error.within(Step::Key(key.clone())))?;
+                write(out, value, ty).map_err(|error| error.within(Step::Key(key.to_owned())))?;
             }
         }
         (Value::Object(object), Type::Object(ty)) if object.names() == ty.names() => {

@@ -25,12 +25,20 @@ pub const MAX_DIGITS: usize = 10_000;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Number(Repr);
 
-/// Canonical: a value that fits `Int` is never a `Decimal`, so derived equality is numeric.
+/// Canonical: a value takes the first form that holds it, so derived equality is numeric.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Repr {
     Int(i64),
+    /// `digits` / 10^`places`, 1 to [`MOST_PLACES`] of them; the digits do not end with a zero.
+    Fraction {
+        digits: i64,
+        places: u8,
+    },
     Decimal(Box<Decimal>),
 }
+
+/// Places of a [`Repr::Fraction`]: 5^18 fits 64 bits.
+const MOST_PLACES: u8 = 18;
 
 /// `digits` × 10^`exponent`; the digits neither begin nor end with a zero.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -62,7 +70,7 @@ impl Number {
     pub fn as_i64(&self) -> Option<i64> {
         match &self.0 {
             Repr::Int(int) => Some(*int),
-            Repr::Decimal(_) => None,
+            Repr::Fraction { .. } | Repr::Decimal(_) => None,
         }
     }
 
@@ -71,7 +79,7 @@ impl Number {
         match &self.0 {
             Repr::Int(int) => u64::try_from(*int).ok(),
             Repr::Decimal(decimal) if decimal.exponent >= 0 => self.to_string().parse().ok(),
-            Repr::Decimal(_) => None,
+            Repr::Fraction { .. } | Repr::Decimal(_) => None,
         }
     }
 
@@ -80,6 +88,9 @@ impl Number {
         match &self.0 {
             #[expect(clippy::cast_precision_loss, reason = "nearest is what is promised")]
             Repr::Int(int) => *int as f64,
+            Repr::Fraction { digits, places } => {
+                format!("{digits}e-{places}").parse().unwrap_or(f64::NAN)
+            }
             // Exponent notation keeps the text short; std rounds it correctly.
             Repr::Decimal(d) => format!(
                 "{}{}e{}",
@@ -155,7 +166,7 @@ impl Number {
     /// through text: m / 2^k is m × 5^k / 10^k.
     fn from_short_fraction(float: f64) -> Option<Self> {
         /// 2^53 × 5^32 is below 2^128.
-        const MOST_PLACES: u32 = 32;
+        const MOST: u32 = 32;
         const FRACTION_BITS: u32 = f64::MANTISSA_DIGITS - 1;
         let bits = float.to_bits();
         let biased = u32::try_from(bits >> FRACTION_BITS & 0x7ff).ok()?;
@@ -166,11 +177,17 @@ impl Number {
         let zeros = mantissa.trailing_zeros();
         // What the exponent's bias adds: 1023, and 52 for the places of the mantissa.
         let places = (1023 + FRACTION_BITS).checked_sub(biased + zeros)?;
-        if places == 0 || places > MOST_PLACES {
+        if places == 0 || places > MOST {
             return None;
         }
         // An odd number times a power of five: no zero at the end.
         let digits = u128::from(mantissa >> zeros) * 5_u128.pow(places);
+        if let (Ok(digits), Ok(places @ ..=MOST_PLACES)) =
+            (i64::try_from(digits), u8::try_from(places))
+        {
+            let digits = if float.is_sign_negative() { -digits } else { digits };
+            return Some(Self(Repr::Fraction { digits, places }));
+        }
         Some(Self(Repr::Decimal(Box::new(Decimal {
             negative: float.is_sign_negative(),
             digits: digits.to_string(),
@@ -180,39 +197,39 @@ impl Number {
 
     /// For a decimal of few digits, which is its float's shortest form: the float, if it is exact.
     fn short_as_exact_f64(&self) -> Option<Option<f64>> {
-        /// So many digits survive a float both ways.
-        const FEW: usize = 15;
-        let Repr::Decimal(decimal) = &self.0 else {
+        /// 15 digits survive a float both ways.
+        const FEW: u64 = 10_u64.pow(15);
+        let Repr::Fraction { digits, places } = self.0 else {
             return None;
         };
-        let places = u32::try_from(-decimal.exponent).ok()?;
-        if decimal.digits.len() > FEW || places == 0 {
+        let (magnitude, places) = (digits.unsigned_abs(), u32::from(places));
+        if magnitude >= FEW {
             return None;
         }
-        let digits: u64 = decimal.digits.parse().ok()?;
         // digits / 10^k is a binary fraction if 5^k divides the digits.
         let Some(fives) = 5_u64
             .checked_pow(places)
-            .filter(|fives| digits.is_multiple_of(*fives))
+            .filter(|fives| magnitude.is_multiple_of(*fives))
         else {
             return Some(None);
         };
         #[expect(clippy::cast_precision_loss, reason = "15 digits fit 53 bits")]
-        let float = (digits / fives) as f64 / 2_f64.powi(i32::try_from(places).ok()?);
-        Some(Some(if decimal.negative { -float } else { float }))
+        let float = (magnitude / fives) as f64 / (1_u64 << places) as f64;
+        Some(Some(if digits < 0 { -float } else { float }))
     }
 
     /// True for whole numbers.
     pub fn is_integer(&self) -> bool {
         match &self.0 {
             Repr::Int(_) => true,
+            Repr::Fraction { .. } => false,
             Repr::Decimal(decimal) => decimal.exponent >= 0,
         }
     }
 
     fn is_negative(&self) -> bool {
         match &self.0 {
-            Repr::Int(int) => *int < 0,
+            Repr::Int(digits) | Repr::Fraction { digits, .. } => *digits < 0,
             Repr::Decimal(decimal) => decimal.negative,
         }
     }
@@ -244,6 +261,12 @@ impl Number {
         {
             return Ok(Self(Repr::Int(int)));
         }
+        if let Ok(places @ 1..=MOST_PLACES) = u8::try_from(-exponent)
+            && let Ok(digits) = decimal.digits.parse::<i64>()
+        {
+            let digits = if negative { -digits } else { digits };
+            return Ok(Self(Repr::Fraction { digits, places }));
+        }
         Ok(Self(Repr::Decimal(Box::new(decimal))))
     }
 
@@ -255,6 +278,9 @@ impl Number {
                 let digits = text.trim_end_matches('0');
                 let dropped = i64::try_from(text.len() - digits.len()).unwrap_or(0);
                 (digits.to_owned(), dropped)
+            }
+            Repr::Fraction { digits, places } => {
+                (digits.unsigned_abs().to_string(), -i64::from(*places))
             }
             Repr::Decimal(decimal) => (decimal.digits.clone(), decimal.exponent),
         }
@@ -303,6 +329,9 @@ impl FromStr for Number {
     type Err = ParseNumberError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Ok(int) = text.parse() {
+            return Ok(Self(Repr::Int(int)));
+        }
         let (negative, unsigned) = match text.as_bytes().first() {
             Some(b'-') => (true, &text[1..]),
             Some(b'+') => (false, &text[1..]),
@@ -368,6 +397,11 @@ impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Repr::Int(int) => int.fmt(f),
+            Repr::Fraction { .. } => {
+                let (digits, exponent) = self.magnitude();
+                let negative = self.is_negative();
+                Decimal { negative, digits, exponent }.fmt(f)
+            }
             Repr::Decimal(decimal) => decimal.fmt(f),
         }
     }

@@ -41,7 +41,7 @@ fn known_of(ty: &Type) -> BoxedStrategy<Value> {
     match ty {
         Type::Bool => any::<bool>().prop_map(Value::Bool).boxed(),
         Type::Number => any_number().prop_map(Value::Number).boxed(),
-        Type::String => ".{0,8}".prop_map(Value::String).boxed(),
+        Type::String => ".{0,8}".prop_map(Value::from).boxed(),
         // Values of one simple type; what they are does not depend on the type of the whole.
         Type::Dynamic => prop_oneof![
             ".{0,8}".prop_map(|text| Dynamic::new(Type::String, text.into()).into()),
@@ -53,7 +53,7 @@ fn known_of(ty: &Type) -> BoxedStrategy<Value> {
         Type::List(element) => vec(value_of(element), 0..4).prop_map(Value::List).boxed(),
         Type::Set(element) => vec(value_of(element), 0..4).prop_map(Value::set).boxed(),
         Type::Map(element) => btree_map(".{0,4}", value_of(element), 0..4)
-            .prop_map(Value::Map)
+            .prop_map(Value::map)
             .boxed(),
         Type::Tuple(types) => types
             .iter()
