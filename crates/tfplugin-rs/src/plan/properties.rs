@@ -1,7 +1,6 @@
 //! Whatever the schema and the configuration: a plan fits its schema, breaks no rule, keeps every
 //! promise once applied, and after that there is nothing left to plan.
 
-
 use proptest::collection::vec;
 use proptest::prelude::*;
 

@@ -99,7 +99,10 @@ impl Dynamic {
                     elements.iter().map(json).collect()
                 }
                 Value::Set(set) => set.elements().iter().map(json).collect(),
-                Value::Map(entries) => entries.iter().map(|(k, v)| (k.to_owned(), json(v))).collect(),
+                Value::Map(entries) => entries
+                    .iter()
+                    .map(|(k, v)| (k.to_owned(), json(v)))
+                    .collect(),
                 Value::Object(object) => object
                     .iter()
                     .map(|(k, v)| (k.to_owned(), json(v)))

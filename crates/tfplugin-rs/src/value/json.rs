@@ -6,8 +6,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::msgpack::{CodecError, excerpt};
-use super::{Dynamic, MAX_DEPTH, Number, Object, ObjectType, Set, Type, Value};
+use super::msgpack::{CodecError, Fallible, excerpt};
+use super::{Dynamic, MAX_DEPTH, Number, Object, ObjectType, ParseNumberError, Set, Type, Value};
 use crate::path::Step;
 
 /// Reads a value of type `ty`; objects must have exactly the type's attributes.
@@ -24,7 +24,8 @@ pub fn decode_lenient(bytes: &[u8], ty: &Type) -> Result<Value, CodecError> {
 /// Reads any JSON, which brings its own type: arrays become tuples and objects become objects, as
 /// with Terraform's `jsondecode`.
 pub fn decode_any(bytes: &[u8]) -> Result<Dynamic, CodecError> {
-    let text = std::str::from_utf8(bytes).map_err(|_| CodecError::new("text is not UTF-8"))?;
+    let text =
+        std::str::from_utf8(bytes).map_err(|_| CodecError::new("text is not UTF-8").finish())?;
     let mut reader = Reader {
         text,
         at: 0,
@@ -38,7 +39,8 @@ pub fn decode_any(bytes: &[u8]) -> Result<Dynamic, CodecError> {
 }
 
 fn read(bytes: &[u8], ty: &Type, lenient: bool) -> Result<Value, CodecError> {
-    let text = std::str::from_utf8(bytes).map_err(|_| CodecError::new("text is not UTF-8"))?;
+    let text =
+        std::str::from_utf8(bytes).map_err(|_| CodecError::new("text is not UTF-8").finish())?;
     let mut reader = Reader {
         text,
         at: 0,
@@ -58,7 +60,7 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn value(&mut self, ty: &Type, depth: usize) -> Result<Value, CodecError> {
+    fn value(&mut self, ty: &Type, depth: usize) -> Fallible<Value> {
         check_depth(depth)?;
         let Some(first) = self.peek() else {
             return Err(self.error("a value"));
@@ -72,10 +74,7 @@ impl<'a> Reader<'a> {
             (Type::Bool, b'"') => match self.string()?.as_ref() {
                 "true" => Ok(Value::Bool(true)),
                 "false" => Ok(Value::Bool(false)),
-                other => Err(CodecError::new(format!(
-                    "expected bool, found the string {}",
-                    excerpt(other)
-                ))),
+                _ => Err(CodecError::new("expected bool, found another string")),
             },
             (Type::Number, b'-' | b'0'..=b'9') => parse_number(self.digits()).map(Value::Number),
             (Type::Number, b'"') => parse_number(&self.string()?).map(Value::Number),
@@ -111,7 +110,7 @@ impl<'a> Reader<'a> {
         &mut self,
         ty: impl Fn(usize) -> Option<&'t Type>,
         depth: usize,
-    ) -> Result<Vec<Value>, CodecError> {
+    ) -> Fallible<Vec<Value>> {
         let mut elements = Vec::new();
         self.expect(b'[')?;
         if self.accept(b']') {
@@ -138,8 +137,8 @@ impl<'a> Reader<'a> {
     /// Calls `entry` for every key of an object, standing before its value.
     fn entries(
         &mut self,
-        mut entry: impl FnMut(&mut Self, Cow<'a, str>) -> Result<(), CodecError>,
-    ) -> Result<(), CodecError> {
+        mut entry: impl FnMut(&mut Self, Cow<'a, str>) -> Fallible<()>,
+    ) -> Fallible<()> {
         self.expect(b'{')?;
         if self.accept(b'}') {
             return Ok(());
@@ -157,7 +156,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn map(&mut self, ty: &Type, depth: usize) -> Result<Value, CodecError> {
+    fn map(&mut self, ty: &Type, depth: usize) -> Fallible<Value> {
         let mut entries = Vec::new();
         self.entries(|reader, key| match reader.value(ty, depth) {
             Ok(value) => {
@@ -169,7 +168,7 @@ impl<'a> Reader<'a> {
         Ok(Value::Map(entries.into()))
     }
 
-    fn object(&mut self, ty: &ObjectType, depth: usize) -> Result<Value, CodecError> {
+    fn object(&mut self, ty: &ObjectType, depth: usize) -> Fallible<Value> {
         let mut found: Vec<Option<Value>> = Vec::with_capacity(ty.types().len());
         found.resize_with(ty.types().len(), || None);
         // State is written in order of name, so the next one is mostly the right one.
@@ -203,7 +202,7 @@ impl<'a> Reader<'a> {
     }
 
     /// `{"type": T, "value": V}`, in either order.
-    fn dynamic(&mut self, depth: usize) -> Result<Value, CodecError> {
+    fn dynamic(&mut self, depth: usize) -> Fallible<Value> {
         let (mut ty, mut value) = (None, None);
         self.entries(|reader, key| {
             reader.peek();
@@ -213,10 +212,9 @@ impl<'a> Reader<'a> {
                 "type" => ty = Some(&reader.text[start..reader.at]),
                 "value" => value = Some(&reader.text[start..reader.at]),
                 _ => {
-                    return Err(CodecError::new(format!(
-                        "unexpected {} in a dynamic value",
-                        excerpt(&key)
-                    )));
+                    return Err(CodecError::new(
+                        "a dynamic value has \"type\" and \"value\" and nothing else",
+                    ));
                 }
             }
             Ok(())
@@ -239,7 +237,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A value of whatever type it is.
-    fn any(&mut self, depth: usize) -> Result<Dynamic, CodecError> {
+    fn any(&mut self, depth: usize) -> Fallible<Dynamic> {
         check_depth(depth)?;
         let (ty, value) = match self.peek() {
             Some(b'n') => {
@@ -284,7 +282,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Passes over a value of any type.
-    fn skip(&mut self, depth: usize) -> Result<(), CodecError> {
+    fn skip(&mut self, depth: usize) -> Fallible<()> {
         check_depth(depth)?;
         match self.peek() {
             Some(b'n') => self.word("null"),
@@ -325,7 +323,7 @@ impl<'a> Reader<'a> {
         found
     }
 
-    fn expect(&mut self, byte: u8) -> Result<(), CodecError> {
+    fn expect(&mut self, byte: u8) -> Fallible<()> {
         if self.accept(byte) {
             Ok(())
         } else {
@@ -333,7 +331,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn word(&mut self, word: &str) -> Result<(), CodecError> {
+    fn word(&mut self, word: &str) -> Fallible<()> {
         if !self.text[self.at..].starts_with(word) {
             return Err(self.error(word));
         }
@@ -341,7 +339,7 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn truth(&mut self) -> Result<bool, CodecError> {
+    fn truth(&mut self) -> Fallible<bool> {
         let truth = self.peek() == Some(b't');
         self.word(if truth { "true" } else { "false" })?;
         Ok(truth)
@@ -357,7 +355,7 @@ impl<'a> Reader<'a> {
         &rest[..end]
     }
 
-    fn string(&mut self) -> Result<Cow<'a, str>, CodecError> {
+    fn string(&mut self) -> Fallible<Cow<'a, str>> {
         self.expect(b'"')?;
         let rest = &self.text[self.at..];
         // Quote and backslash are ASCII, so these are never inside a character.
@@ -387,19 +385,16 @@ impl<'a> Reader<'a> {
         Ok(Cow::Owned(text))
     }
 
-    fn error(&mut self, expected: &str) -> CodecError {
+    fn error(&mut self, expected: &str) -> Box<CodecError> {
         let at = self.at;
         match self.peek() {
-            Some(byte) => CodecError::new(format!(
-                "expected {expected} at byte {at}, found {:?}",
-                char::from(byte)
-            )),
+            Some(_) => CodecError::new(format!("expected {expected} at byte {at}")),
             None => CodecError::new(format!("expected {expected}, found the end of the text")),
         }
     }
 }
 
-fn check_depth(depth: usize) -> Result<(), CodecError> {
+fn check_depth(depth: usize) -> Fallible<()> {
     if depth > MAX_DEPTH {
         return Err(CodecError::new(format!(
             "nested more than {MAX_DEPTH} deep"
@@ -420,20 +415,20 @@ fn kind_of(first: u8) -> &'static str {
 }
 
 /// JSON has no zeros before other digits.
-fn strict_number(text: &str) -> Result<Number, CodecError> {
+fn strict_number(text: &str) -> Fallible<Number> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     if digits.len() > 1 && digits.starts_with('0') && !digits.starts_with("0.") {
         let is_zero_with_exponent = digits.starts_with("0e") || digits.starts_with("0E");
         if !is_zero_with_exponent {
-            return Err(CodecError::new(format!("{} is no number", excerpt(text))));
+            return Err(CodecError::new("a number with a zero too many in front"));
         }
     }
     parse_number(text)
 }
 
-fn parse_number(text: &str) -> Result<Number, CodecError> {
+fn parse_number(text: &str) -> Fallible<Number> {
     text.parse()
-        .map_err(|error| CodecError::new(format!("{} is no number: {error}", excerpt(text))))
+        .map_err(|error: ParseNumberError| CodecError::new(format!("expected number: {error}")))
 }
 
 /// Writes a value as JSON. Unknown values have no form in JSON and are an error.
@@ -443,7 +438,7 @@ pub fn encode(value: &Value, ty: &Type) -> Result<Vec<u8>, CodecError> {
     Ok(out.into_bytes())
 }
 
-fn write(out: &mut String, value: &Value, ty: &Type) -> Result<(), CodecError> {
+fn write(out: &mut String, value: &Value, ty: &Type) -> Fallible<()> {
     match (value, ty) {
         (Value::Null, _) => out.push_str("null"),
         (Value::Bool(truth), Type::Bool) => out.push_str(if *truth { "true" } else { "false" }),
@@ -459,9 +454,7 @@ fn write(out: &mut String, value: &Value, ty: &Type) -> Result<(), CodecError> {
             write_elements(out, elements.iter().zip(types.iter()))?;
         }
         (Value::Map(entries), Type::Map(ty)) => {
-            let entries = entries
-                .iter()
-                .map(|(key, value)| (key, value, &**ty));
+            let entries = entries.iter().map(|(key, value)| (key, value, &**ty));
             write_entries(out, entries, |key| Step::Key(key.to_owned()))?;
         }
         (Value::Object(object), Type::Object(ty)) if object.names() == ty.names() => {
@@ -489,7 +482,7 @@ fn write(out: &mut String, value: &Value, ty: &Type) -> Result<(), CodecError> {
 fn write_elements<'a>(
     out: &mut String,
     elements: impl Iterator<Item = (&'a Value, &'a Type)>,
-) -> Result<(), CodecError> {
+) -> Fallible<()> {
     out.push('[');
     for (index, (element, ty)) in elements.enumerate() {
         if index > 0 {
@@ -505,7 +498,7 @@ fn write_entries<'a>(
     out: &mut String,
     entries: impl Iterator<Item = (&'a str, &'a Value, &'a Type)>,
     step: impl Fn(&str) -> Step,
-) -> Result<(), CodecError> {
+) -> Fallible<()> {
     out.push('{');
     for (index, (key, value, ty)) in entries.enumerate() {
         if index > 0 {

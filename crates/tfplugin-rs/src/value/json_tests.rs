@@ -91,13 +91,13 @@ fn errors_say_where_and_what() {
         (r#"{"l":[true,5]}"#, "l[1]: expected bool, found a number"),
         (r#"{"l":{}}"#, "l: expected list(bool), found an object"),
         (r"{}", "attribute \"l\" is missing"),
-        (r#"{"l":[true}"#, "l: expected ']' at byte 10, found '}'"),
+        (r#"{"l":[true}"#, "l: expected ']' at byte 10"),
         (r#"{"l":null"#, "expected '}', found the end of the text"),
-        (r#"{"l":nul}"#, "l: expected null at byte 5, found 'n'"),
-        (r#"{"l":null} x"#, "expected the end at byte 11, found 'x'"),
+        (r#"{"l":nul}"#, "l: expected null at byte 5"),
+        (r#"{"l":null} x"#, "expected the end at byte 11"),
         (
             r#"{"l":["tru"]}"#,
-            "l[0]: expected bool, found the string \"tru\"",
+            "l[0]: expected bool, found another string",
         ),
         ("", "expected a value, found the end of the text"),
     ] {

@@ -21,7 +21,8 @@ impl Map {
     }
 
     fn position(&self, key: &str) -> Result<usize, usize> {
-        self.0.binary_search_by(|(probe, _)| probe.as_str().cmp(key))
+        self.0
+            .binary_search_by(|(probe, _)| probe.as_str().cmp(key))
     }
 
     /// The element of this key.
@@ -108,8 +109,10 @@ impl<K: Into<SmolStr>> FromIterator<(K, Value)> for Map {
 }
 
 /// Keys and elements in order of key.
-type Iter<'a> =
-    std::iter::Map<slice::Iter<'a, (SmolStr, Value)>, fn(&'a (SmolStr, Value)) -> (&'a str, &'a Value)>;
+type Iter<'a> = std::iter::Map<
+    slice::Iter<'a, (SmolStr, Value)>,
+    fn(&'a (SmolStr, Value)) -> (&'a str, &'a Value),
+>;
 
 impl<'a> IntoIterator for &'a Map {
     type Item = (&'a str, &'a Value);

@@ -38,24 +38,27 @@ fn place(path: &AttributePath) -> String {
 }
 
 impl CodecError {
-    pub(super) fn new(problem: impl Into<String>) -> Self {
-        Self {
+    pub(super) fn new(problem: impl Into<String>) -> Box<Self> {
+        Box::new(Self {
             path: AttributePath::root(),
             problem: problem.into(),
-        }
+        })
     }
 
     /// Adds a step from the inside out; [`CodecError::finish`] turns the path around.
-    pub(super) fn within(mut self, step: Step) -> Self {
+    pub(super) fn within(mut self: Box<Self>, step: Step) -> Box<Self> {
         self.path.push(step);
         self
     }
 
-    pub(super) fn finish(mut self) -> Self {
+    pub(super) fn finish(mut self: Box<Self>) -> Self {
         self.path.reverse();
-        self
+        *self
     }
 }
+
+/// Boxed, so that every level of a value hands up few bytes.
+pub(super) type Fallible<T> = Result<T, Box<CodecError>>;
 
 /// Reads one value of type `ty` from all of `bytes`.
 pub fn decode(bytes: &[u8], ty: &Type) -> Result<Value, CodecError> {
@@ -64,10 +67,7 @@ pub fn decode(bytes: &[u8], ty: &Type) -> Result<Value, CodecError> {
     if reader.rest.is_empty() {
         Ok(value)
     } else {
-        Err(CodecError::new(format!(
-            "{} bytes too many",
-            reader.rest.len()
-        )))
+        Err(CodecError::new(format!("{} bytes too many", reader.rest.len())).finish())
     }
 }
 
@@ -97,15 +97,17 @@ enum Head<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn value(&mut self, ty: &Type, depth: usize) -> Result<Value, CodecError> {
+    fn value(&mut self, ty: &Type, depth: usize) -> Fallible<Value> {
         // Types of dynamic values come from the other side, so their depth adds to ours.
         if depth > MAX_DEPTH {
             return Err(CodecError::new(format!(
                 "nested more than {MAX_DEPTH} deep"
             )));
         }
-        if matches!(ty, Type::Dynamic) {
-            return self.dynamic(depth + 1);
+        match ty {
+            Type::Dynamic => return self.dynamic(depth + 1),
+            Type::String => return self.string(),
+            _ => {}
         }
         let head = match self.head()? {
             Head::Nil => return Ok(Value::Null),
@@ -114,7 +116,6 @@ impl<'a> Reader<'a> {
         };
         match (ty, head) {
             (Type::Bool, Head::Bool(truth)) => Ok(Value::Bool(truth)),
-            (Type::String, Head::Str(bytes)) => Ok(Value::from(text(bytes)?)),
             (Type::Number, head) => number(&head).map(Value::Number),
             (Type::List(element), Head::Array(len)) => {
                 Ok(Value::List(self.elements(element, len, depth + 1)?))
@@ -133,7 +134,26 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn elements(&mut self, ty: &Type, len: usize, depth: usize) -> Result<Vec<Value>, CodecError> {
+    /// A string, null or unknown. Most values are short strings, so those come first.
+    fn string(&mut self) -> Fallible<Value> {
+        if let [head @ 0xa0..=0xbf, rest @ ..] = self.rest
+            && let Some((bytes, rest)) = rest.split_at_checked(usize::from(head & 0x1f))
+        {
+            self.rest = rest;
+            return Ok(Value::from(text(bytes)?));
+        }
+        match self.head()? {
+            Head::Nil => Ok(Value::Null),
+            Head::Extension => Ok(Value::Unknown),
+            Head::Str(bytes) => Ok(Value::from(text(bytes)?)),
+            head => Err(CodecError::new(format!(
+                "expected string, found {}",
+                head.kind()
+            ))),
+        }
+    }
+
+    fn elements(&mut self, ty: &Type, len: usize, depth: usize) -> Fallible<Vec<Value>> {
         let mut elements = Vec::with_capacity(len.min(RESERVED));
         for index in 0..len {
             let element = self
@@ -144,7 +164,7 @@ impl<'a> Reader<'a> {
         Ok(elements)
     }
 
-    fn tuple(&mut self, types: &[Type], len: usize, depth: usize) -> Result<Value, CodecError> {
+    fn tuple(&mut self, types: &[Type], len: usize, depth: usize) -> Fallible<Value> {
         if len != types.len() {
             let count = types.len();
             return Err(CodecError::new(format!(
@@ -162,7 +182,7 @@ impl<'a> Reader<'a> {
             .map(Value::Tuple)
     }
 
-    fn map(&mut self, ty: &Type, len: usize, depth: usize) -> Result<Value, CodecError> {
+    fn map(&mut self, ty: &Type, len: usize, depth: usize) -> Fallible<Value> {
         let mut entries = Vec::with_capacity(len.min(RESERVED));
         for _ in 0..len {
             let key = self.key()?;
@@ -174,16 +194,15 @@ impl<'a> Reader<'a> {
         Ok(Value::Map(entries.into()))
     }
 
-    fn object(&mut self, ty: &ObjectType, len: usize, depth: usize) -> Result<Value, CodecError> {
+    fn object(&mut self, ty: &ObjectType, len: usize, depth: usize) -> Fallible<Value> {
         // Terraform writes attributes in order of name, so the next one is mostly the right one.
         let mut values = Vec::with_capacity(ty.types().len());
         for _ in 0..len {
-            let key = self.key_bytes()?;
             match ty.names().at(values.len()) {
-                Some(name) if name.as_bytes() == key => {
+                Some(name) if self.accept_key(name) => {
                     values.push(self.attribute(ty, values.len(), name, depth)?);
                 }
-                _ => return self.object_in_any_order(ty, values, text(key)?, len, depth),
+                _ => return self.object_in_any_order(ty, values, len, depth),
             }
         }
         match ty.names().at(values.len()) {
@@ -192,24 +211,19 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Goes on after the key `name`, when `values` have been read in the type's order.
+    /// Goes on when `values` have been read in the type's order and another key follows.
     fn object_in_any_order(
         &mut self,
         ty: &ObjectType,
         values: Vec<Value>,
-        name: &str,
         len: usize,
         depth: usize,
-    ) -> Result<Value, CodecError> {
+    ) -> Fallible<Value> {
         let read = values.len();
         let mut found: Vec<Option<Value>> = values.into_iter().map(Some).collect();
         found.resize_with(ty.types().len(), || None);
-        let mut name = Some(name);
         for _ in read..len {
-            let name = match name.take() {
-                Some(name) => name,
-                None => self.key()?,
-            };
+            let name = self.key()?;
             let index = ty.names().position(name).ok_or_else(|| {
                 let name = excerpt(name);
                 CodecError::new(format!("there is no attribute {name} in the schema"))
@@ -228,12 +242,12 @@ impl<'a> Reader<'a> {
         index: usize,
         name: &str,
         depth: usize,
-    ) -> Result<Value, CodecError> {
+    ) -> Fallible<Value> {
         self.value(&ty.types()[index], depth)
             .map_err(|error| error.within(Step::Attribute(name.to_owned())))
     }
 
-    fn dynamic(&mut self, depth: usize) -> Result<Value, CodecError> {
+    fn dynamic(&mut self, depth: usize) -> Fallible<Value> {
         match self.head()? {
             Head::Nil => Ok(Value::Null),
             Head::Extension => Ok(Value::Unknown),
@@ -256,13 +270,21 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn key(&mut self) -> Result<&'a str, CodecError> {
-        self.key_bytes().and_then(text)
+    /// Passes over the key `name` if that follows in its shortest form.
+    fn accept_key(&mut self, name: &str) -> bool {
+        let rest = match u8::try_from(name.len()) {
+            Ok(short @ ..32) => self.rest.strip_prefix(&[0xa0 | short]),
+            Ok(short) => self.rest.strip_prefix(&[0xd9, short]),
+            Err(_) => None,
+        };
+        let rest = rest.and_then(|rest| rest.strip_prefix(name.as_bytes()));
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
     }
 
-    fn key_bytes(&mut self) -> Result<&'a [u8], CodecError> {
+    fn key(&mut self) -> Fallible<&'a str> {
         match self.head()? {
-            Head::Str(bytes) | Head::Bin(bytes) => Ok(bytes),
+            Head::Str(bytes) | Head::Bin(bytes) => text(bytes),
             head => Err(CodecError::new(format!(
                 "expected a key, found {}",
                 head.kind()
@@ -270,7 +292,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn head(&mut self) -> Result<Head<'a>, CodecError> {
+    fn head(&mut self) -> Fallible<Head<'a>> {
         let [byte] = self.array()?;
         Ok(match byte {
             0x00..=0x7f => Head::Int(byte.into()),
@@ -311,7 +333,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A length of 2^`width` bytes.
-    fn length(&mut self, width: u8) -> Result<usize, CodecError> {
+    fn length(&mut self, width: u8) -> Fallible<usize> {
         let length = match width {
             0 => u8::from_be_bytes(self.array()?).into(),
             1 => u16::from_be_bytes(self.array()?).into(),
@@ -322,19 +344,19 @@ impl<'a> Reader<'a> {
 
     /// Skips the type byte and the contents. Refinements say more about an unknown value than a
     /// provider needs, so every extension is just unknown.
-    fn extension(&mut self, len: usize) -> Result<Head<'a>, CodecError> {
+    fn extension(&mut self, len: usize) -> Fallible<Head<'a>> {
         let [_kind] = self.array()?;
         self.take(len)?;
         Ok(Head::Extension)
     }
 
-    fn take(&mut self, len: usize) -> Result<&'a [u8], CodecError> {
+    fn take(&mut self, len: usize) -> Fallible<&'a [u8]> {
         let (taken, rest) = self.rest.split_at_checked(len).ok_or_else(ended)?;
         self.rest = rest;
         Ok(taken)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], CodecError> {
+    fn array<const N: usize>(&mut self) -> Fallible<[u8; N]> {
         let (taken, rest) = self.rest.split_first_chunk().ok_or_else(ended)?;
         self.rest = rest;
         Ok(*taken)
@@ -356,11 +378,11 @@ impl Head<'_> {
     }
 }
 
-fn is_missing(name: &str) -> CodecError {
+fn is_missing(name: &str) -> Box<CodecError> {
     CodecError::new(format!("attribute {name:?} is missing"))
 }
 
-/// The beginning of a text, for messages: a value may be large, and secret.
+/// The beginning of an attribute's name, for messages. Values are never quoted: they may be secret.
 pub(super) fn excerpt(text: &str) -> String {
     const LONGEST: usize = 40;
     match text.char_indices().nth(LONGEST) {
@@ -369,15 +391,15 @@ pub(super) fn excerpt(text: &str) -> String {
     }
 }
 
-fn ended() -> CodecError {
+fn ended() -> Box<CodecError> {
     CodecError::new("the value ends too early")
 }
 
-fn text(bytes: &[u8]) -> Result<&str, CodecError> {
+fn text(bytes: &[u8]) -> Fallible<&str> {
     std::str::from_utf8(bytes).map_err(|_| CodecError::new("text that is not UTF-8"))
 }
 
-fn number(head: &Head<'_>) -> Result<Number, CodecError> {
+fn number(head: &Head<'_>) -> Fallible<Number> {
     let parsed = match head {
         Head::Int(int) => Ok(Number::from(*int)),
         Head::UInt(int) => Ok(Number::from(*int)),
@@ -393,7 +415,7 @@ fn number(head: &Head<'_>) -> Result<Number, CodecError> {
     parsed.map_err(|error| CodecError::new(error.to_string()))
 }
 
-fn write(out: &mut Vec<u8>, value: &Value, ty: &Type) -> Result<(), CodecError> {
+fn write(out: &mut Vec<u8>, value: &Value, ty: &Type) -> Fallible<()> {
     match (value, ty) {
         (Value::Null, _) => out.push(0xc0),
         (Value::Unknown, _) => out.extend([0xd4, 0, 0]),
@@ -434,7 +456,7 @@ fn write(out: &mut Vec<u8>, value: &Value, ty: &Type) -> Result<(), CodecError> 
     Ok(())
 }
 
-fn write_elements(out: &mut Vec<u8>, elements: &[Value], ty: &Type) -> Result<(), CodecError> {
+fn write_elements(out: &mut Vec<u8>, elements: &[Value], ty: &Type) -> Fallible<()> {
     write_length(out, elements.len(), 0x90, 0xdc)?;
     for (index, element) in elements.iter().enumerate() {
         write(out, element, ty).map_err(|error| error.within(Step::Index(index)))?;
@@ -442,7 +464,7 @@ fn write_elements(out: &mut Vec<u8>, elements: &[Value], ty: &Type) -> Result<()
     Ok(())
 }
 
-fn write_dynamic(out: &mut Vec<u8>, dynamic: &Dynamic) -> Result<(), CodecError> {
+fn write_dynamic(out: &mut Vec<u8>, dynamic: &Dynamic) -> Fallible<()> {
     let ty = dynamic.ty().to_json_bytes();
     out.push(0x92);
     match u8::try_from(ty.len()) {
@@ -456,7 +478,7 @@ fn write_dynamic(out: &mut Vec<u8>, dynamic: &Dynamic) -> Result<(), CodecError>
     write(out, dynamic.value(), dynamic.ty())
 }
 
-fn write_text(out: &mut Vec<u8>, text: &str) -> Result<(), CodecError> {
+fn write_text(out: &mut Vec<u8>, text: &str) -> Fallible<()> {
     let len = text.len();
     match (u8::try_from(len), u16::try_from(len)) {
         (Ok(short @ ..32), _) => out.push(0xa0 | short),
@@ -476,7 +498,7 @@ fn write_text(out: &mut Vec<u8>, text: &str) -> Result<(), CodecError> {
 
 /// The head of an array or a map: `small` holds up to 15 in itself, `large` is followed by two
 /// bytes and its successor by four.
-fn write_length(out: &mut Vec<u8>, len: usize, small: u8, large: u8) -> Result<(), CodecError> {
+fn write_length(out: &mut Vec<u8>, len: usize, small: u8, large: u8) -> Fallible<()> {
     match (u8::try_from(len), u16::try_from(len)) {
         (Ok(short @ ..16), _) => out.push(small | short),
         (_, Ok(medium)) => {
@@ -491,11 +513,11 @@ fn write_length(out: &mut Vec<u8>, len: usize, small: u8, large: u8) -> Result<(
     Ok(())
 }
 
-fn wire_length(len: usize) -> Result<u32, CodecError> {
+fn wire_length(len: usize) -> Fallible<u32> {
     u32::try_from(len).map_err(|_| CodecError::new("longer than the wire format can say"))
 }
 
-fn write_number(out: &mut Vec<u8>, number: &Number) -> Result<(), CodecError> {
+fn write_number(out: &mut Vec<u8>, number: &Number) -> Fallible<()> {
     if let Some(int) = number.as_i64() {
         write_int(out, int);
     } else if let Some(float) = number.as_exact_f64() {

@@ -185,7 +185,11 @@ impl Number {
         if let (Ok(digits), Ok(places @ ..=MOST_PLACES)) =
             (i64::try_from(digits), u8::try_from(places))
         {
-            let digits = if float.is_sign_negative() { -digits } else { digits };
+            let digits = if float.is_sign_negative() {
+                -digits
+            } else {
+                digits
+            };
             return Some(Self(Repr::Fraction { digits, places }));
         }
         Some(Self(Repr::Decimal(Box::new(Decimal {
@@ -400,7 +404,12 @@ impl fmt::Display for Number {
             Repr::Fraction { .. } => {
                 let (digits, exponent) = self.magnitude();
                 let negative = self.is_negative();
-                Decimal { negative, digits, exponent }.fmt(f)
+                Decimal {
+                    negative,
+                    digits,
+                    exponent,
+                }
+                .fmt(f)
             }
             Repr::Decimal(decimal) => decimal.fmt(f),
         }

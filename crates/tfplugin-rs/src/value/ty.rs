@@ -211,7 +211,10 @@ pub struct TypeError(String);
 
 /// Attribute names of an object, sorted and shared by all values of the type.
 #[derive(Debug, Clone, Eq, PartialOrd, Ord)]
-pub struct Names(Arc<[Arc<str>]>);
+pub struct Names(
+    /// A vector, so that each value holds one word for its names and not two.
+    Arc<Vec<Arc<str>>>,
+);
 
 impl Names {
     /// Sorts and deduplicates `names`.
@@ -219,7 +222,7 @@ impl Names {
         let mut names: Vec<Arc<str>> = names.into_iter().map(Into::into).collect();
         names.sort_unstable();
         names.dedup();
-        Self(names.into())
+        Self(Arc::new(names))
     }
 
     /// Where `name` stands.
@@ -276,7 +279,7 @@ impl ObjectType {
             .collect();
         let (names, types): (Vec<_>, Vec<_>) = sorted.into_iter().unzip();
         Self {
-            names: Names(names.into()),
+            names: Names(Arc::new(names)),
             types,
         }
     }
