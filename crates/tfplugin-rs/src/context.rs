@@ -10,9 +10,9 @@ use tokio::time::Instant;
 use crate::deferral::{Deferral, Outcome, Putting};
 use crate::diagnostics::{Diagnostic, Diagnostics, Result};
 use crate::model::{Field, Model};
-use crate::path::{AttributePath, PathExpression};
+use crate::path::AttributePath;
 use crate::private::Private;
-use crate::rule::{self, Rule};
+use crate::rule::Rule;
 use crate::timeouts::Limit;
 use crate::transport::StopToken;
 use crate::types::Period;
@@ -251,41 +251,10 @@ impl Validation {
     pub fn push(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
     }
-}
 
-/// Rules over several attributes, by name. Most belong on the model instead, where the schema's check
-/// sees them: `#[model(rule = …)]`, see [`rule`](crate::rule).
-impl Validation {
-    /// At most one of these attributes may be set.
-    pub fn conflicting(&mut self, names: &[&str]) -> Result<()> {
-        self.apply(names, rule::conflicting)
-    }
-
-    /// Exactly one of these attributes must be set.
-    pub fn exactly_one_of(&mut self, names: &[&str]) -> Result<()> {
-        self.apply(names, rule::exactly_one_of)
-    }
-
-    /// At least one of these attributes must be set.
-    pub fn at_least_one_of(&mut self, names: &[&str]) -> Result<()> {
-        self.apply(names, rule::at_least_one_of)
-    }
-
-    /// Either all of these attributes must be set or none.
-    pub fn required_together(&mut self, names: &[&str]) -> Result<()> {
-        self.apply(names, rule::required_together)
-    }
-
-    fn apply(&mut self, names: &[&str], rule: fn(Vec<PathExpression>) -> Rule) -> Result<()> {
-        for name in names {
-            self.config.look_up_at(*name)?;
-        }
-        let rule = rule(
-            names
-                .iter()
-                .map(|name| PathExpression::from(*name))
-                .collect(),
-        );
+    /// Applies a [rule](crate::rule) over several attributes that holds only sometimes. One that
+    /// always holds belongs on the model, where the schema's check sees it: `#[model(rule = …)]`.
+    pub fn follow(&mut self, rule: &Rule) {
         let surroundings = Surroundings {
             config: self.config.value().clone(),
             write_only_allowed: false,
@@ -293,7 +262,6 @@ impl Validation {
         let root = AttributePath::root();
         let mut report = Report::new(root, 0, false, &surroundings, &mut self.diagnostics);
         rule.check(&surroundings.config, &mut report);
-        Ok(())
     }
 }
 
@@ -302,27 +270,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::rule;
     use crate::value::{ObjectType, Type};
-
-    type Rule = fn(&mut Validation, &[&str]) -> Result<()>;
-
-    /// Applies a rule to `a` and `b`; `?` stands for unknown, `-` for null, else it is set.
-    fn check(rule: Rule, values: &str) -> String {
-        let value = |mark: Option<char>| match mark {
-            Some('?') => Value::Unknown,
-            Some('-') => Value::Null,
-            other => Value::from(other.map(String::from)),
-        };
-        let ty = ObjectType::new([("a", Type::String), ("b", Type::String)]);
-        let mut marks = values.chars();
-        let config = Value::object([("a", value(marks.next())), ("b", value(marks.next()))]);
-        let mut cx = Validation::new(Values::new(config, Arc::new(ty)), Diagnostics::new());
-        rule(&mut cx, &["a", "b"]).unwrap();
-        cx.diagnostics
-            .iter()
-            .map(|d| format!("{} at {}", d.summary, d.path))
-            .collect()
-    }
 
     #[tokio::test(start_paused = true)]
     async fn work_ends_at_the_deadline_with_the_timeout_to_raise() {
@@ -357,32 +306,16 @@ mod tests {
     }
 
     #[test]
-    fn rules_over_several_attributes() {
-        let (conflict, missing) = (
-            "Invalid combination of attributes at a",
-            "Missing attribute at ",
+    fn rules_that_hold_sometimes_are_followed_on_request() {
+        let ty = ObjectType::new([("a", Type::String), ("b", Type::String)]);
+        let config = Value::object([("a", "x"), ("b", "y")]);
+        let mut cx = Validation::new(Values::new(config, Arc::new(ty)), Diagnostics::new());
+        cx.follow(&rule::required_together(["a", "b"]));
+        assert_eq!(cx.diagnostics.to_string(), "");
+        cx.follow(&rule::conflicting(["a", "b"]));
+        assert_eq!(
+            cx.diagnostics.to_string(),
+            "error: Invalid combination of attributes (at a): Only one of `a`, `b` can be set."
         );
-        for (rule, values, found) in [
-            (Validation::conflicting as Rule, "xx", conflict),
-            (Validation::conflicting, "x-", ""),
-            (Validation::conflicting, "x?", ""),
-            (Validation::exactly_one_of, "xx", conflict),
-            (Validation::exactly_one_of, "-x", ""),
-            (Validation::exactly_one_of, "--", missing),
-            (Validation::exactly_one_of, "?-", ""),
-            (Validation::at_least_one_of, "--", missing),
-            (Validation::at_least_one_of, "xx", ""),
-            (Validation::required_together, "--", ""),
-            (Validation::required_together, "xx", ""),
-            (Validation::required_together, "x-", conflict),
-            (
-                Validation::required_together,
-                "-x",
-                "Invalid combination of attributes at b",
-            ),
-            (Validation::required_together, "-?", ""),
-        ] {
-            assert_eq!(check(rule, values), found, "{values}");
-        }
     }
 }

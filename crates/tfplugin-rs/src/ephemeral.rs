@@ -89,6 +89,10 @@ pub trait EphemeralResource: Send + Sync + 'static {
     /// Opens what the configuration asks for. Computed attributes arrive null, except those with a
     /// default; all values returned must be known. What `renew` and `close` need to know goes into
     /// [`Context::private_mut`]: they are given nothing else.
+    ///
+    /// Terraform closes only what has been answered. So if the values returned break a rule, or an
+    /// error was [pushed](Context::push), `close` is called at once; where `open` itself fails, it
+    /// leaves nothing open.
     fn open(
         &self,
         config: Self::Model,
@@ -130,13 +134,19 @@ impl<D> Lease<D> {
 
     /// Asks for a renewal after this time. Leave room: Terraform may be late by a few seconds.
     pub fn renew_after(&mut self, time: Duration) {
-        self.renew_at = Some(SystemTime::now() + time);
+        let at = SystemTime::now().checked_add(time);
+        self.renew_at(at.unwrap_or_else(end_of_time));
     }
 
     /// Asks for a renewal at this time.
     pub fn renew_at(&mut self, time: SystemTime) {
-        self.renew_at = Some(time);
+        self.renew_at = Some(time.min(end_of_time()));
     }
+}
+
+/// The last second of the year 9999, beyond which the protocol cannot tell the time.
+fn end_of_time() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_799)
 }
 
 impl<D> Deref for Lease<D> {

@@ -99,7 +99,7 @@ impl Parameter {
         // A parameter has no object around it, and nothing else to look at.
         let surroundings = Surroundings::default();
         let path = AttributePath::from(&*self.name);
-        let mut report = Report::new(path, 0, false, &surroundings, &mut found);
+        let mut report = Report::new(path, 0, false, &surroundings, &mut found).of_argument();
         for validator in &self.validators {
             validator.check(value, &mut report);
         }

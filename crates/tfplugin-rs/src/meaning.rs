@@ -4,7 +4,7 @@
 //! the state keeps the prior one, for Terraform takes every other spelling for a change, and after
 //! apply for a broken promise.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
@@ -127,9 +127,12 @@ fn keep_elements(prior: &Value, new: &mut Value, keep: &dyn Fn(&Value, &mut Valu
 }
 
 /// An element that means the same as a prior one becomes that, each prior one at most once.
+///
+/// Both sets are sorted and other spellings mostly sort alike, so the search goes on behind the
+/// last one found: as many comparisons as elements, where every element meant something before.
 fn keep_in_set(prior: &Set, new: Set, keep: &dyn Fn(&Value, &mut Value)) -> Set {
     let equal: BTreeSet<&Value> = new.elements().iter().collect();
-    let mut candidates: Vec<&Value> = prior
+    let mut candidates: VecDeque<&Value> = prior
         .elements()
         .iter()
         .filter(|prior| !equal.contains(prior))
@@ -143,7 +146,11 @@ fn keep_in_set(prior: &Set, new: Set, keep: &dyn Fn(&Value, &mut Value)) -> Set 
             keep(candidate, &mut kept);
             kept == **candidate
         });
-        found.map_or(element, |at| candidates.swap_remove(at).clone())
+        candidates.rotate_left(found.unwrap_or(0));
+        match found.and_then(|_| candidates.pop_front()) {
+            Some(kept) => kept.clone(),
+            None => element,
+        }
     });
     elements.collect()
 }

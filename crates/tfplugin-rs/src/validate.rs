@@ -166,6 +166,8 @@ pub struct Report<'a> {
     object: usize,
     /// True if the value must not be repeated in messages.
     sensitive: bool,
+    /// What is examined, as messages call it.
+    noun: &'static str,
     surroundings: &'a Surroundings,
     diagnostics: &'a mut Diagnostics,
 }
@@ -191,8 +193,17 @@ impl<'a> Report<'a> {
             path,
             object,
             sensitive,
+            noun: "Attribute",
             surroundings,
             diagnostics,
+        }
+    }
+
+    /// For an argument of a function.
+    pub(crate) fn of_argument(self) -> Self {
+        Self {
+            noun: "Argument",
+            ..self
         }
     }
 
@@ -231,7 +242,7 @@ impl<'a> Report<'a> {
         self.diagnostics.push(
             Diagnostic::error(
                 "Invalid attribute value",
-                format!("Attribute {} {requirement}{found}.", self.path),
+                format!("{} {} {requirement}{found}.", self.noun, self.path),
             )
             .at(&self.path),
         );

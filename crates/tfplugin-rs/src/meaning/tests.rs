@@ -177,3 +177,34 @@ fn without_meanings_nothing_is_looked_at() {
     assert!(!plain.has_meanings());
     assert_eq!(kept(&plain, "A", "a"), Value::from("a"));
 }
+
+/// Comparisons are counted, since time says little on a busy machine.
+#[test]
+fn large_sets_are_compared_about_once_an_element() {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    const ELEMENTS: usize = 10_000;
+    let comparisons = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&comparisons);
+    let meaning = Meaning::default()
+        .with_whole(move |a, b| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            a.as_str().map(str::to_lowercase) == b.as_str().map(str::to_lowercase)
+        })
+        .collect();
+    let set =
+        |prefix: &str, count: usize| Value::set((0..count).map(|i| format!("{prefix}-{i:05}")));
+    let (prior, respelled) = (set("ITEM", ELEMENTS), set("item", ELEMENTS));
+    for (what, new, kept) in [
+        ("respelled", respelled, prior.clone()),
+        ("fewer", set("item", 10), set("ITEM", 10)),
+        ("the same", prior.clone(), prior.clone()),
+    ] {
+        comparisons.store(0, Ordering::Relaxed);
+        let mut new = new;
+        meaning.keep(&prior, &mut new);
+        assert_eq!(new, kept, "{what}");
+        let count = comparisons.load(Ordering::Relaxed);
+        assert!(count <= 2 * ELEMENTS, "{what}: {count} comparisons");
+    }
+}

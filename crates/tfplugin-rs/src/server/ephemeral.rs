@@ -59,9 +59,17 @@ impl<P: Provider> Server<P> {
         prepared.mask(&result);
         let mut broken = check_applied(&expected, &result);
         broken.extend(check_known(&result, "opening"));
-        broken.into_result()?;
+        let encoded = broken
+            .into_result()
+            .and_then(|()| prepared.encode(&result, "a result"));
+        if encoded.is_err() || diagnostics.has_error() {
+            // Terraform drops what comes with an error, and with it what could close this.
+            let closed = caught(entry.object.close(&mut cx)).await;
+            let closed = cx.finish(closed, diagnostics);
+            diagnostics.absorb(closed);
+        }
         Ok(open_ephemeral_resource::Response {
-            result: Some(prepared.encode(&result, "a result")?),
+            result: Some(encoded?),
             renew_at: cx.renew_at.map(Into::into),
             private: kept(&cx.private),
             ..Default::default()

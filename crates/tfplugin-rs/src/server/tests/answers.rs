@@ -292,12 +292,12 @@ async fn functions_take_null_unknown_and_variadic_arguments() {
             json!(["furlongs", 1]),
             FunctionError::argument(
                 0,
-                "Attribute unit must be at most 4 characters long but has 8, got \"furlongs\".",
+                "Argument unit must be at most 4 characters long but has 8, got \"furlongs\".",
             ),
         ),
         (
             json!([null, 1, 2, 251]),
-            FunctionError::argument(3, "Attribute numbers must be at most 250, got 251."),
+            FunctionError::argument(3, "Argument numbers must be at most 250, got 251."),
         ),
         (
             json!([null, 1, 2, -3]),

@@ -73,6 +73,7 @@ async fn what_goes_wrong_when_opening_is_told() {
     let (_, terraform) = port().await;
     for (ship, complaint) in [
         ("sunk", "error: Sunk (at ship)"),
+        ("grumbler", "error: No rum (at ship)"),
         ("panics", "man overboard"),
         ("foggy", "left a value unknown (at code)"),
         ("liar", "did not keep to its plan (at hours)"),
@@ -90,6 +91,37 @@ async fn what_goes_wrong_when_opening_is_told() {
             .contains("Unknown ephemeral resource type"),
         "{error}"
     );
+}
+
+/// Terraform never closes what was not answered, so nobody else would.
+#[tokio::test]
+async fn what_was_opened_in_vain_is_closed_at_once() {
+    let (seen, terraform) = port().await;
+    for (ship, is_closed) in [
+        ("foggy", true),
+        ("liar", true),
+        ("grumbler", true),
+        // These have failed to open.
+        ("sunk", false),
+        ("panics", false),
+    ] {
+        let opened = terraform.open("port_pilot", json!({"ship": ship})).await;
+        opened.unwrap_err();
+        let mut expected = vec![format!("open {ship} 8")];
+        expected.extend(is_closed.then(|| format!("close Some({ship:?})")));
+        assert_eq!(seen.seen(), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_renewal_beyond_all_time_is_set_to_its_end() {
+    let (_, terraform) = port().await;
+    let ghost = terraform
+        .open("port_pilot", json!({"ship": "ghost"}))
+        .await
+        .unwrap();
+    let end = SystemTime::UNIX_EPOCH + Duration::from_secs(253_402_300_799);
+    assert_eq!(ghost.renew_at(), Some(end));
 }
 
 #[tokio::test]

@@ -349,6 +349,11 @@ impl EphemeralResource for Pilot {
             "panics" => panic!("man overboard"),
             "foggy" => config.code = Attr::Unknown,
             "liar" => config.hours += 1,
+            "grumbler" => cx.push(Diagnostic::error("No rum", "").at("ship")),
+            "ghost" => {
+                cx.renew_after(Duration::MAX);
+                return Ok(config);
+            }
             _ => {}
         }
         cx.private_mut().set("ship", &config.ship)?;
