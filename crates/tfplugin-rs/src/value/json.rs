@@ -31,7 +31,7 @@ pub fn decode_any(bytes: &[u8]) -> Result<Dynamic, CodecError> {
         at: 0,
         lenient: false,
     };
-    let value = reader.any(0).map_err(CodecError::finish)?;
+    let value = reader.any(0).map_err(|error| error.finish())?;
     match reader.peek() {
         None => Ok(value),
         Some(_) => Err(reader.error("the end").finish()),
@@ -46,7 +46,7 @@ fn read(bytes: &[u8], ty: &Type, lenient: bool) -> Result<Value, CodecError> {
         at: 0,
         lenient,
     };
-    let value = reader.value(ty, 0).map_err(CodecError::finish)?;
+    let value = reader.value(ty, 0).map_err(|error| error.finish())?;
     match reader.peek() {
         None => Ok(value),
         Some(_) => Err(reader.error("the end").finish()),
@@ -434,7 +434,7 @@ fn parse_number(text: &str) -> Fallible<Number> {
 /// Writes a value as JSON. Unknown values have no form in JSON and are an error.
 pub fn encode(value: &Value, ty: &Type) -> Result<Vec<u8>, CodecError> {
     let mut out = String::new();
-    write(&mut out, value, ty).map_err(CodecError::finish)?;
+    write(&mut out, value, ty).map_err(|error| error.finish())?;
     Ok(out.into_bytes())
 }
 

@@ -51,9 +51,9 @@ impl CodecError {
         self
     }
 
-    pub(super) fn finish(mut self: Box<Self>) -> Self {
+    pub(super) fn finish(mut self) -> Self {
         self.path.reverse();
-        *self
+        self
     }
 }
 
@@ -63,7 +63,7 @@ pub(super) type Fallible<T> = Result<T, Box<CodecError>>;
 /// Reads one value of type `ty` from all of `bytes`.
 pub fn decode(bytes: &[u8], ty: &Type) -> Result<Value, CodecError> {
     let mut reader = Reader { rest: bytes };
-    let value = reader.value(ty, 0).map_err(CodecError::finish)?;
+    let value = reader.value(ty, 0).map_err(|error| error.finish())?;
     if reader.rest.is_empty() {
         Ok(value)
     } else {
@@ -74,7 +74,7 @@ pub fn decode(bytes: &[u8], ty: &Type) -> Result<Value, CodecError> {
 /// Writes a value of type `ty`.
 pub fn encode(value: &Value, ty: &Type) -> Result<Vec<u8>, CodecError> {
     let mut out = Vec::with_capacity(256);
-    write(&mut out, value, ty).map_err(CodecError::finish)?;
+    write(&mut out, value, ty).map_err(|error| error.finish())?;
     Ok(out)
 }
 
