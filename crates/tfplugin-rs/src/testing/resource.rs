@@ -113,6 +113,7 @@ impl<'a, P: Provider> TestResource<'a, P> {
             self.delete(&first.private).await?;
         }
         let last = self.plan_value(&config).await?;
+        expect_same_action(first.action, last.action)?;
         check_applied(&first.state, &last.state)
             .into_result()
             .map_err(|broken| broken_rule("Provider produced inconsistent final plan", &broken))?;
@@ -438,6 +439,20 @@ fn expect_no_write_only(prepared: &Prepared, state: &Value, operation: &str) -> 
     }
     let text = format!("After {operation} a write-only attribute holds a value.");
     Err(Diagnostic::error("Write-only attribute set", text).into())
+}
+
+/// The plan made during the apply must do what was planned; by then a replaced resource is gone, and
+/// an update may turn out to change nothing.
+fn expect_same_action(planned: ResourceAction, now: ResourceAction) -> Result<()> {
+    let expected = match planned {
+        ResourceAction::Replace => ResourceAction::Create,
+        other => other,
+    };
+    if now == expected || (expected, now) == (ResourceAction::Update, ResourceAction::Keep) {
+        return Ok(());
+    }
+    let text = format!("The planned action changed from {expected:?} to {now:?}.");
+    Err(Diagnostic::error("Provider produced inconsistent final plan", text).into())
 }
 
 /// Terraform's complaint, with the attributes concerned.

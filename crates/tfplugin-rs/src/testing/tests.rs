@@ -14,6 +14,7 @@ enum Manner {
     ChangesPlanned,
     VanishesAfterCreate,
     ReplansForEver,
+    ReplacesLate,
 }
 
 struct Lab(Manner);
@@ -67,6 +68,10 @@ impl Resource for Flask {
     async fn modify_plan(&self, plan: &mut ResourcePlan, cx: &mut Context<Manner>) -> Result<()> {
         if *cx.data() == Manner::ReplansForEver && plan.action() == ResourceAction::Keep {
             plan.set_unknown("place")?;
+        }
+        let label: Attr<String> = plan.planned().get("label")?;
+        if *cx.data() == Manner::ReplacesLate && label.known().is_some() {
+            plan.require_replace("label");
         }
         Ok(())
     }
@@ -198,6 +203,19 @@ async fn values_unknown_at_plan_are_known_at_apply() {
     let change = flask.apply_after(planned, config).await.unwrap();
     assert_eq!(change.planned["liquid"], UNKNOWN);
     assert_eq!(flask.state()["liquid"], "water");
+}
+
+#[tokio::test]
+async fn an_action_that_changes_during_the_apply_is_found() {
+    let terraform = terraform(Manner::ReplacesLate).await;
+    let mut flask = terraform.resource("lab_flask");
+    flask.apply(json!({"liquid": "water"})).await.unwrap();
+    let labelled = |label| json!({"liquid": "water", "label": label});
+    let late = flask.apply_after(labelled(UNKNOWN), labelled("l")).await;
+    let error = late.unwrap_err().to_string();
+    assert!(error.contains("inconsistent final plan"), "{error}");
+    assert!(error.contains("from Update to Replace"), "{error}");
+    assert_eq!(flask.state()["label"], json!(null), "nothing is applied");
 }
 
 #[tokio::test]
