@@ -1,5 +1,6 @@
 //! `broker-agent init` and `serve`: an agent with certificates of its own, on a fixed port.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -24,6 +25,24 @@ impl Agent {
     /// Makes certificates and configuration, and starts it.
     pub fn start() -> Result<Self> {
         let mut agent = Self::init()?;
+        agent.restart()?;
+        Ok(agent)
+    }
+
+    /// Starts one with the certificates of another, as two agents of one fleet have them.
+    pub fn start_beside(other: &Self) -> Result<Self> {
+        let mut agent = Self::init()?;
+        for name in [
+            "ca.pem",
+            "server.pem",
+            "server-key.pem",
+            "admin/ca.pem",
+            "admin/client.pem",
+            "admin/client-key.pem",
+        ] {
+            fs::copy(other.path(name), agent.path(name))
+                .with_context(|| format!("copy {name} from the other agent"))?;
+        }
         agent.restart()?;
         Ok(agent)
     }

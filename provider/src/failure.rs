@@ -135,6 +135,19 @@ impl Task<'_> {
         Diagnostic::warning("Plan is not checked by the agent", detail).at(failed.path)
     }
 
+    /// The agent now named cannot be asked whether it has the broker, on which the plan depends.
+    pub(crate) fn undecided(&self, error: &CallError) -> Diagnostic {
+        let place = self.kind.place_of_broker();
+        let failed = self.failed(error);
+        let detail = format!(
+            "Whether the agent now named in `{place}` has the {} {:?} decides if it is updated or \
+             replaced, and it cannot be asked: {error}. Bring the agent up first, for example by \
+             applying its host alone with -target, or leave {place} as they are.",
+            self.kind, self.name
+        );
+        Diagnostic::error(failed.summary, detail).at(place)
+    }
+
     /// The object was asked for by a person and is not there.
     pub(crate) fn missing(&self) -> Diagnostic {
         let (kind, name) = (self.kind, self.name);

@@ -61,17 +61,12 @@ impl BadId {
 }
 
 /// `replace_if` of every `broker` argument: true unless both ids name one broker, wherever its
-/// agents are. An id that is not known yet is taken for the same broker's: what has an effect on
-/// the id before apply is a change of agents.
+/// agents are. An id that is not known yet is another broker's: that of the same one is known at
+/// plan, unless it is replaced.
 pub(crate) fn names_another_broker(change: &AttributeChange<'_>) -> bool {
     let broker = |value: &tfplugin_rs::value::Value| value.as_str()?.parse::<BrokerId>().ok();
-    let Some(planned) = broker(change.planned) else {
-        return false;
-    };
-    change
-        .prior
-        .and_then(broker)
-        .is_none_or(|prior| prior.name() != planned.name())
+    let names = change.prior.and_then(broker).zip(broker(change.planned));
+    names.is_none_or(|(prior, planned)| prior.name() != planned.name())
 }
 
 /// Plans the attribute `id`, as far as what it is made of is known, and what follows from it.

@@ -24,7 +24,7 @@ pub(crate) struct BindingModel {
     arguments: Option<Dynamic>,
 
     /// Id of the broker, `ferrymq_broker.<label>.id`. Other addresses of the same broker update in
-    /// place; another broker replaces the binding.
+    /// place; another broker, or one not known at plan, replaces the binding.
     #[attr(replace_if = id::names_another_broker)]
     broker: Text<BrokerId>,
 

@@ -61,8 +61,9 @@ pub(crate) struct BrokerModel {
 
     /// Agents that host the broker, each `host:port`; exactly one in this version. Port 7443 when
     /// left out. Another address of the same agent updates in place; an agent that does not have
-    /// the broker replaces it, for brokers do not move; one that has another broker of its name is
-    /// refused.
+    /// the broker replaces it, for brokers do not move, and so do nodes that are not known at plan,
+    /// as of a host that is made anew. One that has another broker of its name is refused, and one
+    /// that cannot be asked at plan is an error: bring it up first.
     #[attr(validate = nodes())]
     nodes: Vec<String>,
 
@@ -194,16 +195,21 @@ impl Resource for Broker {
 }
 
 /// Plans where a change of `nodes` leads: to the same broker at another address of its agent, in
-/// place; to an agent without it, which replaces it; to a namesake, which is refused. An agent that
-/// cannot be asked now is asked by the update.
+/// place; to an agent without it, which replaces it; to a namesake, which is refused.
+///
+/// The apply plans once more and must come to the same. So nothing is left for it to find out: nodes
+/// that are not known yet replace the broker, for they belong to a host that is still to be made,
+/// and an agent that cannot be asked now is an error.
 async fn plan_move(plan: &mut ResourcePlan, cx: &Context<Agents>) -> Result<()> {
     if plan.action() != ResourceAction::Update {
         return Ok(());
     }
-    let before: Vec<String> = plan.prior().get("nodes")?;
+    // A change of the name has replaced it already: here the nodes alone can be unknown.
     let Some(id) = planned_id(&Planned(plan))? else {
+        plan.require_replace("nodes");
         return Ok(());
     };
+    let before: Vec<String> = plan.prior().get("nodes")?;
     if broker_id(id.name(), &before)? == id {
         return Ok(());
     }
@@ -213,7 +219,7 @@ async fn plan_move(plan: &mut ResourcePlan, cx: &Context<Agents>) -> Result<()> 
             plan.require_replace("nodes");
             Ok(())
         }
-        Err(_) => Ok(()),
+        Err(error) => Err(id.task(Doing::Update).undecided(&error).into()),
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) struct ExchangeModel {
     auto_delete: bool,
 
     /// Id of the broker, `ferrymq_broker.<label>.id`. Other addresses of the same broker update in
-    /// place; another broker replaces the exchange.
+    /// place; another broker, or one not known at plan, replaces the exchange.
     #[attr(replace_if = id::names_another_broker)]
     broker: Text<BrokerId>,
 

@@ -21,7 +21,7 @@ pub(crate) struct Permission;
 #[derive(Debug, Clone, Model)]
 pub(crate) struct PermissionModel {
     /// Id of the broker, `ferrymq_broker.<label>.id`. Other addresses of the same broker update in
-    /// place; another broker replaces the permission.
+    /// place; another broker, or one not known at plan, replaces the permission.
     #[attr(replace_if = id::names_another_broker)]
     broker: Text<BrokerId>,
 

@@ -31,7 +31,7 @@ pub(crate) struct QueueModel {
     auto_delete: bool,
 
     /// Id of the broker, `ferrymq_broker.<label>.id`. Other addresses of the same broker update in
-    /// place; another broker replaces the queue.
+    /// place; another broker, or one not known at plan, replaces the queue.
     #[attr(replace_if = id::names_another_broker)]
     broker: Text<BrokerId>,
 

@@ -32,7 +32,7 @@ pub(crate) struct User;
 #[derive(Clone, Model)]
 pub(crate) struct UserModel {
     /// Id of the broker, `ferrymq_broker.<label>.id`. Other addresses of the same broker update in
-    /// place; another broker replaces the user.
+    /// place; another broker, or one not known at plan, replaces the user.
     #[attr(replace_if = id::names_another_broker)]
     broker: Text<BrokerId>,
 

@@ -21,7 +21,7 @@ pub(crate) struct Vhost;
 #[derive(Debug, Clone, Model)]
 pub(crate) struct VhostModel {
     /// Id of the broker, `ferrymq_broker.<label>.id`. Other addresses of the same broker update in
-    /// place; another broker replaces the virtual host.
+    /// place; another broker, or one not known at plan, replaces the virtual host.
     #[attr(replace_if = id::names_another_broker)]
     broker: Text<BrokerId>,
 

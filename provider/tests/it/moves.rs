@@ -29,13 +29,6 @@ async fn a_namesake_on_another_agent_is_not_taken_for_the_broker() {
         &format!("terraform import ferrymq_broker.NAME '{there}'"),
     ];
     check_error(broker.plan(orders(theirs.address())).await, &refused);
-    // Where the plan could not know.
-    let before = broker.state();
-    let late = broker
-        .apply_after(orders(UNKNOWN), orders(theirs.address()))
-        .await;
-    check_error(late, &refused);
-    assert_eq!(broker.state(), before);
 
     // Nor is what it holds taken for what the broker holds.
     let mut queue = terraform.resource("ferrymq_queue");
@@ -85,6 +78,75 @@ async fn an_agent_without_the_broker_gets_a_new_one() {
             .map(drop),
         &["Nothing to import"],
     );
+}
+
+#[tokio::test]
+async fn nodes_that_are_not_known_yet_replace_the_broker() {
+    let (old, mut new) = (Agent::start(), Agent::start());
+    new.join(&old);
+    let terraform = old.terraform().await;
+    let mut broker = terraform.resource("ferrymq_broker");
+    broker.apply(orders(old.address())).await.unwrap();
+    let mut queue = terraform.resource("ferrymq_queue");
+    let config = |broker: &str| json!({ "broker": broker, "name": "q" });
+    queue.apply(config(&old.id("orders"))).await.unwrap();
+    old.publish("orders", "q", 1).await;
+    let lost = "Plan would lose 1 message (at deletion_policy)";
+    let because = |attribute: &str| format!("The change of `{attribute}` replaces it");
+    check_error(
+        broker.plan(orders(UNKNOWN)).await,
+        &[lost, &because("nodes")],
+    );
+    // What is in the broker goes with it.
+    check_error(
+        queue.plan(config(UNKNOWN)).await,
+        &[lost, &because("broker")],
+    );
+    old.delete_queue("orders", "q").await;
+
+    let change = broker
+        .apply_after(orders(UNKNOWN), orders(new.address()))
+        .await
+        .unwrap();
+    assert_eq!(
+        (change.action, change.replaced_by),
+        (ResourceAction::Replace, vec!["nodes".into()])
+    );
+    assert_eq!(broker.state()["id"], new.id("orders"));
+
+    // Also where it comes to the same place again: what is planned is done.
+    let change = broker
+        .apply_after(orders(UNKNOWN), orders(new.address()))
+        .await
+        .unwrap();
+    assert_eq!(change.action, ResourceAction::Replace);
+}
+
+#[tokio::test]
+async fn a_move_to_an_agent_that_cannot_be_asked_is_not_planned() {
+    let (ours, mut away) = (Agent::start(), Agent::start());
+    away.join(&ours);
+    let terraform = ours.terraform().await;
+    let mut broker = terraform.resource("ferrymq_broker");
+    broker.apply(orders(ours.address())).await.unwrap();
+    let before = broker.state();
+    let there = away.address().to_owned();
+    away.kill();
+    check_error(
+        broker.apply(orders(&there)).await,
+        &[
+            "Agent cannot be reached (at nodes)",
+            &there,
+            "-target",
+            "leave nodes as they are",
+        ],
+    );
+    let strange = Agent::start();
+    check_error(
+        broker.plan(orders(strange.address())).await,
+        &["Agent cannot be trusted (at nodes)", strange.address()],
+    );
+    assert_eq!(broker.state(), before);
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ pub(crate) mod fixture;
 mod import;
 mod lifecycle;
 mod modules;
+mod moves;
 mod names;
 pub(crate) mod plugin;
 mod quickstart;
