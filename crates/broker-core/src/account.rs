@@ -32,6 +32,8 @@ pub(crate) struct Hold {
     bytes: u64,
     /// Bucket of its record plus one; 0 when no journal holds it.
     bucket: AtomicU64,
+    /// Where its record begins; 0 while that is not known.
+    record: AtomicU64,
 }
 
 /// Live messages per bucket of the journal.
@@ -50,7 +52,7 @@ struct Bucket {
 }
 
 /// What a message weighs beside its contents: its own structure, queue entries, allocator.
-const MESSAGE_BYTES: u64 = 256;
+pub(crate) const MESSAGE_BYTES: u64 = 256;
 
 impl Account {
     pub(crate) fn new(limit_bytes: u64, bucket_bytes: u64) -> Arc<Self> {
@@ -73,11 +75,29 @@ impl Account {
             account: Arc::clone(self),
             bytes,
             bucket: AtomicU64::new(0),
+            record: AtomicU64::new(0),
         };
         if let Some(record) = record {
-            hold.move_to(record);
+            hold.enter(record);
         }
         hold
+    }
+
+    /// A message is in the journal alone, its record at that position.
+    pub(crate) fn enter_record(&self, record: Lsn, size_bytes: u32) {
+        let bucket = record.0 / self.bucket_bytes;
+        lock(&self.live).enter(bucket, u64::from(size_bytes) + MESSAGE_BYTES);
+    }
+
+    /// It is not any more.
+    pub(crate) fn leave_record(&self, record: Lsn, size_bytes: u32) {
+        let bucket = record.0 / self.bucket_bytes;
+        lock(&self.live).leave(bucket, u64::from(size_bytes) + MESSAGE_BYTES);
+    }
+
+    /// More than half of the memory is used: queues keep less of their messages.
+    pub(crate) fn is_tight(&self) -> bool {
+        self.bytes() > self.limit_bytes / 2
     }
 
     /// Bytes of all messages held.
@@ -140,9 +160,26 @@ impl Account {
 }
 
 impl Hold {
-    /// The message has a (new) record at or above this position. A record it had before counts until
-    /// then, so a copy is entered after it was appended.
+    /// The message has a (new) record, which begins at this position. A record it had before counts
+    /// until then, so a copy is entered after it was appended.
     pub(crate) fn move_to(&self, record: Lsn) {
+        self.enter(record);
+        self.record.store(record.0, Ordering::Release);
+    }
+
+    /// Where its record begins, if that is known.
+    pub(crate) fn record(&self) -> Option<Lsn> {
+        let record = self.record.load(Ordering::Acquire);
+        (record > 0).then_some(Lsn(record))
+    }
+
+    /// Its record begins here, at or above where it was entered.
+    pub(crate) fn set_record(&self, record: Lsn) {
+        self.record.store(record.0, Ordering::Release);
+    }
+
+    /// Counts it at this position, and no longer where it counted before.
+    fn enter(&self, record: Lsn) {
         let new = record.0 / self.account.bucket_bytes + 1;
         let mut live = lock(&self.account.live);
         let old = self.bucket.swap(new, Ordering::Relaxed);
@@ -150,12 +187,6 @@ impl Hold {
         if old > 0 {
             live.leave(old - 1, self.bytes);
         }
-    }
-
-    /// Whether its record may lie below this position; false for one no journal holds.
-    pub(crate) fn is_below(&self, lsn: Lsn) -> bool {
-        let bucket = self.bucket.load(Ordering::Relaxed);
-        bucket > 0 && (bucket - 1) * self.account.bucket_bytes < lsn.0
     }
 }
 
@@ -231,7 +262,6 @@ mod tests {
         drop(late);
         assert_eq!(account.oldest(), Some(mib(3)));
         assert_eq!(account.journaled_bytes_below(mib(9)), 10 + MESSAGE_BYTES);
-        assert!(first.is_below(mib(4)) && !second.is_below(mib(9)));
         first.move_to(mib(12));
         assert_eq!(account.oldest(), Some(mib(9)));
         drop(second);

@@ -31,6 +31,9 @@ pub struct Limits {
     pub message_bytes: usize,
     /// Bytes of undelivered messages in one connection's outbox; queues skip its consumers above.
     pub outbox_bytes: usize,
+    /// Bytes of messages kept in memory at either end of a queue. What lies between them and is in
+    /// the journal is read back when it is due. A sixteenth of it while memory is tight.
+    pub queue_window_bytes: usize,
     /// Bytes of messages the broker holds in memory; publishers pause above. Those that hold
     /// unsettled deliveries, and so can make room, go on up to twice as much.
     pub memory_bytes: u64,
@@ -53,6 +56,7 @@ impl Default for Limits {
             argument_bytes: 64 * 1024,
             message_bytes: 16 * 1024 * 1024,
             outbox_bytes: 1024 * 1024,
+            queue_window_bytes: 1024 * 1024,
             memory_bytes: 1024 * 1024 * 1024,
         }
     }

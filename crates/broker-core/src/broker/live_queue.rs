@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex};
 
 use super::Broker;
 use super::owed::Due;
+use crate::account::Account;
 use crate::call::{ConnectionId, QueueId, Sequence};
 use crate::definitions::{QueueSpec, QueueStats, Stored};
 use crate::journal::{Admission, AppendError, Lsn, Record};
 use crate::lock::lock;
 use crate::outbox::Event;
-use crate::queue::{Consumer, Effect, Entry, State};
+use crate::queue::{Consumer, Effect, State, Stub};
 use crate::records::{self, write_settle};
 
 /// One queue of a virtual host.
@@ -47,7 +48,11 @@ const SETTLED_BYTES: usize = 20;
 const SETTLE_HEAD_BYTES: usize = 32;
 
 impl LiveQueue {
-    pub(crate) fn new(definition: Stored<QueueSpec>, owner: Option<ConnectionId>) -> Self {
+    pub(crate) fn new(
+        definition: Stored<QueueSpec>,
+        owner: Option<ConnectionId>,
+        account: Arc<Account>,
+    ) -> Self {
         let id = QueueId(definition.generation);
         Self {
             id,
@@ -56,7 +61,7 @@ impl LiveQueue {
             owner,
             next_sequence: AtomicU64::new(0),
             inner: Mutex::new(Inner {
-                state: State::new(id),
+                state: State::new(id, account),
                 awaiting: false,
                 effects: Vec::new(),
                 done: Vec::new(),
@@ -86,10 +91,10 @@ impl LiveQueue {
     }
 
     /// Fills a queue that nobody uses yet with what the journal held for it, in order.
-    pub(crate) fn restore(&self, next: Sequence, entries: impl Iterator<Item = Entry>) {
+    pub(crate) fn restore(&self, next: Sequence, stubs: impl Iterator<Item = Stub>) {
         self.next_sequence.store(next.0, Ordering::Relaxed);
         let mut inner = lock(&self.inner);
-        entries.for_each(|entry| inner.state.restore(entry));
+        stubs.for_each(|stub| inner.state.restore(stub));
     }
 
     /// Runs one operation on the state and carries out its effects, all under the queue's lock, so
@@ -102,8 +107,14 @@ impl LiveQueue {
     ) -> (R, Lsn) {
         let durable = broker.durable();
         let mut inner = lock(&self.inner);
+        inner.bring_back(self.id, broker);
         let Inner { state, effects, .. } = &mut *inner;
         let result = operation(state, durable, effects);
+        while inner.bring_back(self.id, broker) {
+            let Inner { state, effects, .. } = &mut *inner;
+            state.pump(durable, effects);
+        }
+        inner.state.page_out(broker.window_bytes(), durable);
         let lsn = inner.carry_out(self, broker);
         let awaits = inner.state.awaits_commit(durable) && !inner.awaiting;
         inner.awaiting |= awaits;
@@ -120,14 +131,22 @@ impl LiveQueue {
         self.run(broker, |state, durable, out| state.pump(durable, out));
     }
 
-    /// Adds `sequence` to the journal's settlements again if the queue does not hold it any more:
-    /// its first settlement may stand before a copy of the message.
-    pub(crate) fn settle_if_gone(self: &Arc<Self>, sequence: Sequence, broker: &Broker) {
+    /// A copy of the message was appended at `record`. If the queue does not hold the message any
+    /// more, `sequence` is added to the journal's settlements again: its first settlement may stand
+    /// before the copy.
+    pub(crate) fn moved(self: &Arc<Self>, sequence: Sequence, record: Lsn, broker: &Broker) {
         let mut inner = lock(&self.inner);
-        if !inner.state.holds(sequence) {
+        if !inner.state.moved(sequence, record) {
             inner.done.push(sequence);
             inner.append_done(self, broker);
         }
+    }
+
+    /// Leaves to the journal what the broker does not want in memory.
+    pub(crate) fn page_out(&self, broker: &Broker) {
+        let durable = broker.durable();
+        let mut inner = lock(&self.inner);
+        inner.state.page_out(broker.window_bytes(), durable);
     }
 
     /// Appends the settlements that are owed, if there is room for them now.
@@ -149,6 +168,19 @@ impl LiveQueue {
 }
 
 impl Inner {
+    /// Reads the next messages back if that is due. False too if it cannot be done: then the journal
+    /// has stopped, and the broker with it.
+    fn bring_back(&mut self, queue: QueueId, broker: &Broker) -> bool {
+        if !self.state.is_due() {
+            return false;
+        }
+        let Ok(entries) = broker.read_back(queue, &self.state.due()) else {
+            return false;
+        };
+        self.state.brought_back(entries);
+        true
+    }
+
     /// Carries out the effects: settlements become one journal record, deliveries reach each
     /// outbox in one go.
     fn carry_out(&mut self, queue: &Arc<LiveQueue>, broker: &Broker) -> Lsn {

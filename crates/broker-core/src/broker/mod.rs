@@ -10,6 +10,7 @@ mod exchanges;
 mod live_queue;
 mod login;
 mod owed;
+mod paging;
 mod placed;
 mod publish;
 mod queues;

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::placed::Placed;
+use super::placed::{Appended, Placed};
 use super::{Broker, LiveQueue};
 use crate::journal::{Admission, AppendError, Lsn};
 use crate::lock::lock;
@@ -185,12 +185,14 @@ impl Broker {
         if !try_it {
             return None;
         }
-        match self.append_placed(placed, Admission::Ordinary, record) {
-            Err(AppendError::Full) => {
-                let reserve = Admission::Essential;
-                self.append_placed(placed, reserve, record).ok()
-            }
-            appended => appended.ok(),
-        }
+        let Placed { message, places } = placed;
+        let mut append = |admission| self.append_placed(message, places, admission, record);
+        let appended = match append(Admission::Ordinary) {
+            Err(AppendError::Full) => append(Admission::Essential),
+            appended => appended,
+        };
+        let Appended { start, end } = appended.ok()?;
+        self.moved(places, start);
+        Some(end)
     }
 }

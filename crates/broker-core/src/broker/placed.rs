@@ -5,30 +5,36 @@ use std::sync::Arc;
 
 use super::{Broker, LiveQueue};
 use crate::call::{QueueId, Sequence};
-use crate::journal::{Admission, AppendError, Lsn, Record};
+use crate::journal::{Admission, AppendError, Journal, Lsn, Record};
 use crate::message::Message;
 use crate::records::{self, write_publish_head};
+
+/// Where a message stands.
+pub(super) type Places = Vec<(Arc<LiveQueue>, Sequence)>;
 
 /// A message and its places.
 #[derive(Debug)]
 pub(super) struct Placed {
     pub(super) message: Arc<Message>,
-    pub(super) places: Vec<(Arc<LiveQueue>, Sequence)>,
+    pub(super) places: Places,
+}
+
+/// A record that was appended.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Appended {
+    pub(super) start: Lsn,
+    pub(super) end: Lsn,
 }
 
 impl Broker {
-    /// Appends the message and answers the position behind it.
-    ///
-    /// Those who settled it meanwhile did so *before* this record, and the journal's front could be
-    /// freed up to between the two: so each queue is asked again, and one that has let the message go
-    /// settles it once more.
+    /// Appends the message for these places. [`Self::moved`] has to follow.
     pub(super) fn append_placed(
         &self,
-        placed: &Placed,
+        message: &Message,
+        places: &Places,
         admission: Admission,
         record: &mut Vec<u8>,
-    ) -> Result<Lsn, AppendError> {
-        let Placed { message, places } = placed;
+    ) -> Result<Appended, AppendError> {
         let targets: Vec<(QueueId, Sequence)> = places
             .iter()
             .map(|(queue, sequence)| (queue.id, *sequence))
@@ -38,24 +44,27 @@ impl Broker {
             routing_key,
             properties,
             body,
-            hold,
             ..
-        } = &**message;
+        } = message;
         write_publish_head(record, &targets, exchange, routing_key, properties);
-        let start = self.journal.end();
         let end = self.journal.append(&Record {
             kind: records::PUBLISH,
             admission,
             parts: &[record],
             body: Some(body),
         })?;
-        // Not before: until it is appended, its old place in the journal counts.
-        if let Some(hold) = hold {
-            hold.move_to(start);
-        }
+        let start = Journal::start_of(end, record.len() + body.len());
+        Ok(Appended { start, end })
+    }
+
+    /// Tells the queues where the message's record is now. Not before it is appended: until then the
+    /// old place in the journal counts.
+    ///
+    /// Those who settled it meanwhile did so *before* this record, and the journal's front could be
+    /// freed up to between the two: so each queue that has let the message go settles it once more.
+    pub(super) fn moved(&self, places: &Places, record: Lsn) {
         for (queue, sequence) in places {
-            queue.settle_if_gone(*sequence, self);
+            queue.moved(*sequence, record, self);
         }
-        Ok(end)
     }
 }

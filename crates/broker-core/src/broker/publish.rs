@@ -20,7 +20,7 @@ use super::{Topology, refuse_append};
 use crate::access::Action;
 use crate::account::Hold;
 use crate::call::{Publish, Published, Sequence};
-use crate::journal::{Admission, AppendError, Lsn, Record};
+use crate::journal::{Admission, AppendError, Journal, Lsn, Record};
 use crate::lock::lock;
 use crate::message::Message;
 use crate::names;
@@ -181,7 +181,10 @@ impl Attachment {
             body: Some(&call.body),
         });
         let (lsn, debt) = match appended {
-            Ok(lsn) => (lsn, None),
+            Ok(lsn) => {
+                hold.set_record(Journal::start_of(lsn, record.len() + call.body.len()));
+                (lsn, None)
+            }
             Err(AppendError::NotYet) => {
                 let (debt, lsn) = self.broker.promise();
                 (lsn, Some(debt))

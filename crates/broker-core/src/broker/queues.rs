@@ -69,7 +69,7 @@ impl Broker {
             value: spec,
             generation: change.next_id()?,
         };
-        let queue = Arc::new(LiveQueue::new(definition, owner));
+        let queue = Arc::new(LiveQueue::new(definition, owner, Arc::clone(&self.account)));
         let lsn = if queue.is_durable() {
             change.put(&Change::QueuePut(queue.definition.clone()))?
         } else {

@@ -8,8 +8,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, RwLock};
 
-use bytes::Bytes;
-
 use super::changes::Changes;
 use super::owed::Owed;
 use super::topology::Removal;
@@ -21,9 +19,8 @@ use crate::call::{QueueId, Sequence};
 use crate::definitions::{Expect, PermissionSpec, Stored, UserSpec, VhostSpec};
 use crate::journal::{self, Disk, Kind, Lsn, OpenError, RecordRef, Replay, Unreadable, Writer};
 use crate::lock::{read, write};
-use crate::message::Message;
 use crate::outbox::Waiting;
-use crate::queue::Entry;
+use crate::queue::Stub;
 use crate::records::{
     self, Change, Malformed, PublishRecord, SettleRecord, read_change, read_checkpoint,
     read_publish, read_settle,
@@ -112,14 +109,19 @@ struct Recovery {
     vhosts: Vhosts,
     contents: HashMap<QueueId, Contents>,
     deleted: HashSet<QueueId>,
-    /// Exchange names, each kept once for all its messages.
-    names: HashSet<Arc<str>>,
+}
+
+/// A message the journal holds; it stays there.
+#[derive(Debug, Clone, Copy)]
+struct Found {
+    record: Lsn,
+    size_bytes: u32,
 }
 
 /// What the journal holds for one queue.
 #[derive(Debug, Default)]
 struct Contents {
-    live: BTreeMap<Sequence, Arc<Message>>,
+    live: BTreeMap<Sequence, Found>,
     /// First settled sequence of each run to the one behind its last. A copy of a settled message
     /// may follow its settlement, so these outlive the messages they settle.
     settled: BTreeMap<u64, u64>,
@@ -147,7 +149,7 @@ impl Replay for Recovery {
         match record.kind {
             records::PUBLISH => {
                 let publish = read_publish(record.payload).map_err(unreadable)?;
-                self.publish(&publish, record.start, record.end);
+                self.publish(&publish, record.start);
             }
             records::SETTLE => {
                 let settle = read_settle(record.payload).map_err(unreadable)?;
@@ -179,12 +181,15 @@ impl Recovery {
             vhosts: Vhosts::new(),
             contents: HashMap::new(),
             deleted: HashSet::new(),
-            names: HashSet::new(),
         }
     }
 
-    fn publish(&mut self, record: &PublishRecord<'_>, start: Lsn, end: Lsn) {
-        let mut message = None;
+    fn publish(&mut self, record: &PublishRecord<'_>, start: Lsn) {
+        let size_bytes = record.size_bytes();
+        let found = Found {
+            record: start,
+            size_bytes: u32::try_from(size_bytes).unwrap_or(u32::MAX),
+        };
         for (queue, sequence) in &record.targets {
             if self.deleted.contains(queue) {
                 continue;
@@ -192,10 +197,7 @@ impl Recovery {
             let contents = self.contents.entry(*queue).or_default();
             contents.next = contents.next.max(sequence.0 + 1);
             if !contents.is_settled(*sequence) {
-                let message = message.get_or_insert_with(|| {
-                    restored(record, start, end, &mut self.names, &self.account)
-                });
-                contents.live.insert(*sequence, Arc::clone(message));
+                contents.live.insert(*sequence, found);
             }
         }
     }
@@ -226,7 +228,7 @@ impl Recovery {
                 self.in_vhost(&vhost, |it| it.remove(Removal::Exchange(&name)))?;
             }
             Change::QueuePut(stored) => {
-                let queue = Arc::new(LiveQueue::new(stored, None));
+                let queue = Arc::new(LiveQueue::new(stored, None, Arc::clone(&self.account)));
                 let vhost = &queue.definition.value.vhost;
                 let old = self.in_vhost(vhost, |it| {
                     let old = it.queue(&queue.name).map(|old| old.id);
@@ -327,20 +329,20 @@ impl Recovery {
         Ok(result)
     }
 
-    /// Hands every queue its messages. What is left belongs to queues deleted before the checkpoint.
+    /// Hands every queue its messages, which stay in the journal until they are due. What is left belongs to queues deleted before the checkpoint.
     fn fill_queues(&mut self) {
         for (_, vhost) in self.vhosts.values() {
             for queue in read(&vhost.topology).queues() {
                 let Some(contents) = self.contents.remove(&queue.id) else {
                     continue;
                 };
-                let entries = contents.live.into_iter().map(|(sequence, message)| Entry {
+                let stubs = contents.live.into_iter().map(|(sequence, found)| Stub {
                     sequence,
-                    message,
-                    journaled: true,
+                    record: found.record,
+                    size_bytes: found.size_bytes,
                     redelivered: true,
                 });
-                queue.restore(Sequence(contents.next), entries);
+                queue.restore(Sequence(contents.next), stubs);
             }
         }
         self.contents.clear();
@@ -379,30 +381,6 @@ impl Contents {
     }
 }
 
-/// A message as it was before the broker stopped.
-fn restored(
-    record: &PublishRecord<'_>,
-    start: Lsn,
-    end: Lsn,
-    names: &mut HashSet<Arc<str>>,
-    account: &Arc<Account>,
-) -> Arc<Message> {
-    let exchange = match names.get(record.exchange) {
-        Some(name) => Arc::clone(name),
-        None => {
-            let name: Arc<str> = record.exchange.into();
-            names.insert(Arc::clone(&name));
-            name
-        }
-    };
-    let body = Bytes::copy_from_slice(record.body);
-    let properties = record.properties.clone();
-    let mut message = Message::new(exchange, record.routing_key, properties, body, true);
-    message.lsn = end;
-    message.hold = Some(account.hold(message.size_bytes(), Some(start)));
-    Arc::new(message)
-}
-
 fn unreadable(error: Malformed) -> Unreadable {
     Unreadable(error.to_string())
 }
@@ -413,6 +391,8 @@ fn orphan(what: &str) -> Unreadable {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
     use crate::definitions::{BindingSpec, Endpoint, QueueSpec};
     use crate::value::Arguments;

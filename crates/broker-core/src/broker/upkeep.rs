@@ -12,18 +12,19 @@
 //!   by then is durable: a message that went takes its segment with it only after its settlement.
 //! - A copy is entered in the account after it was appended; until then its old record counts.
 //! - A message settled between being looked at and being copied is settled once more behind the copy
-//!   ([`Placed`]).
+//!   ([`Broker::moved`]).
 //!
 //! Copies take ordinary room only: on a full disk what is left belongs to settlements.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::Broker;
-use super::placed::Placed;
+use super::placed::{Appended, Places};
+use super::{Broker, LiveQueue};
 use crate::journal::{Admission, AppendError, CheckpointError, Lsn, SegmentSpan};
 use crate::lock::{lock, read};
 use crate::message::Message;
+use crate::queue::State;
 use crate::records::{Change, Checkpoint};
 
 /// What is under way.
@@ -39,8 +40,30 @@ pub(super) struct Upkeep {
     /// Size of the last checkpoint.
     checkpoint_bytes: u64,
     /// Messages to be copied forward.
-    copies: VecDeque<Placed>,
+    copies: VecDeque<Copy>,
+    /// Copies that are not durable yet.
+    moves: VecDeque<Move>,
+    /// Bytes of messages in memory when queues were last asked to keep less; 0 while that is not
+    /// needed.
+    tight_bytes: u64,
     record: Vec<u8>,
+}
+
+/// A message in the oldest segments.
+#[derive(Debug)]
+struct Copy {
+    record: Lsn,
+    size_bytes: usize,
+    /// If it is in memory.
+    message: Option<Arc<Message>>,
+    places: Places,
+}
+
+/// A message that was copied.
+#[derive(Debug)]
+struct Move {
+    copy: Appended,
+    places: Places,
 }
 
 /// Changes after which a checkpoint is taken even if nothing else asks for one.
@@ -70,6 +93,8 @@ impl Upkeep {
             checkpoint: None,
             checkpoint_bytes: 0,
             copies: VecDeque::new(),
+            moves: VecDeque::new(),
+            tight_bytes: 0,
             record: Vec::new(),
         }
     }
@@ -81,12 +106,18 @@ impl Broker {
         let Ok(mut upkeep) = self.upkeep.try_lock() else {
             return;
         };
+        self.keep_less(&mut upkeep);
+        let durable = self.journal.durable();
+        while let Some(moved) = upkeep.moves.pop_front_if(|it| it.copy.end <= durable) {
+            self.moved(&moved.places, moved.copy.start);
+        }
         if !upkeep.copies.is_empty() {
             self.copy_forward(&mut upkeep);
+        } else if !upkeep.moves.is_empty() {
+            // Nothing is freed before every queue knows where its messages are.
         } else if upkeep.free.is_none() && upkeep.checkpoint.is_none() {
             self.look_over(&mut upkeep);
         }
-        let durable = self.journal.durable();
         if let Some((covered, payload)) = upkeep.checkpoint.take_if(|(when, _)| *when <= durable) {
             upkeep.checkpoint_bytes = payload.len() as u64;
             self.write_checkpoint(covered, &payload);
@@ -180,7 +211,7 @@ impl Broker {
             .last()
             .unwrap_or(&segments[0])
             .end;
-        let mut copies: HashMap<*const Message, Placed> = HashMap::new();
+        let mut copies: HashMap<Lsn, Copy> = HashMap::new();
         let vhosts: Vec<_> = read(&self.vhosts)
             .values()
             .map(|(_, vhost)| Arc::clone(vhost))
@@ -188,27 +219,7 @@ impl Broker {
         for vhost in vhosts {
             let queues: Vec<_> = read(&vhost.topology).queues().cloned().collect();
             for queue in queues.iter().filter(|queue| queue.is_durable()) {
-                queue.inspect(|state| {
-                    let old = state.entries().filter(|entry| {
-                        entry.journaled
-                            && entry
-                                .message
-                                .hold
-                                .as_ref()
-                                .is_some_and(|hold| hold.is_below(below))
-                    });
-                    for entry in old {
-                        let message = Arc::clone(&entry.message);
-                        copies
-                            .entry(Arc::as_ptr(&message))
-                            .or_insert_with(|| Placed {
-                                message,
-                                places: Vec::new(),
-                            })
-                            .places
-                            .push((Arc::clone(queue), entry.sequence));
-                    }
-                });
+                queue.inspect(|state| gather_from(queue, state, below, &mut copies));
             }
         }
         upkeep.copies = copies.into_values().collect();
@@ -221,13 +232,72 @@ impl Broker {
             let Some(copy) = upkeep.copies.front() else {
                 return;
             };
-            match self.append_placed(copy, Admission::Ordinary, &mut upkeep.record) {
-                Ok(_) => copied += copy.message.size_bytes(),
+            match self.append_copy(copy, &mut upkeep.record) {
+                Ok(appended) => {
+                    copied += copy.size_bytes;
+                    if let Some(Copy { places, .. }) = upkeep.copies.pop_front() {
+                        let copy = appended;
+                        upkeep.moves.push_back(Move { copy, places });
+                    }
+                }
                 Err(AppendError::NotYet) => return,
                 // Looked for again once there is room.
                 Err(_) => return upkeep.copies.clear(),
             }
-            upkeep.copies.pop_front();
+        }
+    }
+
+    fn append_copy(&self, copy: &Copy, record: &mut Vec<u8>) -> Result<Appended, AppendError> {
+        let read;
+        let message = match (&copy.message, copy.places.first()) {
+            (Some(message), _) => &**message,
+            (None, Some((queue, sequence))) => {
+                read = self.read_copy(copy.record, (queue.id, *sequence))?;
+                &read
+            }
+            (None, None) => return Err(AppendError::NotYet),
+        };
+        self.append_placed(message, &copy.places, Admission::Ordinary, record)
+    }
+
+    /// Has all queues keep less in memory each time that much more of it is used.
+    fn keep_less(&self, upkeep: &mut Upkeep) {
+        if !self.account.is_tight() {
+            upkeep.tight_bytes = 0;
+            return;
+        }
+        let step_bytes = self.limits.memory_bytes / 16;
+        if self.account.bytes() >= upkeep.tight_bytes + step_bytes {
+            self.page_out_all();
+            upkeep.tight_bytes = self.account.bytes();
+        }
+    }
+}
+
+/// The queue's messages whose records begin below that position.
+fn gather_from(queue: &Arc<LiveQueue>, state: &State, below: Lsn, copies: &mut HashMap<Lsn, Copy>) {
+    let in_memory = state.entries().filter(|entry| entry.journaled);
+    let in_memory = in_memory.filter_map(|entry| {
+        let record = entry.message.hold.as_ref()?.record()?;
+        let size_bytes = entry.message.size_bytes();
+        Some((entry.sequence, record, size_bytes, Some(&entry.message)))
+    });
+    let paged = state
+        .stubs()
+        .map(|stub| (stub.sequence, stub.record, stub.size_bytes as usize, None));
+    let old = in_memory
+        .chain(paged)
+        .filter(|(_, record, ..)| *record < below);
+    for (sequence, record, size_bytes, message) in old {
+        let copy = copies.entry(record).or_insert_with(|| Copy {
+            record,
+            size_bytes,
+            message: None,
+            places: Vec::new(),
+        });
+        copy.places.push((Arc::clone(queue), sequence));
+        if copy.message.is_none() {
+            copy.message = message.cloned();
         }
     }
 }
@@ -328,14 +398,18 @@ mod tests {
     }
 
     /// Chooses the queue's message to be copied.
-    fn chosen(broker: &Broker) -> Placed {
+    fn chosen(broker: &Broker) -> Vec<Copy> {
         let queue = broker.vhost("/").unwrap().queue("q").unwrap();
-        let entry = queue
-            .inspect(|state| state.entries().next().cloned())
-            .unwrap();
-        Placed {
-            message: entry.message,
-            places: vec![(queue, entry.sequence)],
+        let mut copies = HashMap::new();
+        queue.inspect(|state| gather_from(&queue, state, Lsn(u64::MAX), &mut copies));
+        copies.into_values().collect()
+    }
+
+    /// Copies it, and has the queue know.
+    fn copy(broker: &Broker, copies: &[Copy]) {
+        for copy in copies {
+            let appended = broker.append_copy(copy, &mut Vec::new()).unwrap();
+            broker.moved(&copy.places, appended.start);
         }
     }
 
@@ -355,11 +429,9 @@ mod tests {
         let disk = SimDisk::new(1);
         let (attachment, writer) = with_message(&disk);
         let broker = Arc::clone(attachment.broker());
-        let copy = chosen(&broker);
+        let copies = chosen(&broker);
         attachment.get("q", true).unwrap().unwrap();
-        broker
-            .append_placed(&copy, Admission::Ordinary, &mut Vec::new())
-            .unwrap();
+        copy(&broker, &copies);
         let kinds = kinds_after(&disk, writer, attachment);
         let (publish, settle) = (records::PUBLISH, records::SETTLE);
         assert_eq!(kinds, [publish, settle, publish, settle]);
@@ -372,9 +444,7 @@ mod tests {
         let broker = Arc::clone(attachment.broker());
         let (delivery, _) = attachment.get("q", false).unwrap().unwrap();
         let before = broker.account.oldest().unwrap();
-        broker
-            .append_placed(&chosen(&broker), Admission::Ordinary, &mut Vec::new())
-            .unwrap();
+        copy(&broker, &chosen(&broker));
         assert!(broker.account.oldest().unwrap() > before);
         attachment.settle(delivery.queue, &[delivery.sequence], Outcome::Requeue);
         let kinds = kinds_after(&disk, writer, attachment);
@@ -399,16 +469,8 @@ mod tests {
         while publish().is_ok() {
             while writer.turn().unwrap() != Turn::Idle {}
         }
-        let queue = broker.vhost("/").unwrap().queue("q").unwrap();
-        let entries = queue.inspect(|state| state.entries().cloned().collect::<Vec<_>>());
         let mut upkeep = lock(&broker.upkeep);
-        upkeep.copies = entries
-            .into_iter()
-            .map(|entry| Placed {
-                message: entry.message,
-                places: vec![(Arc::clone(&queue), entry.sequence)],
-            })
-            .collect();
+        upkeep.copies = chosen(&broker).into();
         broker.copy_forward(&mut upkeep);
         assert!(upkeep.copies.is_empty(), "put off until there is room");
         drop(upkeep);

@@ -16,8 +16,10 @@ use bytes::Bytes;
 use super::batch::Batch;
 use super::checkpoint::Checkpoints;
 use super::gather::Gather;
+use super::read::Readable;
 use super::record;
 use super::room::Shortage;
+use super::segment::Segment;
 use super::{AppendError, CheckpointError, Epoch, Fault, Kind, Lsn, Stopped, StoreId};
 
 /// One thing to be made durable: `parts` and then `body` are its payload.
@@ -73,8 +75,8 @@ pub struct Journal {
     ended: AtomicBool,
     /// The disk failure that stopped it.
     failed: OnceLock<Fault>,
-    /// Bases of the begun segments, oldest first.
-    bases: Mutex<VecDeque<Lsn>>,
+    /// The begun segments, oldest first.
+    begun: Mutex<VecDeque<Arc<Readable>>>,
     /// Held for as long as a checkpoint is written.
     checkpoints: Mutex<Checkpoints>,
     checkpointed: AtomicU64,
@@ -95,7 +97,7 @@ pub(super) struct Start {
     pub(super) epoch: Epoch,
     pub(super) store: StoreId,
     pub(super) front: Lsn,
-    pub(super) bases: VecDeque<Lsn>,
+    pub(super) begun: VecDeque<Arc<Readable>>,
     /// Empty; its end is what is durable.
     pub(super) gather: Gather,
     pub(super) checkpoints: Checkpoints,
@@ -142,7 +144,7 @@ impl Journal {
             backlog: AtomicUsize::new(0),
             released: AtomicU64::new(start.front.0),
             failed: OnceLock::new(),
-            bases: Mutex::new(start.bases),
+            begun: Mutex::new(start.begun),
             checkpointed: AtomicU64::new(start.checkpoints.covered().0),
             checkpoints: Mutex::new(start.checkpoints),
         })
@@ -201,7 +203,11 @@ impl Journal {
 
     /// Position of the oldest record kept.
     pub fn first(&self) -> Lsn {
-        lock(&self.bases).front().copied().unwrap_or_default()
+        let begun = lock(&self.begun);
+        begun
+            .front()
+            .map(|segment| segment.base)
+            .unwrap_or_default()
     }
 
     /// Position behind the newest record taken, durable or not.
@@ -211,12 +217,12 @@ impl Journal {
 
     /// The segments kept, oldest first, never none.
     pub fn segments(&self) -> Vec<SegmentSpan> {
-        let bases = lock(&self.bases);
-        let ends = bases.iter().skip(1).copied().chain([self.durable()]);
-        bases
-            .iter()
+        let begun = lock(&self.begun);
+        let bases = || begun.iter().map(|segment| segment.base);
+        let ends = bases().skip(1).chain([self.durable()]);
+        bases()
             .zip(ends)
-            .map(|(start, end)| SegmentSpan { start: *start, end })
+            .map(|(start, end)| SegmentSpan { start, end })
             .collect()
     }
 
@@ -407,12 +413,22 @@ impl Journal {
         end
     }
 
-    pub(super) fn segment_begun(&self, base: Lsn) {
-        lock(&self.bases).push_back(base);
+    pub(super) fn segment_begun(&self, segment: &Segment) {
+        lock(&self.begun).push_back(Readable::new(segment));
     }
 
     pub(super) fn first_segment_freed(&self) {
-        lock(&self.bases).pop_front();
+        lock(&self.begun).pop_front();
+    }
+
+    /// The segment that holds `lsn` and where its durable records end, unless it was freed.
+    pub(super) fn segment_of(&self, lsn: Lsn) -> Option<(Arc<Readable>, Lsn)> {
+        let durable = self.durable();
+        let begun = lock(&self.begun);
+        let after = begun.partition_point(|segment| segment.base <= lsn);
+        let segment = begun.get(after.checked_sub(1)?)?;
+        let end = begun.get(after).map_or(durable, |next| next.base);
+        Some((Arc::clone(segment), end.min(durable)))
     }
 
     /// Tells what upkeep found: `prepared` more segments, whether the disk is below its watermark,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::disk::Disk;
 use super::error::{Fault, IoContext};
+use super::read::Readable;
 use super::segment::{
     DATA_START, NAME_PREFIX, Segment, SegmentHeader, SegmentState, TEMPORARY_NAME,
 };
@@ -116,12 +117,12 @@ impl Chain {
         self.ready.len()
     }
 
-    /// Bases of the begun segments, oldest first.
-    pub(super) fn bases(&self) -> VecDeque<Lsn> {
+    /// The begun segments, oldest first.
+    pub(super) fn begun(&self) -> VecDeque<Arc<Readable>> {
         self.older
             .iter()
             .chain([&self.current])
-            .map(Segment::base)
+            .map(Readable::new)
             .collect()
     }
 
@@ -235,7 +236,7 @@ fn create(disk: &dyn Disk, number: u64, header: SegmentHeader) -> Result<Segment
         .during("create", TEMPORARY_NAME)?;
     let name = format!("{NAME_PREFIX}{number:08}");
     let mut segment = Segment {
-        file,
+        file: file.into(),
         name,
         header: header.clone(),
         written_to: DATA_START,

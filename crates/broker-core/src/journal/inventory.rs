@@ -140,7 +140,7 @@ fn open_segment(disk: &dyn Disk, entry: &FileEntry) -> Result<Segment, OpenError
         return Err(damage_of(name, entry.size_bytes, mismatch(&wanted, found)));
     }
     Ok(Segment {
-        file,
+        file: file.into(),
         name: name.clone(),
         header,
         written_to: DATA_START,

@@ -113,6 +113,7 @@ mod file_disk;
 mod gather;
 mod inventory;
 mod options;
+mod read;
 mod record;
 mod recovery;
 mod room;
@@ -128,6 +129,7 @@ pub use error::{
 };
 pub use file_disk::FileDisk;
 pub use options::{Options, StoreId};
+pub use read::ReadWindow;
 pub use recovery::{RecordRef, Replay, open};
 pub use sim_disk::{SimDisk, Survival, Trouble};
 pub use writer::{Turn, Writer};

@@ -363,7 +363,7 @@ fn start(
         epoch,
         store: chain.store(),
         front,
-        bases: chain.bases(),
+        begun: chain.begun(),
         gather: Gather::new(epoch, end, front, room, options.batch_bytes),
         checkpoints,
     });

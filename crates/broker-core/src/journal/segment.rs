@@ -1,6 +1,7 @@
 //! One segment file: its header and where in the file a position lies.
 
 use std::io::IoSlice;
+use std::sync::Arc;
 
 use crc32c::crc32c;
 
@@ -143,7 +144,8 @@ impl SegmentHeader {
 /// A segment file, open.
 #[derive(Debug)]
 pub(super) struct Segment {
-    pub(super) file: Box<dyn DiskFile>,
+    /// Shared with those who read records back.
+    pub(super) file: Arc<dyn DiskFile>,
     pub(super) name: String,
     pub(super) header: SegmentHeader,
     /// File offset below which every block has been written since it was allocated. Overwriting

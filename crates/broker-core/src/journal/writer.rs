@@ -127,7 +127,7 @@ impl Writer {
     fn commit(&mut self, mut batch: Batch) -> Result<Lsn, Fault> {
         if batch.starts_segment {
             self.chain.begin_next(batch.base, self.journal.epoch())?;
-            self.journal.segment_begun(batch.base);
+            self.journal.segment_begun(self.chain.current());
         }
         let segment = self.chain.current();
         batch.seal(segment.header.seed(), self.journal.durable());

@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
-use super::Consumer;
+use super::{Consumer, Stub};
+use crate::account::MESSAGE_BYTES;
 use crate::call::{ConnectionId, Delivery, QueueId, Sequence};
+use crate::journal::Lsn;
 use crate::message::Message;
 
 /// One message in one queue.
@@ -52,6 +54,25 @@ impl Entry {
             redelivered: self.redelivered,
             message: Arc::clone(&self.message),
         }
+    }
+
+    /// Bytes it takes in memory, the message's own structures included.
+    pub(super) fn weight_bytes(&self) -> usize {
+        self.message.size_bytes() + MESSAGE_BYTES as usize
+    }
+
+    /// What is left of it when it is in the journal alone; none unless its record is there for good.
+    pub(super) fn stub(&self, durable: Lsn) -> Option<Stub> {
+        let hold = self.message.hold.as_ref()?;
+        let record = hold.record()?;
+        let safe = self.journaled && self.message.lsn <= durable && record < durable;
+        Some(Stub {
+            sequence: self.sequence,
+            record,
+            size_bytes: u32::try_from(self.message.size_bytes()).ok()?,
+            redelivered: self.redelivered,
+        })
+        .filter(|_| safe)
     }
 }
 

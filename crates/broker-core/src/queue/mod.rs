@@ -7,16 +7,19 @@
 
 mod consumers;
 mod entry;
+mod paged;
 mod ready;
 
 use std::sync::Arc;
 
 pub(crate) use consumers::Consumer;
 pub(crate) use entry::Entry;
+pub(crate) use paged::Stub;
 
 use self::consumers::Consumers;
 use self::entry::{Holder, Unsettled, UnsettledMap};
 use self::ready::Ready;
+use crate::account::Account;
 use crate::call::{ConnectionId, ConsumerId, Delivery, Outcome, QueueId, Sequence};
 use crate::definitions::QueueStats;
 use crate::journal::Lsn;
@@ -74,10 +77,10 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(id: QueueId) -> Self {
+    pub(crate) fn new(id: QueueId, account: Arc<Account>) -> Self {
         Self {
             id,
-            ready: Ready::default(),
+            ready: Ready::new(account),
             unsettled: UnsettledMap::default(),
             consumers: Consumers::default(),
             deleted: false,
@@ -122,9 +125,30 @@ impl State {
         self.pump(durable, out);
     }
 
-    /// Takes in a message found in the journal.
-    pub(crate) fn restore(&mut self, entry: Entry) {
-        self.ready.insert(entry);
+    /// Takes in a message found in the journal, behind all others.
+    pub(crate) fn restore(&mut self, stub: Stub) {
+        self.ready.insert_stub(stub);
+    }
+
+    /// Whether the first message has to be brought back from the journal before it can be had. The
+    /// caller brings it back before each operation and pumps after it.
+    pub(crate) fn is_due(&self) -> bool {
+        self.ready.is_due()
+    }
+
+    /// What to bring back.
+    pub(crate) fn due(&self) -> Vec<Stub> {
+        self.ready.due()
+    }
+
+    /// Takes in what was due, in the same order.
+    pub(crate) fn brought_back(&mut self, entries: Vec<Entry>) {
+        self.ready.brought_back(entries);
+    }
+
+    /// Leaves messages beyond so many bytes at either end to the journal.
+    pub(crate) fn page_out(&mut self, keep_bytes: usize, durable: Lsn) {
+        self.ready.page_out(keep_bytes, durable);
     }
 
     /// Hands out what can be handed out.
@@ -257,9 +281,10 @@ impl State {
 
     /// Forgets all ready messages and says how many.
     pub(crate) fn purge(&mut self, out: &mut Vec<Effect>) -> u32 {
-        let purged = std::mem::take(&mut self.ready);
-        purged.iter().for_each(|entry| done(entry, out));
-        saturate(purged.len())
+        let purged = saturate(self.ready.len());
+        self.ready
+            .clear(|sequence| out.push(Effect::Done(sequence)));
+        purged
     }
 
     /// Whether the queue may be ended: not if it holds messages or has consumers and the caller
@@ -286,7 +311,7 @@ impl State {
     /// it.
     pub(crate) fn end(&mut self, out: &mut Vec<Effect>) {
         self.deleted = true;
-        self.ready = Ready::default();
+        self.ready.clear(|_| ());
         for (_, unsettled) in std::mem::take(&mut self.unsettled) {
             if let Holder::Consumer(consumer) = unsettled.holder
                 && consumer.give_back()
@@ -302,11 +327,33 @@ impl State {
         self.unsettled.contains_key(&sequence) || self.ready.contains(sequence)
     }
 
-    /// Every message here, ready or not.
+    /// Every message here that is in memory, ready or not.
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        let unsettled = self.unsettled.values();
         self.ready
-            .iter()
-            .chain(self.unsettled.values().map(|unsettled| &unsettled.entry))
+            .entries()
+            .chain(unsettled.map(|unsettled| &unsettled.entry))
+    }
+
+    /// Every other message here.
+    pub(crate) fn stubs(&self) -> impl Iterator<Item = Stub> {
+        self.ready.stubs()
+    }
+
+    /// The message's record is at another place now. False if the message is not here any more.
+    pub(crate) fn moved(&mut self, sequence: Sequence, record: Lsn) -> bool {
+        if self.ready.moved(sequence, record) {
+            return true;
+        }
+        let unsettled = self.unsettled.get(&sequence);
+        let entry = unsettled.map(|unsettled| &unsettled.entry);
+        let Some(entry) = entry.or_else(|| self.ready.entry(sequence)) else {
+            return false;
+        };
+        if let Some(hold) = &entry.message.hold {
+            hold.move_to(record);
+        }
+        true
     }
 
     fn hand_out(&mut self, consumer: Arc<Consumer>, entry: Entry, out: &mut Vec<Effect>) {

@@ -1,74 +1,251 @@
 //! The messages of a queue that wait for a consumer, in order.
+//!
+//! A short queue is in memory as a whole. Of a long one only both ends are: the `head`, which is
+//! due next, and the `tail`, which came last and may be due soon if the consumers catch up. What
+//! lies between them is in the journal alone ([`Paged`]) and comes back in batches when the head is
+//! used up. Memory does not grow with the backlog.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use super::Entry;
+use super::paged::{Paged, Stub};
+use crate::account::Account;
 use crate::call::Sequence;
+use crate::journal::Lsn;
 
 /// Entries by sequence. Taking the first and adding one behind all others take no search; an entry
 /// that belongs anywhere else, as one put back does, costs a search and never a shift of the others.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Ready {
-    /// Those that came in order.
-    fresh: VecDeque<Entry>,
+    /// Those that came in order: these first,
+    head: Window,
+    /// then these,
+    paged: Paged,
+    /// then these.
+    tail: Window,
     /// Those that came after one they precede: put back, or overtaken by another publisher.
     late: BTreeMap<Sequence, Entry>,
 }
 
+/// Entries in memory, and their weight.
+#[derive(Debug, Default)]
+struct Window {
+    entries: VecDeque<Entry>,
+    bytes: usize,
+}
+
+/// Most stubs brought back at a time, and most bytes of messages, though never less than one.
+const BATCH_LEN: usize = 256;
+const BATCH_BYTES: usize = 256 * 1024;
+
 impl Ready {
+    pub(super) fn new(account: Arc<Account>) -> Self {
+        Self {
+            head: Window::default(),
+            paged: Paged::new(account),
+            tail: Window::default(),
+            late: BTreeMap::new(),
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
-        self.fresh.len() + self.late.len()
+        self.head.entries.len() + self.paged.len() + self.tail.entries.len() + self.late.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.fresh.is_empty() && self.late.is_empty()
+        self.len() == 0
     }
 
-    /// The first entry.
+    /// The first entry. None also if it has to be brought back first, see [`Self::is_due`].
     pub(super) fn first(&self) -> Option<&Entry> {
         if self.late_is_first() {
             self.late.first_key_value().map(|(_, entry)| entry)
         } else {
-            self.fresh.front()
+            self.head.entries.front()
         }
     }
 
-    /// Takes the first entry out.
+    /// Takes the first entry out; none as for [`Self::first`].
     pub(super) fn pop_first(&mut self) -> Option<Entry> {
         if self.late_is_first() {
-            self.late.pop_first().map(|(_, entry)| entry)
-        } else {
-            self.fresh.pop_front()
+            return self.late.pop_first().map(|(_, entry)| entry);
         }
+        let first = self.head.pop_front();
+        self.close_up();
+        first
     }
 
     /// Puts an entry at its place.
     pub(super) fn insert(&mut self, entry: Entry) {
-        match self.fresh.back() {
-            Some(last) if last.sequence > entry.sequence => {
+        match self.last() {
+            Some(last) if last > entry.sequence => {
                 self.late.insert(entry.sequence, entry);
             }
-            _ => self.fresh.push_back(entry),
+            _ if self.paged.is_empty() && self.tail.entries.is_empty() => {
+                self.head.push_back(entry);
+            }
+            _ => self.tail.push_back(entry),
         }
+    }
+
+    /// Puts a message that only the journal has behind all others.
+    pub(super) fn insert_stub(&mut self, stub: Stub) {
+        debug_assert!(self.tail.entries.is_empty() && self.last() < Some(stub.sequence));
+        self.paged.push_back(stub);
     }
 
     pub(super) fn contains(&self, sequence: Sequence) -> bool {
-        self.late.contains_key(&sequence)
-            || self
-                .fresh
-                .binary_search_by_key(&sequence, |entry| entry.sequence)
-                .is_ok()
+        self.entry(sequence).is_some() || self.paged.contains(sequence)
     }
 
-    /// All entries, in no order.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.late.values().chain(&self.fresh)
+    /// The entry of that sequence, if it is in memory.
+    pub(super) fn entry(&self, sequence: Sequence) -> Option<&Entry> {
+        let late = self.late.get(&sequence);
+        late.or_else(|| self.head.get(sequence))
+            .or_else(|| self.tail.get(sequence))
+    }
+
+    /// All entries in memory, in no order.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        let windows = self.head.entries.iter().chain(&self.tail.entries);
+        self.late.values().chain(windows)
+    }
+
+    /// All that are not in memory.
+    pub(super) fn stubs(&self) -> impl Iterator<Item = Stub> {
+        self.paged.iter()
+    }
+
+    /// The message's record is at another place now; false if it is not in the journal alone.
+    pub(super) fn moved(&mut self, sequence: Sequence, record: Lsn) -> bool {
+        self.paged.moved(sequence, record)
+    }
+
+    /// Whether the first message has to be brought back before it can be had.
+    pub(super) fn is_due(&self) -> bool {
+        self.head.entries.is_empty() && !self.paged.is_empty() && !self.late_is_first()
+    }
+
+    /// What to bring back next.
+    pub(super) fn due(&self) -> Vec<Stub> {
+        let mut bytes = 0;
+        let fits = |stub: &Stub| {
+            let before = bytes;
+            bytes += stub.size_bytes as usize;
+            before == 0 || bytes <= BATCH_BYTES
+        };
+        self.paged.iter().take(BATCH_LEN).take_while(fits).collect()
+    }
+
+    /// The first stubs are these entries.
+    pub(super) fn brought_back(&mut self, entries: Vec<Entry>) {
+        for entry in entries {
+            self.head.push_back(entry);
+            self.paged.pop_front();
+        }
+        self.close_up();
+    }
+
+    /// Leaves to the journal what is in memory beyond `keep_bytes` at either end, as far as it is
+    /// durable there. Half of that stays, so that a steady stream is not handled one by one.
+    pub(super) fn page_out(&mut self, keep_bytes: usize, durable: Lsn) {
+        if self.tail.bytes > keep_bytes {
+            while self.tail.bytes > keep_bytes / 2
+                && let Some(stub) = self.tail.entries.front().and_then(|it| it.stub(durable))
+            {
+                self.paged.push_back(stub);
+                self.tail.pop_front();
+            }
+        }
+        if self.head.bytes > keep_bytes {
+            self.cut_head(keep_bytes, durable);
+        }
+    }
+
+    /// Empties it and tells the sequences of what the journal holds.
+    pub(super) fn clear(&mut self, mut journaled: impl FnMut(Sequence)) {
+        let entries = self.entries().filter(|entry| entry.journaled);
+        entries.for_each(|entry| journaled(entry.sequence));
+        while let Some(stub) = self.paged.pop_front() {
+            journaled(stub.sequence);
+        }
+        self.head = Window::default();
+        self.tail = Window::default();
+        self.late = BTreeMap::new();
+    }
+
+    /// Makes the head short. Its end may be too new to be left to the journal: that becomes the
+    /// tail.
+    fn cut_head(&mut self, keep_bytes: usize, durable: Lsn) {
+        while self.head.bytes > keep_bytes / 2 && self.head.entries.len() > 1 {
+            let Some(last) = self.head.entries.back() else {
+                return;
+            };
+            if let Some(stub) = last.stub(durable) {
+                self.paged.push_front(stub);
+                self.head.pop_back();
+            } else if self.paged.is_empty()
+                && let Some(last) = self.head.pop_back()
+            {
+                self.tail.push_front(last);
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// With nothing between them, both ends are one.
+    fn close_up(&mut self) {
+        if self.head.entries.is_empty() && self.paged.is_empty() {
+            std::mem::swap(&mut self.head, &mut self.tail);
+        }
+    }
+
+    /// The last sequence of those that came in order.
+    fn last(&self) -> Option<Sequence> {
+        let tail = self.tail.entries.back().map(|entry| entry.sequence);
+        tail.or_else(|| self.paged.last())
+            .or_else(|| self.head.entries.back().map(|entry| entry.sequence))
     }
 
     fn late_is_first(&self) -> bool {
-        match (self.late.first_key_value(), self.fresh.front()) {
-            (Some((late, _)), Some(fresh)) => *late < fresh.sequence,
-            (late, _) => late.is_some(),
-        }
+        let Some((late, _)) = self.late.first_key_value() else {
+            return false;
+        };
+        let head = self.head.entries.front().map(|entry| entry.sequence);
+        let first = head.or_else(|| self.paged.first());
+        first.is_none_or(|first| *late < first)
+    }
+}
+
+impl Window {
+    fn push_back(&mut self, entry: Entry) {
+        self.bytes += entry.weight_bytes();
+        self.entries.push_back(entry);
+    }
+
+    fn push_front(&mut self, entry: Entry) {
+        self.bytes += entry.weight_bytes();
+        self.entries.push_front(entry);
+    }
+
+    fn pop_front(&mut self) -> Option<Entry> {
+        let entry = self.entries.pop_front()?;
+        self.bytes -= entry.weight_bytes();
+        Some(entry)
+    }
+
+    fn pop_back(&mut self) -> Option<Entry> {
+        let entry = self.entries.pop_back()?;
+        self.bytes -= entry.weight_bytes();
+        Some(entry)
+    }
+
+    fn get(&self, sequence: Sequence) -> Option<&Entry> {
+        let place = self
+            .entries
+            .binary_search_by_key(&sequence, |entry| entry.sequence);
+        place.ok().map(|place| &self.entries[place])
     }
 }

@@ -29,7 +29,7 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         Self {
-            state: State::new(QueueId(1)),
+            state: State::new(QueueId(1), Account::new(u64::MAX, 1 << 20)),
             durable: NOW,
             out: Vec::new(),
         }

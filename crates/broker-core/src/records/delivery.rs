@@ -15,6 +15,13 @@ pub(crate) struct PublishRecord<'a> {
     pub(crate) body: &'a [u8],
 }
 
+impl PublishRecord<'_> {
+    /// Bytes the message weighs in memory budgets.
+    pub(crate) fn size_bytes(&self) -> usize {
+        self.body.len() + self.properties.size_bytes() + self.routing_key.len()
+    }
+}
+
 /// Settlements read back: ranges of first sequence and how many.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct SettleRecord {
