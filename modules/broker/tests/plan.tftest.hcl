@@ -1,6 +1,13 @@
 # What the module makes of its variables, without an agent.
 
-mock_provider "ferrymq" {}
+mock_provider "ferrymq" {
+  # OpenTofu has the other resources' arguments checked, and an invented id is none.
+  mock_resource "ferrymq_broker" {
+    defaults = {
+      id = "ferrymq://broker-1.example.com:7443/orders"
+    }
+  }
+}
 
 variables {
   name  = "orders"

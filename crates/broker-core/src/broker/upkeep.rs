@@ -12,7 +12,8 @@
 //!   by then is durable: a message that went takes its segment with it only after its settlement.
 //! - A copy is entered in the account after it was appended; until then its old record counts.
 //! - A message settled between being looked at and being copied is settled once more behind the copy
-//!   ([`Broker::moved`]).
+//!   ([`Broker::moved`]). Nothing is freed before that is done for all copies, which is when they are
+//!   durable: a queue that has a message in the journal alone must be able to read it.
 //!
 //! Copies take ordinary room only: on a full disk what is left belongs to settlements.
 

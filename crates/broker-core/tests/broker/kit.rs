@@ -56,7 +56,12 @@ impl World {
         )
     }
 
+    /// Queues keep next to nothing in memory, so that every test is one of reading back, too.
     pub(crate) fn with(limits: Limits, journal: Options) -> Self {
+        let limits = Limits {
+            queue_window_bytes: 600,
+            ..limits
+        };
         let config = BrokerConfig { limits, journal };
         let mut world = Self::open(SimDisk::new(7), config);
         let admin = world.admin();

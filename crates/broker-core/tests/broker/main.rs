@@ -16,5 +16,6 @@ mod delivery;
 mod durability;
 mod full;
 mod kit;
+mod paging;
 mod threads;
 mod topology;

@@ -1,0 +1,344 @@
+//! Long queues: what lies between their ends is in the journal alone, and nobody notices.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use broker_core::call::{Delivery, Outcome, Publish};
+use broker_core::journal::Options;
+use broker_core::limits::Limits;
+use proptest::prelude::*;
+
+use crate::kit::{Client, World, body, message, small};
+
+const WINDOW_BYTES: usize = 16 << 10;
+
+fn world() -> World {
+    let journal = Options {
+        segment_bytes: 256 << 10,
+        ..small()
+    };
+    let mut world = World::with(Limits::default(), journal);
+    world.config.limits.queue_window_bytes = WINDOW_BYTES;
+    world.reopen()
+}
+
+fn fill(world: &mut World, client: &Client, queue: &str, messages: std::ops::Range<usize>) {
+    for n in messages {
+        client.publish("", queue, &numbered(n));
+        if n % 20 == 19 {
+            world.commit();
+        }
+    }
+    world.commit();
+}
+
+/// A body of 1,000 bytes that begins with a number.
+fn numbered(n: usize) -> String {
+    format!("{n:<1000}")
+}
+
+fn number(body: &str) -> usize {
+    body.trim_end().parse().unwrap()
+}
+
+fn memory_bytes(world: &World) -> u64 {
+    world.admin().stats().memory_bytes
+}
+
+/// Both ends, each filled up to twice what it may keep once it is too long, and what is brought
+/// back at a time.
+const MOST_BYTES: u64 = 2 * WINDOW_BYTES as u64 + (300 << 10);
+
+#[test]
+fn memory_does_not_grow_with_the_backlog() {
+    let mut world = world();
+    let client = world.client();
+    client.queue("q", true);
+    fill(&mut world, &client, "q", 0..3000);
+    assert!(
+        memory_bytes(&world) < MOST_BYTES,
+        "{}",
+        memory_bytes(&world)
+    );
+    drop(client);
+
+    let world = world.reopen();
+    let client = world.client();
+    assert_eq!(memory_bytes(&world), 0, "nothing is read before it is due");
+    for n in 0..3000 {
+        let (delivery, behind) = client.attachment.get("q", true).unwrap().unwrap();
+        assert_eq!((number(&body(&delivery)), behind as usize), (n, 2999 - n));
+        assert!(memory_bytes(&world) < MOST_BYTES);
+    }
+    assert!(client.attachment.get("q", true).unwrap().is_none());
+}
+
+#[test]
+fn a_consumer_gets_a_long_backlog_in_order_and_what_it_gives_back_first() {
+    let mut world = world();
+    let client = world.client();
+    client.queue("q", true);
+    fill(&mut world, &client, "q", 0..500);
+    client.consume("q", 1, 30);
+    let first = client.deliveries();
+    assert_eq!(first.len(), 30);
+    client.settle(&first[10..20], Outcome::Requeue);
+    client.settle(&first[..10], Outcome::Accept);
+    client.settle(&first[20..], Outcome::Accept);
+    let mut seen = BTreeSet::new();
+    loop {
+        let deliveries = client.deliveries();
+        if deliveries.is_empty() {
+            break;
+        }
+        for delivery in &deliveries {
+            let n = number(&body(delivery));
+            assert_eq!(delivery.redelivered, (10..20).contains(&n), "{n}");
+            assert!(seen.insert(n));
+        }
+        client.settle(&deliveries, Outcome::Accept);
+    }
+    assert!(seen.into_iter().eq((10..20).chain(30..500)));
+}
+
+#[test]
+fn what_is_purged_or_deleted_with_its_queue_does_not_come_back() {
+    let mut world = world();
+    let client = world.client();
+    for name in ["kept", "purged", "deleted"] {
+        client.queue(name, true);
+        fill(&mut world, &client, name, 0..100);
+    }
+    let (purged, _) = client.attachment.purge_queue("purged").unwrap();
+    assert_eq!(purged, 100);
+    client
+        .attachment
+        .delete_queue("deleted", false, false)
+        .unwrap();
+    world.commit();
+    drop(client);
+    let world = world.reopen();
+    let client = world.client();
+    assert_eq!(client.empty("kept").len(), 100);
+    assert!(client.empty("purged").is_empty());
+    client.queue("deleted", true);
+    assert!(client.empty("deleted").is_empty());
+}
+
+#[test]
+fn many_queues_share_one_memory() {
+    let mut world = world();
+    let limit_bytes = 1 << 20;
+    world.config.limits.memory_bytes = limit_bytes;
+    let mut world = world.reopen();
+    let client = world.client();
+    let names: Vec<_> = (0..100).map(|n| format!("q{n}")).collect();
+    for name in &names {
+        client.queue(name, true);
+        // Each queue would keep 12 of its messages, all of them more than there is memory.
+        fill(&mut world, &client, name, 0..12);
+        assert!(!client.attachment.publish_paused(|| false), "{name}");
+    }
+    assert!(memory_bytes(&world) < limit_bytes);
+    for name in &names {
+        let bodies = client.empty(name);
+        assert!(bodies.iter().map(|body| number(body)).eq(0..12));
+    }
+}
+
+#[test]
+fn a_message_of_several_queues_is_read_for_each_of_them() {
+    let mut world = world();
+    let client = world.client();
+    client.exchange("all", "fanout");
+    for name in ["a", "b"] {
+        client.queue(name, true);
+        client.bind("all", name, "");
+    }
+    for n in 0..100 {
+        client.publish("all", "", &numbered(n));
+    }
+    world.commit();
+    // Another push, so that what is durable by now can leave the memory.
+    client.publish("all", "", &numbered(100));
+    world.commit();
+    assert!(client.empty("a").iter().map(|body| number(body)).eq(0..101));
+    world.commit();
+    drop(client);
+    let world = world.reopen();
+    let client = world.client();
+    assert!(client.empty("a").is_empty());
+    assert!(client.empty("b").iter().map(|body| number(body)).eq(0..101));
+}
+
+#[test]
+fn paged_messages_are_copied_forward_from_the_journal_to_the_journal() {
+    let mut world = world();
+    let client = world.client();
+    client.queue("old", true);
+    client.queue("churn", true);
+    fill(&mut world, &client, "old", 0..200);
+    for round in 0..150 {
+        fill(&mut world, &client, "churn", 0..40);
+        assert_eq!(client.empty("churn").len(), 40);
+        if round % 50 == 49 {
+            let (delivery, _) = client.attachment.get("old", false).unwrap().unwrap();
+            client.settle(&[delivery], Outcome::Accept);
+        }
+    }
+    // 6 MB went through since the messages were written: they must have moved.
+    let stored: usize = world.disk.contents().values().map(Vec::len).sum();
+    assert!(stored < 4_000_000, "{stored}");
+    drop(client);
+    let world = world.reopen();
+    let left = world.client().empty("old");
+    assert!(left.iter().map(|body| number(body)).eq(3..200));
+}
+
+#[test]
+fn a_damaged_message_is_never_delivered_and_stops_the_broker_by_name() {
+    let mut world = world();
+    let client = world.client();
+    client.queue("q", true);
+    fill(&mut world, &client, "q", 0..100);
+    let needle = numbered(50).into_bytes();
+    let (name, at) = world
+        .disk
+        .contents()
+        .into_iter()
+        .find_map(|(name, bytes)| {
+            let at = bytes.windows(1000).position(|window| window == needle)?;
+            Some((name, at))
+        })
+        .unwrap();
+    world.disk.flip(&name, (at + 500) * 8);
+    let delivered = client.empty("q");
+    assert!(delivered.len() <= 50, "{}", delivered.len());
+    assert!(
+        delivered
+            .iter()
+            .enumerate()
+            .all(|(n, body)| number(body) == n)
+    );
+    let stopped = world.broker.stopped().unwrap().to_string();
+    let offset_and_reason = stopped.contains("damaged at byte") && stopped.contains("checksum");
+    assert!(stopped.contains(&name) && offset_and_reason, "{stopped}");
+}
+
+/// One thing that happens to a queue.
+#[derive(Debug, Clone)]
+enum Step {
+    /// Publishes so many messages, persistent or not.
+    Publish(usize, bool),
+    /// Takes so many out and keeps them.
+    Get(usize),
+    /// Settles one of those held.
+    Settle(prop::sample::Index, bool),
+    Purge,
+    Commit,
+    /// Only what is persistent comes back.
+    Reopen,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (1..30usize, prop::bool::weighted(0.8))
+            .prop_map(|(count, persistent)| Step::Publish(count, persistent)),
+        4 => (1..30usize).prop_map(Step::Get),
+        6 => (any::<prop::sample::Index>(), any::<bool>())
+            .prop_map(|(which, accept)| Step::Settle(which, accept)),
+        1 => Just(Step::Purge),
+        5 => Just(Step::Commit),
+        1 => Just(Step::Reopen),
+    ]
+}
+
+/// What the queue should hold: numbers of messages and whether they are persistent.
+#[derive(Debug, Default)]
+struct Model {
+    next: usize,
+    ready: BTreeMap<usize, bool>,
+    held: Vec<(usize, bool, Delivery)>,
+}
+
+impl Model {
+    fn step(&mut self, step: Step, world: World, client: Client) -> (World, Client) {
+        let mut world = world;
+        match step {
+            Step::Publish(count, persistent) => {
+                for _ in 0..count {
+                    let body = numbered(self.next);
+                    let call = message("", "q", &body);
+                    client.try_publish(Publish { persistent, ..call }).unwrap();
+                    self.ready.insert(self.next, persistent);
+                    self.next += 1;
+                }
+            }
+            Step::Get(count) => {
+                for _ in 0..count {
+                    let got = client.attachment.get("q", false).unwrap();
+                    let expected = self.ready.pop_first();
+                    let Some((delivery, behind)) = got else {
+                        assert_eq!(expected, None);
+                        break;
+                    };
+                    let n = number(&body(&delivery));
+                    assert_eq!(Some(n), expected.map(|(n, _)| n));
+                    assert_eq!(behind as usize, self.ready.len());
+                    self.held.extend(expected.map(|(n, it)| (n, it, delivery)));
+                }
+            }
+            Step::Settle(which, accept) if !self.held.is_empty() => {
+                let index = which.index(self.held.len());
+                let (n, persistent, delivery) = self.held.swap_remove(index);
+                if accept {
+                    client.settle(&[delivery], Outcome::Accept);
+                } else {
+                    client.settle(&[delivery], Outcome::Requeue);
+                    self.ready.insert(n, persistent);
+                }
+            }
+            Step::Settle(..) => {}
+            Step::Purge => {
+                let (purged, _) = client.attachment.purge_queue("q").unwrap();
+                assert_eq!(purged as usize, self.ready.len());
+                self.ready.clear();
+            }
+            Step::Commit => world.commit(),
+            Step::Reopen => {
+                drop(client);
+                let held = self
+                    .held
+                    .drain(..)
+                    .map(|(n, persistent, _)| (n, persistent));
+                self.ready.extend(held);
+                self.ready.retain(|_, persistent| *persistent);
+                world = world.reopen();
+                let client = world.client();
+                return (world, client);
+            }
+        }
+        (world, client)
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_long_queue_is_a_queue(
+        steps in prop::collection::vec(step(), 1..120),
+        window_bytes in prop_oneof![Just(0), Just(2_000), Just(10_000)],
+    ) {
+        let mut world = world();
+        world.config.limits.queue_window_bytes = window_bytes;
+        let mut world = world.reopen();
+        let mut client = world.client();
+        client.queue("q", true);
+        let mut model = Model::default();
+        for step in steps {
+            (world, client) = model.step(step, world, client);
+        }
+        let left = client.empty("q");
+        prop_assert!(left.iter().map(|body| number(body)).eq(model.ready.into_keys()));
+    }
+}
