@@ -105,10 +105,7 @@ fn named(value: &Value, depth: usize) -> Result<Option<v1::Arguments>, BadArgume
     }
     let members: Vec<(&str, &Value)> = match value {
         Value::Unknown => return Err(BadArguments::Unknown),
-        Value::Map(entries) => entries
-            .iter()
-            .map(|(name, value)| (name.as_str(), value))
-            .collect(),
+        Value::Map(entries) => entries.iter().collect(),
         Value::Object(object) => object.iter().collect(),
         _ => return Ok(None),
     };
