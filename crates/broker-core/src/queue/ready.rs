@@ -176,7 +176,7 @@ impl Ready {
     }
 
     /// Makes the head short. Its end may be too new to be left to the journal: that becomes the
-    /// tail.
+    /// tail. What the journal will never have stays where it is, and all before it.
     fn cut_head(&mut self, keep_bytes: usize, durable: Lsn) {
         while self.head.bytes > keep_bytes / 2 && self.head.entries.len() > 1 {
             let Some(last) = self.head.entries.back() else {
@@ -185,7 +185,8 @@ impl Ready {
             if let Some(stub) = last.stub(durable) {
                 self.paged.push_front(stub);
                 self.head.pop_back();
-            } else if self.paged.is_empty()
+            } else if last.journaled
+                && self.paged.is_empty()
                 && let Some(last) = self.head.pop_back()
             {
                 self.tail.push_front(last);
@@ -247,5 +248,67 @@ impl Window {
             .entries
             .binary_search_by_key(&sequence, |entry| entry.sequence);
         place.ok().map(|place| &self.entries[place])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Message, Properties};
+
+    /// An entry of some 1,000 bytes that is in the journal, durable below 1 MiB, or is not.
+    fn entry(sequence: u64, account: &Arc<Account>, journaled: bool) -> Entry {
+        let record = Lsn(4096 + 8 * sequence);
+        let properties = Properties::Amqp091(Vec::new().into());
+        let mut message = Message::new("".into(), "q", properties, vec![0; 1000].into(), journaled);
+        let hold = account.hold(1000, journaled.then_some(record));
+        if journaled {
+            message.lsn = record;
+            hold.set_record(record);
+        }
+        message.hold = Some(hold);
+        Entry {
+            sequence: Sequence(sequence),
+            message: Arc::new(message),
+            journaled,
+            redelivered: false,
+        }
+    }
+
+    fn filled(journaled: bool, durable: Lsn) -> Ready {
+        let account = Account::new(u64::MAX, 1 << 20);
+        let mut ready = Ready::new(Arc::clone(&account));
+        for sequence in 0..1000 {
+            ready.insert(entry(sequence, &account, journaled));
+            ready.page_out(10_000, durable);
+        }
+        ready
+    }
+
+    fn lengths(ready: &Ready) -> [usize; 3] {
+        let (head, tail) = (&ready.head.entries, &ready.tail.entries);
+        [head.len(), ready.paged.len(), tail.len()]
+    }
+
+    #[test]
+    fn both_ends_stay_in_memory() {
+        let ready = filled(true, Lsn(1 << 20));
+        let [head, paged, tail] = lengths(&ready);
+        assert!((1..9).contains(&head) && (1..9).contains(&tail));
+        assert_eq!(head + paged + tail, 1000);
+    }
+
+    #[test]
+    fn what_the_journal_does_not_have_is_never_moved_about() {
+        assert_eq!(lengths(&filled(false, Lsn(1 << 20))), [1000, 0, 0]);
+    }
+
+    #[test]
+    fn what_is_not_durable_stays_until_it_is() {
+        let mut ready = filled(true, Lsn(4096 + 8 * 500));
+        assert_eq!(lengths(&ready).iter().sum::<usize>(), 1000);
+        assert_eq!(ready.paged.last(), Some(Sequence(499)));
+        ready.page_out(10_000, Lsn(1 << 20));
+        assert!(lengths(&ready)[2] < 9);
     }
 }
