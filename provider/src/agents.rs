@@ -97,27 +97,27 @@ impl Agents {
     }
 
     /// Waits until an agent of `broker` answers that may still be booting: as long as none can be
-    /// reached, asks again, until `patience` is over or the person at the terminal interrupts.
+    /// reached, asks again, until the deadline, if there is one, or until the person at the terminal
+    /// interrupts.
     pub(crate) async fn await_up(
         &self,
         broker: &BrokerId,
-        patience: Duration,
+        deadline: Option<tokio::time::Instant>,
         stop: &StopToken,
     ) -> Result<(), CallError> {
-        let deadline = Instant::now() + patience;
+        let over = || deadline.is_some_and(|end| tokio::time::Instant::now() + BOOT_POLL > end);
         let mut told = false;
         loop {
             let error = match self.of(broker).await {
                 Err(error @ CallError::Connect(Error::Unreachable { .. })) => error,
                 other => return other.map(drop),
             };
-            if stop.is_stopped() || Instant::now() + BOOT_POLL > deadline {
+            if stop.is_stopped() || over() {
                 return Err(error);
             }
             if !told {
                 told = true;
-                let patience_s = patience.as_secs();
-                tracing::warn!(%broker, %error, patience_s, "waiting for the broker's agent to answer");
+                tracing::warn!(%broker, %error, "waiting for the broker's agent to answer");
             }
             stop.unless_stopped(tokio::time::sleep(BOOT_POLL)).await;
             self.forget_old_failures(broker);

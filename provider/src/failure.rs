@@ -1,7 +1,6 @@
 //! Failed calls as diagnostics: one each, at the attribute concerned, with thing, reason and way out.
 
 use std::fmt;
-use std::time::Duration;
 
 use agent_api::v1::Reason;
 use agent_api::{Error, Failure};
@@ -89,6 +88,19 @@ pub(crate) enum Doing {
     Update,
 }
 
+impl Doing {
+    /// As in "could not …"; also the operation's name among timeouts.
+    const fn verb(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Delete => "delete",
+            Self::Import => "import",
+            Self::Read => "read",
+            Self::Update => "update",
+        }
+    }
+}
+
 /// Kinds of objects, in the contract's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -111,13 +123,13 @@ impl Task<'_> {
         }
     }
 
-    /// Why it failed, after waiting this long for an agent that may have been booting.
-    pub(crate) fn given_up(&self, error: &CallError, patience: Duration) -> Diagnostic {
+    /// Why it failed, after waiting for an agent that may have been booting.
+    pub(crate) fn given_up(&self, error: &CallError) -> Diagnostic {
         let mut diagnostic = self.failed(error);
         if matches!(error, CallError::Connect(Error::Unreachable { .. })) {
             let text = format!(
-                " It was waited for; `timeouts.create` is {} s.",
-                patience.as_secs()
+                " It was waited for as long as `timeouts.{}` allows.",
+                self.doing.verb()
             );
             diagnostic.detail.push_str(&text);
         }
@@ -187,6 +199,15 @@ impl Task<'_> {
             self.id
         );
         Diagnostic::error("Another broker of the same name", detail).at(place)
+    }
+
+    /// The object is at another generation than the one last seen: what the agent refuses when
+    /// something is sent, said of an update that sends nothing.
+    pub(crate) fn overtaken(&self, seen: u64, now: u64) -> Diagnostic {
+        let (kind, name) = (self.kind, self.name);
+        let text = format!("{kind} {name:?} is at generation {now}, {seen} was expected");
+        let conflict = Failure::new(Reason::Conflict, text).of(kind.noun(), name);
+        self.refused(&conflict.now_at(now))
     }
 
     /// The agent's own refusal.
@@ -267,15 +288,11 @@ impl Task<'_> {
             Error::Untrusted { .. } => "Agent cannot be trusted",
         };
         let Self { kind, name, .. } = self;
-        let (verb, consequence) = match self.doing {
-            Doing::Create => ("create", ""),
-            Doing::Delete => ("delete", " It stays in the state."),
-            Doing::Import => ("import", ""),
-            Doing::Read => (
-                "read",
-                " Nothing is known about it, so it stays in the state as it was.",
-            ),
-            Doing::Update => ("update", ""),
+        let verb = self.doing.verb();
+        let consequence = match self.doing {
+            Doing::Delete => " It stays in the state.",
+            Doing::Read => " Nothing is known about it, so it stays in the state as it was.",
+            Doing::Create | Doing::Import | Doing::Update => "",
         };
         let mut detail = format!("Could not {verb} {kind} {name:?}: {error}.{consequence}");
         if self.doing == Doing::Read && matches!(error, Error::Unreachable { .. }) {

@@ -23,10 +23,14 @@ pub(crate) fn made(cx: &mut Context<Agents>, id: &impl Attached, generation: u64
     keep(cx, generation)
 }
 
+/// The generation that was last seen, if one was.
+pub(crate) fn seen(cx: &Context<Agents>) -> Result<Option<u64>> {
+    cx.private().get(KEY)
+}
+
 /// The object as it was last seen; anything, when it never was.
 pub(crate) fn expected(cx: &Context<Agents>) -> Result<Option<Expect>> {
-    let seen: Option<u64> = cx.private().get(KEY)?;
-    Ok(seen.map(|generation| Expect {
+    Ok(seen(cx)?.map(|generation| Expect {
         state: Some(State::Generation(generation)),
     }))
 }

@@ -46,7 +46,6 @@ mod provider;
 mod renewal;
 mod resources;
 mod status;
-mod timeouts;
 
 /// The provider, to be served or tested.
 pub fn ferrymq() -> impl tfplugin_rs::Provider {

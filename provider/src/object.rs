@@ -132,6 +132,21 @@ where
     present(id, Doing::Update, fetch().await).map(drop)
 }
 
+/// Looks at an object of which an update sends nothing: what changes is kept by Terraform alone. It
+/// has to be as it was last seen all the same, for the plan has promised what it is.
+pub(crate) fn unchanged<T: Stored>(
+    id: &impl ObjectId,
+    fetched: Result<T, CallError>,
+    cx: &Context<Agents>,
+) -> Result<T> {
+    let object = present(id, Doing::Update, fetched)?;
+    let now = object.generation();
+    match generation::seen(cx)? {
+        Some(seen) if seen != now => Err(id.task(Doing::Update).overtaken(seen, now).into()),
+        _ => Ok(object),
+    }
+}
+
 /// Changes the object; the request says which generation it expects.
 pub(crate) async fn update<T: Stored, F>(
     id: &impl ObjectId,

@@ -32,6 +32,7 @@ pub(crate) struct Config {
 
 impl Provider for FerryMq {
     const NAME: &'static str = "ferrymq";
+    const SOURCE: Option<&'static str> = Some("ferrymq/ferrymq");
     type Config = Config;
     type Data = Agents;
 

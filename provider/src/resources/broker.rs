@@ -16,7 +16,6 @@ use crate::id::{self, BrokerId, Planned};
 use crate::listeners::{self, Listeners};
 use crate::object::{self, ObjectId as _};
 use crate::status::{Instance, Status};
-use crate::timeouts::{self, Timeouts};
 use crate::{generation, name};
 
 /// The resource.
@@ -67,8 +66,10 @@ pub(crate) struct BrokerModel {
     #[attr(validate = nodes())]
     nodes: Vec<String>,
 
-    /// How long operations wait.
-    timeouts: Option<Timeouts>,
+    /// How long creating and updating wait for an agent that cannot be reached, as on a host that is
+    /// booting; `0s` for not at all.
+    #[attr(timeouts(create = "30s", update = "30s"))]
+    timeouts: Timeouts,
 }
 
 /// Private state: what tells the broker from another one of its name.
@@ -103,10 +104,7 @@ impl Resource for Broker {
             broker: Some(plan.to_api()),
             idempotency_token: generation::token()?,
         };
-        // The host may have come up in this very apply, its agent a moment later.
-        let patience = timeouts::create(plan.timeouts.as_ref());
-        let up = cx.data().await_up(&id, patience, cx.stop()).await;
-        up.map_err(|error| id.task(Doing::Create).given_up(&error, patience))?;
+        await_up(&id, Doing::Create, cx).await?;
         let broker = object::create(&id, &plan, cx, |agent| {
             let request = request.clone();
             async move { agent.brokers().create_broker(request).await }
@@ -137,6 +135,7 @@ impl Resource for Broker {
     ) -> Result<BrokerModel> {
         let id = plan.id()?;
         plan.id = id.to_string().into();
+        await_up(&id, Doing::Update, cx).await?;
         if prior.nodes != plan.nodes {
             let there = object::present(&id, Doing::Update, fetch(cx.data(), &id).await)?;
             refuse_namesake(&id, &there, cx)?;
@@ -188,7 +187,7 @@ impl Resource for Broker {
             listeners: Listeners::default(),
             name: id.name().to_owned(),
             nodes: id.addresses().iter().map(ToString::to_string).collect(),
-            timeouts: None,
+            timeouts: Timeouts::default(),
         };
         blank.seen(&id, &broker, cx)
     }
@@ -269,6 +268,13 @@ fn plan_status(plan: &mut ResourcePlan) -> Result<()> {
     plan.set("console_url", &console_url)?;
     plan.set("engine_version", &engine_version)?;
     plan.set("instances", &instances)
+}
+
+/// Waits for the agent as long as the operation may: its host may have been made or started anew in
+/// this very apply, and the agent comes up a moment later.
+async fn await_up(id: &BrokerId, doing: Doing, cx: &Context<Agents>) -> Result<()> {
+    let up = cx.data().await_up(id, cx.deadline(), cx.stop()).await;
+    up.map_err(|error| id.task(doing).given_up(&error).into())
 }
 
 /// The broker as the agent has it.

@@ -142,7 +142,7 @@ impl Resource for User {
         let agents = cx.shared_data();
         object::follow(&id, &prior.broker.0, || fetch(&agents, &id), cx).await?;
         if paths.is_empty() {
-            let user = object::found(&id, Doing::Update, fetch(&agents, &id).await, cx)?;
+            let user = object::unchanged(&id, fetch(&agents, &id).await, cx)?;
             plan.password_digest = status::optional(&user.password_digest);
             return Ok(plan);
         }

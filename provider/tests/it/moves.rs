@@ -171,14 +171,10 @@ async fn an_agent_that_never_comes_up_is_given_up() {
         broker.apply(config.clone()).await,
         &[
             "Agent cannot be reached (at nodes)",
-            "waited for",
-            "`timeouts.create` is 1 s",
+            "waited for as long as `timeouts.create` allows",
         ],
     );
     assert!(broker.state().is_null());
     config["timeouts"] = json!({ "create": "soon" });
-    check_error(
-        broker.plan(config).await,
-        &["(at timeouts.create)", "must be a length of time"],
-    );
+    check_error(broker.plan(config).await, &["(at timeouts.create)", "soon"]);
 }

@@ -39,18 +39,19 @@ fn queues_on_the_broker(fixture: &Fixture) -> Result<usize> {
     })
 }
 
+/// Starts an apply.
+fn start_apply(fixture: &Fixture, options: &[&str]) -> Result<Server> {
+    let arguments = ["apply", "-input=false", "-auto-approve", "-json"];
+    let mut command = fixture
+        .terraform
+        .prepare_command(&[&arguments, options].concat());
+    command.stdin(Stdio::null());
+    Server::spawn(&mut command, &fixture.terraform.root().join("apply.log"))
+}
+
 /// Starts an apply and comes back when this many objects are made.
 fn apply_underway(fixture: &Fixture, made: usize) -> Result<Server> {
-    let arguments = [
-        "apply",
-        "-input=false",
-        "-auto-approve",
-        "-json",
-        "-parallelism=4",
-    ];
-    let mut command = fixture.terraform.prepare_command(&arguments);
-    command.stdin(Stdio::null());
-    let mut apply = Server::spawn(&mut command, &fixture.terraform.root().join("apply.log"))?;
+    let mut apply = start_apply(fixture, &["-parallelism=4"])?;
     let mut complete = 0;
     while complete < made {
         let line = apply.line(PATIENCE)?;
@@ -171,6 +172,25 @@ fn what_is_new_can_be_planned_without_the_agent() -> Result<()> {
     Ok(())
 }
 
+/// Applies the plan that was made; the agent comes up when the provider's log says that it is waited
+/// for.
+fn boot_while_it_waits(fixture: &mut Fixture) -> Result<()> {
+    let log = fixture.terraform.root().join("provider.log");
+    fixture.terraform.set("TF_LOG_PROVIDER", "WARN");
+    fixture.terraform.set("TF_LOG_PATH", log.as_os_str());
+    let apply = start_apply(fixture, &["plan.bin"])?;
+    poll::until("the provider to wait", PATIENCE, || {
+        let told = fs::read_to_string(&log).unwrap_or_default();
+        Ok(told
+            .contains("waiting for the broker's agent to answer")
+            .then_some(()))
+    })?;
+    fixture.agent.restart()?;
+    let (success, output) = errors_of(apply)?;
+    assert!(success, "{output}");
+    Ok(())
+}
+
 #[test]
 fn an_agent_that_comes_up_during_apply_is_waited_for_and_the_log_says_so() -> Result<()> {
     let Some(mut fixture) = Fixture::prepare()? else {
@@ -182,20 +202,28 @@ fn an_agent_that_comes_up_during_apply_is_waited_for_and_the_log_says_so() -> Re
         .write("broker.tf", &broker_alone(&fixture))?;
     // Also installs the provider.
     fixture.terraform.plan()?;
-    let log = fixture.terraform.root().join("provider.log");
-    fixture.terraform.set("TF_LOG_PROVIDER", "WARN");
-    fixture.terraform.set("TF_LOG_PATH", log.as_os_str());
-    let apply = apply_underway(&fixture, 0)?;
-    poll::until("the provider to wait", PATIENCE, || {
-        let told = fs::read_to_string(&log).unwrap_or_default();
-        Ok(told
-            .contains("waiting for the broker's agent to answer")
-            .then_some(()))
-    })?;
-    fixture.agent.restart()?;
-    let (success, output) = errors_of(apply)?;
-    assert!(success, "{output}");
+    boot_while_it_waits(&mut fixture)?;
     assert_eq!(fixture.terraform.addresses()?, ["ferrymq_broker.this"]);
+    assert!(fixture.terraform.plan()?.is_empty());
+    Ok(())
+}
+
+#[test]
+fn an_update_waits_for_an_agent_that_boots_again() -> Result<()> {
+    let Some(mut fixture) = Fixture::prepare()? else {
+        return Ok(());
+    };
+    let broker = broker_alone(&fixture);
+    fixture.terraform.write("broker.tf", &broker)?;
+    fixture.terraform.apply()?;
+    let changed = format!("port = {}", acceptance::ports::free()?);
+    let port = format!("port = {}", fixture.port);
+    let broker = broker.replace(&port, &changed);
+    fixture.terraform.write("broker.tf", &broker)?;
+    let planned = fixture.terraform.plan()?.summary();
+    assert_eq!(planned, ["update ferrymq_broker.this"]);
+    fixture.agent.kill()?;
+    boot_while_it_waits(&mut fixture)?;
     assert!(fixture.terraform.plan()?.is_empty());
     Ok(())
 }

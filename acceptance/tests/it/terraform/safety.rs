@@ -183,3 +183,42 @@ fn a_lost_race_is_a_conflict_and_overwrites_nothing() -> Result<()> {
     );
     fixture.terraform.apply_settles()
 }
+
+#[test]
+fn a_password_set_after_the_plan_is_a_conflict_even_where_none_is_sent() -> Result<()> {
+    let Some(fixture) = Fixture::with_broker()? else {
+        return Ok(());
+    };
+    let user = |password: &str| {
+        format!(
+            "resource \"ferrymq_user\" \"u\" {{\n  broker = ferrymq_broker.this.id\n  \
+             name = \"u\"\n{password}}}\n"
+        )
+    };
+    fixture.main(&user("  password = \"one\"\n"))?;
+    fixture.terraform.apply_settles()?;
+    // From now on the password is nobody's business: nothing is sent.
+    fixture.main(&user(""))?;
+    fixture.terraform.plan()?;
+    fixture.behind_its_back(async |agent| {
+        let theirs = agent_api::v1::password::Form::Plaintext("theirs".to_owned());
+        let request = agent_api::v1::PutUserRequest {
+            broker: super::fixture::BROKER.to_owned(),
+            user: Some(agent_api::v1::User {
+                name: "u".to_owned(),
+                ..Default::default()
+            }),
+            password: Some(agent_api::v1::Password { form: Some(theirs) }),
+            ..Default::default()
+        };
+        agent.call(agent.users().put_user(request)).await?;
+        Ok(())
+    })?;
+    let lost: Finished = fixture
+        .terraform
+        .run(&["apply", "-no-color", "plan.bin"])?
+        .failure()?;
+    assert!(lost.stderr.contains("changed meanwhile"), "{lost}");
+    assert!(!lost.stderr.contains("inconsistent"), "{lost}");
+    fixture.terraform.apply_settles()
+}
