@@ -6,14 +6,11 @@
 
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use tfplugin_rs::prelude::*;
 
-fn main() -> ExitCode {
-    tfplugin_rs::run(Lockers, env!("CARGO_CRATE_NAME"))
-}
+tfplugin_rs::main!(Lockers);
 
 /// Luggage lockers.
 #[derive(Model)]

@@ -7,14 +7,11 @@
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 use tfplugin_rs::prelude::*;
 
-fn main() -> ExitCode {
-    tfplugin_rs::run(provider(), env!("CARGO_CRATE_NAME"))
-}
+tfplugin_rs::main!(provider());
 
 /// The provider, to be served or documented.
 pub(crate) fn provider() -> impl Provider {

@@ -2,14 +2,11 @@
 //! told. A template for schemas, and the subject of the tests of nested plans.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::ExitCode;
 
 use tfplugin_rs::prelude::*;
 use tfplugin_rs::value::{Dynamic, Number};
 
-fn main() -> ExitCode {
-    tfplugin_rs::run(provider(), env!("CARGO_CRATE_NAME"))
-}
+tfplugin_rs::main!(provider());
 
 /// The provider, to be served or documented.
 pub(crate) fn provider() -> impl Provider {

@@ -7,29 +7,27 @@
 //! # A provider with one resource
 //!
 //! ```no_run
-//! use std::process::ExitCode;
-//!
 //! use tfplugin_rs::prelude::*;
 //!
 //! /// The provider block.
 //! #[derive(Model)]
-//! struct NotesConfig {
+//! struct Settings {
 //!     /// Directory that holds the notes.
 //!     directory: String,
 //! }
 //!
-//! struct Notes;
+//! struct Minimal;
 //!
-//! impl Provider for Notes {
-//!     const NAME: &'static str = "notes";
-//!     type Config = NotesConfig;
-//!     type Data = NotesConfig; // Anything; every operation gets it.
+//! impl Provider for Minimal {
+//!     const NAME: &'static str = "minimal";
+//!     type Config = Settings;
+//!     type Data = Settings; // Anything; every operation gets it.
 //!
-//!     async fn configure(&self, config: NotesConfig, _cx: &mut Configure) -> Result<NotesConfig> {
+//!     async fn configure(&self, config: Settings, _cx: &mut Configure) -> Result<Settings> {
 //!         Ok(config)
 //!     }
 //!
-//!     fn contents(&self) -> Contents<NotesConfig> {
+//!     fn contents(&self) -> Contents<Settings> {
 //!         Contents::new().resource(NoteResource)
 //!     }
 //! }
@@ -51,49 +49,42 @@
 //! struct NoteResource;
 //!
 //! impl Resource for NoteResource {
-//!     const NAME: &'static str = "file"; // The type is `notes_file`.
-//!     type Data = NotesConfig;
+//!     const NAME: &'static str = "note"; // The type is `minimal_note`.
+//!     type Data = Settings;
 //!     type Model = Note;
 //!
-//!     async fn create(&self, mut plan: Note, cx: &mut Apply<NotesConfig>) -> Result<Note> {
+//!     async fn create(&self, mut plan: Note, cx: &mut Apply<Settings>) -> Result<Note> {
 //!         let path = format!("{}/{}", cx.data().directory, plan.name);
 //!         std::fs::write(&path, &plan.text).or_diagnostic("Could not write the note")?;
 //!         plan.path = path.into();
 //!         Ok(plan)
 //!     }
 //!
-//!     async fn read(&self, mut note: Note, cx: &mut Context<NotesConfig>) -> Result<Option<Note>> {
-//!         let path = format!("{}/{}", cx.data().directory, note.name);
-//!         match std::fs::read_to_string(&path) {
-//!             Ok(text) => {
-//!                 note.text = text;
-//!                 Ok(Some(note))
-//!             }
+//!     async fn read(&self, note: Note, cx: &mut Context<Settings>) -> Result<Option<Note>> {
+//!         match std::fs::read_to_string(format!("{}/{}", cx.data().directory, note.name)) {
+//!             Ok(text) => Ok(Some(Note { text, ..note })),
 //!             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-//!             Err(error) => Err(Diagnostic::error("Could not read the note", error.to_string())
-//!                 .at("name")
-//!                 .into()),
+//!             Err(error) => Err(error.into()),
 //!         }
 //!     }
 //!
-//!     async fn update(&self, _prior: Note, plan: Note, cx: &mut Apply<NotesConfig>) -> Result<Note> {
+//!     async fn update(&self, _prior: Note, plan: Note, cx: &mut Apply<Settings>) -> Result<Note> {
 //!         self.create(plan, cx).await
 //!     }
 //!
-//!     async fn delete(&self, note: Note, cx: &mut Context<NotesConfig>) -> Result<()> {
-//!         std::fs::remove_file(format!("{}/{}", cx.data().directory, note.name))?;
-//!         Ok(())
+//!     async fn delete(&self, note: Note, cx: &mut Context<Settings>) -> Result<()> {
+//!         let path = format!("{}/{}", cx.data().directory, note.name);
+//!         Ok(std::fs::remove_file(path)?)
 //!     }
 //! }
 //!
-//! fn main() -> ExitCode {
-//!     tfplugin_rs::run(Notes, env!("CARGO_CRATE_NAME"))
-//! }
+//! tfplugin_rs::main!(Minimal);
 //! ```
 //!
-//! In the crate's source, `examples/notes.rs` has the same with a data source, a function, import,
-//! private state and write-only arguments; `examples/lockers.rs` has a resource with an identity, a
-//! list, an ephemeral resource and an action. Both run under the real Terraform in a test.
+//! This is `examples/minimal.rs` of the crate's source. `examples/notes.rs` has more of the same,
+//! with a data source, a function, import, private state and write-only arguments;
+//! `examples/lockers.rs` has a resource with an identity, a list, an ephemeral resource and an
+//! action. All run under the real Terraform in a test.
 //!
 //! # What a provider can offer
 //!

@@ -48,6 +48,17 @@ impl ServeOptions {
     }
 }
 
+/// The whole `main` of a provider: `tfplugin_rs::main!(Notes);` serves `Notes` as
+/// [`run`](crate::run) does, with the log lines of the crate that says so.
+#[macro_export]
+macro_rules! main {
+    ($provider:expr) => {
+        fn main() -> ::std::process::ExitCode {
+            $crate::run($provider, ::std::env!("CARGO_CRATE_NAME"))
+        }
+    };
+}
+
 /// Serves `provider` to the Terraform that started this process, until it is done.
 ///
 /// Call it first thing in `main` and return what it returns: it sets up logging and

@@ -15,6 +15,7 @@ mod identity;
 mod lifecycle;
 mod lockers;
 mod manners;
+mod minimal;
 mod nested;
 mod readme;
 mod terraform;

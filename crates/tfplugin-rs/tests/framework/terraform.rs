@@ -51,7 +51,9 @@ impl Workspace {
     pub(crate) fn configure(&self, body: &str) {
         let example = self.example;
         let settings = match example {
-            "notes" | "lockers" => format!("directory = \"{}\"", self.notes().display()),
+            "lockers" | "minimal" | "notes" => {
+                format!("directory = \"{}\"", self.notes().display())
+            }
             _ => String::new(),
         };
         let text = format!(
