@@ -4,6 +4,8 @@
 //! has no place for one, the error names the attribute.
 
 mod collections;
+#[cfg(test)]
+mod field_tests;
 mod scalars;
 mod text;
 

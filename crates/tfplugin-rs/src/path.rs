@@ -5,6 +5,8 @@
 //! `path::parent().at("port")`.
 
 mod expression;
+#[cfg(test)]
+mod property_tests;
 
 use std::fmt;
 

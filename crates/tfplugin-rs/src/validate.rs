@@ -388,4 +388,6 @@ fn in_words<T: Display + PartialEq>(range: &impl RangeBounds<T>) -> String {
 }
 
 #[cfg(test)]
+mod edge_tests;
+#[cfg(test)]
 mod tests;

@@ -17,6 +17,8 @@ use crate::value::Value;
 mod align;
 mod contract;
 mod defaults;
+#[cfg(test)]
+mod matrix_tests;
 mod modifiers;
 mod unknown;
 mod write_only;

@@ -127,3 +127,80 @@ fn nested_block(nested: &Block) -> message::NestedBlock {
         max_items,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::value::Type;
+
+    /// Terraform counts blocks itself, by what the schema says.
+    #[test]
+    fn limits_of_blocks_are_told_to_terraform() {
+        use message::nested_block::NestingMode;
+        for (block, mode, limits) in [
+            (
+                Block::new("b", Nesting::List, Members::new()),
+                NestingMode::List,
+                (0, 0),
+            ),
+            (
+                Block::new("b", Nesting::List, Members::new()).min(1),
+                NestingMode::List,
+                (1, 0),
+            ),
+            (
+                Block::new("b", Nesting::Set, Members::new()).max(3),
+                NestingMode::Set,
+                (0, 3),
+            ),
+            (
+                Block::new("b", Nesting::List, Members::new()).min(2).max(2),
+                NestingMode::List,
+                (2, 2),
+            ),
+            (
+                Block::new("b", Nesting::Map, Members::new()),
+                NestingMode::Map,
+                (0, 0),
+            ),
+            (
+                Block::new("b", Nesting::Single, Members::new())
+                    .min(1)
+                    .max(1),
+                NestingMode::Single,
+                (1, 0),
+            ),
+        ] {
+            let told = nested_block(&block);
+            assert_eq!((told.min_items, told.max_items), limits, "{block:?}");
+            assert_eq!(told.nesting, i32::from(mode), "{block:?}");
+        }
+    }
+
+    #[test]
+    fn attributes_are_told_whole() {
+        let told = attribute(
+            &Attribute::new("a", Type::tuple([Type::Bool]))
+                .optional()
+                .computed()
+                .sensitive()
+                .deprecated("use b")
+                .describe("What it is."),
+        );
+        let expected = message::Attribute {
+            name: "a".to_owned(),
+            r#type: br#"["tuple",["bool"]]"#.to_vec().into(),
+            nested_type: None,
+            description: "What it is.".to_owned(),
+            required: false,
+            optional: true,
+            computed: true,
+            sensitive: true,
+            description_kind: proto::StringKind::Markdown.into(),
+            deprecated: true,
+            write_only: false,
+            deprecation_message: "use b".to_owned(),
+        };
+        assert_eq!(told, expected);
+    }
+}

@@ -17,6 +17,8 @@ use crate::path::{AttributePath, Step};
 mod dynamic;
 pub mod json;
 mod map;
+#[cfg(test)]
+mod matrix_tests;
 pub mod msgpack;
 mod number;
 #[cfg(test)]

@@ -16,7 +16,9 @@ async fn open_renew_and_close_hand_on_their_private_state() {
         .open("port_pilot", json!({"ship": "anna"}))
         .await
         .unwrap();
-    let result = json!({"ship": "anna", "hours": 8, "code": "pilot-code-1"});
+    let result = json!({
+        "ship": "anna", "hours": 8, "code": "pilot-code-1", "ebb": null, "flood": null,
+    });
     assert_eq!(pilot.result(), result);
     let hour = Duration::from_secs(3600);
     let due = pilot.renew_at().unwrap();
@@ -66,6 +68,25 @@ async fn configurations_are_validated() {
         old.warnings().to_string(),
         "warning: Rust (at ship): Look twice."
     );
+}
+
+#[tokio::test]
+async fn rules_hold_for_ephemeral_resources() {
+    let (seen, terraform) = port().await;
+    let open = async |ebb: serde_json::Value, flood: serde_json::Value| {
+        let config = json!({"ship": "anna", "ebb": ebb, "flood": flood});
+        let opened = terraform.open("port_pilot", config).await;
+        opened.err().map(|found| found.to_string())
+    };
+    let conflict = "error: Invalid combination of attributes (at ebb): Only one of `ebb`, \
+                    `flood` can be set.";
+    assert_eq!(
+        open(json!(true), json!(true)).await.as_deref(),
+        Some(conflict)
+    );
+    assert!(seen.seen().is_empty(), "nothing was opened");
+    assert_eq!(open(json!(true), json!(null)).await, None);
+    assert_eq!(open(json!(null), json!(false)).await, None);
 }
 
 #[tokio::test]

@@ -314,7 +314,12 @@ impl DataSource for Depth {
 
 /// A pilot on board.
 #[derive(Model)]
+#[model(rule = rule::conflicting(["ebb", "flood"]))]
 pub(super) struct PilotModel {
+    /// Leave with the ebb.
+    ebb: Option<bool>,
+    /// Come with the flood.
+    flood: Option<bool>,
     /// The ship.
     ship: String,
     /// Hours.
