@@ -19,8 +19,8 @@ fn sources(directory: &Path, text: &mut String) {
 fn is_test(sources: &str, name: &str) -> bool {
     let declared = format!("fn {name}(");
     sources.match_indices(&declared).any(|(at, _)| {
-        // The last line begun is the declaration's own.
-        let before = sources[..at].lines().rev().skip(1).map(str::trim_start);
+        let line = sources[..at].rfind('\n').unwrap_or(0);
+        let before = sources[..line].lines().rev().map(str::trim_start);
         before
             .take_while(|line| line.starts_with("#[") || line.starts_with("///"))
             .any(|line| line == "#[test]" || line.starts_with("#[tokio::test"))
@@ -69,7 +69,7 @@ fn every_row_names_its_tests() {
 #[test]
 fn only_tests_count_as_tests() {
     let sources = "#[test]\nfn a() {\n}\n\n#[tokio::test(start_paused = true)]\n/// Why.\nasync fn \
-                   b() {\n}\n\nfn c() {}\n#[test]\n\nfn d() {}\n";
+                   b() {\n}\n\nfn c() {}\n#[test]\nfn x() {}\nfn d() {}\n";
     for (name, expected) in [
         ("a", true),
         ("b", true),
