@@ -45,6 +45,14 @@ func (lease) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ephemera
 		return
 	case "open_warn":
 		resp.Diagnostics.AddWarning("Warned", "As the script says.")
+	case "open_defer":
+		if !req.ClientCapabilities.DeferralAllowed {
+			resp.Diagnostics.Append(refused()...)
+			return
+		}
+		resp.Deferred = &ephemeral.Deferred{Reason: ephemeral.DeferredReasonAbsentPrereq}
+		resp.Result.Raw = tftypes.NewValue(resp.Result.Schema.Type().TerraformType(ctx), tftypes.UnknownValue)
+		return
 	case "open_forever":
 	default:
 		resp.RenewAt = due

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
@@ -23,6 +24,7 @@ func (lookup) Schema(_ context.Context, _ datasource.SchemaRequest, resp *dataso
 	resp.Schema = schema.Schema{
 		Attributes: map[string]schema.Attribute{
 			"script": schema.StringAttribute{Optional: true},
+			"label":  schema.StringAttribute{Optional: true, CustomType: caselessType{}},
 			"key":    schema.StringAttribute{Required: true, Validators: []validator.String{stringvalidator.UTF8LengthBetween(1, 5)}},
 			"tags":   schema.SetAttribute{Optional: true, ElementType: types.StringType},
 			"value":  schema.StringAttribute{Computed: true},
@@ -43,15 +45,27 @@ func (lookup) ValidateConfig(_ context.Context, req datasource.ValidateConfigReq
 	}
 }
 
-func (lookup) Read(_ context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
+func (lookup) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
 	switch scriptOf(req.Config.Raw) {
 	case "read_error":
 		resp.Diagnostics.AddAttributeError(path.Root("key"), "Refused", "As the script says.")
 		return
 	case "read_warn":
 		resp.Diagnostics.AddWarning("Warned", "As the script says.")
+	case "read_defer":
+		if !req.ClientCapabilities.DeferralAllowed {
+			resp.Diagnostics.Append(refused()...)
+			return
+		}
+		resp.Deferred = &datasource.Deferred{Reason: datasource.DeferredReasonAbsentPrereq}
+		resp.State.Raw = tftypes.NewValue(resp.State.Schema.Type().TerraformType(ctx), tftypes.UnknownValue)
+		return
 	}
-	state, err := tftypes.Transform(req.Config.Raw, func(at *tftypes.AttributePath, value tftypes.Value) (tftypes.Value, error) {
+	config := req.Config.Raw
+	if scriptOf(config) == "read_meta" {
+		config, _ = with(config, "value", "note "+textOf(req.ProviderMeta.Raw, "note"))
+	}
+	state, err := tftypes.Transform(config, func(at *tftypes.AttributePath, value tftypes.Value) (tftypes.Value, error) {
 		if name, ok := at.LastStep().(tftypes.AttributeName); ok && value.IsNull() {
 			switch name {
 			case "value", "total", "found":
@@ -63,6 +77,9 @@ func (lookup) Read(_ context.Context, req datasource.ReadRequest, resp *datasour
 	if err != nil {
 		resp.Diagnostics.AddError("Cannot complete the data", err.Error())
 		return
+	}
+	if label := textOf(state, "label"); label != "" && scriptOf(config) == "read_shout" {
+		state, _ = with(state, "label", strings.ToUpper(label))
 	}
 	resp.State.Raw = state
 }

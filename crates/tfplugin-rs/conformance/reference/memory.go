@@ -44,8 +44,35 @@ func count(ctx context.Context, private privateState, key string) diag.Diagnosti
 	return diagnostics
 }
 
+// refused is an error about nothing in particular.
+func refused() (diagnostics diag.Diagnostics) {
+	diagnostics.AddError("Refused", "As the script says.")
+	return diagnostics
+}
+
+// importScript does what the id of an import says. False if that is the end of it.
+func importScript(ctx context.Context, id string, mayDefer bool, resp *resource.ImportStateResponse) bool {
+	switch id {
+	case "error":
+		resp.Diagnostics.Append(refused()...)
+	case "defer":
+		if !mayDefer {
+			resp.Diagnostics.Append(refused()...)
+			return false
+		}
+		resp.Deferred = &resource.Deferred{Reason: resource.DeferredReasonAbsentPrereq}
+		resp.State.Raw = tftypes.NewValue(resp.State.Raw.Type(), tftypes.UnknownValue)
+		return false
+	case "warn":
+		resp.Diagnostics.AddWarning("Warned", "As the id says.")
+	case "private":
+		resp.Diagnostics.Append(count(ctx, resp.Private, "imported")...)
+	}
+	return !resp.Diagnostics.HasError()
+}
+
 // apply is create and update: the plan with its unknowns filled in, or what the script says.
-func apply(ctx context.Context, plan, config tftypes.Value, private privateState, diagnostics *diag.Diagnostics) (tftypes.Value, bool) {
+func apply(ctx context.Context, plan, config, meta tftypes.Value, private privateState, diagnostics *diag.Diagnostics) (tftypes.Value, bool) {
 	script := scriptOf(plan)
 	if script == "apply_error" {
 		diagnostics.AddAttributeError(path.Root("script"), "Refused", "As the script says.")
@@ -53,6 +80,9 @@ func apply(ctx context.Context, plan, config tftypes.Value, private privateState
 	}
 	if script == "apply_private" {
 		diagnostics.Append(count(ctx, private, "applied")...)
+	}
+	if script == "apply_meta" && unknownStamp(plan) {
+		plan, _ = with(plan, "stamp", "note "+textOf(meta, "note"))
 	}
 	if secret := textOf(config, "secret_wo"); secret != "" && unknownStamp(plan) {
 		plan, _ = with(plan, "stamp", "saw "+secret)
@@ -83,13 +113,13 @@ func unknownStamp(plan tftypes.Value) bool {
 }
 
 func (m memory) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
-	if state, ok := apply(ctx, req.Plan.Raw, req.Config.Raw, resp.Private, &resp.Diagnostics); ok {
+	if state, ok := apply(ctx, req.Plan.Raw, req.Config.Raw, req.ProviderMeta.Raw, resp.Private, &resp.Diagnostics); ok {
 		resp.State.Raw = state
 	}
 }
 
 func (m memory) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
-	if state, ok := apply(ctx, req.Plan.Raw, req.Config.Raw, resp.Private, &resp.Diagnostics); ok {
+	if state, ok := apply(ctx, req.Plan.Raw, req.Config.Raw, req.ProviderMeta.Raw, resp.Private, &resp.Diagnostics); ok {
 		resp.State.Raw = state
 	}
 }
@@ -106,6 +136,14 @@ func (m memory) Read(ctx context.Context, req resource.ReadRequest, resp *resour
 		resp.Diagnostics.Append(count(ctx, resp.Private, "read")...)
 	case "read_drift":
 		resp.State.Raw, _ = with(req.State.Raw, "stamp", "drifted")
+	case "read_meta":
+		resp.State.Raw, _ = with(req.State.Raw, "stamp", "note "+textOf(req.ProviderMeta.Raw, "note"))
+	case "read_defer":
+		if !req.ClientCapabilities.DeferralAllowed {
+			resp.Diagnostics.Append(refused()...)
+			return
+		}
+		resp.Deferred = &resource.Deferred{Reason: resource.DeferredReasonAbsentPrereq}
 	}
 }
 
@@ -151,5 +189,13 @@ func (s scripted) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest
 		resp.Diagnostics.Append(count(ctx, resp.Private, "planned")...)
 	case "plan_set":
 		resp.Plan.Raw, _ = with(req.Plan.Raw, "stamp", "planned")
+	case "plan_meta":
+		resp.Plan.Raw, _ = with(req.Plan.Raw, "stamp", "note "+textOf(req.ProviderMeta.Raw, "note"))
+	case "plan_defer":
+		if !req.ClientCapabilities.DeferralAllowed {
+			resp.Diagnostics.Append(refused()...)
+			return
+		}
+		resp.Deferred = &resource.Deferred{Reason: resource.DeferredReasonResourceConfigUnknown}
 	}
 }

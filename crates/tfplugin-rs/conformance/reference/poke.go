@@ -34,6 +34,12 @@ func (poke) ModifyPlan(_ context.Context, req action.ModifyPlanRequest, resp *ac
 		resp.Diagnostics.AddAttributeError(path.Root("script"), "Refused", "As the script says.")
 	case "plan_warn":
 		resp.Diagnostics.AddWarning("Warned", "As the script says.")
+	case "plan_defer":
+		if !req.ClientCapabilities.DeferralAllowed {
+			resp.Diagnostics.Append(refused()...)
+			return
+		}
+		resp.Deferred = &action.Deferred{Reason: action.DeferredReasonAbsentPrereq}
 	}
 }
 

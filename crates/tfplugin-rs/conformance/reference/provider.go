@@ -8,8 +8,10 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
 	"github.com/hashicorp/terraform-plugin-framework/function"
+	"github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
+	"github.com/hashicorp/terraform-plugin-framework/provider/metaschema"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
@@ -52,17 +54,30 @@ func (conform) Configure(ctx context.Context, req provider.ConfigureRequest, res
 		resp.Diagnostics.AddAttributeError(path.Root("script"), "Refused", "As the script says.")
 	case "configure_warn":
 		resp.Diagnostics.AddWarning("Warned", "As the script says.")
+	case "configure_defer":
+		resp.Deferred = &provider.Deferred{Reason: provider.DeferredReasonProviderConfigUnknown}
 	}
+}
+
+func (conform) MetaSchema(_ context.Context, _ provider.MetaSchemaRequest, resp *provider.MetaSchemaResponse) {
+	resp.Schema = metaschema.Schema{Attributes: map[string]metaschema.Attribute{
+		"note": metaschema.StringAttribute{Optional: true},
+		"weight": metaschema.NumberAttribute{Optional: true},
+	}}
 }
 
 func (conform) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
 		remembers("blocks", blocks),
 		remembers("collections", collections),
+		identifies("known", false),
 		remembers("modifiers", modifiers),
 		remembers("nested", nested),
+		identifies("renamed", true),
 		remembers("scalars", scalars),
 		remembers("secrets", secrets),
+		func() resource.Resource { return spelled{scripted{memory{"spelled", spelledSchema}}} },
+		func() resource.Resource { return timed{scripted{memory{"timed", timedSchema}}} },
 		func() resource.Resource { return validated{scripted{memory{"validated", validatedSchema}}} },
 		func() resource.Resource { return versioned{scripted{memory{"versioned", versionedSchema}}} },
 		func() resource.Resource { return memory{"wide", wide} },
@@ -71,6 +86,10 @@ func (conform) Resources(context.Context) []func() resource.Resource {
 
 func (conform) DataSources(context.Context) []func() datasource.DataSource {
 	return []func() datasource.DataSource{func() datasource.DataSource { return lookup{} }}
+}
+
+func (conform) ListResources(context.Context) []func() list.ListResource {
+	return []func() list.ListResource{func() list.ListResource { return knownList{} }}
 }
 
 func (conform) EphemeralResources(context.Context) []func() ephemeral.EphemeralResource {

@@ -71,14 +71,8 @@ func (versioned) MoveState(context.Context) []resource.StateMover {
 }
 
 func (versioned) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	switch req.ID {
-	case "error":
-		resp.Diagnostics.AddError("Refused", "As the id says.")
+	if !importScript(ctx, req.ID, req.ClientCapabilities.DeferralAllowed, resp) {
 		return
-	case "warn":
-		resp.Diagnostics.AddWarning("Warned", "As the id says.")
-	case "private":
-		resp.Diagnostics.Append(count(ctx, resp.Private, "imported")...)
 	}
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("name"), req.ID)...)
 }

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use anyhow::Result;
 use tfplugin_rs::proto::tfplugin6::schema::{Attribute, Block};
-use tfplugin_rs::proto::tfplugin6::{ActionSchema, Function, Schema, get_functions, get_metadata};
+use tfplugin_rs::proto::tfplugin6::{
+    Function, Schema, get_functions, get_metadata, get_provider_schema,
+    get_resource_identity_schemas,
+};
 use tfplugin_rs::value::Type;
 
 use crate::plugin::Plugin;
@@ -21,33 +24,8 @@ pub(crate) async fn differences(reference: &Plugin, ours: &Plugin) -> Result<Vec
             ));
         }
     }
-    let provider =
-        |schema: &Option<Schema>| schema.iter().map(|s| (String::new(), s.clone())).collect();
-    let actions = |actions: &HashMap<String, ActionSchema>| {
-        let actions = actions.iter();
-        let schemas =
-            actions.filter_map(|(name, action)| Some((name.clone(), action.schema.clone()?)));
-        schemas.collect()
-    };
-    for (what, a, b) in [
-        ("provider", &provider(&a.provider), &provider(&b.provider)),
-        ("resource", &a.resource_schemas, &b.resource_schemas),
-        (
-            "data source",
-            &a.data_source_schemas,
-            &b.data_source_schemas,
-        ),
-        (
-            "ephemeral resource",
-            &a.ephemeral_resource_schemas,
-            &b.ephemeral_resource_schemas,
-        ),
-        (
-            "action",
-            &actions(&a.action_schemas),
-            &actions(&b.action_schemas),
-        ),
-    ] {
+    let (a_kinds, b_kinds) = (kinds(a), kinds(b));
+    for ((what, a), (_, b)) in a_kinds.iter().zip(&b_kinds) {
         compare(what, &schemas(a), &schemas(b), &mut found);
     }
     compare(
@@ -70,10 +48,33 @@ pub(crate) async fn differences(reference: &Plugin, ours: &Plugin) -> Result<Vec
         &functions(&b.functions),
         &mut found,
     );
+    let a = identities(reference).await?;
+    let b = identities(ours).await?;
+    compare("identity", &a, &b, &mut found);
     let a = names(reference).await?;
     let b = names(ours).await?;
     compare("kind of GetMetadata", &a, &b, &mut found);
     Ok(found)
+}
+
+/// The schemas of a provider by kind.
+fn kinds(answer: &get_provider_schema::Response) -> [(&'static str, HashMap<String, Schema>); 7] {
+    let provider =
+        |schema: &Option<Schema>| schema.iter().map(|s| (String::new(), s.clone())).collect();
+    let actions = answer.action_schemas.iter();
+    let actions = actions.filter_map(|(name, action)| Some((name.clone(), action.schema.clone()?)));
+    [
+        ("provider", provider(&answer.provider)),
+        ("provider_meta", provider(&answer.provider_meta)),
+        ("list resource", answer.list_resource_schemas.clone()),
+        ("resource", answer.resource_schemas.clone()),
+        ("data source", answer.data_source_schemas.clone()),
+        (
+            "ephemeral resource",
+            answer.ephemeral_resource_schemas.clone(),
+        ),
+        ("action", actions.collect()),
+    ]
 }
 
 fn compare(
@@ -103,6 +104,31 @@ fn compare(
             only(&b, &a)
         ));
     }
+}
+
+/// Each identity as lines, one for each attribute.
+async fn identities(plugin: &Plugin) -> Result<BTreeMap<String, String>> {
+    let request = get_resource_identity_schemas::Request {};
+    let mut client = plugin.client();
+    let answer = client.get_resource_identity_schemas(request).await?;
+    let schemas = answer.into_inner().identity_schemas.into_iter();
+    let schemas = schemas.map(|(name, schema)| {
+        let attributes = schema.identity_attributes.iter().map(|attribute| {
+            let ty = Type::from_json_bytes(&attribute.r#type).map(|ty| ty.to_string());
+            format!(
+                "{} {} required:{} optional:{}",
+                attribute.name,
+                ty.unwrap_or_default(),
+                attribute.required_for_import,
+                attribute.optional_for_import
+            )
+        });
+        let mut lines: Vec<_> = attributes.collect();
+        lines.sort();
+        lines.push(format!("version {}", schema.version));
+        (name, lines.join("\n"))
+    });
+    Ok(schemas.collect())
 }
 
 async fn names(plugin: &Plugin) -> Result<BTreeMap<String, String>> {

@@ -9,6 +9,7 @@ use tfplugin_rs::schema::Nesting;
 use tfplugin_rs::value::Type;
 
 use crate::codec::{NOT_NULL, PREFIX};
+use crate::numbers::Declared;
 use crate::random::Random;
 use crate::schema::{Member, Role, Shape};
 use crate::term::Term;
@@ -46,10 +47,36 @@ const NUMBERS: [&str; 14] = [
 ];
 const KEYS: [&str; 4] = ["k", "l", "made", "with space"];
 
+/// Integers that only just fit, and floats.
+const INT32: [&str; 2] = ["2147483647", "-2147483648"];
+const INT64: [&str; 3] = ["2147483648", "9223372036854775807", "-9223372036854775808"];
+const FLOATS: [&str; 6] = ["0.5", "0.1", "-1.5", "1e-7", "1e308", "3.25"];
+
+/// What timeouts say: durations of Go, and now and then something else.
+const DURATIONS: [&str; 9] = [
+    "30s", "1h", "90m", "2h45m", "1.5h", "0", "250ms", "+1m", "1h0m0.5s",
+];
+const NO_DURATIONS: [&str; 5] = ["soon", "1d", "5", "", "-30s"];
+
 /// What the attribute `script` may say. Most others say nothing to a provider.
-const SCRIPTS: [&str; 33] = [
+const SCRIPTS: [&str; 48] = [
     "apply_change",
     "apply_error",
+    "apply_meta",
+    "apply_shout",
+    "identity_none",
+    "identity_other",
+    "list_anonymous",
+    "list_bare",
+    "list_end_error",
+    "list_error",
+    "list_warn",
+    "open_defer",
+    "plan_defer",
+    "plan_meta",
+    "read_defer",
+    "read_meta",
+    "read_shout",
     "apply_private",
     "apply_save_error",
     "apply_unknown",
@@ -91,6 +118,11 @@ pub(crate) enum Certainty {
     Open,
 }
 
+/// True for the attributes of timeouts.
+fn is_limit(name: &str) -> bool {
+    ["create", "delete", "read", "update"].contains(&name)
+}
+
 /// Makes values.
 pub(crate) struct Generate<'r> {
     pub(crate) random: &'r mut Random,
@@ -123,6 +155,7 @@ impl Generate<'_> {
         }
         match &member.shape {
             Shape::Plain(Type::Number) => self.number(&member.name),
+            Shape::Plain(Type::String) if is_limit(&member.name) => self.duration(10),
             Shape::Plain(ty) => self.value(ty, certainty, 0),
             Shape::Nested(nesting, members) => {
                 self.nested(*nesting, members, is_block, &mut |g, m| {
@@ -145,6 +178,7 @@ impl Generate<'_> {
                 Role::Computed | Role::OptionalComputed if self.random.chance(20) => Term::Null,
                 _ => match &member.shape {
                     Shape::Plain(Type::Number) => self.number(&member.name),
+                    Shape::Plain(Type::String) if is_limit(&member.name) => self.duration(0),
                     Shape::Plain(ty) => self.value(ty, Certainty::Known, 0),
                     Shape::Nested(nesting, members) => {
                         let is_block = member.role == Role::Block;
@@ -287,18 +321,45 @@ impl Generate<'_> {
         }
     }
 
-    /// A number; most attributes stand for integers and seldom get another.
+    /// A number that the attribute takes.
     fn number(&mut self, name: &str) -> Term {
-        let is_exact = name == "value" || name == "number" || name.starts_with("number_");
-        let odd = if is_exact && !name.ends_with(|c: char| c.is_ascii_digit()) {
-            40
-        } else {
-            2
+        let odd: &[&str] = match Declared::of(name) {
+            Declared::Any => &NUMBERS,
+            Declared::Float64 => &FLOATS,
+            Declared::Int32 => &INT32,
+            Declared::Int64 => &INT64,
         };
-        match self.random.chance(odd) {
-            true => Term::number(self.random.text(&NUMBERS)),
+        match self.random.chance(20) {
+            true => Term::number(self.random.text(odd)),
             false => Term::number(self.random.text(&WHOLE)),
         }
+    }
+
+    /// A duration; in so many of a hundred cases something else.
+    fn duration(&mut self, odd_percent: usize) -> Term {
+        match self.random.chance(odd_percent) {
+            true => Term::text(self.random.text(&NO_DURATIONS)),
+            false => Term::text(self.random.text(&DURATIONS)),
+        }
+    }
+
+    /// A number somewhere inside becomes one that its attribute does not take, if there is one.
+    pub(crate) fn with_odd_number(&mut self, term: &Term) -> Term {
+        let Term::Map(entries) = term else {
+            return term.clone();
+        };
+        let misfits = |name: &str| Declared::of(name).misfits();
+        let odd = entries
+            .iter()
+            .filter(|(name, value)| matches!(value, Term::Number(_)) && !misfits(name).is_empty());
+        let names: Vec<_> = odd.map(|(name, _)| name.clone()).collect();
+        let mut entries = entries.clone();
+        if !names.is_empty() {
+            let name = self.random.pick(&names).clone();
+            let number = Term::number(self.random.text(misfits(&name)));
+            entries.insert(name, number);
+        }
+        Term::Map(entries)
     }
 
     fn ty(&mut self, depth: usize) -> Type {

@@ -6,6 +6,7 @@
 use crate::answer::{Answer, Difference};
 use crate::call::{Call, Rpc, Slot};
 use crate::decimal::Decimal;
+use crate::numbers::has_misfit;
 use crate::proposed::proposed;
 use crate::schema::World;
 use crate::term::{Term, Unequal};
@@ -84,8 +85,9 @@ pub(crate) const TABLE: &[Justified] = &[
     },
     Justified {
         name: "types of what is null or unknown",
-        reason: "A dynamic argument that is null or unknown but whose type is known is just null or \
-                 unknown to a typed function of ours, which answers that and leaves the type open.",
+        reason: "A dynamic value that is null or unknown but whose type is known is just null or \
+                 unknown to a typed function of ours, and to a generated configuration, which leave \
+                 the type open.",
         claims: unknown_of_known_type,
     },
     Justified {
@@ -95,10 +97,43 @@ pub(crate) const TABLE: &[Justified] = &[
         claims: trailing_bytes,
     },
     Justified {
-        name: "private state of what is gone",
-        reason: "A resource that a read does not find has no state, and Terraform drops its private \
-                 state with it. The reference sends it along all the same.",
+        name: "private state of what is not there",
+        reason: "A resource that a read does not find has no state, nor has an import that is put \
+                 off, and Terraform drops its private state with it. The reference sends it along \
+                 all the same.",
         claims: private_of_gone,
+    },
+    Justified {
+        name: "identity of what is gone",
+        reason: "A resource that a read does not find and that is known by no identity yet is gone. \
+                 The reference refuses its own answer for want of an identity, so that such a \
+                 resource never leaves the state.",
+        claims: identity_of_gone,
+    },
+    Justified {
+        name: "identity beside an error",
+        reason: "Beside an error of apply, ours tells the identity that the resource was known by, \
+                 or the one that its state has; the reference what the provider has set, even where \
+                 that is what it refuses.",
+        claims: identity_beside_an_error,
+    },
+    Justified {
+        name: "identities without a value",
+        reason: "An identity of which every attribute is null identifies nothing. Both refuse it \
+                 after create, read and update; ours after import, upgrade and move too.",
+        claims: empty_identity,
+    },
+    Justified {
+        name: "durations",
+        reason: "The reference takes timeouts below zero, which have passed before they begin, and \
+                 none above 292 years; ours takes none below zero, and up to 584 years.",
+        claims: odd_duration,
+    },
+    Justified {
+        name: "a configuration of nothing",
+        reason: "Asked to generate the configuration of a resource without a state, ours says that \
+                 there is none; the reference answers null.",
+        claims: nothing_to_generate,
     },
     Justified {
         name: "proposals that are none",
@@ -138,43 +173,9 @@ fn misfit(exchange: &Exchange<'_>, _: &Difference) -> bool {
         )
 }
 
-/// Attributes that the reference declares as integers or floats, by the beginnings of their names.
-const INTEGERS: [&str; 7] = [
-    "count", "int_", "kept_int", "number_0", "number_1", "range", "size",
-];
-
 fn not_an_integer(exchange: &Exchange<'_>, _: &Difference) -> bool {
-    let values = || exchange.call.values.iter().map(|(_, value)| value);
-    exchange.reference.stops() && values().any(|value| value.any(&|term| has_non_integer(term)))
-        || (exchange.reference.stops()
-            && exchange.call.rpc == Rpc::Upgrade
-            && says(exchange.reference, &["Value %", "integer"]))
-}
-
-fn has_non_integer(term: &Term) -> bool {
-    let Term::Map(entries) = term else {
-        return false;
-    };
-    entries.iter().any(|(name, value)| {
-        let Term::Number(number) = value else {
-            return false;
-        };
-        let is = |prefix: &&str| name.starts_with(prefix);
-        let text = number.to_string();
-        if INTEGERS.iter().any(is) || name == "stamp" {
-            text.parse::<i64>().is_err()
-        } else if name.starts_with("small_") {
-            text.parse::<i32>().is_err()
-        } else {
-            name.starts_with("float_") && !is_float(number)
-        }
-    })
-}
-
-/// True for a number that a 64-bit float holds without turning into infinity or nothing.
-fn is_float(number: &Decimal) -> bool {
-    let float: f64 = format!("{number:e}").parse().unwrap_or(f64::INFINITY);
-    float.is_finite() && (float != 0.0 || number.to_string() == "0")
+    let mut values = exchange.call.values.iter();
+    exchange.reference.stops() && values.any(|(_, value)| value.any(&has_misfit))
 }
 
 fn beside_an_error(exchange: &Exchange<'_>, difference: &Difference) -> bool {
@@ -298,7 +299,7 @@ fn planned_private(exchange: &Exchange<'_>, difference: &Difference) -> bool {
 }
 
 fn unknown_of_known_type(exchange: &Exchange<'_>, difference: &Difference) -> bool {
-    exchange.call.rpc == Rpc::CallFunction
+    matches!(exchange.call.rpc, Rpc::CallFunction | Rpc::GenerateConfig)
         && (matches!(
             difference,
             Difference::Value(Unequal { reference: Term::Dynamic(known), ours: Term::Unknown(_), .. })
@@ -334,10 +335,53 @@ fn trailing_bytes(exchange: &Exchange<'_>, _: &Difference) -> bool {
 }
 
 fn private_of_gone(exchange: &Exchange<'_>, difference: &Difference) -> bool {
-    let state = |answer: &Answer| answer.values.get("state").is_none_or(Term::is_null);
+    let is_gone = |answer: &Answer| answer.values.get("state").is_none_or(Term::is_null);
+    let is_put_off = |answer: &Answer| answer.deferred.is_some();
+    let (reference, ours) = (exchange.reference, exchange.ours);
     *difference == Difference::Private
-        && exchange.call.rpc == Rpc::Read
-        && state(exchange.reference)
-        && state(exchange.ours)
-        && exchange.ours.private.is_empty()
+        && ours.private.is_empty()
+        && match exchange.call.rpc {
+            Rpc::Read => is_gone(reference) && is_gone(ours),
+            Rpc::Import => is_put_off(reference) && is_put_off(ours),
+            _ => false,
+        }
+}
+
+fn identity_of_gone(exchange: &Exchange<'_>, _: &Difference) -> bool {
+    let is_null = |name: &str| exchange.ours.values.get(name).is_some_and(Term::is_null);
+    exchange.call.rpc == Rpc::Read
+        && says(
+            exchange.reference,
+            &["Missing Resource Identity After Read"],
+        )
+        && !exchange.ours.stops()
+        && is_null("state")
+        && is_null("identity")
+}
+
+fn identity_beside_an_error(exchange: &Exchange<'_>, difference: &Difference) -> bool {
+    let is_identity = |path: &str| path == "identity" || path.starts_with("identity.");
+    exchange.call.rpc == Rpc::Apply
+        && both_stop(exchange)
+        && matches!(difference, Difference::Value(place) if is_identity(&place.path))
+}
+
+fn empty_identity(exchange: &Exchange<'_>, _: &Difference) -> bool {
+    matches!(
+        exchange.call.rpc,
+        Rpc::Import | Rpc::Move | Rpc::UpgradeIdentity
+    ) && !exchange.reference.stops()
+        && says(exchange.ours, &["Missing identity"])
+}
+
+fn odd_duration(exchange: &Exchange<'_>, _: &Difference) -> bool {
+    let is_odd = |term: &Term| matches!(term, Term::Text(text) if text.starts_with('-') || text == "3000000h");
+    let mut values = exchange.call.values.iter();
+    exchange.call.subject == "conform_timed" && values.any(|(_, value)| value.any(&is_odd))
+}
+
+fn nothing_to_generate(exchange: &Exchange<'_>, _: &Difference) -> bool {
+    exchange.call.rpc == Rpc::GenerateConfig
+        && exchange.call.value(Slot::State).is_null()
+        && says(exchange.ours, &["Nothing to generate from"])
 }

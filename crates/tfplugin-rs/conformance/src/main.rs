@@ -7,15 +7,15 @@
 //! stands in [`justified`]. Everything else ends the run with status 1 and shows the request with the
 //! seed that leads to it.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
 
 use crate::plugin::Plugin;
-use crate::run::{Plan, run};
-use crate::schema::World;
+use crate::run::{Outcome, Plan, print, run};
 
 mod announced;
 mod answer;
@@ -23,11 +23,15 @@ mod bench;
 mod call;
 mod codec;
 mod compare;
+mod coverage;
 mod decimal;
 mod ephemeral;
+mod features;
 mod generate;
+mod identified;
 mod identity;
 mod justified;
+mod numbers;
 mod plugin;
 mod proposed;
 mod random;
@@ -36,6 +40,7 @@ mod run;
 mod scenario;
 mod schema;
 mod send;
+mod single;
 mod tables;
 mod term;
 
@@ -63,37 +68,62 @@ struct Options {
     /// Measure instead of comparing.
     #[arg(long)]
     bench: bool,
+    /// Where to write what was compared, and then measured.
+    #[arg(long)]
+    report: Option<PathBuf>,
 }
 
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
     let options = Options::parse();
-    let ours = match options.ours {
-        Some(path) => path,
+    let ours = match &options.ours {
+        Some(path) => path.clone(),
         None => std::env::current_exe()?.with_file_name("tfplugin-conformance-provider"),
     };
     if options.bench {
-        bench::report(&options.reference, &ours).await?;
+        print(&bench::costs(&options.reference, &ours).await?);
         return Ok(ExitCode::SUCCESS);
     }
+    let outcome = compare(&options, &ours).await?;
+    if let Some(path) = &options.report {
+        let costs = bench::costs(&options.reference, &ours).await?;
+        print(&format!("\n{costs}"));
+        fs::write(path, page(&outcome, &costs)).context("write the report")?;
+    }
+    Ok(match outcome.is_same {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}
+
+async fn compare(options: &Options, ours: &Path) -> Result<Outcome> {
     let reference = Plugin::start(&options.reference, &[])
         .await
         .context("the reference in Go")?;
-    let ours = Plugin::start(&ours, &[])
+    let ours = Plugin::start(ours, &[])
         .await
         .context("the provider in Rust")?;
-    let world = World::read(&reference.schema)?;
+    let world = reference.world().await?;
     let plan = Plan {
         seed: options.seed,
         requests: options.requests,
         parallel: options.parallel,
         show: options.show,
     };
-    let is_same = run(&reference, &ours, &world, &plan).await?;
+    let outcome = run(&reference, &ours, &world, &plan).await?;
     reference.stop().await?;
     ours.stop().await?;
-    Ok(match is_same {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
-    })
+    Ok(outcome)
+}
+
+/// A page to keep.
+fn page(outcome: &Outcome, costs: &str) -> String {
+    let Outcome {
+        tables, summary, ..
+    } = outcome;
+    format!(
+        "# The last full run\n\nWritten by `make conformance`; how to read it stands in the \
+         [README](README.md).\n\n{summary}.\n\n## What was asked\n\n{tables}\n## What it \
+         costs\n\n{costs}"
+    )
 }

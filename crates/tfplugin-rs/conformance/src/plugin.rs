@@ -13,8 +13,8 @@ use rustls::ClientConfig;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tfplugin_rs::proto::plugin::Empty;
 use tfplugin_rs::proto::plugin::grpc_controller_client::GrpcControllerClient;
-use tfplugin_rs::proto::tfplugin6::get_provider_schema;
 use tfplugin_rs::proto::tfplugin6::provider_client::ProviderClient;
+use tfplugin_rs::proto::tfplugin6::{get_provider_schema, get_resource_identity_schemas};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
@@ -24,13 +24,15 @@ use tonic::transport::{Channel, Endpoint, Uri};
 use tower::service_fn;
 
 use crate::identity::Identity;
+use crate::schema::World;
 
 const COOKIE: &str = "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d1a219cb4d6991ca9872b2";
 
 /// What the reference logs by. It tells every step unless each of these says no.
-const LOGS: [&str; 5] = [
+const LOGS: [&str; 6] = [
     "TF_LOG",
     "TF_LOG_PROVIDER",
+    "TF_LOG_PROVIDER_CONFORM",
     "TF_LOG_SDK",
     "TF_LOG_SDK_FRAMEWORK",
     "TF_LOG_SDK_PROTO",
@@ -93,6 +95,13 @@ impl Plugin {
     /// A client that may be used beside others.
     pub(crate) fn client(&self) -> ProviderClient<Channel> {
         client(&self.channel)
+    }
+
+    /// What the provider offers.
+    pub(crate) async fn world(&self) -> Result<World> {
+        let request = get_resource_identity_schemas::Request {};
+        let identities = self.client().get_resource_identity_schemas(request).await?;
+        World::read(&self.schema, &identities.into_inner())
     }
 
     /// The process; 0 when it has ended.

@@ -1,19 +1,23 @@
-//! What a run has seen: counts, justified differences, and the first of those that are not.
+//! What a run has seen: coverage, justified differences, and the first of those that are not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use crate::call::{Call, Slot};
+use crate::call::Call;
 use crate::compare::Compared;
+use crate::coverage::Coverage;
 use crate::justified::TABLE;
-use crate::term::Term;
+use crate::schema::World;
+
+/// A row of the table that claims more of a hundred answers is too wide to tell a mistake from what
+/// it is about.
+const MOST_PERCENT: f64 = 2.0;
 
 /// Counts and findings.
-#[derive(Default)]
 pub(crate) struct Report {
     pub(crate) calls: u64,
-    by_rpc: BTreeMap<&'static str, u64>,
-    by_feature: BTreeMap<String, u64>,
+    coverage: Coverage,
+    /// Answers that each row of the table has claimed.
     justified: BTreeMap<&'static str, u64>,
     /// Calls with a difference that no row of the table claims, by kind of difference.
     pub(crate) open: u64,
@@ -24,21 +28,24 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    pub(crate) fn new(shown: usize) -> Self {
+    pub(crate) fn new(shown: usize, world: &World) -> Self {
         Self {
+            calls: 0,
+            coverage: Coverage::new(world),
+            justified: BTreeMap::new(),
+            open: 0,
+            open_kinds: BTreeMap::new(),
+            findings: Vec::new(),
             shown,
-            ..Self::default()
         }
     }
 
     /// Takes note of a call. True if it is one to be shown in full.
     pub(crate) fn count(&mut self, call: &Call, compared: &Compared) -> bool {
         self.calls += 1;
-        *self.by_rpc.entry(call.rpc.name()).or_default() += 1;
-        for feature in features(call, compared) {
-            *self.by_feature.entry(feature).or_default() += 1;
-        }
-        for name in &compared.justified {
+        self.coverage.count(call, compared);
+        let rows: BTreeSet<_> = compared.justified.iter().collect();
+        for name in rows {
             *self.justified.entry(name).or_default() += 1;
         }
         let Some(first) = compared.open.first() else {
@@ -55,40 +62,71 @@ impl Report {
         self.findings.push(finding);
     }
 
-    /// Rows of the table that have not been needed.
-    fn stale(&self) -> impl Iterator<Item = &'static str> {
-        let names = TABLE.iter().map(|row| row.name);
-        names.filter(|name| !self.justified.contains_key(name))
+    /// What is wrong with the run besides unexplained differences. A full one must meet every row of
+    /// the table; one of a single scenario proves nothing of that kind.
+    pub(crate) fn problems(&self, is_full: bool) -> Vec<String> {
+        let missing = self.coverage.missing().into_iter();
+        let mut found: Vec<_> = missing
+            .map(|name| format!("nothing was asked about {name:?}"))
+            .collect();
+        for row in TABLE {
+            let claims = self.claims(row.name);
+            if is_full && claims == 0 {
+                found.push(format!(
+                    "the row {:?} is stale: it claims nothing",
+                    row.name
+                ));
+            }
+            let percent = self.percent(claims);
+            if percent > MOST_PERCENT {
+                found.push(format!(
+                    "the row {:?} claims {percent:.1} % of all answers, more than {MOST_PERCENT} %",
+                    row.name
+                ));
+            }
+        }
+        found
     }
 
-    /// The whole report. A full run is one that is long enough to meet every row of the table.
-    pub(crate) fn text(&self, is_full: bool) -> String {
+    fn claims(&self, row: &str) -> u64 {
+        self.justified.get(row).copied().unwrap_or(0)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a share, to be read")]
+    fn percent(&self, claims: u64) -> f64 {
+        100.0 * claims as f64 / self.calls.max(1) as f64
+    }
+
+    /// The tables, in Markdown.
+    pub(crate) fn tables(&self) -> String {
         let mut text = String::new();
-        let mut table = |title: &str, rows: &BTreeMap<String, u64>| {
-            let _ = writeln!(text, "\n{title}");
+        for (group, rows) in self.coverage.groups() {
+            let _ = writeln!(text, "| {group} | requests | answers that differ |");
+            let _ = writeln!(text, "| --- | ---: | ---: |");
             for (name, count) in rows {
-                let _ = writeln!(text, "  {count:>9}  {name}");
+                let _ = writeln!(
+                    text,
+                    "| {name} | {} | {} |",
+                    count.requests, count.differing
+                );
             }
-        };
-        let owned = |rows: &BTreeMap<&'static str, u64>| -> BTreeMap<String, u64> {
-            rows.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect()
-        };
-        table("Requests by RPC", &owned(&self.by_rpc));
-        table("Requests by feature", &self.by_feature);
-        let _ = writeln!(text, "\nJustified differences");
+            let _ = writeln!(text);
+        }
+        let _ = writeln!(
+            text,
+            "| Justified difference | answers | share | reason |\n| --- | ---: | ---: | --- |"
+        );
         for row in TABLE {
-            let count = self.justified.get(row.name).copied().unwrap_or(0);
-            let _ = writeln!(
-                text,
-                "  {count:>9}  {}\n             {}",
-                row.name, row.reason
-            );
+            let claims = self.claims(row.name);
+            let (name, percent, reason) = (row.name, self.percent(claims), row.reason);
+            let _ = writeln!(text, "| {name} | {claims} | {percent:.2} % | {reason} |");
         }
-        if is_full {
-            for name in self.stale() {
-                let _ = writeln!(text, "  stale: {name} was not needed any more");
-            }
-        }
+        text
+    }
+
+    /// Differences that nobody has explained.
+    pub(crate) fn findings(&self) -> String {
+        let mut text = String::new();
         if self.open > 0 {
             let _ = writeln!(
                 text,
@@ -113,62 +151,4 @@ fn brief(difference: &crate::answer::Difference) -> String {
     let text = difference.to_string();
     let cut: String = text.chars().take(110).collect();
     cut.chars().filter(|c| !c.is_ascii_digit()).collect()
-}
-
-/// What a request and its answer touch.
-fn features(call: &Call, compared: &Compared) -> Vec<String> {
-    let mut found = vec![match call.subject.as_str() {
-        "" => "provider configuration".to_owned(),
-        subject => format!("type {subject}"),
-    }];
-    let mut mark = |is_so: bool, name: &str| {
-        if is_so {
-            found.push(name.to_owned());
-        }
-    };
-    let any = |holds: &dyn Fn(&Term) -> bool| call.values.iter().any(|(_, value)| value.any(holds));
-    mark(any(&|t| matches!(t, Term::Unknown(_))), "unknown values");
-    mark(
-        any(&|t| matches!(t, Term::Unknown(about) if !about.is_empty())),
-        "unknown values with refinements",
-    );
-    mark(any(&|t| matches!(t, Term::Dynamic(_))), "dynamic values");
-    mark(
-        any(&|t| matches!(t, Term::Set(e) if !e.is_empty())),
-        "sets with elements",
-    );
-    mark(
-        any(&|t| matches!(t, Term::Number(n) if n.precision() > 17 || !n.is_whole())),
-        "numbers beyond 64 bits or with fractions",
-    );
-    mark(
-        any(&|t| matches!(t, Term::Broken(_))),
-        "bytes that are no value",
-    );
-    mark(!call.private.is_empty(), "private state");
-    mark(
-        !compared.reference.requires_replace.is_empty(),
-        "answers: replacement",
-    );
-    mark(compared.reference.stops(), "answers: refusal");
-    mark(
-        compared
-            .reference
-            .diagnostics
-            .iter()
-            .any(|told| !told.is_error),
-        "answers: warning",
-    );
-    let (prior, proposed) = (call.value(Slot::Prior), call.value(Slot::Proposed));
-    if call.rpc == crate::call::Rpc::Plan {
-        let action = match (prior.is_null(), proposed.is_null()) {
-            (true, false) => "plan: create",
-            (false, true) => "plan: destroy",
-            (true, true) => "plan: nothing",
-            (false, false) if prior == proposed => "plan: no change",
-            (false, false) => "plan: update",
-        };
-        mark(true, action);
-    }
-    found
 }

@@ -11,15 +11,18 @@ use crate::call::{Call, Rpc, Slot};
 use crate::generate::{Certainty, Generate};
 use crate::proposed::proposed;
 use crate::random::Random;
-use crate::schema::{Kind, Member, Parameter, Role, Shape, World};
+use crate::schema::{Kind, Member, Role, Shape, World};
+use crate::single::{private_bytes, single};
 use crate::term::Term;
 
 /// In so many of a hundred calls one value is made not to fit.
-const BROKEN_PERCENT: usize = 3;
+const BROKEN_PERCENT: usize = 2;
+
+/// In so many an integer becomes a number that is none.
+const ODD_PERCENT: usize = 1;
 
 /// What is still to be asked.
 pub(crate) struct Scenario<'w> {
-    world: &'w World,
     random: Random,
     next: Step<'w>,
 }
@@ -32,10 +35,13 @@ enum Step<'w> {
 
 /// A resource between two calls.
 struct Story<'w> {
+    world: &'w World,
     name: &'w str,
     kind: &'w Kind,
     config: Term,
     state: Term,
+    /// What the resource is known by, if it is of a kind that has identities.
+    identity: Option<Term>,
     private: Vec<u8>,
     planned: Term,
     stage: Stage,
@@ -60,11 +66,7 @@ impl<'w> Scenario<'w> {
             70..100 => Step::Only(single(world, &mut random)),
             _ => Step::End,
         };
-        Self {
-            world,
-            random,
-            next,
-        }
+        Self { random, next }
     }
 
     /// The next call, if there is one.
@@ -80,18 +82,25 @@ impl<'w> Scenario<'w> {
     /// Goes on with what `call` was answered.
     pub(crate) fn answered(&mut self, call: &Call, answer: &Answer) {
         self.next = match std::mem::replace(&mut self.next, Step::End) {
-            Step::Resource(story) => story.go_on(call, answer, &mut self.random, self.world),
+            Step::Resource(story) => story.go_on(call, answer, &mut self.random),
             Step::Only(_) | Step::End => Step::End,
         };
     }
 
     fn perhaps_broken(&mut self, mut call: Call) -> Call {
-        if !call.values.is_empty() && self.random.chance(BROKEN_PERCENT) {
-            let at = self.random.below(call.values.len());
-            let mut generate = Generate {
-                random: &mut self.random,
-            };
-            call.values[at].1 = generate.broken(&call.values[at].1);
+        if call.values.is_empty() {
+            return call;
+        }
+        let what = self.random.below(100);
+        let at = self.random.below(call.values.len());
+        let value = &mut call.values[at].1;
+        let mut generate = Generate {
+            random: &mut self.random,
+        };
+        if what < BROKEN_PERCENT {
+            *value = generate.broken(value);
+        } else if what < BROKEN_PERCENT + ODD_PERCENT {
+            *value = generate.with_odd_number(value);
         }
         call
     }
@@ -115,11 +124,14 @@ impl<'w> Story<'w> {
             true => Vec::new(),
             false => private.as_bytes().to_vec(),
         };
+        let identity = known_by(world, name, &state, random);
         let mut story = Self {
+            world,
             name,
             kind,
             config: Term::Null,
             state,
+            identity,
             private,
             planned: Term::Null,
             stage: *random.pick(&[
@@ -179,28 +191,29 @@ impl<'w> Story<'w> {
                     .with(Slot::Planned, self.planned.clone())
             }
         };
-        if self.stage != Stage::Validate {
-            call.private.clone_from(&self.private);
-        } else {
+        if self.stage == Stage::Validate {
             call.knows_write_only = random.chance(90);
+            return call;
         }
-        call
+        call.private.clone_from(&self.private);
+        call.may_defer = random.chance(30);
+        if let Some(identity) = &self.identity {
+            call = call.with(Slot::Identity, identity.clone());
+        }
+        with_meta(call, self.world, random)
     }
 
-    fn go_on(
-        mut self,
-        call: &Call,
-        answer: &Answer,
-        random: &mut Random,
-        _world: &'w World,
-    ) -> Step<'w> {
+    fn go_on(mut self, call: &Call, answer: &Answer, random: &mut Random) -> Step<'w> {
         self.left -= 1;
         let broken = answer
             .values
             .values()
             .any(|v| v.any(&|t| matches!(t, Term::Broken(_))));
-        if self.left == 0 || answer.status.is_some() || broken {
+        if self.left == 0 || answer.status.is_some() || answer.deferred.is_some() || broken {
             return Step::End;
+        }
+        if let Some(identity) = answer.values.get("identity") {
+            self.identity = Some(identity.clone());
         }
         match call.rpc {
             Rpc::ValidateResource => self.stage = Stage::Plan,
@@ -238,6 +251,36 @@ impl<'w> Story<'w> {
         self.config = settled(members, &self.config, &mut generate);
         let proposal = proposed(members, &self.state, &self.config);
         self.planned = merged(members, &self.planned, &proposal, &self.config);
+    }
+}
+
+/// What a resource in this state is known by: as a rule what its state says, sometimes nothing or
+/// something else.
+fn known_by(world: &World, name: &str, state: &Term, random: &mut Random) -> Option<Term> {
+    let kind = world.identities.get(name)?;
+    let own = || {
+        let members = kind.members.iter();
+        let each = members.map(|member| (member.name.as_str(), state.get(&member.name).clone()));
+        Term::object(each)
+    };
+    match random.below(10) {
+        _ if state.is_null() => None,
+        0 => None,
+        1 => Some(Term::Null),
+        2 => Some(Generate { random }.state(&kind.members)),
+        _ => Some(own()),
+    }
+}
+
+/// Some modules say something to the provider.
+pub(crate) fn with_meta(call: Call, world: &World, random: &mut Random) -> Call {
+    match random.below(10) {
+        0 => call.with(Slot::Meta, Term::Null),
+        1..4 => {
+            let said = Generate { random }.state(&world.meta.members);
+            call.with(Slot::Meta, said)
+        }
+        _ => call,
     }
 }
 
@@ -326,236 +369,5 @@ fn unknown_where_computed(member: &Member, proposal: &Term, config: &Term) -> Te
             Term::Map(pairs.map(|((k, p), c)| (k.clone(), object(p, c))).collect())
         }
         (_, proposal, _) => proposal.clone(),
-    }
-}
-
-/// The private state of an answer as the protocol sends it back.
-fn private_bytes(answer: &Answer) -> Vec<u8> {
-    use base64::Engine;
-    use base64::prelude::BASE64_STANDARD;
-    if answer.private.is_empty() {
-        return Vec::new();
-    }
-    let entries = answer.private.iter();
-    let entries: serde_json::Map<_, _> = entries
-        .map(|(key, value)| (key.clone(), BASE64_STANDARD.encode(value).into()))
-        .collect();
-    serde_json::Value::Object(entries).to_string().into_bytes()
-}
-
-/// A call that stands for itself.
-fn single(world: &World, random: &mut Random) -> Call {
-    match random.below(100) {
-        0..20 => function(world, random),
-        20..35 => data(world, random),
-        35..45 => provider(world, random),
-        45..53 => lease(world, random),
-        53..60 => action(world, random),
-        60..75 => upgrade(world, random),
-        75..85 => import(world, random),
-        85..95 => adopt(random),
-        _ => unknown_subject(random),
-    }
-}
-
-fn function(world: &World, random: &mut Random) -> Call {
-    let functions: Vec<_> = world.functions.iter().collect();
-    let (name, signature) = *random.pick(&functions);
-    let mut call = Call::new(Rpc::CallFunction, name);
-    let mut argument = |parameter: &Parameter, random: &mut Random| {
-        let certainty = match parameter.allows_unknown {
-            true => Certainty::Open,
-            false => Certainty::Known,
-        };
-        let value = match random.below(10) {
-            0 if parameter.allows_null => Term::Null,
-            1 if parameter.allows_unknown => Term::unknown(),
-            _ => Generate { random }.value(&parameter.ty, certainty, 0),
-        };
-        call.values.push((Slot::Argument, value));
-    };
-    for parameter in &signature.parameters {
-        argument(parameter, random);
-    }
-    if let Some(variadic) = &signature.variadic {
-        for _ in 0..random.below(4) {
-            argument(variadic, random);
-        }
-    }
-    call
-}
-
-fn data(world: &World, random: &mut Random) -> Call {
-    let sources: Vec<_> = world.data_sources.iter().collect();
-    let (name, kind) = *random.pick(&sources);
-    let (rpc, certainty) = match random.chance(40) {
-        true => (Rpc::ValidateData, Certainty::Open),
-        false => (Rpc::ReadData, Certainty::Known),
-    };
-    let config = Generate { random }.config(&kind.members, certainty);
-    let config = match rpc {
-        Rpc::ReadData => without_unknown_script(config),
-        _ => config,
-    };
-    Call::new(rpc, name).with(Slot::Config, config)
-}
-
-fn lease(world: &World, random: &mut Random) -> Call {
-    let kinds: Vec<_> = world.ephemeral.iter().collect();
-    let (name, kind) = *random.pick(&kinds);
-    let rpc = *random.pick(&[
-        Rpc::CloseEphemeral,
-        Rpc::OpenEphemeral,
-        Rpc::OpenEphemeral,
-        Rpc::RenewEphemeral,
-        Rpc::ValidateEphemeral,
-    ]);
-    let mut call = Call::new(rpc, name);
-    match rpc {
-        Rpc::OpenEphemeral => {
-            let config = Generate { random }.config(&kind.members, Certainty::Known);
-            call.with(Slot::Config, without_unknown_script(config))
-        }
-        Rpc::ValidateEphemeral => {
-            let config = Generate { random }.config(&kind.members, Certainty::Open);
-            call.with(Slot::Config, config)
-        }
-        _ => {
-            let script =
-                random.text(&["renew_error", "renew_warn", "close_error", "close_warn", ""]);
-            let kept = serde_json::Value::from(script).to_string();
-            let answer = Answer {
-                private: [("script".to_owned(), kept)].into(),
-                ..Answer::default()
-            };
-            call.private = private_bytes(&answer);
-            call
-        }
-    }
-}
-
-fn action(world: &World, random: &mut Random) -> Call {
-    let kinds: Vec<_> = world.actions.iter().collect();
-    let (name, kind) = *random.pick(&kinds);
-    let rpc = *random.pick(&[Rpc::InvokeAction, Rpc::PlanAction, Rpc::ValidateAction]);
-    let certainty = match rpc {
-        Rpc::InvokeAction => Certainty::Known,
-        _ => Certainty::Open,
-    };
-    let config = Generate { random }.config(&kind.members, certainty);
-    let config = match rpc {
-        Rpc::InvokeAction => without_unknown_script(config),
-        _ => config,
-    };
-    Call::new(rpc, name).with(Slot::Config, config)
-}
-
-/// For calls that are made once everything is known.
-fn without_unknown_script(mut config: Term) -> Term {
-    if let Term::Map(entries) = &mut config
-        && let Some(script) = entries.get_mut("script")
-        && script.is_unknown()
-    {
-        *script = Term::Null;
-    }
-    config
-}
-
-fn provider(world: &World, random: &mut Random) -> Call {
-    let rpc = *random.pick(&[Rpc::Configure, Rpc::ValidateProvider]);
-    let config = Generate { random }.config(&world.provider.members, Certainty::Open);
-    Call::new(rpc, "").with(Slot::Config, config)
-}
-
-/// A stored state: of today's version, an older or a newer one.
-fn upgrade(world: &World, random: &mut Random) -> Call {
-    let resources: Vec<_> = world.resources.iter().collect();
-    let (name, kind) = *random.pick(&resources);
-    let mut call = Call::new(Rpc::Upgrade, name);
-    call.version = match random.below(10) {
-        0..7 => kind.version,
-        other => i64::try_from(other).unwrap_or(0) - 7,
-    };
-    call.text = if call.version == kind.version {
-        let state = Generate { random }.state(&kind.members);
-        json(&state).to_string()
-    } else {
-        older(random)
-    };
-    if random.chance(5) {
-        call.text.truncate(call.text.len() / 2);
-        call.text.retain(|c| c.is_ascii());
-    }
-    call
-}
-
-fn older(random: &mut Random) -> String {
-    let texts = [
-        r#"{"title":"old","script":null}"#,
-        r#"{"title":null}"#,
-        r#"{"title":"old","script":"upgrade_error"}"#,
-        r#"{"title":5}"#,
-        r#"{"title":"old","more":[1,2]}"#,
-        "[]",
-        "{",
-    ];
-    random.text(&texts).to_owned()
-}
-
-fn import(world: &World, random: &mut Random) -> Call {
-    let resources: Vec<_> = world.resources.keys().collect();
-    let name = match random.chance(70) {
-        true => "conform_versioned",
-        false => random.pick(&resources).as_str(),
-    };
-    let mut call = Call::new(Rpc::Import, name);
-    call.text = random
-        .text(&["error", "warn", "private", "a/b@c", "", "plain"])
-        .to_owned();
-    call
-}
-
-fn adopt(random: &mut Random) -> Call {
-    let target = random.text(&["conform_versioned", "conform_versioned", "conform_scalars"]);
-    let mut call = Call::new(Rpc::Move, target);
-    call.source = random
-        .text(&["other_thing", "other_thing", "third_thing"])
-        .to_owned();
-    call.text = older(random);
-    call
-}
-
-fn unknown_subject(random: &mut Random) -> Call {
-    let rpc = *random.pick(&[
-        Rpc::Apply,
-        Rpc::CallFunction,
-        Rpc::Import,
-        Rpc::Plan,
-        Rpc::Read,
-        Rpc::ReadData,
-        Rpc::Upgrade,
-        Rpc::ValidateData,
-        Rpc::ValidateResource,
-    ]);
-    let mut call = Call::new(rpc, "conform_nowhere");
-    "{}".clone_into(&mut call.text);
-    call
-}
-
-/// A value as a state file holds it.
-fn json(term: &Term) -> serde_json::Value {
-    use serde_json::Value as Json;
-    match term {
-        Term::Bool(truth) => (*truth).into(),
-        Term::Text(text) => text.as_str().into(),
-        // Numbers keep all their digits.
-        Term::Number(number) => serde_json::from_str(&number.to_string()).unwrap_or(Json::Null),
-        Term::List(elements) | Term::Set(elements) => elements.iter().map(json).collect(),
-        Term::Map(entries) => entries.iter().map(|(k, v)| (k.clone(), json(v))).collect(),
-        Term::Dynamic(dynamic) => serde_json::json!({
-            "value": json(&dynamic.1),
-            "type": dynamic.0.to_json(),
-        }),
-        Term::Null | Term::Unknown(_) | Term::Broken(_) => Json::Null,
     }
 }

@@ -6,7 +6,9 @@ use anyhow::{Context, Result, bail};
 use tfplugin_rs::proto::tfplugin6::schema::nested_block::NestingMode as BlockNesting;
 use tfplugin_rs::proto::tfplugin6::schema::object::NestingMode as ObjectNesting;
 use tfplugin_rs::proto::tfplugin6::schema::{Attribute, Block, NestedBlock};
-use tfplugin_rs::proto::tfplugin6::{Function, Schema, get_provider_schema};
+use tfplugin_rs::proto::tfplugin6::{
+    Function, ResourceIdentitySchema, Schema, get_provider_schema, get_resource_identity_schemas,
+};
 use tfplugin_rs::schema::Nesting;
 use tfplugin_rs::value::Type;
 
@@ -18,6 +20,11 @@ pub(crate) struct World {
     pub(crate) data_sources: BTreeMap<String, Kind>,
     pub(crate) ephemeral: BTreeMap<String, Kind>,
     pub(crate) actions: BTreeMap<String, Kind>,
+    pub(crate) lists: BTreeMap<String, Kind>,
+    /// Of the resources that have one.
+    pub(crate) identities: BTreeMap<String, Kind>,
+    /// What modules may say to the provider.
+    pub(crate) meta: Kind,
     pub(crate) functions: BTreeMap<String, Signature>,
 }
 
@@ -99,8 +106,11 @@ fn object_type(members: &[Member]) -> Type {
 }
 
 impl World {
-    /// Reads what GetProviderSchema answered.
-    pub(crate) fn read(answer: &get_provider_schema::Response) -> Result<Self> {
+    /// Reads what GetProviderSchema and GetResourceIdentitySchemas answered.
+    pub(crate) fn read(
+        answer: &get_provider_schema::Response,
+        identities: &get_resource_identity_schemas::Response,
+    ) -> Result<Self> {
         let kinds = |schemas: &std::collections::HashMap<String, Schema>| {
             let schemas = schemas.iter();
             schemas
@@ -118,6 +128,13 @@ impl World {
             actions: actions
                 .map(|(name, schema)| Ok((name.clone(), kind(schema).context(name.clone())?)))
                 .collect::<Result<_>>()?,
+            lists: kinds(&answer.list_resource_schemas)?,
+            identities: identities
+                .identity_schemas
+                .iter()
+                .map(|(name, schema)| Ok((name.clone(), identity(schema)?)))
+                .collect::<Result<_>>()?,
+            meta: kind(answer.provider_meta.as_ref().context("no provider_meta")?)?,
             functions: functions
                 .map(|(name, function)| Ok((name.clone(), signature(function)?)))
                 .collect::<Result<_>>()?,
@@ -127,6 +144,27 @@ impl World {
 
 fn kind(schema: &Schema) -> Result<Kind> {
     let members = block(schema.block.as_ref().context("a schema without a block")?)?;
+    Ok(Kind {
+        version: schema.version,
+        ty: object_type(&members),
+        members,
+    })
+}
+
+/// An identity as an object: what an import must say is required.
+fn identity(schema: &ResourceIdentitySchema) -> Result<Kind> {
+    let members = schema.identity_attributes.iter().map(|attribute| {
+        let role = match attribute.required_for_import {
+            true => Role::Required,
+            false => Role::Optional,
+        };
+        Ok(Member {
+            name: attribute.name.clone(),
+            shape: Shape::Plain(Type::from_json_bytes(&attribute.r#type)?),
+            role,
+        })
+    });
+    let members = members.collect::<Result<Vec<_>>>()?;
     Ok(Kind {
         version: schema.version,
         ty: object_type(&members),

@@ -11,6 +11,7 @@ use crate::answer::{Answer, path};
 use crate::call::{Call, Rpc, Slot};
 use crate::codec::{read, write};
 use crate::ephemeral;
+use crate::identified;
 use crate::schema::World;
 use crate::term::Term;
 
@@ -27,11 +28,14 @@ pub(crate) async fn send(
         Rpc::Apply => apply(client, world, call).await,
         Rpc::CallFunction => function(client, world, call).await,
         Rpc::Import => import(client, world, call).await,
+        Rpc::GenerateConfig => identified::generate(client, world, call).await,
+        Rpc::List => identified::list(client, world, call).await,
         Rpc::Move => adopt(client, world, call).await,
         Rpc::Plan => plan(client, world, call).await,
         Rpc::Read => refresh(client, world, call).await,
         Rpc::ReadData => read_data(client, world, call).await,
         Rpc::Upgrade => upgrade(client, world, call).await,
+        Rpc::UpgradeIdentity => identified::upgrade(client, world, call).await,
         Rpc::CloseEphemeral | Rpc::OpenEphemeral | Rpc::RenewEphemeral => {
             ephemeral::send(client, world, call).await
         }
@@ -41,6 +45,7 @@ pub(crate) async fn send(
         | Rpc::ValidateAction
         | Rpc::ValidateData
         | Rpc::ValidateEphemeral
+        | Rpc::ValidateList
         | Rpc::ValidateProvider
         | Rpc::ValidateResource => check(client, call).await,
     };
@@ -54,7 +59,7 @@ pub(crate) async fn send(
 pub(crate) fn capabilities(call: &Call) -> Option<ClientCapabilities> {
     Some(ClientCapabilities {
         write_only_attributes_allowed: call.knows_write_only,
-        ..ClientCapabilities::default()
+        deferral_allowed: call.may_defer,
     })
 }
 
@@ -62,8 +67,13 @@ pub(crate) fn value(call: &Call, slot: Slot) -> Option<DynamicValue> {
     Some(write(call.value(slot)))
 }
 
+/// What the module says to the provider, if it says anything.
+fn meta(call: &Call) -> Option<DynamicValue> {
+    call.given(Slot::Meta).map(write)
+}
+
 /// The type of a resource's states; of an unknown resource any.
-fn resource_type<'a>(world: &'a World, name: &str) -> &'a Type {
+pub(crate) fn resource_type<'a>(world: &'a World, name: &str) -> &'a Type {
     world
         .resources
         .get(name)
@@ -80,7 +90,8 @@ async fn plan(client: &mut Client, world: &World, call: &Call) -> Result<Answer,
         config: value(call, Slot::Config),
         prior_private: call.private.clone().into(),
         client_capabilities: capabilities(call),
-        ..Default::default()
+        prior_identity: identified::sent(call),
+        provider_meta: meta(call),
     };
     let response = client.plan_resource_change(request).await?.into_inner();
     let ty = resource_type(world, &call.subject);
@@ -89,6 +100,8 @@ async fn plan(client: &mut Client, world: &World, call: &Call) -> Result<Answer,
         .values
         .insert("planned", read(response.planned_state.as_ref(), ty));
     answer.requires_replace = response.requires_replace.iter().map(path).collect();
+    let identity = response.planned_identity.as_ref();
+    identified::take(&mut answer, world, call, identity);
     answer.take_private(&response.planned_private);
     answer.take_deferred(response.deferred);
     answer.take_diagnostics(response.diagnostics);
@@ -102,7 +115,8 @@ async fn apply(client: &mut Client, world: &World, call: &Call) -> Result<Answer
         planned_state: value(call, Slot::Planned),
         config: value(call, Slot::Config),
         planned_private: call.private.clone().into(),
-        ..Default::default()
+        planned_identity: identified::sent(call),
+        provider_meta: meta(call),
     };
     let response = client.apply_resource_change(request).await?.into_inner();
     let ty = resource_type(world, &call.subject);
@@ -110,6 +124,8 @@ async fn apply(client: &mut Client, world: &World, call: &Call) -> Result<Answer
     answer
         .values
         .insert("state", read(response.new_state.as_ref(), ty));
+    let identity = response.new_identity.as_ref();
+    identified::take(&mut answer, world, call, identity);
     answer.take_private(&response.private);
     answer.take_diagnostics(response.diagnostics);
     Ok(answer)
@@ -121,7 +137,8 @@ async fn refresh(client: &mut Client, world: &World, call: &Call) -> Result<Answ
         current_state: value(call, Slot::State),
         private: call.private.clone().into(),
         client_capabilities: capabilities(call),
-        ..Default::default()
+        current_identity: identified::sent(call),
+        provider_meta: meta(call),
     };
     let response = client.read_resource(request).await?.into_inner();
     let ty = resource_type(world, &call.subject);
@@ -129,13 +146,15 @@ async fn refresh(client: &mut Client, world: &World, call: &Call) -> Result<Answ
     answer
         .values
         .insert("state", read(response.new_state.as_ref(), ty));
+    let identity = response.new_identity.as_ref();
+    identified::take(&mut answer, world, call, identity);
     answer.take_private(&response.private);
     answer.take_deferred(response.deferred);
     answer.take_diagnostics(response.diagnostics);
     Ok(answer)
 }
 
-fn raw(json: &str) -> Option<RawState> {
+pub(crate) fn raw(json: &str) -> Option<RawState> {
     Some(RawState {
         json: json.to_owned().into_bytes().into(),
         ..Default::default()
@@ -166,7 +185,8 @@ async fn adopt(client: &mut Client, world: &World, call: &Call) -> Result<Answer
         source_state: raw(&call.text),
         target_type_name: call.subject.clone(),
         source_private: call.private.clone().into(),
-        ..Default::default()
+        source_identity: raw(&call.source_identity).filter(|_| !call.source_identity.is_empty()),
+        source_identity_schema_version: 0,
     };
     let response = client.move_resource_state(request).await?.into_inner();
     let ty = resource_type(world, &call.subject);
@@ -174,6 +194,8 @@ async fn adopt(client: &mut Client, world: &World, call: &Call) -> Result<Answer
     answer
         .values
         .insert("state", read(response.target_state.as_ref(), ty));
+    let identity = response.target_identity.as_ref();
+    identified::take(&mut answer, world, call, identity);
     answer.take_private(&response.target_private);
     answer.take_diagnostics(response.diagnostics);
     Ok(answer)
@@ -184,7 +206,7 @@ async fn import(client: &mut Client, world: &World, call: &Call) -> Result<Answe
         type_name: call.subject.clone(),
         id: call.text.clone(),
         client_capabilities: capabilities(call),
-        ..Default::default()
+        identity: identified::sent(call),
     };
     let response = client.import_resource_state(request).await?.into_inner();
     let ty = resource_type(world, &call.subject);
@@ -194,6 +216,8 @@ async fn import(client: &mut Client, world: &World, call: &Call) -> Result<Answe
         answer.values.insert("state", state);
         let name = Term::text(&imported.type_name);
         answer.values.insert("type", name);
+        let identity = imported.identity.as_ref();
+        identified::take(&mut answer, world, call, identity);
         answer.take_private(&imported.private);
     }
     answer.take_deferred(response.deferred);
@@ -206,7 +230,7 @@ async fn read_data(client: &mut Client, world: &World, call: &Call) -> Result<An
         type_name: call.subject.clone(),
         config: value(call, Slot::Config),
         client_capabilities: capabilities(call),
-        ..Default::default()
+        provider_meta: meta(call),
     };
     let response = client.read_data_source(request).await?.into_inner();
     let kind = world.data_sources.get(&call.subject);
@@ -262,20 +286,23 @@ async fn invoke(client: &mut Client, call: &Call) -> Result<Answer, Status> {
     Ok(answer)
 }
 
-/// The calls that answer with diagnostics and nothing else.
+async fn configure(client: &mut Client, call: &Call) -> Result<Vec<proto::Diagnostic>, Status> {
+    let request = proto::configure_provider::Request {
+        terraform_version: TERRAFORM.to_owned(),
+        config: value(call, Slot::Config),
+        client_capabilities: capabilities(call),
+    };
+    let response = client.configure_provider(request).await?;
+    Ok(response.into_inner().diagnostics)
+}
+
+/// The calls that answer with diagnostics, and at most with a deferral.
 async fn check(client: &mut Client, call: &Call) -> Result<Answer, Status> {
     let (type_name, config) = (call.subject.clone(), value(call, Slot::Config));
     let client_capabilities = capabilities(call);
+    let mut deferred = None;
     let diagnostics = match call.rpc {
-        Rpc::Configure => {
-            let request = proto::configure_provider::Request {
-                terraform_version: TERRAFORM.to_owned(),
-                config,
-                client_capabilities,
-            };
-            let response = client.configure_provider(request).await?;
-            response.into_inner().diagnostics
-        }
+        Rpc::Configure => configure(client, call).await?,
         Rpc::ValidateData => {
             let request = proto::validate_data_resource_config::Request { type_name, config };
             let response = client.validate_data_resource_config(request).await?;
@@ -287,7 +314,9 @@ async fn check(client: &mut Client, call: &Call) -> Result<Answer, Status> {
                 config,
                 client_capabilities,
             };
-            client.plan_action(request).await?.into_inner().diagnostics
+            let response = client.plan_action(request).await?.into_inner();
+            deferred = response.deferred;
+            response.diagnostics
         }
         Rpc::ValidateAction => {
             let request = proto::validate_action_config::Request {
@@ -300,6 +329,15 @@ async fn check(client: &mut Client, call: &Call) -> Result<Answer, Status> {
         Rpc::ValidateEphemeral => {
             let request = proto::validate_ephemeral_resource_config::Request { type_name, config };
             let response = client.validate_ephemeral_resource_config(request).await?;
+            response.into_inner().diagnostics
+        }
+        Rpc::ValidateList => {
+            let request = proto::validate_list_resource_config::Request {
+                type_name,
+                config,
+                ..Default::default()
+            };
+            let response = client.validate_list_resource_config(request).await?;
             response.into_inner().diagnostics
         }
         Rpc::ValidateProvider => {
@@ -318,6 +356,7 @@ async fn check(client: &mut Client, call: &Call) -> Result<Answer, Status> {
         }
     };
     let mut answer = Answer::default();
+    answer.take_deferred(deferred);
     answer.take_diagnostics(diagnostics);
     Ok(answer)
 }

@@ -4,6 +4,8 @@ use tfplugin_rs::schema::Nesting;
 use tfplugin_rs::value::Type;
 
 use crate::call::{Call, Rpc, Slot};
+use crate::features;
+use crate::numbers::Declared;
 use crate::proposed::proposed;
 use crate::schema::{Kind, Member, Role, Shape, World};
 use crate::term::Term;
@@ -29,11 +31,12 @@ pub(crate) fn calls(world: &World) -> Vec<Call> {
         }
         calls.extend(whole(name, kind));
     }
+    calls.extend(features::calls(world));
     calls
 }
 
 /// An object with nothing set but what must be.
-fn nothing(members: &[Member]) -> Term {
+pub(crate) fn nothing(members: &[Member]) -> Term {
     let each = members
         .iter()
         .map(|member| (member.name.clone(), least(member)));
@@ -76,6 +79,7 @@ fn collected(nesting: Nesting, object: Term) -> Term {
 /// The values worth trying in a member: none, unknown, empty, the ends of ranges.
 fn edges(member: &Member) -> Vec<Term> {
     let mut values = match &member.shape {
+        Shape::Plain(Type::Number) => number_edges(&member.name),
         Shape::Plain(ty) => plain_edges(ty),
         Shape::Nested(nesting, members) => nested_edges(*nesting, members),
     };
@@ -83,6 +87,18 @@ fn edges(member: &Member) -> Vec<Term> {
         values.extend([Term::Null, Term::unknown()]);
     }
     values
+}
+
+/// All edges of numbers that the attribute takes, and a few that it does not.
+fn number_edges(name: &str) -> Vec<Term> {
+    let declared = Declared::of(name);
+    let edges = plain_edges(&Type::Number).into_iter();
+    let taken = edges.filter(|edge| match edge {
+        Term::Number(number) => declared.takes(number),
+        _ => false,
+    });
+    let misfits = declared.misfits().iter().map(|text| Term::number(text));
+    taken.chain(misfits).collect()
 }
 
 fn plain_edges(ty: &Type) -> Vec<Term> {

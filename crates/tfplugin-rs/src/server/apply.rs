@@ -53,6 +53,9 @@ impl<P: Provider> Server<P> {
             (true, false) => (Operation::Create, &planned),
             (false, false) => (Operation::Update, &planned),
         };
+        if let Some(identity) = self.catalog.identity(&request.type_name) {
+            identity.read(request.planned_identity.as_ref())?;
+        }
         let limit = prepared.members().limit(operation, values);
         let context = self
             .context(&request.planned_private)?

@@ -54,10 +54,19 @@ fn reduce(members: &Members, value: &mut Value, is_root: bool) {
             ),
         };
         match inside {
-            _ if is_left_out => *value = Value::Null,
+            _ if is_left_out => *value = absent(member),
             Some((nesting, members)) => reduce_nested(nesting, members, value),
             None => {}
         }
+    }
+}
+
+/// What stands where nothing is configured: blocks that may be many are never null.
+fn absent(member: &Member) -> Value {
+    match member {
+        Member::Block(block) if block.nesting == Nesting::List => Value::List(Vec::new()),
+        Member::Block(block) if block.nesting == Nesting::Set => Value::Set(Set::default()),
+        _ => Value::Null,
     }
 }
 

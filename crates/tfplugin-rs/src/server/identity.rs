@@ -111,8 +111,10 @@ impl<D> IdentityEntry<D> {
         self.prepared.decode(sent, "the identity")
     }
 
-    /// What the caller sent, to be sent back; a null identity if it knows none.
+    /// What the caller sent, to be sent back; a null identity if it knows none, and an error if it
+    /// is none.
     pub(super) fn echo(&self, sent: Option<ResourceIdentityData>) -> Result<ResourceIdentityData> {
+        self.read(sent.as_ref())?;
         match sent {
             Some(sent) if sent.identity_data.is_some() => Ok(sent),
             _ => self.none(),

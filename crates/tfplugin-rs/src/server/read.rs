@@ -45,6 +45,9 @@ impl<P: Provider> Server<P> {
         let entry = self.resource(&request.type_name)?;
         let prepared = &entry.prepared;
         let state = prepared.decode(request.current_state.as_ref(), "the state")?;
+        if let Some(identity) = self.catalog.identity(&request.type_name) {
+            identity.read(request.current_identity.as_ref())?;
+        }
         let limit = prepared.members().limit(Operation::Read, &state);
         let mut cx = self
             .context(&request.private)?

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tfplugin_rs::prelude::*;
 use tfplugin_rs::schema::Schema;
 use tfplugin_rs::value::Number;
-use tfplugin_rs::{EphemeralResource, Lease as Opened, Private};
+use tfplugin_rs::{Deferral, EphemeralResource, Lease as Opened, Private};
 
 use crate::lookup::fill;
 use crate::memory::{Refusal, count, script, warning};
@@ -52,6 +52,7 @@ impl EphemeralResource for Lease {
         let script = script(config.value()).to_owned();
         match script.as_str() {
             "open_error" => return Err(Refusal::at("script")),
+            "open_defer" => return Err(cx.defer(Deferral::AbsentPrerequisite)),
             "open_warn" => cx.push(warning()),
             "open_forever" => {}
             _ => cx.renew_at(due()),

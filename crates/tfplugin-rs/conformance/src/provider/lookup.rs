@@ -2,12 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use tfplugin_rs::Deferral;
+use tfplugin_rs::model::Text;
 use tfplugin_rs::prelude::*;
 use tfplugin_rs::schema::Schema;
+use tfplugin_rs::types::Caseless;
 use tfplugin_rs::value::{Number, Value};
 
-use crate::memory::{Refusal, script, warning};
+use crate::memory::{Refusal, note, script, warning};
 use crate::raw::{Describe, Raw};
+use crate::spelled::shouted;
 
 pub(crate) struct Query;
 
@@ -26,6 +30,7 @@ struct Filter {
 #[derive(Model)]
 struct QueryModel {
     script: Option<String>,
+    label: Option<Text<Caseless>>,
     #[attr(validate = validate::length(1..=5))]
     key: String,
     tags: Option<BTreeSet<String>>,
@@ -52,9 +57,14 @@ impl DataSource for Lookup {
         match script(config.value()) {
             "read_error" => return Err(Refusal::at("key")),
             "read_warn" => cx.push(warning()),
+            "read_defer" => return Err(cx.defer(Deferral::AbsentPrerequisite)),
             _ => {}
         }
+        let script = script(config.value()).to_owned();
         let mut state = config.into_value();
+        if script == "read_meta" {
+            fill(&mut state, "value", note(cx)?);
+        }
         fill(&mut state, "value", "made");
         fill(&mut state, "total", 7);
         let filters = state.at(&"filter".into()).and_then(Value::as_elements);
@@ -68,8 +78,19 @@ impl DataSource for Lookup {
         if let Some(found) = found {
             state.set_at(&"filter".into(), found);
         }
-        Ok(Raw::new(state))
+        Ok(Raw::new(match script.as_str() {
+            "read_shout" => with_shouted_label(state),
+            _ => state,
+        }))
     }
+}
+
+fn with_shouted_label(mut state: Value) -> Value {
+    let path = AttributePath::from("label");
+    if let Some(label) = state.at(&path).cloned() {
+        state.set_at(&path, shouted(label));
+    }
+    state
 }
 
 /// Sets an attribute that is null.

@@ -5,6 +5,7 @@
 
 use std::process::ExitCode;
 
+use tfplugin_rs::Deferral;
 use tfplugin_rs::prelude::*;
 
 use crate::memory::{Memory, Refusal, script};
@@ -12,6 +13,8 @@ use crate::memory::{Memory, Refusal, script};
 mod blocks;
 mod collections;
 mod functions;
+mod known;
+mod known_list;
 mod lease;
 mod lookup;
 mod memory;
@@ -21,6 +24,8 @@ mod poke;
 mod raw;
 mod scalars;
 mod secrets;
+mod spelled;
+mod timed;
 mod validated;
 mod versioned;
 mod wide;
@@ -68,6 +73,7 @@ impl Provider for Conform {
         match script(config.value()) {
             "configure_error" => return Err(Refusal::at("script")),
             "configure_warn" => cx.push(memory::warning()),
+            "configure_defer" => return Err(cx.defer(Deferral::ProviderConfigUnknown)),
             _ => {}
         }
         Ok(())
@@ -82,12 +88,18 @@ impl Provider for Conform {
             .function(functions::Describe)
             .function(functions::Join)
             .function(functions::Pick)
+            .provider_meta::<raw::Raw<memory::Meta>>()
+            .identified_resource(known::Known::<false>)
+            .identified_resource(known::Known::<true>)
+            .list_resource(known_list::KnownList)
             .resource(Memory::<blocks::Blocks>::new())
             .resource(Memory::<collections::Collections>::new())
             .resource(Memory::<modifiers::Modifiers>::new())
             .resource(Memory::<nested::Nested>::new())
             .resource(Memory::<scalars::Scalars>::new())
             .resource(Memory::<secrets::Secrets>::new())
+            .resource(spelled::Spelled)
+            .resource(timed::Timed)
             .resource(validated::Validated)
             .resource(versioned::Versioned)
             .resource(wide::Wide)

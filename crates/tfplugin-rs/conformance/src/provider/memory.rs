@@ -3,8 +3,9 @@
 use std::marker::PhantomData;
 
 use tfplugin_rs::prelude::*;
-use tfplugin_rs::value::Value;
-use tfplugin_rs::{Diagnostics, Private};
+use tfplugin_rs::schema::Schema;
+use tfplugin_rs::value::{Number, Value};
+use tfplugin_rs::{Deferral, Diagnostics, Private};
 
 use crate::raw::{Describe, Raw};
 
@@ -45,6 +46,42 @@ impl<K: Describe> Resource for Memory<K> {
     async fn delete(&self, state: Raw<K>, cx: &mut Context<()>) -> Result<()> {
         delete(state.value(), cx)
     }
+}
+
+/// What a module says to the provider.
+pub(crate) struct Meta;
+
+impl Describe for Meta {
+    fn schema() -> Schema {
+        MetaModel::schema()
+    }
+}
+
+#[derive(Model)]
+struct MetaModel {
+    note: Option<String>,
+    weight: Option<Number>,
+}
+
+/// Shows that the module's word came through.
+pub(crate) fn note(cx: &Context<()>) -> Result<String> {
+    let meta: Option<Raw<Meta>> = cx.meta()?;
+    let meta = meta.map(Raw::into_value).unwrap_or_default();
+    let note = meta.as_object().and_then(|meta| meta.get("note"));
+    let note = note.and_then(Value::as_str).unwrap_or_default();
+    Ok(format!("note {note}"))
+}
+
+/// Does what the id of an import says.
+pub(crate) fn import_script(id: &str, cx: &mut Context<()>) -> Result<()> {
+    match id {
+        "error" => return Err(Refusal::whole()),
+        "defer" => return Err(cx.defer(Deferral::AbsentPrerequisite)),
+        "warn" => cx.push(warning()),
+        "private" => count(cx.private_mut(), "imported")?,
+        _ => {}
+    }
+    Ok(())
 }
 
 /// What the script of an object says; "" if it is not known or there is none.
@@ -98,6 +135,8 @@ pub(crate) fn modify_plan(plan: &mut ResourcePlan, cx: &mut Context<()>) -> Resu
         "plan_replace" => plan.require_replace("script"),
         "plan_private" => count(cx.private_mut(), "planned")?,
         "plan_set" => plan.set("stamp", &"planned".to_owned())?,
+        "plan_meta" => plan.set("stamp", &note(cx)?)?,
+        "plan_defer" => return Err(cx.defer(Deferral::ResourceConfigUnknown)),
         _ => {}
     }
     Ok(())
@@ -117,6 +156,10 @@ pub(crate) fn apply<K: Describe>(plan: Raw<K>, cx: &mut Apply<()>) -> Result<Raw
         "apply_private" => count(cx.private_mut(), "applied")?,
         _ => {}
     }
+    let plan = match script.as_str() {
+        "apply_meta" => stamped(plan, &note(cx)?),
+        _ => plan,
+    };
     let plan = see_secret(plan, cx);
     if script == "apply_unknown" {
         return Ok(plan);
@@ -136,14 +179,20 @@ pub(crate) fn apply<K: Describe>(plan: Raw<K>, cx: &mut Apply<()>) -> Result<Raw
 
 /// Shows that a write-only value came through.
 fn see_secret<K: Describe>(plan: Raw<K>, cx: &Apply<()>) -> Raw<K> {
-    let of = |value: &Value, name: &str| value.as_object().and_then(|o| o.get(name)).cloned();
-    let secret = of(cx.config().value(), "secret_wo").unwrap_or_default();
-    let stamp = of(plan.value(), "stamp").unwrap_or_default();
-    match secret.as_str() {
-        Some(secret) if !secret.is_empty() && stamp.is_unknown() => {
-            plan.with("stamp", &format!("saw {secret}"))
-        }
+    let config = cx.config().value().as_object();
+    let secret = config.and_then(|config| config.get("secret_wo"));
+    match secret.and_then(Value::as_str) {
+        Some(secret) if !secret.is_empty() => stamped(plan, &format!("saw {secret}")),
         _ => plan,
+    }
+}
+
+/// Plans a stamp where it is still open.
+pub(crate) fn stamped<K: Describe>(plan: Raw<K>, text: &str) -> Raw<K> {
+    let stamp = plan.value().at(&"stamp".into());
+    match stamp.is_some_and(Value::is_unknown) {
+        true => plan.with("stamp", text),
+        false => plan,
     }
 }
 
@@ -153,6 +202,8 @@ pub(crate) fn read<K: Describe>(state: Raw<K>, cx: &mut Context<()>) -> Result<O
         "read_error" => return Err(Refusal::at("script")),
         "read_warn" => cx.push(warning()),
         "read_private" => count(cx.private_mut(), "read")?,
+        "read_meta" => return Ok(Some(state.with("stamp", &note(cx)?))),
+        "read_defer" => return Err(cx.defer(Deferral::AbsentPrerequisite)),
         "read_drift" => return Ok(Some(state.with("stamp", "drifted"))),
         _ => {}
     }

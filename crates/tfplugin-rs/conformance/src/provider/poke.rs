@@ -2,7 +2,7 @@
 
 use tfplugin_rs::prelude::*;
 use tfplugin_rs::schema::Schema;
-use tfplugin_rs::{Action, Invocation, Values};
+use tfplugin_rs::{Action, Deferral, Invocation, Values};
 
 use crate::memory::{Refusal, script, warning};
 use crate::raw::{Describe, Raw};
@@ -38,6 +38,7 @@ impl Action for Poke {
     async fn plan(&self, config: &Values, cx: &mut Context<()>) -> Result<()> {
         match script(config.value()) {
             "plan_error" => return Err(Refusal::at("script")),
+            "plan_defer" => return Err(cx.defer(Deferral::AbsentPrerequisite)),
             "plan_warn" => cx.push(warning()),
             _ => {}
         }

@@ -6,7 +6,7 @@ use tfplugin_rs::prelude::*;
 use tfplugin_rs::schema::Schema;
 use tfplugin_rs::value::{Number, Value};
 
-use crate::memory::{self, Refusal, count, warning};
+use crate::memory::{self, Refusal, import_script};
 use crate::raw::{Describe, Raw};
 
 pub(crate) struct Past;
@@ -81,12 +81,7 @@ impl Resource for Versioned {
     }
 
     async fn import(&self, id: &str, cx: &mut Context<()>) -> Result<Raw<Past>> {
-        match id {
-            "error" => return Err(Refusal::whole()),
-            "warn" => cx.push(warning()),
-            "private" => count(cx.private_mut(), "imported")?,
-            _ => {}
-        }
+        import_script(id, cx)?;
         Ok(state(Some(id.to_owned()), None, None))
     }
 

@@ -142,7 +142,7 @@ async fn what_the_provider_sets_and_what_says_nothing_is_left_out() {
     let thing = |name: &str| json!({"name": name, "id": "7", "serial": null});
     let expected = json!({
         "id": null, "label": "", "note": null, "weight": null, "colour": null, "size": 3,
-        "things": {"top": thing("hat")}, "lock": [thing("iron")], "hinge": null,
+        "things": {"top": thing("hat")}, "lock": [thing("iron")], "hinge": [],
     });
     let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
     assert_eq!(json, expected);

@@ -8,6 +8,7 @@ use crate::proto::tfplugin6 as proto;
 use crate::proto::tfplugin6::provider_server::Provider as Service;
 use crate::server::Server;
 use crate::transport::StopToken;
+use crate::value::Value;
 
 #[tokio::test]
 async fn schemas_say_what_an_import_needs() {
@@ -223,4 +224,48 @@ async fn a_move_hands_everything_of_the_source_through() {
     assert_eq!(identity, Some((2, json!({"id": 7}))));
     // The provider is not configured, and the identity is made of its region.
     assert_eq!(moved.target_identity, None);
+}
+
+#[tokio::test]
+async fn what_is_none_is_refused_before_anything_happens() {
+    let server = Server::new(Port::default(), StopToken::new());
+    let config = Value::object([("region", Value::from("north"))]);
+    let provider = server.provider_schema_entry();
+    let configured = proto::configure_provider::Request {
+        config: Some(provider.encode(&config, "a configuration").unwrap()),
+        ..Default::default()
+    };
+    server
+        .configure_provider(Request::new(configured))
+        .await
+        .unwrap();
+    let garbage = || {
+        Some(proto::ResourceIdentityData {
+            identity_data: Some(proto::DynamicValue {
+                msgpack: b"\xa7garbage".to_vec().into(),
+                json: Vec::new().into(),
+            }),
+        })
+    };
+    let type_name = || "port_ship".to_owned();
+    // Deleting: neither a plan of it nor the deletion itself asks for an identity.
+    let plan = proto::plan_resource_change::Request {
+        type_name: type_name(),
+        prior_identity: garbage(),
+        ..Default::default()
+    };
+    let plan = server.plan_resource_change(Request::new(plan)).await;
+    let plan = plan.unwrap().into_inner();
+    let apply = proto::apply_resource_change::Request {
+        type_name: type_name(),
+        planned_identity: garbage(),
+        ..Default::default()
+    };
+    let apply = server.apply_resource_change(Request::new(apply)).await;
+    let apply = apply.unwrap().into_inner();
+    for diagnostics in [plan.diagnostics, apply.diagnostics] {
+        assert_eq!(diagnostics.len(), 1, "{diagnostics:?}");
+        assert_eq!(diagnostics[0].summary, "Could not read the identity");
+    }
+    assert_eq!(plan.planned_identity, None);
 }
