@@ -22,7 +22,7 @@ const STARTS: usize = 21;
 const ROUNDS: usize = 9;
 
 /// How many plans are made between two looks at the clock.
-const BATCH: u32 = 200;
+const BATCH: u32 = 40;
 
 /// How much of a provider's processor time one round takes.
 const ROUND_SECONDS: f64 = 1.0;

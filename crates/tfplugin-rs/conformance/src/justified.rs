@@ -104,10 +104,10 @@ pub(crate) const TABLE: &[Justified] = &[
         claims: private_of_gone,
     },
     Justified {
-        name: "identity of what is gone",
-        reason: "A resource that a read does not find and that is known by no identity yet is gone. \
-                 The reference refuses its own answer for want of an identity, so that such a \
-                 resource never leaves the state.",
+        name: "identity of what is not there",
+        reason: "A resource that is known by no identity yet and that a read does not find, or puts \
+                 off, needs none. The reference refuses its own answer for want of one, so that \
+                 such a resource never leaves the state.",
         claims: identity_of_gone,
     },
     Justified {
@@ -355,7 +355,7 @@ fn identity_of_gone(exchange: &Exchange<'_>, _: &Difference) -> bool {
             &["Missing Resource Identity After Read"],
         )
         && !exchange.ours.stops()
-        && is_null("state")
+        && (is_null("state") || exchange.ours.deferred.is_some())
         && is_null("identity")
 }
 

@@ -38,6 +38,7 @@ impl<P: Provider> Server<P> {
             let imported = import_resource_state::ImportedResource {
                 type_name: request.type_name.clone(),
                 state: Some(prepared.encode(&Value::Unknown, "a state")?),
+                identity: request.identity.clone(),
                 ..Default::default()
             };
             Ok(import_resource_state::Response {
