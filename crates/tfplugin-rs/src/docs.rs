@@ -36,12 +36,25 @@
 //!
 //! Names are without the provider's prefix, types with it. What a resource can be imported with
 //! stands in `import.sh`, `import-by-string-id.tf` and `import-by-identity.tf` beside its example.
-//! Pages carry a marker; [`Docs::write`] removes those that have lost their subject, and touches no
+//! With [`Docs::with_templates`], a page can be laid out by hand, in `index.md.tmpl` or
+//! `resources/<name>.md.tmpl` and so on, as with `tfplugindocs`; and `guides/*.md` become guides.
+//!
+//! | placeholder | stands for |
+//! | --- | --- |
+//! | `{{ .Name }}`, `{{ .Type }}` | the type or function, and what it is: `Data Source` |
+//! | `{{ .ProviderName }}`, `{{ .ProviderShortName }}` | the provider's local name |
+//! | `{{ .Description }}` | its description |
+//! | `{{ .ExampleUsage }}` | the section of examples |
+//! | `{{ .SchemaMarkdown }}` | the schema; for a function, its signature and arguments |
+//! | `{{ .Import }}` | the section about import |
+//!
+//! Pages carry a marker in their front matter; [`Docs::write`] removes those that have lost their subject, and touches no
 //! file without the marker.
 
 mod markdown;
 mod pages;
 mod schema_json;
+mod templates;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -64,6 +77,8 @@ pub struct Docs {
     name: &'static str,
     schema: get_provider_schema::Response,
     identities: get_resource_identity_schemas::Response,
+    /// Where pages laid out by hand are.
+    templates: Option<PathBuf>,
 }
 
 /// What [`Server::problems`] has to say.
@@ -86,7 +101,15 @@ impl Docs {
             name: P::NAME,
             schema: schema.unwrap_or_default(),
             identities: identities.unwrap_or_default(),
+            templates: None,
         })
+    }
+
+    /// With the templates and guides of this directory; see the [module](self).
+    #[must_use]
+    pub fn with_templates(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.templates = Some(directory.into());
+        self
     }
 
     /// What `terraform providers schema -json` prints for the provider at this address, such as
@@ -98,7 +121,8 @@ impl Docs {
     /// Every page by its path below the documentation's directory.
     ///
     /// # Errors
-    /// If an example is there and cannot be read.
+    /// If an example or a template is there and cannot be read, or a template has a placeholder that
+    /// means nothing.
     pub fn pages(&self, examples: &Path) -> io::Result<BTreeMap<PathBuf, String>> {
         pages::render(self, examples)
     }

@@ -6,6 +6,7 @@ use std::fmt::Write;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::templates::{Parts, guides, template_of};
 use super::{Docs, MARKER, markdown};
 use crate::proto::tfplugin6::schema::Block;
 use crate::proto::tfplugin6::{Function, Schema};
@@ -39,7 +40,11 @@ pub(super) fn render(docs: &Docs, examples: &Path) -> io::Result<BTreeMap<PathBu
     for (name, function) in &schema.functions {
         pages.function(name, function)?;
     }
-    Ok(pages.written)
+    let mut written = pages.written;
+    if let Some(directory) = &docs.templates {
+        written.extend(guides(directory)?);
+    }
+    Ok(written)
 }
 
 /// What is particular to one kind of page.
@@ -112,14 +117,19 @@ impl Pages<'_> {
             .and_then(|schema: &Schema| schema.block.as_ref());
         let description = block.map_or("", |block| block.description.trim());
         let name = self.docs.name;
-        let mut page = front_matter(&format!("{name} Provider"), false, description);
-        let _ = write!(page, "\n# {name} Provider\n");
-        paragraph(&mut page, description);
-        let examples = self.examples.join(PROVIDER.directory);
-        paragraph(&mut page, &usage(&examples, &PROVIDER)?);
-        paragraph(&mut page, &markdown::schema(block));
-        self.written.insert("index.md".into(), page);
-        Ok(())
+        self.insert(
+            "index.md".into(),
+            &Parts {
+                name,
+                kind: PROVIDER.title,
+                heading: format!("{name} Provider"),
+                front_matter: front_matter(&format!("{name} Provider"), false, description),
+                description,
+                usage: usage(&self.examples.join(PROVIDER.directory), &PROVIDER)?,
+                schema: markdown::schema(block),
+                import: String::new(),
+            },
+        )
     }
 
     fn each<T>(
@@ -132,43 +142,69 @@ impl Pages<'_> {
             let block = block(entry);
             let description = block.map_or("", |block| block.description.trim());
             let title = format!("{name} {} - {}", kind.title, self.docs.name);
-            let mut page = front_matter(&title, true, description);
-            let _ = write!(page, "\n# {name} ({})\n", kind.title);
-            paragraph(&mut page, description);
             let examples = self.examples.join(kind.directory).join(name);
-            paragraph(&mut page, &usage(&examples, kind)?);
-            paragraph(&mut page, &markdown::schema(block));
-            if kind.title == RESOURCES.title {
-                paragraph(&mut page, &self.import(name, &examples)?);
-            }
-            self.insert(kind, name, page);
+            let import = if kind.title == RESOURCES.title {
+                self.import(name, &examples)?
+            } else {
+                String::new()
+            };
+            let parts = Parts {
+                name,
+                kind: kind.title,
+                heading: format!("{name} ({})", kind.title),
+                front_matter: front_matter(&title, true, description),
+                description,
+                usage: usage(&examples, kind)?,
+                schema: markdown::schema(block),
+                import,
+            };
+            self.insert(self.path(kind, name), &parts)?;
         }
         Ok(())
     }
 
-    fn insert(&mut self, kind: &Kind, name: &str, page: String) {
+    fn path(&self, kind: &Kind, name: &str) -> PathBuf {
         let prefix = format!("{}_", self.docs.name);
         let short = name.strip_prefix(&prefix).unwrap_or(name);
-        let path = Path::new(kind.directory).join(format!("{short}.md"));
+        Path::new(kind.directory).join(format!("{short}.md"))
+    }
+
+    /// Adds a page, by its template if there is one.
+    fn insert(&mut self, path: PathBuf, parts: &Parts<'_>) -> io::Result<()> {
+        let template = match &self.docs.templates {
+            Some(directory) => template_of(directory, &path)?,
+            None => None,
+        };
+        let page = match template {
+            Some(template) => parts.fill(&template, self.docs.name).map_err(|unknown| {
+                let path = path.display();
+                io::Error::other(format!("the template of {path} says {unknown}"))
+            })?,
+            None => parts.page(),
+        };
         self.written.insert(path, page);
+        Ok(())
     }
 
     fn function(&mut self, name: &str, function: &Function) -> io::Result<()> {
         let title = format!("{name} {} - {}", FUNCTIONS.title, self.docs.name);
-        let mut page = front_matter(&title, true, &function.summary);
-        let _ = write!(page, "\n# {}: {name}\n", FUNCTIONS.title);
-        paragraph(&mut page, function.description.trim());
-        let examples = self.examples.join(FUNCTIONS.directory).join(name);
-        paragraph(&mut page, &usage(&examples, &FUNCTIONS)?);
-        paragraph(&mut page, "## Signature");
-        paragraph(&mut page, &markdown::signature(name, function));
+        let mut schema = format!("## Signature\n\n{}", markdown::signature(name, function));
         let arguments = markdown::arguments(function);
         if !arguments.is_empty() {
-            paragraph(&mut page, "## Arguments");
-            paragraph(&mut page, &arguments);
+            let _ = write!(schema, "\n\n## Arguments\n\n{arguments}");
         }
-        self.insert(&FUNCTIONS, name, page);
-        Ok(())
+        let examples = self.examples.join(FUNCTIONS.directory).join(name);
+        let parts = Parts {
+            name,
+            kind: FUNCTIONS.title,
+            heading: format!("{}: {name}", FUNCTIONS.title),
+            front_matter: front_matter(&title, true, &function.summary),
+            description: function.description.trim(),
+            usage: usage(&examples, &FUNCTIONS)?,
+            schema,
+            import: String::new(),
+        };
+        self.insert(self.path(&FUNCTIONS, name), &parts)
     }
 
     /// How a resource is imported, as far as examples tell.
@@ -222,13 +258,6 @@ fn front_matter(title: &str, in_category: bool, description: &str) -> String {
         lines += "\n";
     }
     format!("---\n{MARKER}\npage_title: \"{title}\"\n{category}description: |-\n{lines}---\n")
-}
-
-/// Adds text after an empty line; nothing adds nothing.
-fn paragraph(page: &mut String, text: &str) {
-    if !text.is_empty() {
-        let _ = write!(page, "\n{text}\n");
-    }
 }
 
 /// The section "Example Usage": the main example, and those whose names continue it.

@@ -207,6 +207,53 @@ fn pages_are_laid_out_like_the_registrys() {
 }
 
 #[test]
+fn pages_may_be_laid_out_by_hand() {
+    let templates = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = templates.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write(
+        "index.md.tmpl",
+        "---\npage_title: ours\n---\n# {{ .ProviderShortName }}\n",
+    );
+    write("data-sources/wood.md.tmpl", "{{ .Name }}, a {{ .Type }}");
+    write("functions/area.md.tmpl", "{{ .SchemaMarkdown }}");
+    write("guides/start.md", "How to start.\n");
+    let docs = || Docs::of(Workshop).unwrap();
+    let pages = docs()
+        .with_templates(templates.path())
+        .pages(examples().path());
+    let mut pages = pages.unwrap();
+    let without = docs().pages(examples().path()).unwrap();
+    let mut take = |path: &str| pages.remove(Path::new(path)).unwrap();
+    assert_eq!(
+        take("index.md"),
+        format!("---\n{MARKER}\npage_title: ours\n---\n# workshop\n")
+    );
+    assert_eq!(take("data-sources/wood.md"), "workshop_wood, a Data Source");
+    assert!(take("functions/area.md").starts_with("## Signature\n"));
+    assert_eq!(take("guides/start.md"), "How to start.\n");
+    // All others are as they were.
+    assert!(!pages.is_empty());
+    assert!(
+        pages
+            .iter()
+            .all(|(path, page)| without.get(path) == Some(page))
+    );
+
+    write("index.md.tmpl", "{{ .Schema }}");
+    let refused = docs()
+        .with_templates(templates.path())
+        .pages(examples().path());
+    assert_eq!(
+        refused.unwrap_err().to_string(),
+        "the template of index.md says {{ .Schema }}"
+    );
+}
+
+#[test]
 fn the_schema_is_told_as_terraform_tells_it() {
     let json = Docs::of(Workshop)
         .unwrap()
