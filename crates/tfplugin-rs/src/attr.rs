@@ -83,3 +83,25 @@ impl From<&str> for Attr<String> {
         Self::Known(value.to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_null_unknown_or_known() {
+        for (attr, marks, known) in [
+            (Attr::Null, (true, false, false), None),
+            (Attr::Unknown, (false, true, false), None),
+            (Attr::from("a"), (false, false, true), Some("a")),
+        ] {
+            assert_eq!((attr.is_null(), attr.is_unknown(), attr.is_known()), marks);
+            assert_eq!(attr.as_deref().known(), known);
+            assert_eq!(attr.as_ref().map(String::len).known(), known.map(str::len));
+            assert_eq!(attr.clone().map(|text| text.len()).is_unknown(), marks.1);
+            assert_eq!(attr.known().as_deref(), known);
+        }
+        assert_eq!(Attr::<u8>::from(None), Attr::default());
+        assert_eq!(Attr::from(Some(5)), Attr::Known(5));
+    }
+}

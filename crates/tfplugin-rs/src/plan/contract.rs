@@ -247,3 +247,7 @@ fn find_unknown(value: &Value, path: &mut AttributePath, found: &mut dyn FnMut(&
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
+
+#[cfg(test)]
+#[path = "contract_tests.rs"]
+mod tests;

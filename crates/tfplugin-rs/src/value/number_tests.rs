@@ -161,3 +161,77 @@ fn integers_convert_when_they_fit() {
     assert_eq!(number("1.5").as_u64(), None);
     assert_eq!(Number::from(i64::MIN).as_i64(), Some(i64::MIN));
 }
+
+/// The three forms meet here; a value has one of them however it came about.
+#[test]
+fn forms_are_canonical_at_their_borders() {
+    for (text, same) in [
+        // Whole numbers of 64 bits, and one beyond on either side.
+        ("9223372036854775807", "9223372036854775807.0"),
+        ("9223372036854775808", "922337203685477580.8e1"),
+        ("-9223372036854775808", "-9223372036854775808.000"),
+        ("-9223372036854775809", "-92233720368547758.09e2"),
+        // 18 places, and one more.
+        ("0.000000000000000001", "1e-18"),
+        ("0.0000000000000000001", "1e-19"),
+        ("9.223372036854775807", "9223372036854775807e-18"),
+        ("9.223372036854775808", "9223372036854775808e-18"),
+        ("-9.223372036854775807", "-9.2233720368547758070"),
+        ("0.5", "5e-1"),
+        ("-0.50", "-5000e-4"),
+        ("0", "-0.000e5"),
+        ("0.1", "0.10000000000000000000000000000000000000000"),
+    ] {
+        let (a, b) = (number(text), number(same));
+        assert_eq!(a, b, "{text}");
+        assert_eq!(a.cmp(&b), Ordering::Equal, "{text}");
+        assert_eq!(a.to_string(), b.to_string());
+        assert_eq!(hash(&a), hash(&b), "{text}");
+    }
+}
+
+fn hash(number: &Number) -> u64 {
+    use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+    BuildHasherDefault::<DefaultHasher>::default().hash_one(number)
+}
+
+proptest! {
+    /// Against arithmetic on whole numbers of 128 bits, scaled by 10^20.
+    #[test]
+    fn decimals_add_and_compare_like_scaled_integers(
+        a in -10_i128.pow(30)..10_i128.pow(30),
+        b in -10_i128.pow(30)..10_i128.pow(30),
+        near in -3_i128..=3,
+    ) {
+        let scaled = |int: i128| number(&format!("{int}e-20"));
+        for b in [b, a + near, -a, near] {
+            prop_assert_eq!(scaled(a).cmp(&scaled(b)), a.cmp(&b));
+            prop_assert_eq!(scaled(a) == scaled(b), a == b);
+            prop_assert_eq!(scaled(a).plus(&scaled(b)), scaled(a + b));
+        }
+    }
+
+    #[test]
+    fn what_is_printed_is_read_back(digits in any::<i64>(), places in 0_u32..40, negative: bool) {
+        let sign = if negative { "-" } else { "" };
+        let value = number(&format!("{sign}{}e-{places}", digits.unsigned_abs()));
+        let text = value.to_string();
+        prop_assert!(!text.contains(['e', 'E']), "{}", text);
+        prop_assert!(!text.contains('.') || !text.ends_with('0'), "{}", text);
+        prop_assert_eq!(text.parse::<Number>(), Ok(value.clone()));
+        prop_assert_eq!(value.is_integer(), !text.contains('.'));
+        prop_assert_eq!(value.as_i64(), text.parse().ok());
+        prop_assert_eq!(value.as_u64(), text.parse().ok());
+        prop_assert_eq!(value.to_f64(), text.parse::<f64>().unwrap());
+    }
+
+    #[test]
+    fn a_float_is_what_it_says(float in any::<f64>().prop_filter("finite", |f| f.is_finite())) {
+        let exact = Number::from_exact_f64(float).unwrap();
+        prop_assert_eq!(exact.to_f64(), float);
+        let shortest = Number::try_from(float).unwrap();
+        prop_assert_eq!(shortest.to_f64(), float);
+        // Sent as a float only where nobody can tell the two apart.
+        prop_assert_eq!(exact.as_exact_f64().is_some_and(|_| exact.as_i64().is_none()), exact == shortest && exact.as_i64().is_none());
+    }
+}
