@@ -71,6 +71,19 @@ pub(crate) const TABLE: &[Justified] = &[
         claims: in_a_set,
     },
     Justified {
+        name: "set elements that a default makes equal",
+        reason: "Two elements of a set may differ only in an attribute of which one gets the \
+                 default. Ours refuses the plan then and names the set; the reference plans both, as \
+                 long as something in them is not known yet.",
+        claims: made_equal,
+    },
+    Justified {
+        name: "read-only attributes in a configuration",
+        reason: "Terraform refuses them by the schema before it asks the provider. The reference \
+                 refuses them once more.",
+        claims: read_only,
+    },
+    Justified {
         name: "promises that apply broke",
         reason: "A state that is not what was planned, or not known, is refused by Terraform as \
                  soon as it is answered, as a bug of the provider. Ours finds it first and names the \
@@ -228,12 +241,12 @@ fn kept_in_new_element(exchange: &Exchange<'_>, difference: &Difference) -> bool
 const COMPUTED_IN_SETS: [&str; 3] = ["count", "id", "stamp"];
 
 fn in_a_set(exchange: &Exchange<'_>, difference: &Difference) -> bool {
+    // It may even make them equal by that, or find them made equal, and then refuse what it has.
+    if says(exchange.reference, &["Duplicate Set Element"]) && !exchange.ours.stops() {
+        return matches!(exchange.call.rpc, Rpc::Apply | Rpc::Plan);
+    }
     if exchange.call.rpc != Rpc::Plan {
         return false;
-    }
-    // It may even make them equal by that, and then refuse what it made.
-    if says(exchange.reference, &["Duplicate Set Element"]) && !exchange.ours.stops() {
-        return true;
     }
     let Difference::Value(place) = difference else {
         return false;
@@ -246,6 +259,24 @@ fn in_a_set(exchange: &Exchange<'_>, difference: &Difference) -> bool {
             .iter()
             .any(|other| matches!(other, Difference::Value(other) if is_set_of_same(other)));
     is_called_a_change || is_set_of_same(place)
+}
+
+fn made_equal(exchange: &Exchange<'_>, _: &Difference) -> bool {
+    let call = exchange.call;
+    let has_set = |term: &Term| matches!(term, Term::Set(elements) if elements.len() > 1);
+    call.rpc == Rpc::Plan
+        && !exchange.reference.stops()
+        && says(
+            exchange.ours,
+            &["has other elements than the configuration"],
+        )
+        && call.value(Slot::Config).any(&has_set)
+}
+
+fn read_only(exchange: &Exchange<'_>, _: &Difference) -> bool {
+    exchange.call.rpc.name().starts_with("Validate")
+        && says(exchange.reference, &["for Read-Only Attribute"])
+        && !exchange.ours.stops()
 }
 
 /// True for two sets that differ only in what is computed inside.
