@@ -127,6 +127,12 @@ impl Account {
         Some(Lsn((live.first + offset as u64) * self.bucket_bytes))
     }
 
+    /// The end of the bucket in which this position lies: up to there the account does not tell
+    /// records apart.
+    pub(crate) fn bucket_end(&self, lsn: Lsn) -> Lsn {
+        Lsn(lsn.0.next_multiple_of(self.bucket_bytes))
+    }
+
     /// Bytes of messages whose records lie below `lsn`.
     pub(crate) fn journaled_bytes_below(&self, lsn: Lsn) -> u64 {
         let live = lock(&self.live);
@@ -175,6 +181,9 @@ impl Hold {
 
     /// Its record begins here, at or above where it was entered.
     pub(crate) fn set_record(&self, record: Lsn) {
+        if self.bucket.load(Ordering::Relaxed) != record.0 / self.account.bucket_bytes + 1 {
+            self.enter(record);
+        }
         self.record.store(record.0, Ordering::Release);
     }
 

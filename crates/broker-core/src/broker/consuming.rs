@@ -72,9 +72,10 @@ impl Attachment {
             lock(&self.own).note_queue(&queue);
         }
         let id = self.id();
-        let (got, _) = queue.run(&self.broker, |state, _, out| {
+        let got = queue.run_with_first(&self.broker, |state, _, out| {
             state.get(id, auto_settle, out)
         });
+        let (got, _) = got.map_err(|stopped| Refusal::new(Reason::Unavailable, stopped))?;
         Ok(got)
     }
 

@@ -1,14 +1,14 @@
 //! A queue at work: its state behind a lock, and the carrying out of the state's effects.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::Broker;
 use super::owed::Due;
 use crate::account::Account;
 use crate::call::{ConnectionId, QueueId, Sequence};
 use crate::definitions::{QueueSpec, QueueStats, Stored};
-use crate::journal::{Admission, AppendError, Lsn, Record};
+use crate::journal::{Admission, AppendError, Lsn, Record, Stopped};
 use crate::lock::lock;
 use crate::outbox::Event;
 use crate::queue::{Consumer, Effect, State, Stub};
@@ -43,6 +43,9 @@ struct Inner {
 
 /// Most bytes of one settled message in a record: two varints.
 const SETTLED_BYTES: usize = 20;
+
+/// A queue's working memory for so many effects is kept; a purge may need more.
+const KEPT_EFFECTS: usize = 4096;
 
 /// Bytes of a settle record beside those.
 const SETTLE_HEAD_BYTES: usize = 32;
@@ -105,12 +108,34 @@ impl LiveQueue {
         broker: &Broker,
         operation: impl FnOnce(&mut State, Lsn, &mut Vec<Effect>) -> R,
     ) -> (R, Lsn) {
-        let durable = broker.durable();
+        self.run_locked(lock(&self.inner), broker, operation)
+    }
+
+    /// The same for an operation that needs the first message at hand. The error says that it cannot
+    /// be read: the journal has stopped.
+    pub(crate) fn run_with_first<R>(
+        self: &Arc<Self>,
+        broker: &Broker,
+        operation: impl FnOnce(&mut State, Lsn, &mut Vec<Effect>) -> R,
+    ) -> Result<(R, Lsn), Stopped> {
         let mut inner = lock(&self.inner);
-        inner.bring_back(self.id, broker);
+        if inner.state.is_due() {
+            inner.bring_back(self.id, broker)?;
+        }
+        Ok(self.run_locked(inner, broker, operation))
+    }
+
+    fn run_locked<R>(
+        self: &Arc<Self>,
+        mut inner: MutexGuard<'_, Inner>,
+        broker: &Broker,
+        operation: impl FnOnce(&mut State, Lsn, &mut Vec<Effect>) -> R,
+    ) -> (R, Lsn) {
+        let durable = broker.durable();
         let Inner { state, effects, .. } = &mut *inner;
         let result = operation(state, durable, effects);
-        while inner.bring_back(self.id, broker) {
+        // What cannot be read stays where it is: the broker is about to stop.
+        while inner.state.is_wanted() && inner.bring_back(self.id, broker).is_ok() {
             let Inner { state, effects, .. } = &mut *inner;
             state.pump(durable, effects);
         }
@@ -168,17 +193,11 @@ impl LiveQueue {
 }
 
 impl Inner {
-    /// Reads the next messages back if that is due. False too if it cannot be done: then the journal
-    /// has stopped, and the broker with it.
-    fn bring_back(&mut self, queue: QueueId, broker: &Broker) -> bool {
-        if !self.state.is_due() {
-            return false;
-        }
-        let Ok(entries) = broker.read_back(queue, &self.state.due()) else {
-            return false;
-        };
-        self.state.brought_back(entries);
-        true
+    /// Reads the next messages back.
+    fn bring_back(&mut self, queue: QueueId, broker: &Broker) -> Result<(), Stopped> {
+        let due = self.state.due(broker.window_bytes());
+        self.state.brought_back(broker.read_back(queue, &due)?);
+        Ok(())
     }
 
     /// Carries out the effects: settlements become one journal record, deliveries reach each
@@ -201,6 +220,8 @@ impl Inner {
             self.effects.sort_by_key(Effect::connection);
         }
         push_events(&mut self.effects);
+        self.effects.shrink_to(KEPT_EFFECTS);
+        self.done.shrink_to(KEPT_EFFECTS);
         lsn
     }
 

@@ -24,10 +24,13 @@ const RECORD_BYTES: u64 = 512;
 const TIGHT: usize = 16;
 
 impl Broker {
-    /// Most bytes of messages a queue keeps in memory at either end.
+    /// Most bytes of messages a queue keeps in memory at either end: less while memory is tight, and
+    /// none while there is too little.
     pub(super) fn window_bytes(&self) -> usize {
         let bytes = self.limits.queue_window_bytes;
-        if self.account.is_tight() {
+        if self.account.is_over() {
+            0
+        } else if self.account.is_tight() {
             bytes / TIGHT
         } else {
             bytes
@@ -40,15 +43,15 @@ impl Broker {
         let mut window = ReadWindow::default();
         let mut names = HashSet::new();
         let mut entries = Vec::with_capacity(stubs.len());
-        let mut until = Lsn(0);
+        let mut run = Lsn(0)..Lsn(0);
         for (index, stub) in stubs.iter().enumerate() {
-            if stub.record >= until {
-                until = end_of_run(&stubs[index..]);
+            if !run.contains(&stub.record) {
+                run = stub.record..end_of_run(&stubs[index..]);
             }
             let place = (queue, stub.sequence);
             let mut message = self
                 .journal
-                .read(stub.record, until, &mut window, |record| {
+                .read(stub.record, run.end, &mut window, |record| {
                     read_message(record, place, &mut names)
                 })?;
             let hold = self.account.hold(message.size_bytes(), Some(stub.record));
@@ -69,9 +72,11 @@ impl Broker {
         &self,
         record: Lsn,
         place: (QueueId, Sequence),
+        window: &mut ReadWindow,
     ) -> Result<Message, Stopped> {
-        let mut window = ReadWindow::default();
-        self.journal.read(record, record, &mut window, |record| {
+        // Those to be copied next are not far.
+        let until = Lsn(record.0 + GAP_BYTES);
+        self.journal.read(record, until, window, |record| {
             read_message(record, place, &mut HashSet::new())
         })
     }
@@ -133,7 +138,6 @@ fn read_message(
         }
     };
     let body = Bytes::copy_from_slice(body);
-    let mut message = Message::new(exchange, routing_key, properties, body, true);
-    message.lsn = record.end;
-    Ok(message)
+    // It may be delivered at once: it has been durable since it left the memory.
+    Ok(Message::new(exchange, routing_key, properties, body, true))
 }

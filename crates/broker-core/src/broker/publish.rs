@@ -200,12 +200,31 @@ impl Attachment {
     fn enqueue(&self, message: &Arc<Message>, own: &mut Own) {
         let Own { route, targets, .. } = own;
         let mut journaled = targets.iter().peekable();
+        let mut apart = None;
         for queue in route.queues.drain(..) {
             let place = journaled
                 .next_if(|(id, _)| *id == queue.id)
                 .map(|(_, sequence)| *sequence);
-            self.push(&queue, message, place);
+            if place.is_some() || message.lsn == Lsn(0) {
+                self.push(&queue, message, place);
+            } else {
+                let message = apart.get_or_insert_with(|| self.apart(message));
+                self.push(&queue, message, None);
+            }
         }
+    }
+
+    /// The same message for queues the journal knows nothing of: they may keep it for long, and its
+    /// record must not stay in the journal for their sake.
+    fn apart(&self, message: &Message) -> Arc<Message> {
+        Arc::new(Message {
+            exchange: Arc::clone(&message.exchange),
+            routing_key: message.routing_key.clone(),
+            properties: message.properties.clone(),
+            body: message.body.clone(),
+            hold: Some(self.broker.account.hold(message.size_bytes(), None)),
+            ..*message
+        })
     }
 
     fn push(&self, queue: &Arc<LiveQueue>, message: &Arc<Message>, place: Option<Sequence>) {

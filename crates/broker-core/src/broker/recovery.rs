@@ -329,7 +329,8 @@ impl Recovery {
         Ok(result)
     }
 
-    /// Hands every queue its messages, which stay in the journal until they are due. What is left belongs to queues deleted before the checkpoint.
+    /// Hands every queue its messages, which stay in the journal until they are due. What is left
+    /// belongs to queues deleted before the checkpoint.
     fn fill_queues(&mut self) {
         for (_, vhost) in self.vhosts.values() {
             for queue in read(&vhost.topology).queues() {

@@ -17,13 +17,13 @@
 //!
 //! Copies take ordinary room only: on a full disk what is left belongs to settlements.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::placed::{Appended, Places};
 use super::{Broker, LiveQueue};
-use crate::journal::{Admission, AppendError, CheckpointError, Lsn, SegmentSpan};
-use crate::lock::{lock, read};
+use crate::journal::{Admission, AppendError, CheckpointError, Lsn, ReadWindow, SegmentSpan};
+use crate::lock::{lock, read, write};
 use crate::message::Message;
 use crate::queue::State;
 use crate::records::{Change, Checkpoint};
@@ -149,20 +149,22 @@ impl Broker {
             return;
         };
         let needed = self.account.oldest().unwrap_or(end);
+        let kept = newest.end.0 - oldest.start.0;
+        let bound = LIVE_FACTOR * self.account.journaled_bytes();
+        let outgrown = kept > bound.max(MIN_SEGMENTS * upkeep.segment_bytes);
         if oldest.end <= needed {
             upkeep.free = Some((end, needed));
             let uncovered = needed.0.saturating_sub(self.journal.checkpointed().0);
             let worth = (SEGMENTS_PER_CHECKPOINT * upkeep.segment_bytes)
                 .max(CHECKPOINT_FACTOR * upkeep.checkpoint_bytes);
-            if upkeep.checkpoint.is_none() && (uncovered >= worth || full && uncovered > 0) {
+            let pressed = full || outgrown;
+            if upkeep.checkpoint.is_none() && (uncovered >= worth || pressed && uncovered > 0) {
                 upkeep.checkpoint = Some(self.take_checkpoint());
             }
             return;
         }
-        let kept = newest.end.0 - oldest.start.0;
-        let bound = LIVE_FACTOR * self.account.journaled_bytes();
         // Looking at every message is dear: not after each commit while the disk is full.
-        if grown && kept > bound.max(MIN_SEGMENTS * upkeep.segment_bytes) {
+        if grown && outgrown {
             self.gather_copies(upkeep, &segments);
         }
     }
@@ -212,13 +214,17 @@ impl Broker {
             .last()
             .unwrap_or(&segments[0])
             .end;
-        let mut copies: HashMap<Lsn, Copy> = HashMap::new();
+        // What the account counts there may begin a little above.
+        let below = self.account.bucket_end(below);
+        let mut copies: BTreeMap<Lsn, Copy> = BTreeMap::new();
         let vhosts: Vec<_> = read(&self.vhosts)
             .values()
             .map(|(_, vhost)| Arc::clone(vhost))
             .collect();
         for vhost in vhosts {
-            let queues: Vec<_> = read(&vhost.topology).queues().cloned().collect();
+            // Who is just publishing keeps the topology until all queues have the message: after this
+            // no copy can leave out one that is still to get it.
+            let queues: Vec<_> = write(&vhost.topology).queues().cloned().collect();
             for queue in queues.iter().filter(|queue| queue.is_durable()) {
                 queue.inspect(|state| gather_from(queue, state, below, &mut copies));
             }
@@ -228,12 +234,13 @@ impl Broker {
 
     /// Appends some of the gathered messages again.
     fn copy_forward(&self, upkeep: &mut Upkeep) {
+        let mut window = ReadWindow::default();
         let mut copied = 0;
         while copied < COPY_BYTES {
             let Some(copy) = upkeep.copies.front() else {
                 return;
             };
-            match self.append_copy(copy, &mut upkeep.record) {
+            match self.append_copy(copy, &mut window, &mut upkeep.record) {
                 Ok(appended) => {
                     copied += copy.size_bytes;
                     if let Some(Copy { places, .. }) = upkeep.copies.pop_front() {
@@ -248,12 +255,17 @@ impl Broker {
         }
     }
 
-    fn append_copy(&self, copy: &Copy, record: &mut Vec<u8>) -> Result<Appended, AppendError> {
+    fn append_copy(
+        &self,
+        copy: &Copy,
+        window: &mut ReadWindow,
+        record: &mut Vec<u8>,
+    ) -> Result<Appended, AppendError> {
         let read;
         let message = match (&copy.message, copy.places.first()) {
             (Some(message), _) => &**message,
             (None, Some((queue, sequence))) => {
-                read = self.read_copy(copy.record, (queue.id, *sequence))?;
+                read = self.read_copy(copy.record, (queue.id, *sequence), window)?;
                 &read
             }
             (None, None) => return Err(AppendError::NotYet),
@@ -261,14 +273,17 @@ impl Broker {
         self.append_placed(message, &copy.places, Admission::Ordinary, record)
     }
 
-    /// Has all queues keep less in memory each time that much more of it is used.
+    /// Has all queues keep less in memory each time that much more of it is used, and with each
+    /// commit while there is too little.
     fn keep_less(&self, upkeep: &mut Upkeep) {
         if !self.account.is_tight() {
             upkeep.tight_bytes = 0;
             return;
         }
+        let bytes = self.account.bytes();
         let step_bytes = self.limits.memory_bytes / 16;
-        if self.account.bytes() >= upkeep.tight_bytes + step_bytes {
+        upkeep.tight_bytes = upkeep.tight_bytes.min(bytes);
+        if self.account.is_over() || bytes >= upkeep.tight_bytes + step_bytes {
             self.page_out_all();
             upkeep.tight_bytes = self.account.bytes();
         }
@@ -276,7 +291,12 @@ impl Broker {
 }
 
 /// The queue's messages whose records begin below that position.
-fn gather_from(queue: &Arc<LiveQueue>, state: &State, below: Lsn, copies: &mut HashMap<Lsn, Copy>) {
+fn gather_from(
+    queue: &Arc<LiveQueue>,
+    state: &State,
+    below: Lsn,
+    copies: &mut BTreeMap<Lsn, Copy>,
+) {
     let in_memory = state.entries().filter(|entry| entry.journaled);
     let in_memory = in_memory.filter_map(|entry| {
         let record = entry.message.hold.as_ref()?.record()?;
@@ -401,7 +421,7 @@ mod tests {
     /// Chooses the queue's message to be copied.
     fn chosen(broker: &Broker) -> Vec<Copy> {
         let queue = broker.vhost("/").unwrap().queue("q").unwrap();
-        let mut copies = HashMap::new();
+        let mut copies = BTreeMap::new();
         queue.inspect(|state| gather_from(&queue, state, Lsn(u64::MAX), &mut copies));
         copies.into_values().collect()
     }
@@ -409,7 +429,9 @@ mod tests {
     /// Copies it, and has the queue know.
     fn copy(broker: &Broker, copies: &[Copy]) {
         for copy in copies {
-            let appended = broker.append_copy(copy, &mut Vec::new()).unwrap();
+            let appended = broker
+                .append_copy(copy, &mut ReadWindow::default(), &mut Vec::new())
+                .unwrap();
             broker.moved(&copy.places, appended.start);
         }
     }

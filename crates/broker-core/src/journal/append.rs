@@ -54,7 +54,7 @@ pub struct SegmentSpan {
 }
 
 /// The appending side of a journal. All methods may be called from any thread; none but
-/// [`Journal::checkpoint`] touches the disk or waits for it. Its locks never nest.
+/// [`Journal::checkpoint`] and [`Journal::read`] touches the disk or waits for it. Its locks never nest.
 #[derive(Debug)]
 pub struct Journal {
     limits: Limits,

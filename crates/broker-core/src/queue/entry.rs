@@ -63,16 +63,16 @@ impl Entry {
 
     /// What is left of it when it is in the journal alone; none unless its record is there for good.
     pub(super) fn stub(&self, durable: Lsn) -> Option<Stub> {
-        let hold = self.message.hold.as_ref()?;
-        let record = hold.record()?;
-        let safe = self.journaled && self.message.lsn <= durable && record < durable;
-        Some(Stub {
+        if !self.journaled || self.message.lsn > durable {
+            return None;
+        }
+        let record = self.message.hold.as_ref()?.record()?;
+        (record < durable).then_some(Stub {
             sequence: self.sequence,
             record,
             size_bytes: u32::try_from(self.message.size_bytes()).ok()?,
             redelivered: self.redelivered,
         })
-        .filter(|_| safe)
     }
 }
 

@@ -130,15 +130,19 @@ impl State {
         self.ready.insert_stub(stub);
     }
 
-    /// Whether the first message has to be brought back from the journal before it can be had. The
-    /// caller brings it back before each operation and pumps after it.
+    /// Whether the first message has to be brought back from the journal before anyone can have it.
     pub(crate) fn is_due(&self) -> bool {
         self.ready.is_due()
     }
 
+    /// Whether a consumer may be waiting for that.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.is_due() && self.consumers.any_active()
+    }
+
     /// What to bring back.
-    pub(crate) fn due(&self) -> Vec<Stub> {
-        self.ready.due()
+    pub(crate) fn due(&self, keep_bytes: usize) -> Vec<Stub> {
+        self.ready.due(keep_bytes)
     }
 
     /// Takes in what was due, in the same order.
@@ -225,6 +229,7 @@ impl State {
     /// Hands out the first message to a connection that asks for one, and says how many are ready
     /// behind it. The connection shows it to nobody before the journal is durable up to its `lsn`:
     /// who publishes and then asks must find the message, and not have to wait here for the disk.
+    /// One that [is due](Self::is_due) has to be brought back before.
     pub(crate) fn get(
         &mut self,
         connection: ConnectionId,

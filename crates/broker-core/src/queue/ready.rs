@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::Entry;
 use super::paged::{Paged, Stub};
-use crate::account::Account;
+use crate::account::{Account, MESSAGE_BYTES};
 use crate::call::Sequence;
 use crate::journal::Lsn;
 
@@ -26,6 +26,7 @@ pub(super) struct Ready {
     tail: Window,
     /// Those that came after one they precede: put back, or overtaken by another publisher.
     late: BTreeMap<Sequence, Entry>,
+    late_bytes: usize,
 }
 
 /// Entries in memory, and their weight.
@@ -46,6 +47,7 @@ impl Ready {
             paged: Paged::new(account),
             tail: Window::default(),
             late: BTreeMap::new(),
+            late_bytes: 0,
         }
     }
 
@@ -69,7 +71,9 @@ impl Ready {
     /// Takes the first entry out; none as for [`Self::first`].
     pub(super) fn pop_first(&mut self) -> Option<Entry> {
         if self.late_is_first() {
-            return self.late.pop_first().map(|(_, entry)| entry);
+            let (_, entry) = self.late.pop_first()?;
+            self.late_bytes -= entry.weight_bytes();
+            return Some(entry);
         }
         let first = self.head.pop_front();
         self.close_up();
@@ -80,6 +84,7 @@ impl Ready {
     pub(super) fn insert(&mut self, entry: Entry) {
         match self.last() {
             Some(last) if last > entry.sequence => {
+                self.late_bytes += entry.weight_bytes();
                 self.late.insert(entry.sequence, entry);
             }
             _ if self.paged.is_empty() && self.tail.entries.is_empty() => {
@@ -127,13 +132,15 @@ impl Ready {
         self.head.entries.is_empty() && !self.paged.is_empty() && !self.late_is_first()
     }
 
-    /// What to bring back next.
-    pub(super) fn due(&self) -> Vec<Stub> {
+    /// What to bring back next, of a queue that keeps so many bytes at either end.
+    pub(super) fn due(&self, keep_bytes: usize) -> Vec<Stub> {
+        // More would be put away again at once.
+        let most_bytes = BATCH_BYTES.min(keep_bytes / 2);
         let mut bytes = 0;
         let fits = |stub: &Stub| {
             let before = bytes;
-            bytes += stub.size_bytes as usize;
-            before == 0 || bytes <= BATCH_BYTES
+            bytes += stub.size_bytes as usize + MESSAGE_BYTES as usize;
+            before == 0 || bytes <= most_bytes
         };
         self.paged.iter().take(BATCH_LEN).take_while(fits).collect()
     }
@@ -158,6 +165,9 @@ impl Ready {
                 self.tail.pop_front();
             }
         }
+        if self.late_bytes > keep_bytes {
+            self.join_late();
+        }
         if self.head.bytes > keep_bytes {
             self.cut_head(keep_bytes, durable);
         }
@@ -173,12 +183,35 @@ impl Ready {
         self.head = Window::default();
         self.tail = Window::default();
         self.late = BTreeMap::new();
+        self.late_bytes = 0;
+    }
+
+    /// Puts those that were put back where they belong, as far as that is in memory.
+    fn join_late(&mut self) {
+        let behind = self.paged.first();
+        let behind = behind.or_else(|| self.tail.entries.front().map(|entry| entry.sequence));
+        let last = self.late.last_key_value();
+        let first = self.late.first_key_value();
+        let gains = last.is_some_and(|(_, last)| last.journaled)
+            && first.is_some_and(|(first, _)| behind.is_none_or(|behind| *first < behind));
+        if !gains {
+            return;
+        }
+        let rest = behind.map(|behind| self.late.split_off(&behind));
+        let mut joined = std::mem::replace(&mut self.late, rest.unwrap_or_default());
+        let put_back: usize = joined.values().map(Entry::weight_bytes).sum();
+        self.late_bytes -= put_back;
+        let head = std::mem::take(&mut self.head.entries);
+        joined.extend(head.into_iter().map(|entry| (entry.sequence, entry)));
+        self.head.entries = joined.into_values().collect();
+        self.head.bytes += put_back;
     }
 
     /// Makes the head short. Its end may be too new to be left to the journal: that becomes the
     /// tail. What the journal will never have stays where it is, and all before it.
     fn cut_head(&mut self, keep_bytes: usize, durable: Lsn) {
-        while self.head.bytes > keep_bytes / 2 && self.head.entries.len() > 1 {
+        let least = usize::from(keep_bytes > 0);
+        while self.head.bytes > keep_bytes / 2 && self.head.entries.len() > least {
             let Some(last) = self.head.entries.back() else {
                 return;
             };
@@ -187,6 +220,7 @@ impl Ready {
                 self.head.pop_back();
             } else if last.journaled
                 && self.paged.is_empty()
+                && self.head.entries.len() > 1
                 && let Some(last) = self.head.pop_back()
             {
                 self.tail.push_front(last);

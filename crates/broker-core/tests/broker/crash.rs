@@ -137,8 +137,11 @@ impl Run {
             }
             Step::Requeue | Step::Settle => {
                 for (queue, model) in QUEUES.iter().zip(&mut self.models) {
-                    let got = self.client.attachment.get(queue, false).unwrap();
-                    let Some((delivery, _)) = got else { continue };
+                    // Nothing can be read once the power is off.
+                    let got = self.client.attachment.get(queue, false);
+                    let Ok(Some((delivery, _))) = got else {
+                        continue;
+                    };
                     let number = number(&body(&delivery));
                     let outcome = match step {
                         Step::Requeue => Outcome::Requeue,

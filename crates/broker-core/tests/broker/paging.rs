@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use broker_core::call::{Delivery, Outcome, Publish};
 use broker_core::journal::Options;
 use broker_core::limits::Limits;
+use broker_core::refusal::Reason;
 use proptest::prelude::*;
 
 use crate::kit::{Client, World, body, message, small};
@@ -194,6 +195,132 @@ fn paged_messages_are_copied_forward_from_the_journal_to_the_journal() {
     assert!(left.iter().map(|body| number(body)).eq(3..200));
 }
 
+/// Lets so many times 200 KB go through a queue of its own, which is empty again afterwards.
+fn churn(world: &mut World, client: &Client, times: usize) {
+    let big = "x".repeat(20_000);
+    for _ in 0..times {
+        for _ in 0..10 {
+            client.publish("", "churn", &big);
+        }
+        world.commit();
+        assert_eq!(client.empty("churn").len(), 10);
+        world.commit();
+    }
+}
+
+fn stored_bytes(world: &World) -> usize {
+    world.disk.contents().values().map(Vec::len).sum()
+}
+
+#[test]
+fn one_old_message_does_not_keep_the_journal_growing_wherever_it_lies() {
+    for before in [0, 2, 5] {
+        let mut world = world();
+        let client = world.client();
+        client.queue("old", true);
+        client.queue("churn", true);
+        churn(&mut world, &client, before);
+        client.publish("", "old", "the oldest of all");
+        world.commit();
+        churn(&mut world, &client, 40);
+        let stored = stored_bytes(&world);
+        assert!(stored < 4_000_000, "{stored} bytes, {before} before");
+        drop(client);
+        let left = world.reopen().client().empty("old");
+        assert_eq!(left, ["the oldest of all"]);
+    }
+}
+
+#[test]
+fn a_backlog_of_several_segments_is_copied_forward() {
+    let mut world = world();
+    let client = world.client();
+    client.queue("old", true);
+    client.queue("churn", true);
+    churn(&mut world, &client, 1);
+    for n in 0..6000 {
+        client.publish("", "old", &n.to_string());
+        if n % 100 == 99 {
+            world.commit();
+        }
+    }
+    churn(&mut world, &client, 120);
+    // 24 MB went through, and the messages weigh 1.6 MB.
+    let stored = stored_bytes(&world);
+    assert!(stored < 10_000_000, "{stored}");
+    assert!(memory_bytes(&world) < MOST_BYTES);
+    drop(client);
+    let left = world.reopen().client().empty("old");
+    assert!(left.iter().map(|body| number(body)).eq(0..6000));
+}
+
+#[test]
+fn a_transient_queue_does_not_keep_the_journal_growing() {
+    let mut world = world();
+    let client = world.client();
+    client.exchange("all", "fanout");
+    client.queue("work", true);
+    client.queue("watch", false);
+    client.bind("all", "work", "");
+    client.bind("all", "watch", "");
+    client.queue("churn", true);
+    client.publish("all", "", "seen by both");
+    world.commit();
+    assert_eq!(client.empty("work"), ["seen by both"]);
+    churn(&mut world, &client, 60);
+    let stored = stored_bytes(&world);
+    assert!(stored < 6_000_000, "{stored}");
+    assert_eq!(client.empty("watch"), ["seen by both"]);
+}
+
+#[test]
+fn what_a_lost_consumer_held_leaves_the_memory_again() {
+    let mut world = world();
+    let client = world.client();
+    client.queue("q", true);
+    fill(&mut world, &client, "q", 0..1000);
+    let lost = world.client();
+    lost.consume("q", 1, 0);
+    while !lost.deliveries().is_empty() {}
+    assert!(memory_bytes(&world) > 1_000_000, "it holds all of them");
+    drop(lost);
+    let held = memory_bytes(&world);
+    assert!(held < MOST_BYTES, "{held}");
+    assert!(
+        client
+            .empty("q")
+            .iter()
+            .map(|body| number(body))
+            .eq(0..1000)
+    );
+}
+
+#[test]
+fn publishers_wait_for_memory_only_while_nothing_can_be_left_to_the_journal() {
+    let mut world = world();
+    world.config.limits.memory_bytes = 1 << 20;
+    let mut world = world.reopen();
+    let client = world.client();
+    client.queue("transient", true);
+    let body = numbered(0);
+    while memory_bytes(&world) < 900_000 {
+        let call = message("", "transient", &body);
+        let persistent = false;
+        client.try_publish(Publish { persistent, ..call }).unwrap();
+    }
+    world.commit();
+    for n in 0..20 {
+        let name = format!("q{n}");
+        client.queue(&name, true);
+        for _ in 0..50 {
+            client.publish("", &name, &body);
+        }
+        // What came last is durable only now, and nobody publishes there any more.
+        world.commit();
+        assert!(!client.attachment.publish_paused(|| false), "{name}");
+    }
+}
+
 #[test]
 fn a_damaged_message_is_never_delivered_and_stops_the_broker_by_name() {
     let mut world = world();
@@ -211,14 +338,16 @@ fn a_damaged_message_is_never_delivered_and_stops_the_broker_by_name() {
         })
         .unwrap();
     world.disk.flip(&name, (at + 500) * 8);
-    let delivered = client.empty("q");
-    assert!(delivered.len() <= 50, "{}", delivered.len());
-    assert!(
-        delivered
-            .iter()
-            .enumerate()
-            .all(|(n, body)| number(body) == n)
-    );
+    let mut delivered = 0;
+    let refusal = loop {
+        match client.attachment.get("q", true) {
+            Ok(got) => assert_eq!(number(&body(&got.unwrap().0)), delivered),
+            Err(refusal) => break refusal,
+        }
+        delivered += 1;
+    };
+    assert!(delivered <= 50, "{delivered}");
+    assert_eq!(refusal.reason, Reason::Unavailable);
     let stopped = world.broker.stopped().unwrap().to_string();
     let offset_and_reason = stopped.contains("damaged at byte") && stopped.contains("checksum");
     assert!(stopped.contains(&name) && offset_and_reason, "{stopped}");
@@ -322,7 +451,7 @@ impl Model {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
 
     #[test]
     fn a_long_queue_is_a_queue(
