@@ -27,6 +27,11 @@ pub struct Client {
     input: BytesMut,
 }
 
+/// Waits for the broker's first word on a new connection.
+pub fn greeted(address: SocketAddr) -> Result<()> {
+    Client::greet(address).map(drop)
+}
+
 /// How a queue is declared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lifetime {
@@ -39,15 +44,7 @@ pub enum Lifetime {
 impl Client {
     /// Logs in as guest and opens the channel.
     pub fn connect(address: SocketAddr) -> Result<Self> {
-        let stream = TcpStream::connect(address).with_context(|| format!("connect {address}"))?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        let mut client = Self {
-            stream,
-            input: BytesMut::new(),
-        };
-        client.stream.write_all(&PROTOCOL_HEADER)?;
-        client.expect((10, 10))?;
+        let mut client = Self::greet(address)?;
         let login = ConnectionStartOk {
             mechanism: "PLAIN",
             response: LongStr(b"\0guest\0guest"),
@@ -69,6 +66,20 @@ impl Client {
         client.send_on(0, &open.into())?;
         client.expect((10, 41))?;
         client.call(&ChannelOpen::default().into())?;
+        Ok(client)
+    }
+
+    /// Connects and takes the broker's greeting.
+    fn greet(address: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect(address).with_context(|| format!("connect {address}"))?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let mut client = Self {
+            stream,
+            input: BytesMut::new(),
+        };
+        client.stream.write_all(&PROTOCOL_HEADER)?;
+        client.expect((10, 10))?;
         Ok(client)
     }
 
@@ -161,6 +172,11 @@ impl Client {
             method.ids()
         );
         Ok(payload)
+    }
+
+    /// A second hand on the socket, to send while this one waits for answers.
+    pub fn sender(&self) -> Result<TcpStream> {
+        Ok(self.stream.try_clone()?)
     }
 
     /// Gives up the socket, and what was read of it beyond the last answer.

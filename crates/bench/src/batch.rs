@@ -1,4 +1,4 @@
-//! Publish frames encoded once and sent again and again, with only the first bytes of each body
+//! Messages encoded once and sent again and again, with only the first bytes of each body
 //! written anew.
 
 use bytes::BytesMut;
@@ -12,12 +12,21 @@ const WRITE_BYTES: usize = 64 * 1024;
 /// The shortest body: the stamp alone.
 pub const STAMP_BYTES: usize = 16;
 
+/// What a broker is spoken to in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// AMQP 0-9-1.
+    Amqp,
+    /// NATS's own.
+    Nats,
+}
+
 /// What to publish.
 #[derive(Debug, Clone, Copy)]
 pub struct Publish<'a> {
     /// Empty for the default exchange.
     pub exchange: &'a str,
-    /// Routing key, the queue's name for the default exchange.
+    /// Routing key, the queue's name for the default exchange; the subject for NATS.
     pub key: &'a str,
     /// Delivery mode 2.
     pub persistent: bool,
@@ -54,9 +63,24 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Encodes the frames.
-    pub fn new(publish: &Publish<'_>) -> Self {
+    /// Encodes the messages.
+    pub fn new(publish: &Publish<'_>, protocol: Protocol) -> Self {
         assert!(publish.body_bytes >= STAMP_BYTES, "no room for the stamp");
+        match protocol {
+            Protocol::Amqp => Self::amqp(publish),
+            Protocol::Nats => Self::nats(publish),
+        }
+    }
+
+    fn nats(publish: &Publish<'_>) -> Self {
+        let mut one = format!("PUB {} {}\r\n", publish.key, publish.body_bytes).into_bytes();
+        let stamp_at = one.len();
+        one.resize(stamp_at + publish.body_bytes, b'x');
+        one.extend_from_slice(b"\r\n");
+        Self::repeat(&one, stamp_at)
+    }
+
+    fn amqp(publish: &Publish<'_>) -> Self {
         let mut one = BytesMut::new();
         let method = BasicPublish {
             exchange: publish.exchange,
@@ -75,6 +99,10 @@ impl Batch {
         encode_content(CHANNEL, &properties, &body, FRAME_MAX_BYTES, &mut one);
         // Heading, class, weight and size of the header frame, properties, its end, next heading.
         let stamp_at = header_at + 7 + 12 + properties.len() + 1 + 7;
+        Self::repeat(&one, stamp_at)
+    }
+
+    fn repeat(one: &[u8], stamp_at: usize) -> Self {
         let count = (WRITE_BYTES / one.len()).max(1);
         Self {
             bytes: one.repeat(count),
@@ -99,7 +127,7 @@ impl Batch {
         len
     }
 
-    /// The frames.
+    /// All messages, as they go on the wire.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }

@@ -19,6 +19,7 @@ pub mod batch;
 pub mod disk;
 pub mod flow;
 mod input;
+mod nats;
 pub mod null;
 mod poller;
 pub mod receiver;

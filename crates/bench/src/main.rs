@@ -54,6 +54,9 @@ struct Run {
     /// Seconds for which each throughput is measured.
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
+    /// Messages in the backlog.
+    #[arg(long, default_value_t = 1_000_000)]
+    backlog: u64,
     /// Priority of generator and brokers on a machine that is shared; below 0 as root only.
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     nice: i32,
@@ -133,6 +136,7 @@ fn run(options: Run) -> Result<ExitCode> {
         scenarios,
         runs: options.runs,
         time: Duration::from_secs_f64(options.seconds),
+        backlog: options.backlog,
         nice: options.nice,
         data_dir: options.data_dir,
     };

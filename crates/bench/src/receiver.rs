@@ -6,8 +6,9 @@ use anyhow::{Context as _, Result, bail};
 use wire::amqp091::{ContentHeader, Decoder, FrameKind, Method};
 
 use crate::amqp::FRAME_MAX_BYTES;
-use crate::batch::Stamp;
+use crate::batch::{Protocol, Stamp};
 use crate::input::{Fill, Input};
+use crate::nats;
 
 /// Large reads: the fewer there are, the cheaper the generator.
 const INPUT_BYTES: usize = 512 * 1024;
@@ -16,6 +17,7 @@ const INPUT_BYTES: usize = 512 * 1024;
 #[derive(Debug)]
 pub struct Receiver {
     input: Input,
+    protocol: Protocol,
     body_left: u64,
     stamp: Option<Stamp>,
 }
@@ -36,9 +38,10 @@ pub enum Incoming {
 
 impl Receiver {
     /// `rest` are bytes of the connection that were read before.
-    pub fn new(rest: &[u8]) -> Self {
+    pub fn new(protocol: Protocol, rest: &[u8]) -> Self {
         Self {
             input: Input::with_rest(INPUT_BYTES, rest),
+            protocol,
             body_left: 0,
             stamp: None,
         }
@@ -50,11 +53,28 @@ impl Receiver {
         if fill == Fill::End {
             bail!("the broker closed the connection");
         }
-        self.report(report)?;
+        match self.protocol {
+            Protocol::Amqp => self.report_amqp(report)?,
+            Protocol::Nats => self.report_nats(report)?,
+        }
         Ok(fill == Fill::Some)
     }
 
-    fn report(&mut self, mut report: impl FnMut(Incoming)) -> Result<()> {
+    fn report_nats(&mut self, mut report: impl FnMut(Incoming)) -> Result<()> {
+        let mut rest = self.input.as_slice();
+        let whole = rest.len();
+        while let Some(operation) = nats::take(&mut rest)? {
+            if let Some(body) = operation {
+                let stamp = Stamp::read(body).context("a body without our stamp")?;
+                report(Incoming::Delivery(stamp));
+            }
+        }
+        let used = whole - rest.len();
+        self.input.advance(used);
+        Ok(())
+    }
+
+    fn report_amqp(&mut self, mut report: impl FnMut(Incoming)) -> Result<()> {
         let decoder = Decoder {
             frame_max: FRAME_MAX_BYTES,
         };

@@ -23,6 +23,8 @@ pub struct Plan {
     pub runs: u32,
     /// How long one throughput is measured.
     pub time: Duration,
+    /// Messages in the backlog.
+    pub backlog: u64,
     /// Priority of generator and brokers.
     pub nice: i32,
     /// Where data directories are made, on the disk to be measured.
@@ -52,6 +54,7 @@ impl Plan {
                 dir: dir.path(),
                 run,
                 time: self.time,
+                backlog: self.backlog,
                 records,
             };
             for scenario in &self.scenarios {

@@ -8,7 +8,8 @@ use bytes::BytesMut;
 use wire::amqp091::BasicAck;
 
 use crate::amqp::{CHANNEL, Client};
-use crate::batch::Stamp;
+use crate::batch::{Protocol, Stamp};
+use crate::nats;
 use crate::receiver::{Incoming, Receiver};
 
 /// Deliveries that may be unsettled, as a multiple of those acknowledged at once. Enough that a
@@ -32,10 +33,20 @@ impl Consumer {
             ack_every.map(|every| u16::try_from(every * PREFETCH_FACTOR).unwrap_or(u16::MAX));
         client.consume(queue, prefetch)?;
         let (stream, rest) = client.into_parts();
+        Self::new(stream, Receiver::new(Protocol::Amqp, &rest), ack_every)
+    }
+
+    /// Subscribes to a subject of NATS.
+    pub(crate) fn open_nats(subject: &str, address: SocketAddr) -> Result<Self> {
+        let stream = nats::connect(address, Some(subject))?;
+        Self::new(stream, Receiver::new(Protocol::Nats, &[]), None)
+    }
+
+    fn new(stream: TcpStream, receiver: Receiver, ack_every: Option<u64>) -> Result<Self> {
         stream.set_nonblocking(true)?;
         Ok(Self {
             stream,
-            receiver: Receiver::new(&rest),
+            receiver,
             received: 0,
             ack_every,
             acked: 0,

@@ -4,6 +4,7 @@
 //! Every consumer checks that the numbers of its messages rise by one: a broker that loses,
 //! repeats or reorders a message fails the run instead of winning it.
 
+mod backlog;
 mod consumer;
 mod publisher;
 
@@ -12,11 +13,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
+pub use self::backlog::{drain, fill};
 pub(crate) use self::consumer::Consumer;
 pub(crate) use self::publisher::Publisher;
 
 use crate::amqp::{Client, Lifetime};
-use crate::batch::Publish;
+use crate::batch::{Protocol, Publish};
 use crate::poller::{Interest, Poller, Ready};
 
 /// Longest pause of a broker that does not count as broken.
@@ -46,8 +48,9 @@ pub struct Flow {
 #[derive(Debug)]
 pub struct Running {
     flow: Flow,
-    /// Declared the queues, and deletes them.
-    control: Client,
+    /// Declared the queues, and deletes them; NATS has none.
+    control: Option<Client>,
+    protocol: Protocol,
     names: Vec<String>,
     poller: Poller,
     publishers: Vec<Publisher>,
@@ -66,10 +69,15 @@ pub struct Progress {
 
 impl Running {
     /// Declares, connects and subscribes; `name` tells this flow's queues from others'.
-    pub fn open(flow: &Flow, name: &str, address: SocketAddr) -> Result<Self> {
+    pub fn open(flow: &Flow, name: &str, protocol: Protocol, address: SocketAddr) -> Result<Self> {
+        let control = match protocol {
+            Protocol::Amqp => Some(Client::connect(address)?),
+            Protocol::Nats => None,
+        };
         let mut running = Self {
             flow: flow.clone(),
-            control: Client::connect(address)?,
+            control,
+            protocol,
             names: Vec::new(),
             poller: Poller::new()?,
             publishers: Vec::new(),
@@ -90,11 +98,17 @@ impl Running {
     }
 
     fn add_consumer(&mut self, queue: &str, address: SocketAddr) -> Result<()> {
-        self.control.declare_queue(queue, Lifetime::Durable)?;
-        if self.flow.queues > 1 {
-            self.control.bind_queue(queue, "amq.fanout")?;
-        }
-        let consumer = Consumer::open(queue, self.flow.ack_every, address)?;
+        let consumer = match &mut self.control {
+            Some(control) => {
+                control.declare_queue(queue, Lifetime::Durable)?;
+                if self.flow.queues > 1 {
+                    control.bind_queue(queue, "amq.fanout")?;
+                }
+                Consumer::open(queue, self.flow.ack_every, address)?
+            }
+            // All of one publisher's subscribers have its subject.
+            None => Consumer::open_nats(subject(queue), address)?,
+        };
         self.poller.add(consumer.stream(), self.consumers.len())?;
         self.consumers.push(consumer);
         Ok(())
@@ -102,17 +116,21 @@ impl Running {
 
     fn add_publisher(&mut self, number: usize, address: SocketAddr) -> Result<()> {
         let queue = self.names[number * self.flow.queues].clone();
+        let (exchange, key) = match (self.protocol, self.flow.queues) {
+            (Protocol::Nats, _) => ("", subject(&queue)),
+            (Protocol::Amqp, 1) => ("", queue.as_str()),
+            (Protocol::Amqp, _) => ("amq.fanout", ""),
+        };
         let publish = Publish {
-            exchange: if self.flow.queues > 1 {
-                "amq.fanout"
-            } else {
-                ""
-            },
-            key: if self.flow.queues > 1 { "" } else { &queue },
+            exchange,
+            key,
             persistent: self.flow.persistent,
             body_bytes: self.flow.body_bytes,
         };
-        let publisher = Publisher::open(&publish, self.flow.window, address)?;
+        let publisher = match self.protocol {
+            Protocol::Amqp => Publisher::open(&publish, self.flow.window, address)?,
+            Protocol::Nats => Publisher::open_nats(&publish, address)?,
+        };
         let token = self.consumers.len() + number;
         self.poller.add(publisher.stream(), token)?;
         self.publishers.push(publisher);
@@ -154,8 +172,10 @@ impl Running {
         for consumer in &mut self.consumers {
             consumer.acknowledge_all()?;
         }
-        for name in std::mem::take(&mut self.names) {
-            self.control.delete_queue(&name)?;
+        if let Some(control) = &mut self.control {
+            for name in &self.names {
+                control.delete_queue(name)?;
+            }
         }
         Ok(())
     }
@@ -236,4 +256,9 @@ impl Running {
         }
         Ok(())
     }
+}
+
+/// A queue's name without its last part, the number of the queue.
+fn subject(queue: &str) -> &str {
+    queue.rsplit_once('.').map_or(queue, |(subject, _)| subject)
 }

@@ -8,7 +8,8 @@ use anyhow::Result;
 use wire::amqp091::ConfirmSelect;
 
 use crate::amqp::Client;
-use crate::batch::{Batch, Publish};
+use crate::batch::{Batch, Protocol, Publish};
+use crate::nats;
 use crate::poller::Interest;
 use crate::receiver::{Incoming, Receiver};
 
@@ -66,11 +67,32 @@ impl Publisher {
             client.call(&ConfirmSelect::default().into())?;
         }
         let (stream, rest) = client.into_parts();
+        let receiver = Receiver::new(Protocol::Amqp, &rest);
+        Self::new(
+            stream,
+            receiver,
+            Batch::new(publish, Protocol::Amqp),
+            window,
+        )
+    }
+
+    pub(crate) fn open_nats(publish: &Publish<'_>, address: SocketAddr) -> Result<Self> {
+        let stream = nats::connect(address, None)?;
+        let receiver = Receiver::new(Protocol::Nats, &[]);
+        Self::new(stream, receiver, Batch::new(publish, Protocol::Nats), None)
+    }
+
+    fn new(
+        stream: TcpStream,
+        receiver: Receiver,
+        batch: Batch,
+        window: Option<u64>,
+    ) -> Result<Self> {
         stream.set_nonblocking(true)?;
         Ok(Self {
             stream,
-            receiver: Receiver::new(&rest),
-            batch: Batch::new(publish),
+            receiver,
+            batch,
             window,
             confirms: Confirms::default(),
             published: 0,

@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use super::*;
+use crate::batch::{Batch, Protocol, Publish};
 use crate::flow::{Flow, Progress, Running};
 
 /// Several laps around the null broker's journal.
@@ -18,7 +19,7 @@ fn start(journal: Option<Journal>) -> SocketAddr {
 
 /// Runs a flow of `count` messages from each publisher.
 fn check(flow: &Flow, count: u64, address: SocketAddr) {
-    let mut running = Running::open(flow, "test", address).unwrap();
+    let mut running = Running::open(flow, "test", Protocol::Amqp, address).unwrap();
     running.run_count(count).unwrap();
     let published = count * flow.publishers as u64;
     let expected = Progress {
@@ -83,12 +84,15 @@ fn a_missing_message_fails_the_run() {
     let address = start(None);
     let mut consumer = crate::flow::Consumer::open("skipped", None, address).unwrap();
     let mut client = crate::amqp::Client::connect(address).unwrap();
-    let mut batch = crate::batch::Batch::new(&crate::batch::Publish {
-        exchange: "",
-        key: "skipped",
-        persistent: false,
-        body_bytes: 16,
-    });
+    let mut batch = Batch::new(
+        &Publish {
+            exchange: "",
+            key: "skipped",
+            persistent: false,
+            body_bytes: 16,
+        },
+        Protocol::Amqp,
+    );
     let len = batch.stamp(1, 1, 0);
     client.send(&batch.bytes()[..len]).unwrap();
     let error = loop {

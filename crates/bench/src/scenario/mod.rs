@@ -4,6 +4,9 @@
 //! broker after the other for each variant, so that a change of the machine's mood hits all alike.
 //! Scenarios about a broker's own life (start, backlog, idle cost) start one for themselves.
 
+mod backlog;
+mod latency;
+mod life;
 mod throughput;
 
 use std::collections::BTreeMap;
@@ -28,23 +31,51 @@ pub enum Scenario {
     Bandwidth,
     /// One publisher, a hundred consumers, each with a queue of its own.
     Fanout,
+    /// Persistent messages, each confirmed before the next is published.
+    Single,
+    /// Latency at 5,000 messages per second.
+    Latency,
+    /// From start to first word, and memory then.
+    Start,
+    /// Memory of connections that do nothing.
+    Idle,
+    /// Ten thousand durable queues.
+    Declares,
+    /// A million messages in a queue: filled, crashed, restarted, drained.
+    Backlog,
 }
 
 impl Scenario {
     /// Its name in records and reports.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Backlog => "backlog",
             Self::Bandwidth => "bandwidth",
             Self::Confirmed => "confirmed",
+            Self::Declares => "declares",
             Self::Fanout => "fanout",
+            Self::Idle => "idle",
+            Self::Latency => "latency",
             Self::Scaling => "scaling",
+            Self::Single => "single",
+            Self::Start => "start",
             Self::Transient => "transient",
         }
     }
 
     /// Measures once.
     pub fn run(self, bench: &mut Bench<'_>) -> Result<()> {
-        throughput::run(self, bench)
+        match self {
+            Self::Backlog => backlog::run(bench),
+            Self::Declares => life::declares(bench),
+            Self::Idle => life::idle(bench),
+            Self::Latency => latency::run(bench),
+            Self::Single => latency::run_single(bench),
+            Self::Start => life::start(bench),
+            Self::Bandwidth | Self::Confirmed | Self::Fanout | Self::Scaling | Self::Transient => {
+                throughput::run(self, bench)
+            }
+        }
     }
 }
 
@@ -63,6 +94,8 @@ pub struct Bench<'a> {
     pub run: u32,
     /// How long a throughput is measured.
     pub time: Duration,
+    /// Messages in the backlog.
+    pub backlog: u64,
     /// Where results go.
     pub records: &'a mut Records,
 }

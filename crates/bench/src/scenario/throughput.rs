@@ -54,7 +54,7 @@ pub(super) fn run(scenario: Scenario, bench: &mut Bench<'_>) -> Result<()> {
 }
 
 fn cases(scenario: Scenario) -> Vec<Case> {
-    use Kind::{Ferrymq, Null, NullJournal, Rabbitmq};
+    use Kind::{Ferrymq, Nats, Null, NullJournal, Rabbitmq};
     let sized = |sizes: &[(usize, &str)], make: fn(usize) -> Flow, kinds| {
         let case = |(bytes, name): &(usize, &str)| Case {
             variant: (*name).to_owned(),
@@ -64,10 +64,10 @@ fn cases(scenario: Scenario) -> Vec<Case> {
         sizes.iter().map(case).collect()
     };
     match scenario {
-        Scenario::Transient => sized(&SIZES, transient, &[Ferrymq, Null, Rabbitmq]),
+        Scenario::Transient => sized(&SIZES, transient, &[Ferrymq, Nats, Null, Rabbitmq]),
         Scenario::Confirmed => sized(&SIZES[..2], confirmed, &[Ferrymq, NullJournal, Rabbitmq]),
         Scenario::Bandwidth => sized(&SIZES[2..3], bandwidth, &[Ferrymq, NullJournal]),
-        Scenario::Fanout => sized(&SIZES[..2], fanout, &[Ferrymq, Null, Rabbitmq]),
+        Scenario::Fanout => sized(&SIZES[..2], fanout, &[Ferrymq, Nats, Null, Rabbitmq]),
         Scenario::Scaling => [1, 4]
             .into_iter()
             .map(|publishers| Case {
@@ -79,6 +79,8 @@ fn cases(scenario: Scenario) -> Vec<Case> {
                 kinds: &[Ferrymq, Null],
             })
             .collect(),
+        // Not of throughput.
+        _ => Vec::new(),
     }
 }
 
@@ -147,7 +149,7 @@ fn measure(
     target: &Target,
     time: Duration,
 ) -> Result<Vec<(&'static str, f64)>> {
-    let mut running = Running::open(flow, name, target.address)?;
+    let mut running = Running::open(flow, name, target.kind.protocol(), target.address)?;
     running.run_for(WARM_UP)?;
     let before = Sample::take(&running, target)?;
     running.run_for(time)?;

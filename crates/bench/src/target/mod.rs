@@ -1,13 +1,13 @@
 //! The brokers under test, started by the bench itself on loopback.
 
 mod ferrymq;
-mod nats;
+mod nats_server;
 mod null;
 mod rabbitmq;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::amqp;
+use crate::batch::Protocol;
+use crate::nats;
 use crate::usage::{Usage, family};
 
 /// RabbitMQ needs most of a minute on a busy machine.
@@ -55,7 +58,7 @@ pub struct Target {
     pub kind: Kind,
     /// Where it listens.
     pub address: SocketAddr,
-    /// From its start to the first connection it accepted.
+    /// From its start to its first word on a connection.
     pub started_in: Duration,
     child: Child,
     pids: Vec<u32>,
@@ -73,16 +76,19 @@ impl Kind {
         }
     }
 
-    /// Whether it speaks AMQP 0-9-1.
-    pub fn speaks_amqp(self) -> bool {
-        self != Self::Nats
+    /// What it is spoken to in.
+    pub fn protocol(self) -> Protocol {
+        match self {
+            Self::Nats => Protocol::Nats,
+            _ => Protocol::Amqp,
+        }
     }
 
     /// The settings it runs with, for the report.
     pub fn settings(self) -> &'static str {
         match self {
             Self::Ferrymq => ferrymq::SETTINGS,
-            Self::Nats => nats::SETTINGS,
+            Self::Nats => nats_server::SETTINGS,
             Self::Null => null::SETTINGS,
             Self::NullJournal => null::JOURNAL_SETTINGS,
             Self::Rabbitmq => rabbitmq::SETTINGS,
@@ -120,7 +126,7 @@ impl Kind {
         let began = Instant::now();
         let (mut child, address) = match self {
             Self::Ferrymq => ferrymq::start(&programs.broker_agent, dir),
-            Self::Nats => nats::start(&programs.nats_server, dir),
+            Self::Nats => nats_server::start(&programs.nats_server, dir),
             Self::Null => null::start(&programs.bench, None),
             Self::NullJournal => null::start(&programs.bench, Some(dir)),
             Self::Rabbitmq => rabbitmq::start(&programs.rabbitmq_server, dir),
@@ -145,13 +151,12 @@ impl Kind {
         })
     }
 
-    /// Waits for a whole login, which says more than an open port.
+    /// Waits for its first word, which says more than an open port.
     fn await_service(self, child: &mut Child, address: SocketAddr, began: Instant) -> Result<()> {
         loop {
-            let outcome = if self.speaks_amqp() {
-                crate::amqp::Client::connect(address).map(drop)
-            } else {
-                TcpStream::connect(address).map(drop).map_err(Into::into)
+            let outcome = match self.protocol() {
+                Protocol::Amqp => amqp::greeted(address),
+                Protocol::Nats => nats::connect(address, None).map(drop),
             };
             match outcome {
                 Ok(()) => return Ok(()),

@@ -1,0 +1,128 @@
+//! A long queue: filling it, what it costs, a crash on top of it, and emptying it.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+
+use super::{Bench, Scenario};
+use crate::amqp::{Client, Lifetime};
+use crate::batch::Publish;
+use crate::flow::{drain, fill};
+use crate::target::{Kind, Target};
+
+const QUEUE: &str = "bench.backlog";
+const BODY_BYTES: usize = 1024;
+
+/// Unconfirmed publishes: the disk's speed is asked for, not its latency.
+const WINDOW: u64 = 2_000;
+
+/// Deliveries per acknowledgement.
+const ACK_EVERY: u64 = 200;
+
+/// Longest a broker may take to bring its queue back.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
+    for kind in [Kind::Ferrymq, Kind::Rabbitmq] {
+        // Minutes for a broker that is only there for comparison: once is enough.
+        if bench.kinds.contains(&kind) && (kind == Kind::Ferrymq || bench.run == 1) {
+            let dir = bench.fresh_dir(&format!("backlog-{}", kind.name()))?;
+            let metrics = measure(bench, kind, &dir).with_context(|| kind.name())?;
+            bench.record(Scenario::Backlog, "1 KiB", kind.name(), &metrics)?;
+            fs::remove_dir_all(&dir)?;
+        }
+    }
+    Ok(())
+}
+
+fn measure(bench: &Bench<'_>, kind: Kind, dir: &Path) -> Result<Vec<(&'static str, f64)>> {
+    let count = bench.backlog;
+    let target = kind.start(bench.programs, dir)?;
+    let mut control = Client::connect(target.address)?;
+    control.declare_queue(QUEUE, Lifetime::Durable)?;
+    let before = target.usage()?;
+    let disk_before = disk_bytes(dir)?;
+    let publish = Publish {
+        exchange: "",
+        key: QUEUE,
+        persistent: true,
+        body_bytes: BODY_BYTES,
+    };
+    let began = Instant::now();
+    fill(&publish, WINDOW, count, target.address).context("fill")?;
+    let fill_s = began.elapsed().as_secs_f64();
+    let after = target.usage()?;
+    let disk_after = disk_bytes(dir)?;
+    target.kill()?;
+
+    let began = Instant::now();
+    let target = kind.start(bench.programs, dir).context("restart")?;
+    await_queue(&target, count, began)?;
+    let usable_s = began.elapsed().as_secs_f64();
+    let recovered = target.usage()?;
+
+    let began = Instant::now();
+    drain(QUEUE, ACK_EVERY, count, target.address).context("drain")?;
+    let drain_s = began.elapsed().as_secs_f64();
+    let drained = target.usage()?;
+    let count = count as f64;
+    Ok(vec![
+        ("messages", count),
+        ("payload_bytes", count * BODY_BYTES as f64),
+        ("filled_per_s", count / fill_s),
+        (
+            "filled_per_cpu_s",
+            count / (after.cpu_s - before.cpu_s).max(0.01),
+        ),
+        ("rss_growth_bytes", after.rss_bytes - before.rss_bytes),
+        ("anon_growth_bytes", after.anon_bytes - before.anon_bytes),
+        ("disk_bytes", disk_after - disk_before),
+        ("usable_s", usable_s),
+        ("recovery_cpu_s", recovered.cpu_s),
+        ("recovered_rss_bytes", recovered.rss_bytes),
+        ("drained_per_s", count / drain_s),
+        (
+            "drained_per_cpu_s",
+            count / (drained.cpu_s - recovered.cpu_s).max(0.01),
+        ),
+    ])
+}
+
+/// Waits until the queue is there with all its messages.
+fn await_queue(target: &Target, count: u64, began: Instant) -> Result<()> {
+    loop {
+        let found = Client::connect(target.address)
+            .and_then(|mut client| client.declare_queue(QUEUE, Lifetime::Durable));
+        match found {
+            Ok(messages) if u64::from(messages) == count => return Ok(()),
+            found => ensure!(
+                began.elapsed() < PATIENCE,
+                "{found:?} instead of {count} messages after the restart"
+            ),
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Blocks that the files below `dir` take on the disk.
+fn disk_bytes(dir: &Path) -> Result<f64> {
+    let mut sum = 0.0;
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let metadata = match entry.metadata() {
+            Ok(metadata) => metadata,
+            // The broker is free to remove what it no longer needs.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error.into()),
+        };
+        sum += if metadata.is_dir() {
+            disk_bytes(&entry.path())?
+        } else {
+            metadata.blocks() as f64 * 512.0
+        };
+    }
+    Ok(sum)
+}
