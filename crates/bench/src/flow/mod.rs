@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
-pub use self::backlog::{drain, fill};
+pub use self::backlog::{Filled, drain, fill};
 pub(crate) use self::consumer::Consumer;
 pub(crate) use self::publisher::Publisher;
 

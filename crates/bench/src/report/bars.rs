@@ -134,6 +134,7 @@ bars! {
     "fan-out 1→100 1 KiB, times nats": "fanout" "1 KiB" "delivered_per_cpu_s" * 1.0 / Target("nats"), AtLeast 1.0, stretch 2.0;
     "latency at 5 k/s transient, median, times the null broker": "latency" "transient" "delivery_p50_us" * 1.0 / Target("null"), AtMost 1.5;
     "latency at 5 k/s durable, median confirm, times one fdatasync": "latency" "durable" "confirm_p50_us" * 1.0 / Metric("disk", "fdatasync_p50_us"), AtMost 1.3;
+    "backlog, share of a million messages that it took": "backlog" "1 KiB" "taken_share" * 1.0 / Nothing, AtLeast 1.0;
     "backlog, growth of RSS, MB": "backlog" "1 KiB" "rss_growth_bytes" * 1e-6 / Nothing, AtMost 32.0;
     "backlog, disk against payload": "backlog" "1 KiB" "disk_bytes" * 1.0 / Own("payload_bytes"), AtMost 1.05;
     "backlog, drain against fill": "backlog" "1 KiB" "drained_per_s" * 1.0 / Own("filled_per_s"), AtLeast 1.0;

@@ -2,6 +2,7 @@
 
 mod about;
 mod bars;
+mod html;
 mod markdown;
 mod summary;
 #[cfg(test)]
@@ -38,9 +39,17 @@ impl Report {
         markdown::render(&self.about, &self.summary)
     }
 
-    /// Writes the report beside the records.
+    /// The report as one page of HTML with charts.
+    pub fn html(&self) -> String {
+        html::render(&self.about, &self.summary)
+    }
+
+    /// Writes both beside the records: `report.md` and `report.html`.
     pub fn write(&self, dir: &Path) -> Result<()> {
-        let path = dir.join("report.md");
-        fs::write(&path, self.markdown()).with_context(|| format!("write {}", path.display()))
+        for (name, text) in [("report.md", self.markdown()), ("report.html", self.html())] {
+            let path = dir.join(name);
+            fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
+        }
+        Ok(())
     }
 }

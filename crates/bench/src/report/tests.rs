@@ -37,7 +37,7 @@ fn report() -> Report {
             version: String::new(),
             settings: "one thread".to_owned(),
         }],
-        failures: vec!["run 2: fanout: refused".to_owned()],
+        failures: vec!["run 2: fanout: <refused>".to_owned()],
     };
     let rate = |target, run, value| {
         record(
@@ -69,6 +69,13 @@ fn report() -> Report {
 #[test]
 fn markdown() {
     insta::assert_snapshot!(report().markdown());
+}
+
+#[test]
+fn html() {
+    let html = report().html();
+    assert!(!html.contains("http"), "the page must not need another");
+    insta::assert_snapshot!(html);
 }
 
 #[test]
