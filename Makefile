@@ -39,6 +39,10 @@ conformance-bench: ## What a provider costs on each of the two, side by side
 bench: ## FerryMQ against other brokers; SCENARIOS="transient" RUNS=5 TARGETS=ferrymq,null
 	@scripts/bench
 
+.PHONY: bench-instructions
+bench-instructions: ## Instructions of the engine for each message, counted by callgrind
+	@scripts/bench-instructions
+
 .PHONY: build
 build: ## Release binaries of agent and provider
 	@cargo build --release --locked -p broker-agent -p provider

@@ -10,7 +10,7 @@ use cargo_metadata::{DependencyKind, MetadataCommand};
 const ALLOWED: &[(&str, &[&str])] = &[
     ("acceptance", &[]),
     ("agent-api", &[]),
-    ("bench", &["wire"]),
+    ("bench", &["broker-core", "wire"]),
     ("broker-agent", &["agent-api", "broker-core", "broker-net"]),
     ("broker-core", &["wire"]),
     ("broker-net", &["broker-core", "wire"]),

@@ -11,6 +11,9 @@
 //! of the *broker's* processor time, read from `/proc`: on a shared machine it holds still when
 //! rates do not. Throughput runs check that every message arrives once and in order.
 //!
+//! One scenario is of another kind: [`sessions`] drives the engine's sessions without sockets under
+//! callgrind, and counts instructions per message. It alone knows the engine.
+//!
 //! What it is deliberately not: a client library, a test of correctness under faults, or a source
 //! of absolute numbers for machines other than the one it ran on.
 
@@ -27,6 +30,7 @@ pub mod record;
 pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod sessions;
 pub mod stats;
 pub mod target;
 pub mod usage;

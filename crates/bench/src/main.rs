@@ -12,6 +12,7 @@ use bench::record::{self, Records};
 use bench::report::{About, Report};
 use bench::run::Plan;
 use bench::scenario::Scenario;
+use bench::sessions::{self, Work};
 use bench::target::{Kind, Programs};
 use clap::{Parser, Subcommand, ValueEnum as _};
 
@@ -37,6 +38,20 @@ enum Command {
     /// Renders a report of what an earlier run recorded.
     Report {
         /// The directory that `run` wrote to.
+        dir: PathBuf,
+    },
+    /// Passes messages through the engine without sockets, for callgrind; prints how many.
+    Sessions {
+        /// How many, rounded up to whole writes.
+        #[arg(long, default_value_t = 100_000)]
+        messages: u64,
+        /// Length of each.
+        #[arg(long, default_value_t = 16)]
+        body_bytes: usize,
+        /// Persistent, confirmed and acknowledged.
+        #[arg(long)]
+        durable: bool,
+        /// The journal's directory.
         dir: PathBuf,
     },
     /// Starts brokers, measures them in turn and writes a report.
@@ -100,6 +115,21 @@ fn main() -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Run(options) => run(options),
+        Command::Sessions {
+            messages,
+            body_bytes,
+            durable,
+            dir,
+        } => {
+            let work = Work {
+                messages,
+                body_bytes,
+                durable,
+            };
+            let count = sessions::run(work, &dir)?;
+            writeln!(std::io::stdout().lock(), "{count}")?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! Scenarios about a broker's own life (start, backlog, idle cost) start one for themselves.
 
 mod backlog;
+mod instructions;
 mod latency;
 mod life;
 mod throughput;
@@ -43,6 +44,8 @@ pub enum Scenario {
     Declares,
     /// A million messages in a queue: filled, crashed, restarted, drained.
     Backlog,
+    /// Instructions of the engine for each message; needs valgrind.
+    Instructions,
 }
 
 impl Scenario {
@@ -55,6 +58,7 @@ impl Scenario {
             Self::Declares => "declares",
             Self::Fanout => "fanout",
             Self::Idle => "idle",
+            Self::Instructions => "instructions",
             Self::Latency => "latency",
             Self::Scaling => "scaling",
             Self::Single => "single",
@@ -69,6 +73,7 @@ impl Scenario {
             Self::Backlog => backlog::run(bench),
             Self::Declares => life::declares(bench),
             Self::Idle => life::idle(bench),
+            Self::Instructions => instructions::run(bench),
             Self::Latency => latency::run(bench),
             Self::Single => latency::run_single(bench),
             Self::Start => life::start(bench),
