@@ -12,7 +12,7 @@ use crate::amqp::{CHANNEL, Client};
 use crate::target::Kind;
 
 /// Idle connections, each with a channel.
-const CONNECTIONS: usize = 500;
+const CONNECTIONS: usize = 300;
 
 /// Queues declared in a row.
 const QUEUES: usize = 10_000;
