@@ -26,7 +26,7 @@ const WINDOW: u64 = 2_000;
 const ACK_EVERY: u64 = 200;
 
 /// Longest a broker may take to bring its queue back.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
     for kind in [Kind::Ferrymq, Kind::Rabbitmq] {

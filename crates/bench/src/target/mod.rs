@@ -183,8 +183,11 @@ impl Target {
     }
 
     fn end(&mut self) -> Result<()> {
-        for pid in &self.pids {
-            kill(*pid, Signal::KILL);
+        // It may have started more since; whoever is killed first leaves its children behind.
+        let mut pids = family(self.child.id())?;
+        pids.extend(&self.pids);
+        for pid in pids {
+            kill(pid, Signal::KILL);
         }
         self.child.wait()?;
         Ok(())

@@ -24,7 +24,8 @@ pub(super) fn start(program: &Path, dir: &Path) -> Result<(Child, SocketAddr)> {
         .args(["-c", "epmd & exec \"$0\""])
         .arg(program)
         .env("HOME", dir)
-        .env("RABBITMQ_NODENAME", format!("bench-{port}@localhost"))
+        // The data's directory is named after the node: another name would find nothing.
+        .env("RABBITMQ_NODENAME", "bench@localhost")
         .env("RABBITMQ_NODE_PORT", port.to_string())
         .env("RABBITMQ_DIST_PORT", distribution_port.to_string())
         .env("ERL_EPMD_PORT", epmd_port.to_string())
