@@ -57,11 +57,16 @@ impl Agent {
             .arg("--dir")
             .arg(dir.path().join("agent"));
         Finished::run(&mut init)?.success()?;
-        Ok(Self {
+        let agent = Self {
             dir,
             port,
             server: None,
-        })
+        };
+        // The machine that tests may be short of disk: what they store is little.
+        let file = agent.path("agent.toml");
+        let config = fs::read_to_string(&file)?;
+        fs::write(&file, format!("disk_keep_free_mib = 64\n{config}"))?;
+        Ok(agent)
     }
 
     /// Starts it again on the same data and port.

@@ -33,6 +33,9 @@ use crate::{announce, logging, shutdown};
 /// Name of the one broker.
 const BROKER: &str = "dev";
 
+/// A full disk is met before it happens, but a developer's may be nearly full at any time.
+const DISK_KEEP_FREE_BYTES: u64 = 64 << 20;
+
 /// A stop takes less than five seconds in all.
 const STOP_DEADLINE: Duration = Duration::from_secs(3);
 
@@ -135,7 +138,8 @@ fn open(data_dir: &Path, options: &Options) -> anyhow::Result<Arc<Hosting>> {
         None => registry.new_record(BROKER.parse()?, String::new(), listeners)?,
     };
     registry.put(&record)?;
-    Ok(Hosting::open(registry, vec![record], None))
+    let hosting = Hosting::open(registry, vec![record], None, Some(DISK_KEEP_FREE_BYTES));
+    Ok(hosting)
 }
 
 fn listeners(options: &Options) -> Listeners {

@@ -44,15 +44,19 @@ pub(crate) enum StartFailure {
 pub(crate) struct Interrupted(String);
 
 impl Host {
-    /// Opens the data in `dir`, replaying the journal, and then the listeners.
+    /// Opens the data in `dir`, replaying the journal, and then the listeners. Publishers wait while
+    /// less than `disk_keep_free_bytes` are free on the disk; none for the engine's default.
     pub(crate) async fn start(
         dir: &Path,
         listeners: Vec<ListenerConfig>,
+        disk_keep_free_bytes: Option<u64>,
     ) -> Result<Self, StartFailure> {
+        let mut config = BrokerConfig::default();
+        config.journal.keep_free_bytes = disk_keep_free_bytes;
         let journal = dir.join("journal");
         let opened = tokio::task::spawn_blocking(move || {
             let disk = FileDisk::open(&journal).map_err(|error| error.to_string())?;
-            Broker::open(&BrokerConfig::default(), disk).map_err(|error| error.to_string())
+            Broker::open(&config, disk).map_err(|error| error.to_string())
         });
         let (broker, writer) = match opened.await {
             Ok(opened) => opened.map_err(StartFailure::Data)?,

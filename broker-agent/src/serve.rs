@@ -59,7 +59,8 @@ pub(crate) async fn run(config: Config, log_format: Option<LogFormat>) -> anyhow
     }
 
     let (registry, records) = Registry::open(&config.data_dir)?;
-    let hosting = Hosting::open(registry, records, Some(acceptors.clone()));
+    let keep_free_bytes = config.disk_keep_free_bytes();
+    let hosting = Hosting::open(registry, records, Some(acceptors.clone()), keep_free_bytes);
     if let Some(http) = http {
         let pages = Pages {
             hosting: Arc::clone(&hosting),

@@ -42,6 +42,7 @@ pub(crate) struct Hosting {
     registry: Arc<Registry>,
     /// None where all listeners are in plaintext.
     acceptors: Option<Acceptors>,
+    disk_keep_free_bytes: Option<u64>,
     slots: Mutex<BTreeMap<BrokerName, Arc<Slot>>>,
     /// Told of every change of any view.
     changes: watch::Sender<()>,
@@ -93,6 +94,7 @@ impl Hosting {
         registry: Registry,
         records: Vec<Record>,
         acceptors: Option<Acceptors>,
+        disk_keep_free_bytes: Option<u64>,
     ) -> Arc<Self> {
         let slots = records
             .into_iter()
@@ -100,6 +102,7 @@ impl Hosting {
         let hosting = Arc::new(Self {
             registry: Arc::new(registry),
             acceptors,
+            disk_keep_free_bytes,
             slots: Mutex::new(slots.collect()),
             changes: watch::Sender::new(()),
         });
@@ -361,7 +364,9 @@ impl Hosting {
     /// Starts the broker of a slot whose turn it is, and from then on watches its disk.
     async fn run(&self, slot: &Arc<Slot>, record: &Arc<Record>) -> Result<Arc<Host>, StartFailure> {
         let listeners = listeners::to_open(&record.listeners, self.acceptors.as_ref());
-        let host = Arc::new(Host::start(&self.data_dir(record), listeners).await?);
+        let dir = self.data_dir(record);
+        let host = Host::start(&dir, listeners, self.disk_keep_free_bytes).await?;
+        let host = Arc::new(host);
         self.show(slot, State::Running(Arc::clone(&host)));
         tokio::spawn(watch_disk(
             Arc::clone(slot),
