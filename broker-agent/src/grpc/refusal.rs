@@ -6,20 +6,6 @@ use broker_core::admin::Admin;
 use broker_core::definitions::Expect;
 use broker_core::refusal::{Reason, Refusal};
 
-/// Words that the engine's sentences begin with, and the attribute of the contract's objects that
-/// each is about.
-const ATTRIBUTES: [(&str, &str); 9] = [
-    ("argument", "arguments"),
-    ("arguments", "arguments"),
-    ("configure", "configure"),
-    ("name", "name"),
-    ("password", "password"),
-    ("read", "read"),
-    ("routing", "routing_key"),
-    ("tag", "tags"),
-    ("write", "write"),
-];
-
 /// What a call was about: the words its failures use.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Subject<'a> {
@@ -41,14 +27,15 @@ impl<'a> Subject<'a> {
             .of(self.kind, self.name)
     }
 
-    /// The attribute a refusal blames.
+    /// The attribute a refusal blames: the engine's properties are called as the contract's
+    /// attributes. What is wrong with an object as a whole is told at its name.
     fn field(self, refusal: &Refusal) -> String {
-        match refusal.reason {
-            Reason::Mismatch => differing(&refusal.text).unwrap_or_default(),
-            Reason::AccessRefused | Reason::Invalid | Reason::NotImplemented => {
-                named(&refusal.text).unwrap_or_else(|| self.own_name().to_owned())
+        match (&refusal.property, refusal.reason) {
+            (Some(property), _) => property.to_string(),
+            (None, Reason::AccessRefused | Reason::Invalid | Reason::NotImplemented) => {
+                self.own_name().to_owned()
             }
-            _ => String::new(),
+            (None, _) => String::new(),
         }
     }
 
@@ -95,42 +82,12 @@ pub(super) fn lacks(failure: Failure, field: &str, kind: &str, name: &str) -> Fa
     .of(kind, name)
 }
 
-/// The first property that differs: quoted in the engine's sentence, with AMQP's own words.
-fn differing(text: &str) -> Option<String> {
-    let (name, _) = text.strip_prefix("inequivalent arg '")?.split_once('\'')?;
-    Some(match name {
-        "auto_delete" | "durable" | "exclusive" | "internal" | "type" => name.to_owned(),
-        argument => format!("arguments.{argument}"),
-    })
-}
-
 /// Blames the virtual host where that is what is missing.
 pub(super) fn in_vhost(admin: &Admin, vhost: &str, refusal: &Refusal, failure: Failure) -> Failure {
     if refusal.reason == Reason::NotFound && admin.vhost(vhost).is_err() {
         return lacks(failure, "vhost", "vhost", vhost);
     }
     failure
-}
-
-/// The attribute a sentence names. The engine's begin with its word, or speak of an argument by
-/// its full name; those about the object's name may quote anything, so they are told first.
-fn named(text: &str) -> Option<String> {
-    let mut words = text.split_whitespace();
-    let (first, second) = (words.next()?, words.next().unwrap_or_default());
-    if second == "name" {
-        return None;
-    }
-    let known = ATTRIBUTES.iter().find(|(word, _)| *word == first);
-    match known.map(|(_, attribute)| *attribute) {
-        Some("arguments") if second.starts_with('\'') => {
-            Some(format!("arguments.{}", second.trim_matches('\'')))
-        }
-        Some(attribute) => Some(attribute.to_owned()),
-        None => text
-            .split_whitespace()
-            .find(|word| word.starts_with("x-"))
-            .map(|argument| format!("arguments.{argument}")),
-    }
 }
 
 const fn reason(reason: Reason) -> v1::Reason {
@@ -156,62 +113,20 @@ mod tests {
 
     const QUEUE: Subject<'static> = Subject::new("queue", "q");
 
-    #[track_caller]
-    fn blames(text: &str, attribute: &str) {
-        for reason in [
-            Reason::AccessRefused,
-            Reason::Invalid,
-            Reason::NotImplemented,
-        ] {
-            let failure = QUEUE.refused(&Refusal::new(reason, text));
-            assert_eq!(failure.field, attribute, "{text}");
-            assert_eq!(failure.message, text);
-        }
-    }
-
     #[test]
-    fn an_invalid_object_names_its_attribute() {
-        blames(
-            "configure is not a valid regular expression: (",
-            "configure",
-        );
-        blames(
-            "argument 'x-max-length' is not offered yet; it is refused because ignoring it would …",
-            "arguments.x-max-length",
-        );
-        blames(
-            "x-queue-type 'stream' is not offered yet; classic and quorum are",
-            "arguments.x-queue-type",
-        );
-        blames(
-            "a queue of x-queue-type 'quorum' must be durable and not exclusive",
-            "arguments.x-queue-type",
-        );
-        blames("queue name \"x-\\n y\" holds a control character", "name");
-        blames(
-            "exchange name 'amq. x-a' in vhost '/' has the reserved prefix 'amq.'",
-            "name",
-        );
-        blames(
-            "routing key has 256 bytes, at most 255 are allowed",
-            "routing_key",
-        );
-        blames("argument 'x-max' is not known", "arguments.x-max");
-        blames("arguments are nested too deeply", "arguments");
-        blames("queue name is longer than 255 bytes", "name");
-        let text = "inequivalent arg 'durable' for queue 'q'";
-        let mismatch = |text: &str| QUEUE.refused(&Refusal::new(Reason::Mismatch, text)).field;
-        assert_eq!(mismatch(text), "durable");
-        assert_eq!(
-            mismatch("inequivalent arg 'x-a' for queue 'q'"),
-            "arguments.x-a"
-        );
-        assert_eq!(mismatch("it differs"), "");
+    fn a_refusal_is_told_at_the_attribute_to_blame() {
+        let field = |subject: Subject<'_>, refusal: Refusal| subject.refused(&refusal).field;
+        let durable = Refusal::new(Reason::Mismatch, "it differs").at("durable");
+        assert_eq!(field(QUEUE, durable), "durable");
+        let invalid = Refusal::new(Reason::Invalid, "it is odd");
+        let argument = invalid.clone().at("arguments.x-a");
+        assert_eq!(field(QUEUE, argument), "arguments.x-a");
+        assert_eq!(field(QUEUE, invalid.clone()), "name");
         let permission = Subject::new("permission", "u");
-        let invalid = permission.refused(&Refusal::new(Reason::Invalid, "it is odd"));
-        assert_eq!(invalid.field, "user");
-        let other = QUEUE.refused(&Refusal::new(Reason::NotFound, "name it differently"));
-        assert_eq!(other.field, "");
+        assert_eq!(field(permission, invalid.clone()), "user");
+        assert_eq!(field(Subject::new("binding", "b"), invalid), "");
+        let missing = Refusal::new(Reason::NotFound, "there is none");
+        assert_eq!(field(QUEUE, missing), "");
     }
 
     #[test]

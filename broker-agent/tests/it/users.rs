@@ -127,3 +127,16 @@ async fn a_hash_made_elsewhere_works_and_a_bad_one_is_named() {
     assert_eq!(failure(put(&client, empty).await).field, "password");
     amqp::connect(port(&made), "u", "x").await.unwrap();
 }
+
+#[tokio::test]
+async fn tags_that_do_not_fit_are_told_as_tags() {
+    let agent = Agent::start();
+    let (client, _) = agent.with_broker("b").await;
+    put_user(&client, "b", "u", "x").await;
+    let many: Vec<String> = (0..1000).map(|n| format!("tag{n}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    for tags in [&["an odd\n tag"][..], &[""], &many] {
+        let refused = failure(put(&client, user(tags)).await);
+        assert_eq!(refused.field, "tags", "{refused}");
+    }
+}

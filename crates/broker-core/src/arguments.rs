@@ -18,6 +18,9 @@ const QUEUE_ARGUMENTS: &[&str] = &[
     "x-quorum-initial-group-size",
 ];
 
+/// The kind of a queue.
+const QUEUE_TYPE: &str = "x-queue-type";
+
 /// Consumer arguments the broker accepts; this one is always the case.
 const CONSUMER_ARGUMENTS: &[&str] = &["x-cancel-on-ha-failover"];
 
@@ -31,25 +34,31 @@ pub(crate) fn check_queue(
     limits: &Limits,
 ) -> Result<(), Refusal> {
     check_offered(arguments, QUEUE_ARGUMENTS, limits)?;
-    match arguments.get("x-queue-type") {
-        None => Ok(()),
-        Some(Value::Text(kind)) => match kind.as_str() {
-            "classic" => Ok(()),
-            "quorum" if !durable || exclusive => Err(Refusal::new(
-                Reason::Invalid,
-                "a queue of x-queue-type 'quorum' must be durable and not exclusive",
-            )),
-            "quorum" => Ok(()),
-            other => Err(Refusal::new(
-                Reason::NotImplemented,
-                format!("x-queue-type '{other}' is not offered yet; classic and quorum are"),
-            )),
-        },
-        Some(other) => Err(Refusal::new(
+    let Some(kind) = arguments.get(QUEUE_TYPE) else {
+        return Ok(());
+    };
+    let (reason, text) = match kind {
+        Value::Text(kind) if kind == "classic" => return Ok(()),
+        Value::Text(kind) if kind == "quorum" && durable && !exclusive => return Ok(()),
+        Value::Text(kind) if kind == "quorum" => (
             Reason::Invalid,
-            format!("x-queue-type must be text, not {other}"),
-        )),
-    }
+            format!("a queue of {QUEUE_TYPE} 'quorum' must be durable and not exclusive"),
+        ),
+        Value::Text(other) => (
+            Reason::NotImplemented,
+            format!("{QUEUE_TYPE} '{other}' is not offered yet; classic and quorum are"),
+        ),
+        other => (
+            Reason::Invalid,
+            format!("{QUEUE_TYPE} must be text, not {other}"),
+        ),
+    };
+    Err(Refusal::new(reason, text).at(path(QUEUE_TYPE)))
+}
+
+/// An argument as a property of the object.
+fn path(argument: &str) -> String {
+    format!("arguments.{argument}")
 }
 
 /// Checks the arguments of an exchange.
@@ -71,7 +80,7 @@ pub(crate) fn check_size(arguments: &Arguments, limits: &Limits) -> Result<(), R
     let most = limits.argument_depth.min(records::MAX_DEPTH - 1);
     if !fits(arguments, most) {
         let text = format!("arguments are nested deeper than {most} levels");
-        return Err(Refusal::new(Reason::Invalid, text));
+        return Err(Refusal::new(Reason::Invalid, text).at("arguments"));
     }
     let size: usize = arguments
         .iter()
@@ -80,7 +89,7 @@ pub(crate) fn check_size(arguments: &Arguments, limits: &Limits) -> Result<(), R
     if size > limits.argument_bytes {
         let most = limits.argument_bytes;
         let text = format!("arguments take {size} bytes, at most {most} are allowed");
-        return Err(Refusal::new(Reason::Invalid, text));
+        return Err(Refusal::new(Reason::Invalid, text).at("arguments"));
     }
     Ok(())
 }
@@ -95,12 +104,7 @@ pub(crate) fn check_equal(
     let Some(name) = names.find(|name| received.get(*name) != current.get(*name)) else {
         return Ok(());
     };
-    Err(inequivalent(
-        name,
-        &thing(),
-        received.get(name),
-        current.get(name),
-    ))
+    Err(inequivalent(name, &thing(), received.get(name), current.get(name)).at(path(name)))
 }
 
 /// A refusal of a declaration that differs from what is there, in RabbitMQ's manner.
@@ -115,7 +119,7 @@ pub(crate) fn inequivalent<T: fmt::Display>(
     let text = format!(
         "inequivalent arg '{property}' for {thing}: received {received} but current is {current}"
     );
-    Refusal::new(Reason::Mismatch, text)
+    Refusal::new(Reason::Mismatch, text).at(property)
 }
 
 fn check_offered(arguments: &Arguments, known: &[&str], limits: &Limits) -> Result<(), Refusal> {
@@ -132,7 +136,7 @@ fn not_offered(argument: &str) -> Refusal {
         "argument '{argument}' is not offered yet; it is refused because ignoring it would change \
          what happens to messages"
     );
-    Refusal::new(Reason::NotImplemented, text)
+    Refusal::new(Reason::NotImplemented, text).at(path(argument))
 }
 
 /// Whether the nesting stays within so many levels; looks no deeper.

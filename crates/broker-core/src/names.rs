@@ -8,7 +8,7 @@ const RESERVED_PREFIX: &str = "amq.";
 
 /// Checks a new name of the given sort of thing.
 pub(crate) fn check(what: &str, name: &str, limits: &Limits) -> Result<(), Refusal> {
-    let invalid = |why: String| Err(Refusal::new(Reason::Invalid, why));
+    let invalid = |why: String| Err(Refusal::new(Reason::Invalid, why).at("name"));
     if name.is_empty() {
         return invalid(format!("{what} name is empty"));
     }
@@ -30,7 +30,7 @@ pub(crate) fn check_reserved(what: &str, name: &str, vhost: &str) -> Result<(), 
         return Ok(());
     }
     let text = format!("{what} name '{name}' in vhost '{vhost}' has the reserved prefix 'amq.'");
-    Err(Refusal::new(Reason::AccessRefused, text))
+    Err(Refusal::new(Reason::AccessRefused, text).at("name"))
 }
 
 /// Checks a routing or binding key.
@@ -40,7 +40,7 @@ pub(crate) fn check_key(key: &str, limits: &Limits) -> Result<(), Refusal> {
     }
     let (length, most) = (key.len(), limits.name_bytes);
     let text = format!("routing key has {length} bytes, at most {most} are allowed");
-    Err(Refusal::new(Reason::Invalid, text))
+    Err(Refusal::new(Reason::Invalid, text).at("routing_key"))
 }
 
 /// A fresh name for a queue whose client leaves the choice to the broker.

@@ -11,6 +11,9 @@ pub struct Refusal {
     pub reason: Reason,
     /// One sentence for a person.
     pub text: String,
+    /// The property of the object that is to blame, if one is: `name`, `durable`,
+    /// `arguments.x-max-length`.
+    pub property: Option<Box<str>>,
 }
 
 /// The machine-readable kinds of refusal.
@@ -46,6 +49,15 @@ impl Refusal {
         Self {
             reason,
             text: text.to_string(),
+            property: None,
+        }
+    }
+
+    /// The same, blaming that property.
+    pub fn at(self, property: impl Into<Box<str>>) -> Self {
+        Self {
+            property: Some(property.into()),
+            ..self
         }
     }
 }

@@ -28,10 +28,8 @@ impl PasswordHash {
     /// Takes an argon2 hash made elsewhere, such as one given to Terraform.
     pub fn parse(phc: &str) -> Result<Self, Refusal> {
         let invalid = |why: &str| {
-            Refusal::new(
-                Reason::Invalid,
-                format!("password hash is not usable: {why}"),
-            )
+            let text = format!("password hash is not usable: {why}");
+            Refusal::new(Reason::Invalid, text).at("password")
         };
         let hash = Phc::new(phc).map_err(|_| invalid("it is not a PHC string"))?;
         if Algorithm::try_from(hash.algorithm).is_err() {
@@ -99,10 +97,8 @@ fn hash_with_salt(password: &[u8], salt: &[u8]) -> Result<PasswordHash, Refusal>
 }
 
 fn refuse(error: Error) -> Refusal {
-    Refusal::new(
-        Reason::Invalid,
-        format!("password cannot be hashed: {error}"),
-    )
+    let text = format!("password cannot be hashed: {error}");
+    Refusal::new(Reason::Invalid, text).at("password")
 }
 
 fn hasher() -> Argon2<'static> {

@@ -70,7 +70,7 @@ pub(crate) fn compile(
     let one = |field: &str, pattern: &str| {
         let invalid = |why: &dyn std::fmt::Display| {
             let text = format!("{field} is not a valid regular expression: {why}");
-            Refusal::new(Reason::Invalid, text)
+            Refusal::new(Reason::Invalid, text).at(field)
         };
         if pattern.len() > expression_bytes {
             return Err(invalid(&format!(

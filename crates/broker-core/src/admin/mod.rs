@@ -207,7 +207,7 @@ impl Admin {
     ) -> Result<Changed<QueueSpec>, Refusal> {
         if spec.exclusive {
             let text = "an exclusive queue belongs to a connection and cannot be made without one";
-            return Err(Refusal::new(Reason::Invalid, text));
+            return Err(Refusal::new(Reason::Invalid, text).at("exclusive"));
         }
         let vhost = self.broker.vhost(&spec.vhost)?;
         names::check_reserved("queue", &spec.name, &spec.vhost)?;

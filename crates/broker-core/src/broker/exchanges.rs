@@ -22,10 +22,10 @@ pub(super) fn parse_kind(name: &str) -> Result<ExchangeKind, Refusal> {
     if name == "headers" || name.starts_with("x-") {
         let text =
             format!("exchange type '{name}' is not offered yet; direct, fanout and topic are");
-        return Err(Refusal::new(Reason::NotImplemented, text));
+        return Err(Refusal::new(Reason::NotImplemented, text).at("type"));
     }
     let text = format!("unknown exchange type '{name}'; direct, fanout and topic are offered");
-    Err(Refusal::new(Reason::Invalid, text))
+    Err(Refusal::new(Reason::Invalid, text).at("type"))
 }
 
 pub(super) fn no_exchange(name: &str, vhost: &str) -> Refusal {

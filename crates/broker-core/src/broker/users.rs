@@ -204,10 +204,11 @@ fn updated(name: &str, found: Option<&Stored<UserSpec>>, update: UserUpdate) -> 
 
 fn check_tags(tags: &BTreeSet<String>, broker: &Broker) -> Result<(), Refusal> {
     if tags.len() > MAX_TAGS {
-        return Err(exhausted("tags of one user", MAX_TAGS));
+        return Err(exhausted("tags of one user", MAX_TAGS).at("tags"));
     }
     tags.iter()
         .try_for_each(|tag| names::check("tag", tag, &broker.limits))
+        .map_err(|refusal| refusal.at("tags"))
 }
 
 fn user_thing(name: &str) -> String {
