@@ -1,6 +1,7 @@
 //! OpenEphemeralResource, RenewEphemeralResource, CloseEphemeralResource.
 
 use super::{Server, caught};
+use crate::context::Context;
 use crate::deferral::{Outcome, Putting};
 use crate::diagnostics::{Diagnostics, Result};
 use crate::ephemeral::Lease;
@@ -64,8 +65,11 @@ impl<P: Provider> Server<P> {
             .and_then(|()| prepared.encode(&result, "a result"));
         if encoded.is_err() || diagnostics.has_error() {
             // Terraform drops what comes with an error, and with it what could close this.
-            let closed = caught(entry.object.close(&mut cx)).await;
-            let closed = cx.finish(closed, diagnostics);
+            // The time that opening had, and may have used up, is not that of closing.
+            let mut closing =
+                Context::new(cx.shared_data(), cx.stop().clone(), cx.private().clone());
+            let closed = caught(entry.object.close(&mut closing)).await;
+            let closed = closing.finish(closed, diagnostics);
             diagnostics.absorb(closed);
         }
         Ok(open_ephemeral_resource::Response {

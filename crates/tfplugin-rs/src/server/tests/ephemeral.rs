@@ -18,6 +18,7 @@ async fn open_renew_and_close_hand_on_their_private_state() {
         .unwrap();
     let result = json!({
         "ship": "anna", "hours": 8, "code": "pilot-code-1", "ebb": null, "flood": null,
+        "timeouts": null,
     });
     assert_eq!(pilot.result(), result);
     let hour = Duration::from_secs(3600);

@@ -328,6 +328,9 @@ pub(super) struct PilotModel {
     /// The pilot's code.
     #[attr(computed, sensitive)]
     code: Attr<String>,
+    /// Limits.
+    #[attr(timeouts(open = "1h"))]
+    timeouts: Timeouts,
 }
 
 struct Pilot;
@@ -380,7 +383,8 @@ impl EphemeralResource for Pilot {
 
     async fn close(&self, cx: &mut Context<Quay>) -> Result<()> {
         let ship: Option<String> = cx.private().get("ship")?;
-        cx.data().note(format!("close {ship:?}"));
+        let haste = cx.deadline().map_or("", |_| " in haste");
+        cx.data().note(format!("close {ship:?}{haste}"));
         assert_ne!(ship.as_deref(), Some("stuck"), "aground");
         Ok(())
     }
