@@ -9,7 +9,7 @@ use crate::proto::tfplugin6::DynamicValue;
 use crate::proto::tfplugin6::generate_resource_config::{Request, Response};
 use crate::provider::Provider;
 use crate::schema::{Attribute, AttributeKind, Member, Members, Nesting};
-use crate::value::{Set, Value};
+use crate::value::{Map, Set, Value};
 
 impl<P: Provider> Server<P> {
     #[expect(clippy::unused_async, reason = "called like the others")]
@@ -64,9 +64,13 @@ fn reduce(members: &Members, value: &mut Value, is_root: bool) {
 /// What stands where nothing is configured: blocks that may be many are never null.
 fn absent(member: &Member) -> Value {
     match member {
-        Member::Block(block) if block.nesting == Nesting::List => Value::List(Vec::new()),
-        Member::Block(block) if block.nesting == Nesting::Set => Value::Set(Set::default()),
-        _ => Value::Null,
+        Member::Attribute(_) => Value::Null,
+        Member::Block(block) => match block.nesting {
+            Nesting::List => Value::List(Vec::new()),
+            Nesting::Map => Value::Map(Map::new()),
+            Nesting::Set => Value::Set(Set::default()),
+            Nesting::Single => Value::Null,
+        },
     }
 }
 

@@ -54,6 +54,9 @@ struct ChestModel {
     /// Hinges.
     #[block(deprecated = "They are always there.")]
     hinge: Vec<Thing>,
+    /// Handles by side.
+    #[block(deprecated = "They are always there.")]
+    handle: std::collections::BTreeMap<String, Thing>,
 }
 
 /// A thing.
@@ -130,6 +133,7 @@ async fn what_the_provider_sets_and_what_says_nothing_is_left_out() {
         things: Some([("top".to_owned(), Thing::new("hat"))].into()),
         lock: [Thing::new("iron")].into(),
         hinge: vec![Thing::new("left")],
+        handle: [("left".to_owned(), Thing::new("brass"))].into(),
     };
     let response = generate(&state.to_value()).await;
     assert_eq!(response.diagnostics, []);
@@ -143,6 +147,7 @@ async fn what_the_provider_sets_and_what_says_nothing_is_left_out() {
     let expected = json!({
         "id": null, "label": "", "note": null, "weight": null, "colour": null, "size": 3,
         "things": {"top": thing("hat")}, "lock": [thing("iron")], "hinge": [],
+        "handle": {},
     });
     let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
     assert_eq!(json, expected);
