@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::deferral::{Deferral, Outcome, Putting};
 use crate::diagnostics::{Diagnostic, Diagnostics, Result};
 use crate::model::{Field, Model};
-use crate::path::AttributePath;
+use crate::path::{AttributePath, PathExpression, leads_somewhere};
 use crate::private::Private;
 use crate::rule::Rule;
 use crate::timeouts::Limit;
@@ -226,13 +226,19 @@ impl<D> DerefMut for Apply<D> {
 #[derive(Debug)]
 pub struct Validation {
     config: Values,
+    surroundings: Surroundings,
     pub(crate) diagnostics: Diagnostics,
 }
 
 impl Validation {
-    pub(crate) fn new(config: Values, diagnostics: Diagnostics) -> Self {
+    pub(crate) fn new(
+        config: Values,
+        surroundings: Surroundings,
+        diagnostics: Diagnostics,
+    ) -> Self {
         Self {
             config,
+            surroundings,
             diagnostics,
         }
     }
@@ -254,14 +260,26 @@ impl Validation {
 
     /// Applies a [rule](crate::rule) over several attributes that holds only sometimes. One that
     /// always holds belongs on the model, where the schema's check sees it: `#[model(rule = …)]`.
-    pub fn follow(&mut self, rule: &Rule) {
-        let surroundings = Surroundings {
-            config: self.config.value().clone(),
-            write_only_allowed: false,
+    ///
+    /// # Errors
+    /// If the rule is about something that the schema does not have.
+    pub fn follow(&mut self, rule: &Rule) -> Result<()> {
+        let ty = self.config.ty();
+        let is_missing = |mention: &&PathExpression| {
+            let steps = mention.resolve(&[], 0);
+            !steps.is_some_and(|steps| leads_somewhere(&ty, &steps))
         };
+        if let Some(missing) = rule.mentions.iter().find(is_missing) {
+            let detail = format!(
+                "A rule is about `{missing}`, which the schema does not have. This is a bug in the \
+                 provider."
+            );
+            return Err(Diagnostic::error("No such attribute", detail).into());
+        }
         let root = AttributePath::root();
-        let mut report = Report::new(root, 0, false, &surroundings, &mut self.diagnostics);
-        rule.check(&surroundings.config, &mut report);
+        let mut report = Report::new(root, 0, false, &self.surroundings, &mut self.diagnostics);
+        rule.check(&self.surroundings.config, &mut report);
+        Ok(())
     }
 }
 
@@ -271,7 +289,8 @@ mod tests {
 
     use super::*;
     use crate::rule;
-    use crate::value::{ObjectType, Type};
+    use crate::schema::{Attribute, Block, Members, Nesting, Schema};
+    use crate::value::Type;
 
     #[tokio::test(start_paused = true)]
     async fn work_ends_at_the_deadline_with_the_timeout_to_raise() {
@@ -305,17 +324,65 @@ mod tests {
         assert_eq!(context().deadline(), None);
     }
 
+    /// Has the attributes `a` and `b`, and blocks `c` that may be absent.
+    fn validation(a: &str, b: &str, write_only_allowed: bool) -> Validation {
+        let member = |name| Attribute::new(name, Type::String).optional();
+        let inner = Members::new().with(member("d"));
+        let schema = Schema::new()
+            .with(member("a"))
+            .with(member("b"))
+            .with(Block::new("c", Nesting::List, inner));
+        let config = Value::object([
+            ("a", Value::from(a)),
+            ("b", b.into()),
+            ("c", Value::List(Vec::new())),
+        ]);
+        let surroundings = Surroundings::new(&schema, &config, write_only_allowed);
+        let ty = Arc::new(schema.object_type());
+        Validation::new(Values::new(config, ty), surroundings, Diagnostics::new())
+    }
+
     #[test]
     fn rules_that_hold_sometimes_are_followed_on_request() {
-        let ty = ObjectType::new([("a", Type::String), ("b", Type::String)]);
-        let config = Value::object([("a", "x"), ("b", "y")]);
-        let mut cx = Validation::new(Values::new(config, Arc::new(ty)), Diagnostics::new());
-        cx.follow(&rule::required_together(["a", "b"]));
+        let mut cx = validation("x", "y", false);
+        cx.follow(&rule::required_together(["a", "b"])).unwrap();
+        // A block that is not there is not set.
+        cx.follow(&rule::conflicting(["a", "c"])).unwrap();
+        cx.follow(&rule::prefer_write_only("a", "b")).unwrap();
         assert_eq!(cx.diagnostics.to_string(), "");
-        cx.follow(&rule::conflicting(["a", "b"]));
+        cx.follow(&rule::conflicting(["a", "b"])).unwrap();
         assert_eq!(
             cx.diagnostics.to_string(),
             "error: Invalid combination of attributes (at a): Only one of `a`, `b` can be set."
         );
+    }
+
+    #[test]
+    fn rules_recommend_write_only_attributes_to_callers_that_know_them() {
+        let mut cx = validation("x", "y", true);
+        cx.follow(&rule::prefer_write_only("a", "b")).unwrap();
+        let said = cx.diagnostics.to_string();
+        let expected = "warning: A write-only attribute is available (at a)";
+        assert!(said.starts_with(expected), "{said}");
+    }
+
+    #[test]
+    fn rules_about_what_is_not_there_are_refused() {
+        use crate::path::{parent, root};
+        for (rule, named) in [
+            (rule::conflicting(["a", "typo"]), "typo"),
+            (rule::at_least_one_of(["typo"]), "typo"),
+            (rule::prefer_write_only("a", "b_wo"), "b_wo"),
+            (rule::conflicting([root().at("c").at("d")]), "c.d"),
+            (rule::conflicting([parent().at("a")]), "<.a"),
+        ] {
+            let mut cx = validation("x", "y", true);
+            let error = cx.follow(&rule).unwrap_err().to_string();
+            assert!(error.contains(&format!("`{named}`")), "{error}");
+            assert!(cx.diagnostics.is_empty(), "{}", cx.diagnostics);
+        }
+        let inside = root().at("c").any_index().at("d");
+        let rule = rule::conflicting([inside]);
+        validation("x", "y", true).follow(&rule).unwrap();
     }
 }

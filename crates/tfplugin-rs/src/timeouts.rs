@@ -182,6 +182,7 @@ mod tests {
     use super::*;
     use crate::Model;
     use crate::schema::{Role, Schema};
+    use crate::validate::Surroundings;
 
     #[derive(Model)]
     struct AsAttribute {
@@ -271,7 +272,8 @@ mod tests {
             "timeouts",
             timeouts(&[("create", "soon"), ("delete", "1m")]),
         )]);
-        let found = crate::validate::check(&AsAttribute::schema(), &set, false);
+        let schema = AsAttribute::schema();
+        let found = crate::validate::check(&schema, &Surroundings::new(&schema, &set, false));
         assert!(
             found
                 .to_string()

@@ -28,6 +28,11 @@ impl Values {
         &self.value
     }
 
+    /// The object's type.
+    pub(crate) fn ty(&self) -> Type {
+        Type::Object(self.ty.clone())
+    }
+
     /// The object itself.
     pub fn into_value(self) -> Value {
         self.value
@@ -101,7 +106,7 @@ impl Values {
 
     /// The type at `path`, or an error if the schema has no such attribute.
     fn type_at(&self, path: &AttributePath) -> Result<Type> {
-        let mut ty = Type::Object(self.ty.clone());
+        let mut ty = self.ty();
         for step in path.steps() {
             let next = match (&ty, step) {
                 (Type::Object(object), Step::Attribute(name)) => object.attribute(name).cloned(),

@@ -12,6 +12,7 @@ use crate::proto::tfplugin6::{
     validate_resource_config,
 };
 use crate::provider::Provider;
+use crate::validate::{Surroundings, check};
 
 impl<P: Provider> Server<P> {
     pub(super) async fn validate_provider(
@@ -120,8 +121,13 @@ fn start(
     takes_write_only: bool,
 ) -> Result<Validation> {
     let config = prepared.decode(config, "the configuration")?;
-    let found = crate::validate::check(&prepared.schema, &config, takes_write_only);
-    Ok(Validation::new(prepared.values(config), found))
+    let surroundings = Surroundings::new(&prepared.schema, &config, takes_write_only);
+    let found = check(&prepared.schema, &surroundings);
+    Ok(Validation::new(
+        prepared.values(config),
+        surroundings,
+        found,
+    ))
 }
 
 /// Everything found, the outcome of the provider's own validation last.

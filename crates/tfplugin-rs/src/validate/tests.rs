@@ -17,6 +17,12 @@ fn check(validator: &Validator, value: impl Into<Value>, sensitive: bool) -> Str
         .collect()
 }
 
+/// Everything wrong with a whole configuration.
+fn all_found(schema: &Schema, config: &Value, write_only_allowed: bool) -> Diagnostics {
+    let surroundings = Surroundings::new(schema, config, write_only_allowed);
+    super::check(schema, &surroundings)
+}
+
 /// Refused for this reason, or accepted if there is none.
 #[track_caller]
 fn verdict(validator: &Validator, value: impl Into<Value>, refusal: &str) {
@@ -244,7 +250,7 @@ fn config(marks: &str) -> Value {
 
 /// Severity and path of all that is found.
 fn found(schema: &Schema, marks: &str) -> Vec<String> {
-    let found = super::check(schema, &config(marks), true);
+    let found = all_found(schema, &config(marks), true);
     found
         .iter()
         .map(|d| format!("{:?} {}", d.severity, d.path))
@@ -339,14 +345,8 @@ fn names_are_siblings_and_expressions_go_anywhere() {
 #[test]
 fn write_only_is_only_preferred_where_the_caller_knows_it() {
     let schema = schema(|| prefer_write_only("b"));
-    assert_eq!(
-        super::check(&schema, &config("x--"), true).iter().count(),
-        1
-    );
-    assert_eq!(
-        super::check(&schema, &config("x--"), false).iter().count(),
-        0
-    );
+    assert_eq!(all_found(&schema, &config("x--"), true).iter().count(), 1);
+    assert_eq!(all_found(&schema, &config("x--"), false).iter().count(), 0);
 }
 
 #[test]
@@ -358,7 +358,7 @@ fn sums_add_up_what_is_set() {
             .with(number("c"))
             .with(number("total").validate(relation(["b", "c"])));
         let config = Value::object([("b", 2.into()), ("c", rest), ("total", total.into())]);
-        !super::check(&schema, &config, false).has_error()
+        !all_found(&schema, &config, false).has_error()
     };
     for (relation, total, rest, holds) in [
         (
@@ -405,7 +405,7 @@ fn absent_blocks_are_null_for_validators() {
             );
         let config = Value::object([("a", "x".into()), ("b", empty)]);
         assert_eq!(
-            super::check(&schema, &config, false).to_string(),
+            all_found(&schema, &config, false).to_string(),
             "",
             "{nesting:?}"
         );

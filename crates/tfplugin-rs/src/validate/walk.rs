@@ -1,25 +1,32 @@
 //! Applies all that a schema demands to a configuration: rules, validators and deprecations.
 
-use std::borrow::Cow;
-
 use super::{Report, Surroundings, Validator};
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::path::{AttributePath, Step};
 use crate::schema::{Attribute, AttributeKind, Block, Member, Members, Nesting, Schema};
 use crate::value::Value;
 
-/// Everything wrong with `config`, as far as its schema tells. `write_only_allowed` says that the
-/// caller takes care of write-only values; any other would store them.
-pub(crate) fn check(schema: &Schema, config: &Value, write_only_allowed: bool) -> Diagnostics {
-    let config = without_empty_blocks(schema.members(), config);
-    let surroundings = Surroundings {
-        config: config.into_owned(),
-        write_only_allowed,
-    };
+impl Surroundings {
+    /// Those in `config`. `write_only_allowed` says that the caller takes care of write-only values;
+    /// any other would store them.
+    pub(crate) fn new(schema: &Schema, config: &Value, write_only_allowed: bool) -> Self {
+        let mut config = config.clone();
+        if schema.members().has_blocks() {
+            null_empty_blocks(schema.members(), &mut config);
+        }
+        Self {
+            config,
+            write_only_allowed,
+        }
+    }
+}
+
+/// Everything wrong with a configuration, as far as its schema tells.
+pub(crate) fn check(schema: &Schema, surroundings: &Surroundings) -> Diagnostics {
     let mut walk = Walk {
         diagnostics: Diagnostics::new(),
         path: AttributePath::root(),
-        surroundings: &surroundings,
+        surroundings,
     };
     if let Some(message) = &schema.deprecated {
         walk.diagnostics
@@ -145,14 +152,6 @@ impl<'a> Walk<'a> {
 
 /// Blocks that are absent arrive as empty collections. For validators and rules they are null, like
 /// everything else that nobody has set.
-fn without_empty_blocks<'v>(members: &Members, config: &'v Value) -> Cow<'v, Value> {
-    let mut config = Cow::Borrowed(config);
-    if members.has_blocks() {
-        null_empty_blocks(members, config.to_mut());
-    }
-    config
-}
-
 fn null_empty_blocks(members: &Members, value: &mut Value) {
     let Value::Object(object) = value else {
         return;

@@ -73,8 +73,8 @@ impl Resource for Validated {
     type Model = Raw<Rules>;
 
     async fn validate(&self, cx: &mut Validation) -> Result<()> {
-        cx.follow(&rule::conflicting(["either_a", "either_b"]));
-        cx.follow(&rule::required_together(["together_a", "together_b"]));
+        cx.follow(&rule::conflicting(["either_a", "either_b"]))?;
+        cx.follow(&rule::required_together(["together_a", "together_b"]))?;
         memory::validate(cx)
     }
 
