@@ -9,6 +9,8 @@ mod field_tests;
 mod scalars;
 mod text;
 
+use std::hash::Hash;
+
 pub use self::text::Text;
 use crate::diagnostics::{Diagnostic, Diagnostics};
 use crate::meaning::Meaning;
@@ -22,7 +24,7 @@ use crate::value::{Names, Type, Value};
 /// Implemented for `bool`, integers, `f64`, `String`, [`Number`](crate::value::Number),
 /// [`Dynamic`](crate::value::Dynamic), `Vec`, `BTreeSet`, `HashSet`, `BTreeMap<String, _>`,
 /// `HashMap<String, _>`, `Option`, [`Attr`](crate::Attr), derived models, and through [`Text`] for
-/// everything that is `FromStr` and `Display`.
+/// everything that is `FromStr`, `Display`, `PartialEq` and `Hash`.
 pub trait Field: Sized {
     /// How an attribute of this type is set when its declaration does not say.
     const PRESENCE: Presence = Presence::Required;
@@ -108,6 +110,17 @@ impl Shape {
         same: impl Fn(&Value, &Value) -> bool + Send + Sync + 'static,
     ) -> Self {
         self.meaning = self.meaning.with_whole(same);
+        self
+    }
+
+    /// Values whose keys are equal mean the same; what has no key means only itself. Faster than
+    /// [`Shape::same_if`] in large sets.
+    #[must_use]
+    pub fn same_by<K: PartialEq + Hash>(
+        mut self,
+        key: impl Fn(&Value) -> Option<K> + Send + Sync + 'static,
+    ) -> Self {
+        self.meaning = self.meaning.with_key(key);
         self
     }
 

@@ -11,11 +11,12 @@ use crate::validate;
 use crate::value::{Type, Value};
 
 /// A string attribute that is parsed: `Text<IpAddr>`, `Text<`[`Json`](crate::types::Json)`>`, or an
-/// enum with `FromStr` and `Display`.
+/// enum with `FromStr`, `Display`, `PartialEq` and `Hash`.
 ///
 /// What does not parse is reported when the configuration is validated. What a person wrote stays
 /// as written: two texts whose values are equal mean the same, and where a read or an apply brings
-/// another spelling of the value in the state, the state keeps its own. `T`'s `PartialEq` decides.
+/// another spelling of the value in the state, the state keeps its own. `T`'s `PartialEq` decides, and
+/// its `Hash` must agree with that.
 ///
 /// Compares, orders and hashes by value.
 #[derive(Debug, Clone, Default)]
@@ -98,18 +99,15 @@ impl<T: Hash> Hash for Text<T> {
     }
 }
 
-impl<T: FromStr<Err: Display> + Display + PartialEq + 'static> Field for Text<T> {
+impl<T: FromStr<Err: Display> + Display + PartialEq + Hash + 'static> Field for Text<T> {
     fn shape() -> Shape {
         let parses = validate::string(|text| match text.parse::<T>() {
             Ok(_) => Ok(()),
             Err(error) => Err(format!("is not valid: {error}")),
         });
-        let parsed = |value: &Value| value.as_str().and_then(|text| text.parse::<T>().ok());
         Shape::of(Type::String)
             .validate(parses)
-            .same_if(move |prior, new| {
-                parsed(prior).is_some_and(|prior| parsed(new) == Some(prior))
-            })
+            .same_by(|value| value.as_str().and_then(|text| text.parse::<T>().ok()))
     }
 
     fn from_value(value: Value) -> Result<Self, ConversionError> {
