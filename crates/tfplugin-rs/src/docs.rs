@@ -48,8 +48,8 @@
 //! | `{{ .SchemaMarkdown }}` | the schema; for a function, its signature and arguments |
 //! | `{{ .Import }}` | the section about import |
 //!
-//! Pages carry a marker in their front matter; [`Docs::write`] removes those that have lost their subject, and touches no
-//! file without the marker.
+//! Pages carry a marker in their front matter; [`Docs::write`] removes those that have lost their
+//! subject, and touches no file without the marker.
 
 mod markdown;
 mod pages;
@@ -121,15 +121,28 @@ impl Docs {
     /// Every page by its path below the documentation's directory.
     ///
     /// # Errors
-    /// If an example or a template is there and cannot be read, or a template has a placeholder that
-    /// means nothing.
+    /// If an example or a template is there and cannot be read, if a template has a placeholder that
+    /// means nothing or belongs to no page, or if there is no directory of templates where
+    /// [`Docs::with_templates`] says.
     pub fn pages(&self, examples: &Path) -> io::Result<BTreeMap<PathBuf, String>> {
         pages::render(self, examples)
     }
 
     /// Writes every page below `directory`, and removes pages written before that are no more.
+    ///
+    /// # Errors
+    /// Those of [`Docs::pages`], or if a page's place is taken by a file without the marker. Then
+    /// nothing is written or removed.
     pub fn write(&self, examples: &Path, directory: &Path) -> io::Result<()> {
         let pages = self.pages(examples)?;
+        for path in pages.keys().map(|page| directory.join(page)) {
+            if path.exists() && !is_generated(&path)? {
+                let path = path.display();
+                return Err(io::Error::other(format!(
+                    "{path} was written by hand: make it a template, or remove it"
+                )));
+            }
+        }
         for stale in generated_below(directory)? {
             let is_gone = stale
                 .strip_prefix(directory)
@@ -161,12 +174,18 @@ fn generated_below(directory: &Path) -> io::Result<Vec<PathBuf>> {
         if entry.file_type()?.is_dir() {
             found.extend(generated_below(&path)?);
         } else if path.extension().is_some_and(|extension| extension == "md")
-            && std::fs::read_to_string(&path)?.lines().nth(1) == Some(MARKER)
+            && is_generated(&path)?
         {
             found.push(path);
         }
     }
     Ok(found)
+}
+
+/// True if the file has our marker, which leads its front matter.
+fn is_generated(path: &Path) -> io::Result<bool> {
+    let bytes = std::fs::read(path)?;
+    Ok(String::from_utf8_lossy(&bytes).lines().nth(1) == Some(MARKER))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::templates::{Parts, guides, template_of};
+use super::templates::{Parts, guides, refuse_unused, template_of};
 use super::{Docs, MARKER, markdown};
 use crate::proto::tfplugin6::schema::Block;
 use crate::proto::tfplugin6::{Function, Schema};
@@ -42,6 +42,7 @@ pub(super) fn render(docs: &Docs, examples: &Path) -> io::Result<BTreeMap<PathBu
     }
     let mut written = pages.written;
     if let Some(directory) = &docs.templates {
+        refuse_unused(directory, &written)?;
         written.extend(guides(directory)?);
     }
     Ok(written)

@@ -232,9 +232,17 @@ fn pages_may_be_laid_out_by_hand() {
         take("index.md"),
         format!("---\n{MARKER}\npage_title: ours\n---\n# workshop\n")
     );
-    assert_eq!(take("data-sources/wood.md"), "workshop_wood, a Data Source");
-    assert!(take("functions/area.md").starts_with("## Signature\n"));
-    assert_eq!(take("guides/start.md"), "How to start.\n");
+    let front = format!("---\n{MARKER}\n---\n\n");
+    assert_eq!(
+        take("data-sources/wood.md"),
+        format!("{front}workshop_wood, a Data Source")
+    );
+    let area = take("functions/area.md");
+    assert!(
+        area.starts_with(&format!("{front}## Signature\n")),
+        "{area}"
+    );
+    assert_eq!(take("guides/start.md"), format!("{front}How to start.\n"));
     // All others are as they were.
     assert!(!pages.is_empty());
     assert!(
@@ -313,6 +321,77 @@ fn writing_replaces_what_was_written_and_nothing_else() {
     docs.write(Path::new("/nowhere"), directory.path()).unwrap();
     let page = std::fs::read_to_string(path("index.md")).unwrap();
     assert!(!page.contains("Example Usage"), "{page}");
+}
+
+/// A page that somebody wrote stands where one would be written.
+#[test]
+fn pages_written_by_hand_are_never_replaced() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    std::fs::create_dir_all(path("resources")).unwrap();
+    let stale = format!("---\n{MARKER}\n---\n");
+    for own in ["# Ours.\n", "", "---\nours\n---\n"] {
+        std::fs::write(path("resources/cabinet.md"), own).unwrap();
+        std::fs::write(path("resources/gone.md"), &stale).unwrap();
+        let docs = Docs::of(Workshop).unwrap();
+        let error = docs.write(examples().path(), directory.path()).unwrap_err();
+        assert!(
+            error.to_string().contains("resources/cabinet.md"),
+            "{error}"
+        );
+        let kept = std::fs::read_to_string(path("resources/cabinet.md")).unwrap();
+        assert_eq!(kept, own);
+        // Nothing else has happened either.
+        assert!(!path("index.md").exists());
+        assert!(path("resources/gone.md").exists());
+    }
+}
+
+#[test]
+fn what_was_laid_out_by_hand_is_written_again() {
+    let (templates, written) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    std::fs::create_dir_all(templates.path().join("guides")).unwrap();
+    std::fs::write(templates.path().join("index.md.tmpl"), "# Ours\n").unwrap();
+    let guide = templates.path().join("guides/start.md");
+    for text in [
+        "Start.\n",
+        "Start again.\n",
+        "---\r\na: b\r\n---\r\nStart.\r\n",
+    ] {
+        std::fs::write(&guide, text).unwrap();
+        let docs = Docs::of(Workshop).unwrap().with_templates(templates.path());
+        docs.write(examples().path(), written.path()).unwrap();
+    }
+    let path = written.path().join("guides/start.md");
+    let last = format!("---\n{MARKER}\na: b\r\n---\r\nStart.\r\n");
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), last);
+    std::fs::remove_file(guide).unwrap();
+    let docs = Docs::of(Workshop).unwrap().with_templates(templates.path());
+    docs.write(examples().path(), written.path()).unwrap();
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_template_of_nothing_is_named() {
+    let templates = tempfile::tempdir().unwrap();
+    let pages = |directory: &Path| {
+        let docs = Docs::of(Workshop).unwrap().with_templates(directory);
+        docs.pages(examples().path())
+            .map(|_| ())
+            .map_err(|error| error.to_string())
+    };
+    std::fs::create_dir_all(templates.path().join("resources")).unwrap();
+    assert_eq!(pages(templates.path()), Ok(()));
+    for unused in ["resources/cabinett.md.tmpl", "resources.md.tmpl"] {
+        let path = templates.path().join(unused);
+        std::fs::write(&path, "# Ours").unwrap();
+        let expected = format!("{} is the template of no page", path.display());
+        assert_eq!(pages(templates.path()), Err(expected));
+        std::fs::remove_file(path).unwrap();
+    }
+    let missing = templates.path().join("none");
+    let error = pages(&missing).unwrap_err();
+    assert!(error.contains(&missing.display().to_string()), "{error}");
 }
 
 #[test]
