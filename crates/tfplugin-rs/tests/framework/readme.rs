@@ -15,15 +15,19 @@ fn sources(directory: &Path, text: &mut String) {
     }
 }
 
-/// True if a function of this name has an attribute that makes it a test.
+/// True if a function of this name has an attribute that makes it a test, and none that keeps it
+/// from running.
 fn is_test(sources: &str, name: &str) -> bool {
     let declared = format!("fn {name}(");
     sources.match_indices(&declared).any(|(at, _)| {
         let line = sources[..at].rfind('\n').unwrap_or(0);
         let before = sources[..line].lines().rev().map(str::trim_start);
-        before
+        let attributes: Vec<&str> = before
             .take_while(|line| line.starts_with("#[") || line.starts_with("///"))
-            .any(|line| line == "#[test]" || line.starts_with("#[tokio::test"))
+            .filter(|line| line.starts_with("#["))
+            .collect();
+        let tests = |line: &&str| *line == "#[test]" || line.starts_with("#[tokio::test");
+        attributes.iter().any(tests) && !attributes.iter().any(|line| line.contains("ignore"))
     })
 }
 
@@ -69,13 +73,17 @@ fn every_row_names_its_tests() {
 #[test]
 fn only_tests_count_as_tests() {
     let sources = "#[test]\nfn a() {\n}\n\n#[tokio::test(start_paused = true)]\n/// Why.\nasync fn \
-                   b() {\n}\n\nfn c() {}\n#[test]\nfn x() {}\nfn d() {}\n";
+                   b() {\n}\n\nfn c() {}\n#[test]\nfn x() {}\nfn d() {}\n\n#[test]\n#[ignore = \"slow\"]\nfn f() \
+                   {}\n\n#[ignore]\n#[test]\nfn g() {}\n";
     for (name, expected) in [
         ("a", true),
         ("b", true),
         ("c", false),
         ("d", false),
         ("e", false),
+        // One that does not run shows nothing.
+        ("f", false),
+        ("g", false),
     ] {
         assert_eq!(is_test(sources, name), expected, "{name}");
     }

@@ -7,11 +7,13 @@ use std::path::Path;
 use tfplugin_rs::proto::health::HealthCheckRequest;
 use tfplugin_rs::proto::health::health_check_response::ServingStatus;
 use tfplugin_rs::proto::health::health_client::HealthClient;
-use tfplugin_rs::proto::plugin::ConnInfo;
 use tfplugin_rs::proto::plugin::grpc_broker_client::GrpcBrokerClient;
 use tfplugin_rs::proto::plugin::grpc_stdio_client::GrpcStdioClient;
+use tfplugin_rs::proto::plugin::{ConnInfo, Empty};
 use tfplugin_rs::proto::tfplugin6::get_provider_schema;
 use tfplugin_rs::proto::tfplugin6::provider_client::ProviderClient;
+use tonic::Request;
+use tonic::codegen::http::uri::PathAndQuery;
 
 use crate::terraform::{BARE, COOKIE, Running, command};
 
@@ -75,6 +77,23 @@ async fn the_plugin_says_it_is_healthy() {
     let mut watched = health.watch(of("plugin")).await.unwrap().into_inner();
     let first = watched.message().await.unwrap().unwrap();
     assert_eq!(first.status(), ServingStatus::Serving);
+}
+
+/// What a provider offers is told by its schema alone, to callers that know the protocol.
+#[tokio::test]
+async fn reflection_is_not_offered() {
+    let running = Running::start(&[]).await;
+    let mut client = tonic::client::Grpc::new(running.channel().await);
+    for path in [
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+    ] {
+        client.ready().await.unwrap();
+        let codec = tonic_prost::ProstCodec::<Empty, Empty>::default();
+        let path = PathAndQuery::from_static(path);
+        let answer = client.unary(Request::new(Empty {}), path, codec).await;
+        assert_eq!(answer.unwrap_err().code(), tonic::Code::Unimplemented);
+    }
 }
 
 #[tokio::test]
