@@ -5,11 +5,19 @@
 
 use crate::answer::{Answer, Difference};
 use crate::call::{Call, Rpc, Slot};
-use crate::decimal::Decimal;
-use crate::numbers::has_misfit;
 use crate::proposed::proposed;
 use crate::schema::World;
 use crate::term::{Term, Unequal};
+
+use self::defaults::default_in_state;
+use self::elements::{in_a_set, kept_in_new_element};
+use self::numbers::{not_an_integer, rounded};
+
+mod defaults;
+mod elements;
+mod numbers;
+#[cfg(test)]
+mod tests;
 
 /// A request, and what the two providers answered.
 pub(crate) struct Exchange<'a> {
@@ -38,8 +46,9 @@ pub(crate) const TABLE: &[Justified] = &[
     Justified {
         name: "numbers that are no integers",
         reason: "The reference has types for integers of 32 and 64 bits and for floats, and \
-                 refuses other numbers in every call. Ours refuses them in the validation that comes \
-                 before every plan, and where a model converts them; these models do not.",
+                 refuses other numbers in every call. Ours refuses other integers in the validation \
+                 that comes before every plan, but floats out of range only where a model converts \
+                 them; these models do not.",
         claims: not_an_integer,
     },
     Justified {
@@ -186,11 +195,6 @@ fn misfit(exchange: &Exchange<'_>, _: &Difference) -> bool {
         )
 }
 
-fn not_an_integer(exchange: &Exchange<'_>, _: &Difference) -> bool {
-    let mut values = exchange.call.values.iter();
-    exchange.reference.stops() && values.any(|(_, value)| value.any(&has_misfit))
-}
-
 fn beside_an_error(exchange: &Exchange<'_>, difference: &Difference) -> bool {
     exchange.call.rpc != Rpc::Apply
         && both_stop(exchange)
@@ -198,67 +202,6 @@ fn beside_an_error(exchange: &Exchange<'_>, difference: &Difference) -> bool {
             difference,
             Difference::Diagnostics { .. } | Difference::FunctionError(..)
         )
-}
-
-fn rounded(_: &Exchange<'_>, difference: &Difference) -> bool {
-    let Difference::Value(Unequal {
-        reference, ours, ..
-    }) = difference
-    else {
-        return false;
-    };
-    nearly(reference, ours)
-}
-
-/// True if all that differs is the last digits of numbers that have more of them than a float.
-fn nearly(reference: &Term, ours: &Term) -> bool {
-    let all =
-        |a: &[Term], b: &[Term]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| nearly(a, b));
-    match (reference, ours) {
-        (Term::Number(a), Term::Number(b)) => {
-            let float = |number: &Decimal| format!("{number:e}").parse().unwrap_or(f64::NAN);
-            let (a_float, b_float): (f64, f64) = (float(a), float(b));
-            a == b || (b.precision() > 17 && (a_float - b_float).abs() < b_float.abs() * 1e-15)
-        }
-        (Term::Set(a), Term::Set(b)) | (Term::List(a), Term::List(b)) => all(a, b),
-        (Term::Map(a), Term::Map(b)) => {
-            a.keys().eq(b.keys()) && a.values().zip(b.values()).all(|(a, b)| nearly(a, b))
-        }
-        (Term::Dynamic(a), Term::Dynamic(b)) => a.0 == b.0 && nearly(&a.1, &b.1),
-        (a, b) => a == b,
-    }
-}
-
-fn kept_in_new_element(exchange: &Exchange<'_>, difference: &Difference) -> bool {
-    matches!(
-        difference,
-        Difference::Value(Unequal { path, reference: Term::Null, ours: Term::Unknown(_) })
-            if exchange.call.rpc == Rpc::Plan && (path.ends_with(".id") || path.ends_with(".kept"))
-    )
-}
-
-/// Attributes inside sets that are computed or have defaults.
-const COMPUTED_IN_SETS: [&str; 3] = ["count", "id", "stamp"];
-
-fn in_a_set(exchange: &Exchange<'_>, difference: &Difference) -> bool {
-    // It may even make them equal by that, or find them made equal, and then refuse what it has.
-    if says(exchange.reference, &["Duplicate Set Element"]) && !exchange.ours.stops() {
-        return matches!(exchange.call.rpc, Rpc::Apply | Rpc::Plan);
-    }
-    if exchange.call.rpc != Rpc::Plan {
-        return false;
-    }
-    let Difference::Value(place) = difference else {
-        return false;
-    };
-    // The reference takes the plan for a change where the set alone makes it one.
-    let is_called_a_change = place.reference.is_unknown()
-        && exchange
-            .reference
-            .differences(exchange.ours)
-            .iter()
-            .any(|other| matches!(other, Difference::Value(other) if is_set_of_same(other)));
-    is_called_a_change || is_set_of_same(place)
 }
 
 fn made_equal(exchange: &Exchange<'_>, _: &Difference) -> bool {
@@ -279,24 +222,6 @@ fn read_only(exchange: &Exchange<'_>, _: &Difference) -> bool {
         && !exchange.ours.stops()
 }
 
-/// True for two sets that differ only in what is computed inside.
-fn is_set_of_same(place: &Unequal) -> bool {
-    let (Term::Set(a), Term::Set(b)) = (&place.reference, &place.ours) else {
-        return false;
-    };
-    let bare = |elements: &[Term]| {
-        let mut bare: Vec<Term> = elements.to_vec();
-        for element in &mut bare {
-            if let Term::Map(entries) = element {
-                entries.retain(|name, _| !COMPUTED_IN_SETS.contains(&name.as_str()));
-            }
-        }
-        bare.sort_by_cached_key(ToString::to_string);
-        bare
-    };
-    bare(a) == bare(b)
-}
-
 fn broken_promise(exchange: &Exchange<'_>, _: &Difference) -> bool {
     let promises = [
         "The provider did not keep to its plan",
@@ -313,13 +238,6 @@ fn broken_promise(exchange: &Exchange<'_>, _: &Difference) -> bool {
     exchange.call.rpc == Rpc::Apply
         && says(exchange.ours, &promises)
         && (is_scripted || ours.iter().any(|told| is_write_only(&told.path)))
-}
-
-fn default_in_state(exchange: &Exchange<'_>, difference: &Difference) -> bool {
-    let Difference::Value(place) = difference else {
-        return false;
-    };
-    exchange.call.rpc == Rpc::Upgrade && (place.reference.is_null() || is_set_of_same(place))
 }
 
 fn planned_private(exchange: &Exchange<'_>, difference: &Difference) -> bool {

@@ -23,10 +23,9 @@ pub(crate) struct Plan {
     pub(crate) requests: u64,
     pub(crate) parallel: usize,
     pub(crate) show: usize,
+    /// True if a justified difference that is not met is a mistake.
+    pub(crate) is_full: bool,
 }
-
-/// A run of at least so many requests is expected to meet every justified difference.
-const FULL: u64 = 100_000;
 
 /// A run of fewer requests is to repeat a finding.
 const SHORT: u64 = 100;
@@ -75,7 +74,7 @@ pub(crate) async fn run(
     let report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
     let mut problems = Vec::new();
     if plan.requests >= SHORT {
-        problems = report.problems(plan.requests >= FULL);
+        problems = report.problems(plan.is_full);
     }
     let tables = report.tables();
     let summary = format!(

@@ -6,7 +6,7 @@ use crate::features;
 use crate::generate::{Certainty, Generate};
 use crate::random::Random;
 use crate::scenario::with_meta;
-use crate::schema::{Parameter, World};
+use crate::schema::{Kind, Parameter, World};
 use crate::term::Term;
 
 /// The private state of an answer as the protocol sends it back.
@@ -177,9 +177,16 @@ fn provider(world: &World, random: &mut Random) -> Call {
 /// A stored state: of today's version, an older or a newer one.
 fn upgrade(world: &World, random: &mut Random) -> Call {
     let resources: Vec<_> = world.resources.iter().collect();
-    let (name, kind) = *random.pick(&resources);
+    // Only one resource has older versions.
+    let versioned = "conform_versioned";
+    let is_past = |(name, _): &&(&String, &Kind)| name.as_str() == versioned;
+    let (name, kind) = match resources.iter().find(is_past) {
+        Some(past) if random.chance(60) => *past,
+        _ => *random.pick(&resources),
+    };
     let mut call = Call::new(Rpc::Upgrade, name);
     call.version = match random.below(10) {
+        0..6 if name == versioned => i64::from(random.chance(50)),
         0..7 => kind.version,
         other => i64::try_from(other).unwrap_or(0) - 7,
     };

@@ -61,6 +61,23 @@ impl Term {
         }
     }
 
+    /// What is at a path of [`unequal`] without its first name; null where there is nothing.
+    pub(crate) fn at(&self, path: &str) -> &Self {
+        let path = path.strip_prefix('.').unwrap_or(path);
+        if path.is_empty() {
+            return self;
+        }
+        if let Some((index, rest)) = path.strip_prefix('[').and_then(|path| path.split_once(']')) {
+            let index: usize = index.parse().unwrap_or(usize::MAX);
+            return self
+                .elements()
+                .get(index)
+                .map_or(&Self::Null, |e| e.at(rest));
+        }
+        let (name, rest) = path.split_at(path.find(['.', '[']).unwrap_or(path.len()));
+        self.get(name).at(rest)
+    }
+
     pub(crate) fn elements(&self) -> &[Self] {
         match self {
             Self::List(elements) | Self::Set(elements) => elements,

@@ -31,6 +31,38 @@ fn a_provider_does_not_differ_from_itself() {
 }
 
 #[test]
+fn one_changed_answer_fails_the_run_and_is_shown() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let report = directory.path().join("REPORT.md");
+    let report_path = report.to_str().expect("a path in UTF-8");
+    let output = compare(&[
+        "--requests",
+        "100",
+        "--show",
+        "3",
+        "--ours-argument",
+        "-changed",
+        "--report",
+        report_path,
+    ]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(!text.contains("; 0 differ without a reason"), "{text}");
+    let places = [r#"planned.stamp: "note "#, r#", ours "changed note "#];
+    let shown = text.split("Difference, from a table, smallest request:\n");
+    let shown: Vec<_> = shown.skip(1).collect();
+    assert!(!shown.is_empty(), "{text}");
+    for finding in &shown {
+        assert!(finding.starts_with("PlanResourceChange of "), "{finding}");
+        assert!(finding.contains(r#"script = "plan_meta""#), "{finding}");
+        for place in places {
+            assert!(finding.contains(place), "{finding}");
+        }
+    }
+    assert!(!report.exists(), "a run that fails has been reported");
+}
+
+#[test]
 fn a_reference_that_does_not_start_is_named() {
     let output = Command::new(env!("CARGO_BIN_EXE_tfplugin-conformance"))
         .args(["--reference", "/nonexistent/reference"])
