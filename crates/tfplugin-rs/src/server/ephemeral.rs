@@ -5,6 +5,7 @@ use crate::context::Context;
 use crate::deferral::{Outcome, Putting};
 use crate::diagnostics::{Diagnostics, Result};
 use crate::ephemeral::Lease;
+use crate::erased::EphemeralResourceObject;
 use crate::plan::{apply_defaults, check_applied, check_known, mark_computed};
 use crate::private::Private;
 use crate::proto::tfplugin6::{
@@ -64,13 +65,7 @@ impl<P: Provider> Server<P> {
             .into_result()
             .and_then(|()| prepared.encode(&result, "a result"));
         if encoded.is_err() || diagnostics.has_error() {
-            // Terraform drops what comes with an error, and with it what could close this.
-            // The time that opening had, and may have used up, is not that of closing.
-            let mut closing =
-                Context::new(cx.shared_data(), cx.stop().clone(), cx.private().clone());
-            let closed = caught(entry.object.close(&mut closing)).await;
-            let closed = closing.finish(closed, diagnostics);
-            diagnostics.absorb(closed);
+            close_at_once(&*entry.object, &cx, diagnostics).await;
         }
         Ok(open_ephemeral_resource::Response {
             result: Some(encoded?),
@@ -138,6 +133,20 @@ impl<P: Provider> Server<P> {
         cx.finish(closed, diagnostics)?;
         Ok(())
     }
+}
+
+/// Terraform drops what comes with an error, and with it what could close this later. The time that
+/// opening had, and may have used up, is not that of closing.
+async fn close_at_once<D>(
+    object: &dyn EphemeralResourceObject<D>,
+    opened: &Context<D>,
+    diagnostics: &mut Diagnostics,
+) {
+    let private = opened.private().clone();
+    let mut closing = Context::new(opened.shared_data(), opened.stop().clone(), private);
+    let closed = caught(object.close(&mut closing)).await;
+    let closed = closing.finish(closed, diagnostics);
+    diagnostics.absorb(closed);
 }
 
 fn kept(private: &Private) -> Option<bytes::Bytes> {
