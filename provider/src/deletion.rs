@@ -115,9 +115,21 @@ fn refusal(task: &Task<'_>, loss: Loss, plan: &ResourcePlan) -> Diagnostic {
     let detail = format!(
         "The {kind} {name:?} holds {held}{within}, ready or not yet settled. {act} it would lose \
          them. Let them be consumed first, or set deletion_policy = \"force\" and apply that \
-         first."
+         first.{}",
+        way_to_know(plan).unwrap_or_default()
     );
     Diagnostic::error(format!("Plan would lose {held}"), detail).at("deletion_policy")
+}
+
+/// The way out of a replacement that is planned only because a value is not known yet.
+fn way_to_know(plan: &ResourcePlan) -> Option<String> {
+    let planned = plan.planned().value();
+    let unknown = |path: &&AttributePath| planned.at(path).is_some_and(|it| !it.is_wholly_known());
+    let path = plan.replaced_by().iter().find(unknown)?;
+    Some(format!(
+        " `{path}` is not known yet, and may turn out to be what it was: to find out before anything \
+         is replaced, first apply what it comes from, with -target."
+    ))
 }
 
 /// What all queues of a virtual host, or with an empty `vhost` of a broker, hold together.

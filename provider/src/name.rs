@@ -16,19 +16,13 @@ pub(crate) fn broker() -> Validator {
 
 /// Names of virtual hosts and users.
 pub(crate) fn plain() -> Validator {
-    validate::string(|name| {
-        bytes(name)?;
-        if name.chars().any(char::is_control) {
-            return Err("must not contain control characters".to_owned());
-        }
-        Ok(())
-    })
+    validate::string(printable)
 }
 
 /// Names that exchanges and queues can be given.
 pub(crate) fn declarable() -> Validator {
     validate::string(|name| {
-        bytes(name)?;
+        printable(name)?;
         if name.starts_with("amq.") {
             return Err(
                 "must not begin with \"amq.\", which is reserved for the broker".to_owned(),
@@ -51,6 +45,14 @@ pub(crate) fn routing_key() -> Validator {
             "must be at most {NAME_MAX_BYTES} bytes of UTF-8 but has {length}"
         )),
     })
+}
+
+fn printable(name: &str) -> Result<(), String> {
+    bytes(name)?;
+    if name.chars().any(char::is_control) {
+        return Err("must not contain control characters".to_owned());
+    }
+    Ok(())
 }
 
 fn bytes(name: &str) -> Result<(), String> {

@@ -95,12 +95,17 @@ async fn nodes_that_are_not_known_yet_replace_the_broker() {
     let because = |attribute: &str| format!("The change of `{attribute}` replaces it");
     check_error(
         broker.plan(orders(UNKNOWN)).await,
-        &[lost, &because("nodes")],
+        &[
+            lost,
+            &because("nodes"),
+            "`nodes` is not known yet",
+            "-target",
+        ],
     );
     // What is in the broker goes with it.
     check_error(
         queue.plan(config(UNKNOWN)).await,
-        &[lost, &because("broker")],
+        &[lost, &because("broker"), "`broker` is not known yet"],
     );
     old.delete_queue("orders", "q").await;
 

@@ -69,13 +69,14 @@ fn values_that_are_wrong_in_themselves_fail_at_plan() -> Result<()> {
         "name",
         &["amq.", "reserved"],
     )?;
-    at_plan(
-        f,
-        "user",
-        "  name = \"a\\tb\"\n",
-        "name",
-        &["control characters"],
-    )?;
+    for (kind, rest) in [
+        ("user", ""),
+        ("queue", ""),
+        ("exchange", "  type = \"fanout\"\n"),
+    ] {
+        let config = format!("  name = \"a\\tb\"\n{rest}");
+        at_plan(f, kind, &config, "name", &["control characters"])?;
+    }
     let unknown_type = "  name = \"x\"\n  type = \"headerz\"\n";
     at_plan(
         f,

@@ -53,6 +53,7 @@ fn quickstart_works_works_again_and_leaves_nothing() -> Result<()> {
         Ok((first, again))
     });
     let state = fs::read_to_string(work.join("terraform/terraform.tfstate"));
+    let password = fs::read_to_string(work.join("app-password"));
     // Ended before anything is judged, so that a failure leaves no agent behind either.
     quickstart.script("quickstart-down")?.success()?;
 
@@ -67,7 +68,9 @@ fn quickstart_works_works_again_and_leaves_nothing() -> Result<()> {
     }
     assert!(first.stdout.contains("7 added"), "{first}");
     assert!(again.stdout.contains("No changes."), "{again}");
-    assert!(!state?.contains("password_wo\":\""));
+    let (state, password) = (state?, password?);
+    assert!(state.contains("ferrymq_user") && password.trim().len() > 16);
+    assert!(!state.contains(password.trim()));
     assert!(!work.exists());
     assert!(!quickstart.agent_listens());
     Ok(())
