@@ -15,7 +15,7 @@ use crate::failure::{CallError, Task, messages};
 use crate::id::BrokerId;
 
 /// The attribute `deletion_policy`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum DeletionPolicy {
     Force,
     IfEmpty,
