@@ -119,10 +119,7 @@ impl Broker {
     /// Counts of the whole broker.
     pub(crate) fn stats(&self) -> BrokerStats {
         let connections = lock(&self.connections).attached.len() as u64;
-        let vhosts: Vec<_> = read(&self.vhosts)
-            .values()
-            .map(|(_, vhost)| Arc::clone(vhost))
-            .collect();
+        let vhosts = self.all_vhosts();
         let queues = vhosts
             .iter()
             .map(|vhost| read(&vhost.topology).queues().len() as u64)
@@ -134,6 +131,15 @@ impl Broker {
             memory_bytes: self.account.bytes(),
             publish_paused: self.publish_paused(),
         }
+    }
+
+    /// The virtual hosts there are now.
+    fn all_vhosts(&self) -> Vec<Arc<Vhost>> {
+        let vhosts = read(&self.vhosts);
+        vhosts
+            .values()
+            .map(|(_, vhost)| Arc::clone(vhost))
+            .collect()
     }
 
     /// Whether publishers should wait.

@@ -83,11 +83,7 @@ impl Broker {
 
     /// Has every queue keep less, when memory has become tight: most would not be asked otherwise.
     pub(super) fn page_out_all(&self) {
-        let vhosts: Vec<_> = read(&self.vhosts)
-            .values()
-            .map(|(_, vhost)| Arc::clone(vhost))
-            .collect();
-        for vhost in vhosts {
+        for vhost in self.all_vhosts() {
             let queues: Vec<_> = read(&vhost.topology).queues().cloned().collect();
             queues.iter().for_each(|queue| queue.page_out(self));
         }

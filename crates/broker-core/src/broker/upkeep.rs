@@ -217,11 +217,7 @@ impl Broker {
         // What the account counts there may begin a little above.
         let below = self.account.bucket_end(below);
         let mut copies: BTreeMap<Lsn, Copy> = BTreeMap::new();
-        let vhosts: Vec<_> = read(&self.vhosts)
-            .values()
-            .map(|(_, vhost)| Arc::clone(vhost))
-            .collect();
-        for vhost in vhosts {
+        for vhost in self.all_vhosts() {
             // Who is just publishing keeps the topology until all queues have the message: after this
             // no copy can leave out one that is still to get it.
             let queues: Vec<_> = write(&vhost.topology).queues().cloned().collect();
