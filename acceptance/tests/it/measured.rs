@@ -96,9 +96,16 @@ fn a_thousand_queues_cost_little_more_than_a_thousand_of_nothing() -> Result<()>
     );
     let [apply_referring, plan_referring] = apply_and_plan(&fixture.terraform, &referring)?;
     let [apply, plan] = apply_and_plan(&fixture.terraform, &thousand("ferrymq_queue", QUEUE))?;
+    let by_id = QUEUE.replace(
+        "ferrymq_broker.this.id",
+        &format!("{:?}", fixture.broker_id()),
+    );
+    let by_id = thousand("ferrymq_queue", &by_id);
+    let [apply_by_id, plan_by_id] = apply_and_plan(&fixture.terraform, &by_id)?;
     eprintln!("1,000 terraform_data:          apply {apply_nothing:?}, plan {plan_nothing:?}");
     eprintln!("  naming the broker as well:   apply {apply_referring:?}, plan {plan_referring:?}");
     eprintln!("1,000 queues:                  apply {apply:?}, plan {plan:?}");
+    eprintln!("  of a broker given by its id: apply {apply_by_id:?}, plan {plan_by_id:?}");
     let apply = apply.saturating_sub(apply_nothing);
     report(
         "1,000 queues: apply above nothing",
@@ -110,6 +117,12 @@ fn a_thousand_queues_cost_little_more_than_a_thousand_of_nothing() -> Result<()>
         "1,000 queues: plan above nothing",
         plan,
         Duration::from_secs(1),
+    );
+    // The same without a reference, as the thousand of nothing have none.
+    report(
+        "1,000 queues of a broker given by its id: apply above nothing",
+        apply_by_id.saturating_sub(apply_nothing),
+        Duration::from_secs(2),
     );
     Ok(())
 }
