@@ -158,6 +158,7 @@ impl World {
             match self.writer.turn()? {
                 Turn::Idle | Turn::Closed => return Ok(()),
                 Turn::Committed(_) | Turn::SpaceReturned => self.broker.committed(),
+                Turn::Written(_) => self.broker.written(),
             }
         }
     }

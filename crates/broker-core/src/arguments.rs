@@ -2,14 +2,16 @@
 
 use std::fmt;
 
+use crate::durability::{self, Durability};
 use crate::limits::Limits;
 use crate::records;
 use crate::refusal::{Reason, Refusal};
 use crate::value::{Arguments, Value};
 
-/// Queue arguments the broker accepts: the kind of queue is checked by value, the others only hint
-/// at where or how RabbitMQ keeps messages and lose nothing here.
+/// Queue arguments the broker accepts: the kind of queue and its durability are checked by value, the
+/// others only hint at where or how RabbitMQ keeps messages and lose nothing here.
 const QUEUE_ARGUMENTS: &[&str] = &[
+    durability::ARGUMENT,
     "x-queue-leader-locator",
     "x-queue-master-locator",
     "x-queue-mode",
@@ -34,6 +36,7 @@ pub(crate) fn check_queue(
     limits: &Limits,
 ) -> Result<(), Refusal> {
     check_offered(arguments, QUEUE_ARGUMENTS, limits)?;
+    check_durability(arguments, durable && !exclusive)?;
     let Some(kind) = arguments.get(QUEUE_TYPE) else {
         return Ok(());
     };
@@ -54,6 +57,36 @@ pub(crate) fn check_queue(
         ),
     };
     Err(Refusal::new(reason, text).at(path(QUEUE_TYPE)))
+}
+
+/// Checks the level of durability. Only a queue that comes back after a restart can keep anything.
+fn check_durability(arguments: &Arguments, comes_back: bool) -> Result<(), Refusal> {
+    let Some(value) = arguments.get(durability::ARGUMENT) else {
+        return Ok(());
+    };
+    let level = match value {
+        Value::Text(name) => Durability::parse(name),
+        _ => None,
+    };
+    let name = durability::ARGUMENT;
+    let text = match level {
+        Some(Durability::Memory) => return Ok(()),
+        Some(_) if comes_back => return Ok(()),
+        Some(level) => format!(
+            "a queue of {name} '{}' must be durable and not exclusive",
+            level.name()
+        ),
+        None => format!("{name} must be 'fsync', 'os' or 'memory', not {value}"),
+    };
+    Err(Refusal::new(Reason::Invalid, text).at(path(name)))
+}
+
+/// Takes out what only says the default, so that who leaves it out declares the same queue.
+pub(crate) fn normalize_queue(arguments: &mut Arguments) {
+    let default = Value::Text(Durability::Fsync.name().to_owned());
+    if arguments.get(durability::ARGUMENT) == Some(&default) {
+        arguments.remove(durability::ARGUMENT);
+    }
 }
 
 /// An argument as a property of the object.
@@ -209,6 +242,31 @@ mod tests {
         for (durable, exclusive) in [(false, false), (true, true)] {
             let result = check_queue(&arguments, durable, exclusive, &Limits::default());
             assert_eq!(reason(result), Some(Reason::Invalid));
+        }
+    }
+
+    #[test]
+    fn only_a_queue_that_comes_back_keeps_messages() {
+        let check = |level: Value, durable: bool, exclusive: bool| {
+            let arguments = Arguments::from([(durability::ARGUMENT.to_owned(), level)]);
+            reason(check_queue(
+                &arguments,
+                durable,
+                exclusive,
+                &Limits::default(),
+            ))
+        };
+        let text = |text: &str| Value::Text(text.into());
+        for level in ["fsync", "os", "memory"] {
+            assert_eq!(check(text(level), true, false), None);
+        }
+        assert_eq!(check(text("memory"), false, true), None);
+        for (level, durable, exclusive) in [("fsync", false, false), ("os", true, true)] {
+            let refused = check(text(level), durable, exclusive);
+            assert_eq!(refused, Some(Reason::Invalid));
+        }
+        for level in [text("Fsync"), text(""), Value::Int(1)] {
+            assert_eq!(check(level, true, false), Some(Reason::Invalid));
         }
     }
 

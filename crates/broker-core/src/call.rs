@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicU32;
 
 use bytes::Bytes;
 
+use crate::durability::Promise;
 use crate::journal::Lsn;
 use crate::message::{Message, Properties};
 use crate::value::Arguments;
@@ -116,8 +117,8 @@ pub struct Publish<'a> {
 /// What became of a publish.
 #[derive(Debug)]
 pub enum Published {
-    /// In at least one queue. Confirm when the journal is durable up to the position; 0 = at once.
-    Routed(Lsn),
+    /// In at least one queue. Confirm when the promise is kept.
+    Routed(Promise),
     /// In no queue; the message comes back for a protocol that returns such messages.
     Unroutable(Arc<Message>),
 }

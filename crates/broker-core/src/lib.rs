@@ -32,6 +32,7 @@ mod arguments;
 pub mod broker;
 pub mod call;
 pub mod definitions;
+pub mod durability;
 pub mod journal;
 pub mod limits;
 mod lock;

@@ -69,6 +69,7 @@ fn run(broker: &Broker, mut writer: Writer, told: &watch::Sender<Progress>) -> R
                 told.send_modify(|progress| progress.durable = broker.durable());
             }
             Turn::SpaceReturned => broker.committed(),
+            Turn::Written(_) => broker.written(),
             Turn::Idle => writer.wait(IDLE),
             Turn::Closed => return Ok(()),
         }

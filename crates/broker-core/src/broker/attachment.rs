@@ -15,6 +15,7 @@ use crate::call::{
     QueueId, Sequence,
 };
 use crate::definitions::{BindingSpec, Endpoint, ExchangeSpec, Expect, QueueSpec};
+use crate::durability::{Promise, Reached};
 use crate::journal::Lsn;
 use crate::lock::{lock, read};
 use crate::names;
@@ -96,6 +97,11 @@ impl Attachment {
         self.broker.durable()
     }
 
+    /// How far the journal is for queues of each level.
+    pub fn reached(&self) -> Reached {
+        self.broker.reached()
+    }
+
     /// Who is connected.
     pub fn username(&self) -> &str {
         &self.connection.username
@@ -111,10 +117,10 @@ impl Attachment {
         &self.broker
     }
 
-    /// Asks to be woken once, when the journal is durable up to `lsn`. Ask again after each wake for
-    /// what is still open.
-    pub fn watch_commit(&self, lsn: Lsn) {
-        self.broker.watch_commit(&self.connection, lsn);
+    /// Asks to be woken once, when the promise is kept. Ask again after each wake for what is still
+    /// open.
+    pub fn watch(&self, promise: Promise) {
+        self.broker.watch(&self.connection, promise);
     }
 
     /// Declares an exchange, or checks it when passive. Reply once durable up to the position.

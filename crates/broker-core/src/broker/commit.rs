@@ -1,6 +1,9 @@
-//! After a commit: queues go on, and those who wait are woken.
+//! After a commit, or a write: queues go on, and those who wait are woken.
 
-use super::Broker;
+use std::sync::Arc;
+
+use super::{Broker, LiveQueue};
+use crate::durability::Durability;
 use crate::lock::lock;
 
 impl Broker {
@@ -21,5 +24,14 @@ impl Broker {
             self.writer_waiters.wake_all();
         }
         self.upkeep();
+    }
+
+    /// The same after a turn that has only written: queues and connections go on that do not wait
+    /// for the disk.
+    pub fn written(&self) {
+        let unsynced = |queue: &mut Arc<LiveQueue>| queue.durability == Durability::Os;
+        let queues: Vec<_> = lock(&self.awaiting).extract_if(.., unsynced).collect();
+        queues.iter().for_each(|queue| queue.commit_reached(self));
+        self.wake_watchers();
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Broker, Vhost, exhausted};
 use crate::call::ConnectionId;
-use crate::journal::Lsn;
+use crate::durability::{Durability, Promise};
 use crate::lock::lock;
 use crate::outbox::{Event, Outbox};
 use crate::refusal::Refusal;
@@ -19,8 +19,15 @@ pub(crate) struct Connection {
     pub(crate) vhost: Arc<Vhost>,
     pub(crate) peer: String,
     pub(crate) outbox: Arc<Outbox>,
-    /// The lowest position it waits for, `NOT_WATCHING` for none.
-    watching: AtomicU64,
+    /// The lowest positions it waits for, `NOT_WATCHING` for none.
+    watching: ByReach<AtomicU64>,
+}
+
+/// One each for those who wait for the disk and for those who wait for the operating system.
+#[derive(Debug, Default)]
+pub(crate) struct ByReach<T> {
+    durable: T,
+    written: T,
 }
 
 /// All connections by number, oldest first.
@@ -47,17 +54,28 @@ impl Connections {
         }
         self.last_id += 1;
         let id = ConnectionId(self.last_id);
-        let watching = AtomicU64::new(NOT_WATCHING);
         let connection = Arc::new(Connection {
             id,
             username,
             vhost,
             peer,
             outbox,
-            watching,
+            watching: ByReach {
+                durable: AtomicU64::new(NOT_WATCHING),
+                written: AtomicU64::new(NOT_WATCHING),
+            },
         });
         self.attached.insert(id, Arc::clone(&connection));
         Ok(connection)
+    }
+}
+
+impl<T> ByReach<T> {
+    fn of(&self, durability: Durability) -> &T {
+        match durability {
+            Durability::Memory | Durability::Fsync => &self.durable,
+            Durability::Os => &self.written,
+        }
     }
 }
 
@@ -77,40 +95,50 @@ impl Broker {
         }
     }
 
-    /// Wakes the connection once when the journal is durable up to there.
-    pub(super) fn watch_commit(&self, connection: &Arc<Connection>, lsn: Lsn) {
+    /// Wakes the connection once when the promise is kept.
+    pub(super) fn watch(&self, connection: &Arc<Connection>, promise: Promise) {
+        let Promise { lsn, durability } = promise;
         debug_assert!(lsn.0 < NOT_WATCHING, "no record can be there");
-        let before = connection.watching.fetch_min(lsn.0, Ordering::SeqCst);
+        let watching = connection.watching.of(durability);
+        let before = watching.fetch_min(lsn.0, Ordering::SeqCst);
         if before == NOT_WATCHING {
-            lock(&self.watchers).push(Arc::clone(connection));
+            lock(self.watchers.of(durability)).push(Arc::clone(connection));
+        }
+        if durability == Durability::Os {
+            self.journal.announce_written();
         }
         // A commit that came before the connection was on the list did not see it there.
-        if self.durable() >= lsn {
+        if self.reached().keeps(promise) {
             self.wake_watchers();
         }
     }
 
     /// Wakes the connections whose positions are reached, each once.
     pub(super) fn wake_watchers(&self) {
-        let durable = self.durable();
-        let reached: Vec<_> = lock(&self.watchers)
-            .extract_if(.., |connection| {
-                let reached = connection.watching.load(Ordering::SeqCst) <= durable.0;
-                if reached {
-                    connection.watching.store(NOT_WATCHING, Ordering::SeqCst);
-                }
-                reached
-            })
-            .collect();
-        reached
-            .iter()
-            .for_each(|connection| connection.outbox.wake());
+        for durability in [Durability::Fsync, Durability::Os] {
+            let at = self.reached().at(durability);
+            let reached: Vec<_> = lock(self.watchers.of(durability))
+                .extract_if(.., |connection| {
+                    let watching = connection.watching.of(durability);
+                    let reached = watching.load(Ordering::SeqCst) <= at.0;
+                    if reached {
+                        watching.store(NOT_WATCHING, Ordering::SeqCst);
+                    }
+                    reached
+                })
+                .collect();
+            reached
+                .iter()
+                .for_each(|connection| connection.outbox.wake());
+        }
     }
 
     /// Forgets a connection.
     pub(super) fn remove_connection(&self, connection: &Arc<Connection>) {
         lock(&self.connections).attached.remove(&connection.id);
-        lock(&self.watchers).retain(|other| !Arc::ptr_eq(other, connection));
+        for list in [&self.watchers.durable, &self.watchers.written] {
+            lock(list).retain(|other| !Arc::ptr_eq(other, connection));
+        }
         let outbox = &connection.outbox;
         self.account.leave(outbox);
         self.journal_waiters.leave(outbox);

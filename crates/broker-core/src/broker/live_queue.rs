@@ -8,6 +8,7 @@ use super::owed::Due;
 use crate::account::Account;
 use crate::call::{ConnectionId, QueueId, Sequence};
 use crate::definitions::{QueueSpec, QueueStats, Stored};
+use crate::durability::Durability;
 use crate::journal::{Admission, AppendError, Lsn, Record, Stopped};
 use crate::lock::lock;
 use crate::outbox::Event;
@@ -23,6 +24,8 @@ pub(crate) struct LiveQueue {
     pub(crate) definition: Stored<QueueSpec>,
     /// The only connection that may use it, if it is exclusive.
     pub(crate) owner: Option<ConnectionId>,
+    /// How safe its messages are before anyone gets them.
+    pub(crate) durability: Durability,
     next_sequence: AtomicU64,
     inner: Mutex<Inner>,
 }
@@ -60,6 +63,7 @@ impl LiveQueue {
         Self {
             id,
             name: definition.value.name.as_str().into(),
+            durability: Durability::of(&definition.value.arguments),
             definition,
             owner,
             next_sequence: AtomicU64::new(0),
@@ -74,9 +78,14 @@ impl LiveQueue {
         }
     }
 
-    /// The journal keeps what is persistent in it.
+    /// It survives a restart.
     pub(crate) fn is_durable(&self) -> bool {
         self.definition.value.durable && !self.definition.value.exclusive
+    }
+
+    /// The journal keeps what is persistent in it.
+    pub(crate) fn is_journaled(&self) -> bool {
+        self.is_durable() && self.durability > Durability::Memory
     }
 
     /// A place for one more message, behind all others.
@@ -131,21 +140,23 @@ impl LiveQueue {
         broker: &Broker,
         operation: impl FnOnce(&mut State, Lsn, &mut Vec<Effect>) -> R,
     ) -> (R, Lsn) {
-        let durable = broker.durable();
+        let reached = broker.reached();
+        let safe = reached.at(self.durability);
         let Inner { state, effects, .. } = &mut *inner;
-        let result = operation(state, durable, effects);
+        let result = operation(state, safe, effects);
         // What cannot be read stays where it is: the broker is about to stop.
         while inner.state.is_wanted() && inner.bring_back(self.id, broker).is_ok() {
             let Inner { state, effects, .. } = &mut *inner;
-            state.pump(durable, effects);
+            state.pump(safe, effects);
         }
-        inner.state.page_out(broker.window_bytes(), durable);
+        let window_bytes = broker.window_bytes();
+        inner.state.page_out(window_bytes, reached.durable);
         let lsn = inner.carry_out(self, broker);
-        let awaits = inner.state.awaits_commit(durable) && !inner.awaiting;
+        let awaits = inner.state.awaits_commit(safe) && !inner.awaiting;
         inner.awaiting |= awaits;
         drop(inner);
         if awaits {
-            self.await_commit(broker, durable);
+            self.await_commit(broker, safe);
         }
         (result, lsn)
     }
@@ -184,9 +195,12 @@ impl LiveQueue {
 
     /// Puts itself on the list for the next commit. A commit that came in between did not see it
     /// there, so look once more.
-    fn await_commit(self: &Arc<Self>, broker: &Broker, durable: Lsn) {
+    fn await_commit(self: &Arc<Self>, broker: &Broker, safe: Lsn) {
         lock(&broker.awaiting).push(Arc::clone(self));
-        if broker.durable() > durable {
+        if self.durability == Durability::Os {
+            broker.journal.announce_written();
+        }
+        if broker.reached().at(self.durability) > safe {
             self.commit_reached(broker);
         }
     }

@@ -28,7 +28,7 @@ pub use attachment::Attachment;
 pub use login::{Login, PasswordCheck};
 pub use recovery::BrokerOpenError;
 
-pub(crate) use connection::{Connection, Connections};
+pub(crate) use connection::{ByReach, Connection, Connections};
 pub(crate) use live_queue::LiveQueue;
 pub(crate) use topology::Topology;
 pub(crate) use vhosts::{Vhost, Vhosts};
@@ -39,6 +39,7 @@ use self::upkeep::Upkeep;
 use crate::access::{PasswordHash, Users};
 use crate::account::Account;
 use crate::admin::{Admin, BrokerStats, DeleteIf};
+use crate::durability::Reached;
 use crate::journal::{self, AppendError, Journal, Lsn, Stopped};
 use crate::limits::Limits;
 use crate::lock::{lock, read};
@@ -77,7 +78,7 @@ pub struct Broker {
     /// Queues whose first message waits for a commit.
     awaiting: Mutex<Vec<Arc<LiveQueue>>>,
     /// Connections that wait for a commit.
-    watchers: Mutex<Vec<Arc<Connection>>>,
+    watchers: ByReach<Mutex<Vec<Arc<Connection>>>>,
     /// Publishers that wait until the journal takes publishes.
     journal_waiters: Waiting,
     /// Those that wait only until its writer has caught up.
@@ -94,6 +95,15 @@ impl Broker {
     /// Position up to which everything is durable, what is still owed to the journal included.
     pub fn durable(&self) -> Lsn {
         self.journal.durable().min(self.owed.floor())
+    }
+
+    /// How far the journal is for queues of each level, what is still owed to it included.
+    pub fn reached(&self) -> Reached {
+        let floor = self.owed.floor();
+        // In this order, since both only rise and the first must not pass the second.
+        let durable = self.journal.durable().min(floor);
+        let written = self.journal.written().min(floor);
+        Reached { written, durable }
     }
 
     /// Why nothing becomes durable any more, if so.

@@ -1,6 +1,6 @@
 //! Publishing: route, journal, enqueue.
 //!
-//! A persistent message for a durable queue is appended to the journal before any queue holds it,
+//! A persistent message for a durable queue, one of level `memory` excepted, is appended to the journal before any queue holds it,
 //! with the places it will take there. Queues put it at its place, and hold it back until the
 //! journal is durable up to it. A crash before the append loses a message nobody was told about; a
 //! crash after it may keep one that was never confirmed, which the publisher sends again.
@@ -20,6 +20,7 @@ use super::{Topology, refuse_append};
 use crate::access::Action;
 use crate::account::Hold;
 use crate::call::{Publish, Published, Sequence};
+use crate::durability::{Durability, Promise};
 use crate::journal::{Admission, AppendError, Journal, Lsn, Record};
 use crate::lock::lock;
 use crate::message::Message;
@@ -30,7 +31,7 @@ use crate::refusal::{Reason, Refusal};
 
 /// What the journal said to a message.
 struct Journaled {
-    lsn: Lsn,
+    promise: Promise,
     hold: Hold,
     /// It had no room yet.
     debt: Option<DebtId>,
@@ -67,14 +68,18 @@ impl Attachment {
             return Ok(Published::Unroutable(Arc::new(message)));
         }
         self.check_memory(&mut own)?;
-        let Journaled { lsn, hold, debt } = self.journal(&call, &mut own)?;
+        let Journaled {
+            promise,
+            hold,
+            debt,
+        } = self.journal(&call, &mut own)?;
         let message = Arc::new(Message {
             exchange,
             routing_key: call.routing_key.into(),
             properties: call.properties,
             body: call.body,
             persistent: call.persistent,
-            lsn,
+            lsn: promise.lsn,
             hold: Some(hold),
         });
         let owed = debt.map(|debt| (debt, own.placed(&message)));
@@ -82,7 +87,7 @@ impl Attachment {
         if let Some((debt, placed)) = owed {
             self.broker.owe(debt, Due::Message(placed));
         }
-        Ok(Published::Routed(lsn))
+        Ok(Published::Routed(promise))
     }
 
     /// Whether publishes of this connection should wait for now: the broker holds too much in
@@ -142,8 +147,8 @@ impl Attachment {
         })
     }
 
-    /// Gives the message its places in the queues and, where one of them is durable and the message
-    /// persistent, appends it to the journal. The position is 0 where not.
+    /// Gives the message its places in the queues and, where one of them is journaled and the message
+    /// persistent, appends it to the journal. Where not, there is nothing to wait for.
     fn journal(&self, call: &Publish<'_>, own: &mut Own) -> Result<Journaled, Refusal> {
         let size = call.body.len() + call.properties.size_bytes() + call.routing_key.len();
         let Own {
@@ -153,13 +158,16 @@ impl Attachment {
             ..
         } = own;
         targets.clear();
+        let mut durability = Durability::Memory;
         if call.persistent {
-            let durable = route.queues.iter().filter(|queue| queue.is_durable());
-            targets.extend(durable.map(|queue| (queue.id, queue.next_sequence())));
+            for queue in route.queues.iter().filter(|queue| queue.is_journaled()) {
+                targets.push((queue.id, queue.next_sequence()));
+                durability = durability.max(queue.durability);
+            }
         }
         if targets.is_empty() {
             return Ok(Journaled {
-                lsn: Lsn(0),
+                promise: Promise::KEPT,
                 hold: self.broker.account.hold(size, None),
                 debt: None,
             });
@@ -194,7 +202,11 @@ impl Attachment {
                 return Err(refuse_append(&error));
             }
         };
-        Ok(Journaled { lsn, hold, debt })
+        Ok(Journaled {
+            promise: Promise { lsn, durability },
+            hold,
+            debt,
+        })
     }
 
     fn enqueue(&self, message: &Arc<Message>, own: &mut Own) {
@@ -214,14 +226,15 @@ impl Attachment {
         }
     }
 
-    /// The same message for queues the journal knows nothing of: they may keep it for long, and its
-    /// record must not stay in the journal for their sake.
+    /// The same message for queues the journal knows nothing of: they do not wait for it, they may keep
+    /// the message for long, and its record must not stay in the journal for their sake.
     fn apart(&self, message: &Message) -> Arc<Message> {
         Arc::new(Message {
             exchange: Arc::clone(&message.exchange),
             routing_key: message.routing_key.clone(),
             properties: message.properties.clone(),
             body: message.body.clone(),
+            lsn: Lsn(0),
             hold: Some(self.broker.account.hold(message.size_bytes(), None)),
             ..*message
         })
@@ -241,13 +254,14 @@ impl Attachment {
 }
 
 impl Own {
-    /// The message with the places just given to it in durable queues.
+    /// The message with the places just given to it in journaled queues.
     fn placed(&self, message: &Arc<Message>) -> Placed {
-        let durable = self.route.queues.iter().filter(|queue| queue.is_durable());
+        let journaled = self.route.queues.iter();
+        let journaled = journaled.filter(|queue| queue.is_journaled());
         let sequences = self.targets.iter().map(|(_, sequence)| *sequence);
         Placed {
             message: Arc::clone(message),
-            places: durable.cloned().zip(sequences).collect(),
+            places: journaled.cloned().zip(sequences).collect(),
         }
     }
 }

@@ -47,10 +47,14 @@ impl Broker {
     pub(crate) fn put_queue(
         &self,
         vhost: &Arc<Vhost>,
-        spec: QueueSpec,
+        mut spec: QueueSpec,
         owner: Option<ConnectionId>,
         expect: Expect,
     ) -> Result<(Arc<LiveQueue>, Lsn), Refusal> {
+        // What is not well is not taken out: it is refused below.
+        if spec.durable && !spec.exclusive {
+            arguments::normalize_queue(&mut spec.arguments);
+        }
         if let Some(queue) = existing_queue(vhost, &spec, owner, expect)? {
             return Ok((queue, self.last_change()));
         }

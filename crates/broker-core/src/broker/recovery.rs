@@ -12,7 +12,7 @@ use super::changes::Changes;
 use super::owed::Owed;
 use super::topology::Removal;
 use super::upkeep::Upkeep;
-use super::{Broker, BrokerConfig, Connections, LiveQueue, Topology, Vhost, Vhosts};
+use super::{Broker, BrokerConfig, ByReach, Connections, LiveQueue, Topology, Vhost, Vhosts};
 use crate::access::{Granted, User, Users, compile, fake_hash};
 use crate::account::Account;
 use crate::call::{QueueId, Sequence};
@@ -78,7 +78,7 @@ impl Broker {
             vhosts: RwLock::new(vhosts),
             connections: Mutex::new(Connections::default()),
             awaiting: Mutex::default(),
-            watchers: Mutex::default(),
+            watchers: ByReach::default(),
             journal_waiters: Waiting::default(),
             writer_waiters: Waiting::default(),
             owed: Owed::new(),

@@ -221,7 +221,7 @@ impl Broker {
             // Who is just publishing keeps the topology until all queues have the message: after this
             // no copy can leave out one that is still to get it.
             let queues: Vec<_> = write(&vhost.topology).queues().cloned().collect();
-            for queue in queues.iter().filter(|queue| queue.is_durable()) {
+            for queue in queues.iter().filter(|queue| queue.is_journaled()) {
                 queue.inspect(|state| gather_from(queue, state, below, &mut copies));
             }
         }

@@ -64,6 +64,10 @@ pub struct Journal {
     /// The writer sleeps on it, with `shared`.
     work: Condvar,
     durable: AtomicU64,
+    /// The operating system has everything below.
+    written: AtomicU64,
+    /// Somebody waits for `written` and has to be told.
+    announces: AtomicBool,
     end: AtomicU64,
     backlog: AtomicUsize,
     /// What the broker has released; how far that reaches is for the writer to say.
@@ -140,6 +144,8 @@ impl Journal {
             ended: AtomicBool::new(false),
             work: Condvar::new(),
             durable: AtomicU64::new(end),
+            written: AtomicU64::new(end),
+            announces: AtomicBool::new(false),
             end: AtomicU64::new(end),
             backlog: AtomicUsize::new(0),
             released: AtomicU64::new(start.front.0),
@@ -199,6 +205,18 @@ impl Journal {
     /// Everything below is on the disk for good.
     pub fn durable(&self) -> Lsn {
         Lsn(self.durable.load(Ordering::Acquire))
+    }
+
+    /// The operating system has everything below: it survives the end of the process, and not that
+    /// of the machine. Never below [`Journal::durable`], and ahead of it by what is being synced.
+    pub fn written(&self) -> Lsn {
+        Lsn(self.written.load(Ordering::SeqCst))
+    }
+
+    /// Has the writer end its next turn that writes with [`super::Turn::Written`], once. Ask first,
+    /// then look at [`Journal::written`]: one of the two tells.
+    pub fn announce_written(&self) {
+        self.announces.store(true, Ordering::SeqCst);
     }
 
     /// Position of the oldest record kept.
@@ -402,6 +420,12 @@ impl Journal {
         let batch = take(&mut shared.gather);
         self.end.store(shared.gather.end().0, Ordering::Release);
         batch
+    }
+
+    /// The operating system has everything up to there. True if somebody waits for that.
+    pub(super) fn has_written(&self, end: Lsn) -> bool {
+        self.written.store(end.0, Ordering::SeqCst);
+        self.announces.swap(false, Ordering::SeqCst)
     }
 
     /// A batch is on the disk: everything up to its end is durable.

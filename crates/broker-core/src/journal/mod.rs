@@ -7,6 +7,7 @@
 //! loop {
 //!     match writer.turn() {
 //!         Ok(Turn::Committed(_) | Turn::SpaceReturned) => broker.committed(),
+//!         Ok(Turn::Written(_)) => broker.written(),
 //!         Ok(Turn::Idle) => writer.wait(Duration::from_secs(1)),
 //!         Ok(Turn::Closed) => break,
 //!         Err(stopped) => return Err(stopped), // The process has to end.

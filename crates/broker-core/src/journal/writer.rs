@@ -37,6 +37,8 @@ pub struct Writer {
     unstated: bool,
     /// The last wait ended without work.
     rested: bool,
+    /// Written and announced; the next turn syncs it.
+    unsynced: Option<Batch>,
     turns_to_upkeep: u32,
 }
 
@@ -52,6 +54,9 @@ pub enum Turn {
     /// There is room again for who waited for it, or [`Journal::recall`] was called: held
     /// publishers go on.
     SpaceReturned,
+    /// The operating system has everything below, the disk not yet; only if somebody asked with
+    /// [`Journal::announce_written`]. Tell them and come back at once: the next turn syncs.
+    Written(Lsn),
 }
 
 impl Writer {
@@ -70,11 +75,13 @@ impl Writer {
             front,
             unstated: true,
             rested: false,
+            unsynced: None,
             turns_to_upkeep: 0,
         }
     }
 
-    /// Writes and syncs one batch of what was appended, or does upkeep when there is none.
+    /// Writes and syncs one batch of what was appended, or does upkeep when there is none. Where
+    /// somebody waits for the write alone, it takes two turns.
     ///
     /// # Errors
     /// Any disk error is final: kept, told to every later caller, never retried (rule J3). The
@@ -93,23 +100,32 @@ impl Writer {
     }
 
     fn step(&mut self) -> Result<Turn, Fault> {
+        if let Some(batch) = self.unsynced.take() {
+            return self.sync(batch).map(Turn::Committed);
+        }
         if self.upkeep_is_due() {
             self.upkeep()?;
         }
         let front = self.chain.front_for(self.journal.releasable());
-        if let Some(batch) = self.journal.next_batch(front) {
-            return self.commit(batch).map(Turn::Committed);
+        let Some(mut batch) = self.journal.next_batch(front) else {
+            return self.idle(front);
+        };
+        if self.write(&mut batch)? {
+            let end = batch.end();
+            self.unsynced = Some(batch);
+            return Ok(Turn::Written(end));
         }
-        self.idle(front)
+        self.sync(batch).map(Turn::Committed)
     }
 
     fn idle(&mut self, front: Lsn) -> Result<Turn, Fault> {
         let closing = self.journal.is_closing();
         let frees = front > self.front;
         if (frees || (self.unstated && (self.rested || closing)))
-            && let Some(batch) = self.journal.bare_mark(front, frees)
+            && let Some(mut batch) = self.journal.bare_mark(front, frees)
         {
-            let end = self.commit(batch)?;
+            self.write(&mut batch)?;
+            let end = self.sync(batch)?;
             self.unstated = false;
             return Ok(Turn::Committed(end));
         }
@@ -123,8 +139,8 @@ impl Writer {
         Ok(Turn::Idle)
     }
 
-    /// One write, one sync. On return everything up to the answer is durable.
-    fn commit(&mut self, mut batch: Batch) -> Result<Lsn, Fault> {
+    /// One write. True if somebody waits for that alone.
+    fn write(&mut self, batch: &mut Batch) -> Result<bool, Fault> {
         if batch.starts_segment {
             self.chain.begin_next(batch.base, self.journal.epoch())?;
             self.journal.segment_begun(self.chain.current());
@@ -143,8 +159,13 @@ impl Writer {
             .file
             .write_at(offset, &mut slices)
             .during("write", &segment.name)?;
-        segment.sync()?;
         segment.written_to = segment.written_to.max(end + zeros);
+        Ok(self.journal.has_written(batch.end()))
+    }
+
+    /// One sync. On return everything up to the answer is durable.
+    fn sync(&mut self, batch: Batch) -> Result<Lsn, Fault> {
+        self.chain.current().sync()?;
         self.front = batch.front;
         self.unstated = true;
         self.rested = false;

@@ -2,7 +2,7 @@
 //!
 //! It touches no journal and no socket: what must happen outside is an [`Effect`], which the
 //! caller carries out before it lets go of the queue's lock, in order. `durable` is always the
-//! position up to which the journal is safe; nothing beyond it is pushed to a consumer (rule F13),
+//! position up to which the journal is safe, as the queue's level has it; nothing beyond it is pushed to a consumer (rule F13),
 //! and a message that has to wait holds back those behind it, so that order is kept.
 
 mod consumers;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use broker_core::call::{Consume, ConsumerId, DeclareQueue, Outcome, Publish, SharedPrefetch};
+use broker_core::durability::Promise;
 use broker_core::limits::Limits;
 use broker_core::outbox::Event;
 use broker_core::refusal::Reason;
@@ -170,14 +171,14 @@ fn each_watch_wakes_once_when_its_commit_is_reached() {
     let client = world.client();
     client.queue("q", true);
     let first = client.publish("", "q", "1").unwrap();
-    client.attachment.watch_commit(first);
+    client.attachment.watch(Promise::durable(first));
     let second = client.publish("", "q", "2").unwrap();
-    client.attachment.watch_commit(second);
+    client.attachment.watch(Promise::durable(second));
     assert_eq!(client.wakes.load(Ordering::SeqCst), 0);
     world.commit();
     world.broker.committed();
     assert_eq!(client.wakes.load(Ordering::SeqCst), 1);
-    client.attachment.watch_commit(second);
+    client.attachment.watch(Promise::durable(second));
     assert_eq!(
         client.wakes.load(Ordering::SeqCst),
         2,

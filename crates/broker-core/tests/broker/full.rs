@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use broker_core::admin::DeleteIf;
 use broker_core::call::{DeclareExchange, DeclareQueue, Delivery, Destination, Outcome};
 use broker_core::definitions::{BindingSpec, Endpoint, Expect, VhostSpec};
+use broker_core::durability::Promise;
 use broker_core::journal::{Lsn, Options, Trouble, Turn};
 use broker_core::limits::Limits;
 use broker_core::refusal::{Reason, Refusal};
@@ -114,7 +115,7 @@ fn who_waits_for_a_purge_on_a_full_disk_is_woken_once_there_is_room() {
     assert_eq!(purged, 5);
     let wakes = client.wakes.load(Ordering::SeqCst);
     for _ in 0..3 {
-        client.attachment.watch_commit(lsn);
+        client.attachment.watch(Promise::durable(lsn));
         world.commit();
     }
     assert_eq!(client.wakes.load(Ordering::SeqCst), wakes);
@@ -300,7 +301,7 @@ fn a_publish_waits_for_the_next_segment_and_is_not_refused() {
         }
         assert!(client.attachment.publish_paused(|| false), "round {round}");
         assert!(last > client.attachment.durable());
-        client.attachment.watch_commit(last);
+        client.attachment.watch(Promise::durable(last));
         let wakes = client.wakes.load(Ordering::SeqCst);
         world.commit();
         assert!(last <= client.attachment.durable());
@@ -419,7 +420,7 @@ fn nothing_is_kept_of_a_connection_that_waited_and_is_gone() {
     assert!(leaving.attachment.publish_paused(|| false));
     let (_, never) = leaving.attachment.purge_queue("q").unwrap();
     assert!(never > world.broker.durable());
-    leaving.attachment.watch_commit(never);
+    leaving.attachment.watch(Promise::durable(never));
     // The outbox owns the second reference.
     let wakes = Arc::clone(&leaving.wakes);
     drop(leaving);

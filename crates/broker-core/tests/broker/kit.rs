@@ -12,12 +12,13 @@ use broker_core::call::{
     Publish, Published,
 };
 use broker_core::definitions::{Expect, PasswordChange, PermissionSpec, UserUpdate};
+use broker_core::durability::{Durability, Promise};
 use broker_core::journal::{Lsn, Options, SimDisk, Turn, Writer};
 use broker_core::limits::Limits;
 use broker_core::message::Properties;
 use broker_core::outbox::{Event, Wake};
 use broker_core::refusal::Refusal;
-use broker_core::value::Arguments;
+use broker_core::value::{Arguments, Value};
 
 /// The user every world has, who may do anything in `/`.
 pub(crate) const USER: &str = "ferry";
@@ -170,9 +171,28 @@ impl Client {
         self.try_publish(message(exchange, key, body)).unwrap()
     }
 
+    /// Publishes to a queue and answers what the publisher waits for.
+    pub(crate) fn promised(&self, exchange: &str, key: &str, body: &str) -> Promise {
+        match self.attachment.publish(message(exchange, key, body)) {
+            Ok(Published::Routed(promise)) => promise,
+            other => panic!("unexpected {other:?}"),
+        }
+    }
+
+    /// Declares a durable queue of that level.
+    pub(crate) fn queue_at(&self, name: &str, level: Durability) {
+        let level = Value::Text(level.name().to_owned());
+        let arguments = Arguments::from([("x-durability".to_owned(), level)]);
+        let call = DeclareQueue {
+            arguments,
+            ..queue(name, true)
+        };
+        self.try_queue(call).unwrap();
+    }
+
     pub(crate) fn try_publish(&self, call: Publish<'_>) -> Result<Option<Lsn>, Refusal> {
         Ok(match self.attachment.publish(call)? {
-            Published::Routed(lsn) => Some(lsn),
+            Published::Routed(promise) => Some(promise.lsn),
             Published::Unroutable(_) => None,
         })
     }

@@ -16,6 +16,7 @@ mod delivery;
 mod durability;
 mod full;
 mod kit;
+mod levels;
 mod paging;
 mod threads;
 mod topology;

@@ -231,6 +231,7 @@ fn the_writer_sleeps_until_something_is_appended() {
                 Turn::Committed(durable) => told.send(durable).unwrap(),
                 Turn::Closed => break,
                 Turn::Idle | Turn::SpaceReturned => writer.wait(Duration::from_secs(600)),
+                Turn::Written(_) => panic!("nobody asked"),
             }
         }
     });

@@ -17,6 +17,7 @@ use super::fault::Fault;
 use super::lane::Lane;
 use super::unsettled::Unsettled;
 use crate::call::{ConsumerId, Outcome, SharedPrefetch};
+use crate::durability::{Promise, Reached};
 use crate::journal::Lsn;
 
 /// One channel of a connection.
@@ -90,30 +91,35 @@ impl Channel {
 
     /// True once when it begins to hold frames or confirms.
     pub(super) fn starts_waiting(&mut self) -> bool {
-        let starts = !self.listed && self.waits_for().is_some();
+        let starts = !self.listed && self.is_waiting();
         self.listed |= starts;
         starts
     }
 
-    /// Journal position of the next thing to be let go.
-    pub(super) fn waits_for(&self) -> Option<Lsn> {
+    /// What the next things to be let go wait for.
+    pub(super) fn waits_for(&self) -> impl Iterator<Item = Promise> {
         let confirms = self.confirms.as_ref().and_then(Confirms::waits_for);
-        self.lane.waits_for().into_iter().chain(confirms).min()
+        let lane = self.lane.waits_for().map(Promise::durable);
+        lane.into_iter().chain(confirms)
     }
 
-    /// Lets go what `durable` allows; false when nothing is left.
-    pub(super) fn release(&mut self, durable: Lsn, out: &mut BytesMut) -> bool {
-        self.lane.release(durable, out);
+    /// Lets go what may go; false when nothing is left.
+    pub(super) fn release(&mut self, reached: Reached, out: &mut BytesMut) -> bool {
+        self.lane.release(reached.durable, out);
         if let Some(confirms) = &mut self.confirms
-            && confirms.is_due(durable)
+            && confirms.is_due(reached)
         {
             let number = self.number;
-            self.lane.send(Lsn(0), durable, out, |out| {
-                confirms.release(durable, number, out)
+            self.lane.send(Lsn(0), reached.durable, out, |out| {
+                confirms.release(reached, number, out)
             });
         }
-        self.listed = self.waits_for().is_some();
+        self.listed = self.is_waiting();
         self.listed
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.waits_for().next().is_some()
     }
 
     /// Sends a method in its turn, not before the journal has reached `after`.

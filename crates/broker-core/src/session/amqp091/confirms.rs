@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bytes::BytesMut;
 use wire::amqp091::{BasicAck, BasicNack};
 
-use crate::journal::Lsn;
+use crate::durability::{Promise, Reached};
 
 /// Confirms of one channel, in the order of its publishes.
 ///
@@ -23,29 +23,29 @@ pub(super) struct Confirms {
 /// Publishes in a row that share an outcome.
 #[derive(Debug)]
 struct Run {
-    /// Durable up to here, the last of the run and all before it are safe.
-    after: Lsn,
+    /// Once this is kept, the last of the run and all before it are safe.
+    after: Promise,
     /// Tag of the last of the run.
     last: u64,
     accepted: bool,
 }
 
 impl Confirms {
-    /// Notes the next publish as safe once the journal is durable up to `after`.
-    pub(super) fn accept(&mut self, after: Lsn) {
+    /// Notes the next publish as safe once `after` is kept.
+    pub(super) fn accept(&mut self, after: Promise) {
         self.note(after, true);
     }
 
     /// Notes the next publish as one the broker could not take.
     pub(super) fn refuse(&mut self) {
-        self.note(Lsn(0), false);
+        self.note(Promise::KEPT, false);
     }
 
-    fn note(&mut self, after: Lsn, accepted: bool) {
+    fn note(&mut self, after: Promise, accepted: bool) {
         self.last += 1;
         let last = self.last;
         match self.pending.back_mut() {
-            Some(run) if run.accepted == accepted && after <= run.after => run.last = last,
+            Some(run) if run.accepted == accepted && run.after.implies(after) => run.last = last,
             _ => self.pending.push_back(Run {
                 after,
                 last,
@@ -54,25 +54,25 @@ impl Confirms {
         }
     }
 
-    /// Position the oldest open publish waits for.
-    pub(super) fn waits_for(&self) -> Option<Lsn> {
+    /// What the oldest open publish waits for.
+    pub(super) fn waits_for(&self) -> Option<Promise> {
         self.pending.front().map(|run| run.after)
     }
 
     /// Whether [`Self::release`] has something to say.
-    pub(super) fn is_due(&self, durable: Lsn) -> bool {
-        self.waits_for().is_some_and(|after| after <= durable)
+    pub(super) fn is_due(&self, reached: Reached) -> bool {
+        self.waits_for().is_some_and(|after| reached.keeps(after))
     }
 
-    /// Confirms everything up to `durable` in as few frames as possible.
-    pub(super) fn release(&mut self, durable: Lsn, channel: u16, out: &mut BytesMut) {
+    /// Confirms everything that is safe now in as few frames as possible.
+    pub(super) fn release(&mut self, reached: Reached, channel: u16, out: &mut BytesMut) {
         while let Some(first) = self.pending.front()
-            && first.after <= durable
+            && reached.keeps(first.after)
         {
             let (accepted, mut last) = (first.accepted, first.last);
             self.pending.pop_front();
             while let Some(next) = self.pending.front()
-                && next.after <= durable
+                && reached.keeps(next.after)
                 && next.accepted == accepted
             {
                 last = next.last;
@@ -101,10 +101,18 @@ impl Confirms {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::durability::Durability;
+    use crate::journal::Lsn;
 
-    fn check(confirms: &mut Confirms, durable: u64, expected: &[(&str, u64, bool)]) {
+    fn durable(lsn: u64) -> Promise {
+        Promise::durable(Lsn(lsn))
+    }
+
+    fn check(confirms: &mut Confirms, at: u64, expected: &[(&str, u64, bool)]) {
         let (mut out, mut wanted) = (BytesMut::new(), BytesMut::new());
-        confirms.release(Lsn(durable), 1, &mut out);
+        let (written, durable) = (Lsn(at + 10), Lsn(at));
+        let reached = Reached { written, durable };
+        confirms.release(reached, 1, &mut out);
         for &(kind, delivery_tag, multiple) in expected {
             match kind {
                 "ack" => BasicAck {
@@ -127,12 +135,12 @@ mod tests {
     fn confirms_come_together_and_in_order() {
         let mut confirms = Confirms::default();
         for after in [10, 20, 0, 30] {
-            confirms.accept(Lsn(after));
+            confirms.accept(durable(after));
         }
         check(&mut confirms, 9, &[]);
         check(&mut confirms, 10, &[("ack", 1, false)]);
         check(&mut confirms, 25, &[("ack", 3, true)]);
-        assert_eq!(confirms.waits_for(), Some(Lsn(30)));
+        assert_eq!(confirms.waits_for(), Some(durable(30)));
         check(&mut confirms, 30, &[("ack", 4, false)]);
         assert_eq!(confirms.waits_for(), None);
     }
@@ -140,14 +148,29 @@ mod tests {
     #[test]
     fn a_refused_publish_is_told_apart() {
         let mut confirms = Confirms::default();
-        confirms.accept(Lsn(0));
-        confirms.accept(Lsn(0));
+        confirms.accept(Promise::KEPT);
+        confirms.accept(Promise::KEPT);
         confirms.refuse();
-        confirms.accept(Lsn(5));
+        confirms.accept(durable(5));
         check(
             &mut confirms,
             5,
             &[("ack", 2, true), ("nack", 3, false), ("ack", 4, false)],
         );
+    }
+
+    #[test]
+    fn a_publish_that_waits_for_the_write_alone_is_confirmed_before_the_sync() {
+        let written = |lsn| Promise {
+            lsn: Lsn(lsn),
+            durability: Durability::Os,
+        };
+        let mut confirms = Confirms::default();
+        for after in [written(15), durable(12), written(13)] {
+            confirms.accept(after);
+        }
+        check(&mut confirms, 5, &[("ack", 1, false)]);
+        check(&mut confirms, 11, &[]);
+        check(&mut confirms, 12, &[("ack", 3, true)]);
     }
 }

@@ -18,6 +18,7 @@ use super::handshake::{Capabilities, Tuning};
 use super::heartbeat::Heartbeat;
 use super::settlements::Settlements;
 use crate::broker::Attachment;
+use crate::durability::{Durability, Promise};
 use crate::outbox::Event;
 
 /// Bytes of output, held back or not yet written, above which neither frames are handled nor
@@ -314,27 +315,36 @@ impl Connection {
     /// Lets go what the journal has caught up with, and asks to be woken for what it has not.
     fn release(&mut self, out: &mut BytesMut) {
         while !self.waiting.is_empty() {
-            let durable = self.context.attachment.durable();
+            let reached = self.context.attachment.reached();
             let channels = &mut self.channels;
             self.waiting.retain(|&number| {
                 let waits = channels
                     .get_mut(number)
-                    .is_some_and(|channel| channel.release(durable, out));
+                    .is_some_and(|channel| channel.release(reached, out));
                 if !waits {
                     channels.sweep(number);
                 }
                 waits
             });
-            let waits_for = |number: &u16| self.channels.get(*number)?.waits_for();
-            let Some(first) = self.waiting.iter().filter_map(waits_for).min() else {
-                return;
-            };
-            self.context.attachment.watch_commit(first);
+            let attachment = &self.context.attachment;
+            let firsts = [Durability::Fsync, Durability::Os].map(|level| self.first_wait(level));
+            firsts.iter().flatten().for_each(|it| attachment.watch(*it));
             // The commit may have come before the watch.
-            if self.context.attachment.durable() < first {
+            let reached = attachment.reached();
+            if !firsts.into_iter().flatten().any(|it| reached.keeps(it)) {
                 return;
             }
         }
+    }
+
+    /// The first thing of that level that anything waits for.
+    fn first_wait(&self, level: Durability) -> Option<Promise> {
+        let channels = self.waiting.iter();
+        let channels = channels.filter_map(|number| self.channels.get(*number));
+        channels
+            .flat_map(Channel::waits_for)
+            .filter(|wait| wait.durability == level)
+            .min_by_key(|wait| wait.lsn)
     }
 
     /// Whether a publish has to wait. The first one makes the connection a publisher.

@@ -7,6 +7,7 @@ use super::channel::Channel;
 use super::connection::Context;
 use super::fault::Fault;
 use crate::call::{Publish, Published};
+use crate::durability::Promise;
 use crate::journal::Lsn;
 use crate::message::{Message, Properties};
 use crate::refusal::Reason;
@@ -33,7 +34,7 @@ impl Channel {
                 if self.content.mandatory {
                     self.give_back(context, &message, out);
                 }
-                Lsn(0)
+                Promise::KEPT
             }
             Err(refusal) => {
                 // A broker that cannot take a message now says so by a nack where it can.
