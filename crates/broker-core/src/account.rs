@@ -89,6 +89,15 @@ impl Account {
         lock(&self.live).enter(bucket, u64::from(size_bytes) + MESSAGE_BYTES);
     }
 
+    /// The same for many, which must not use the account meanwhile.
+    pub(crate) fn enter_records(&self, records: impl Iterator<Item = (Lsn, u32)>) {
+        let mut live = lock(&self.live);
+        for (record, size_bytes) in records {
+            let bucket = record.0 / self.bucket_bytes;
+            live.enter(bucket, u64::from(size_bytes) + MESSAGE_BYTES);
+        }
+    }
+
     /// It is not any more.
     pub(crate) fn leave_record(&self, record: Lsn, size_bytes: u32) {
         let bucket = record.0 / self.bucket_bytes;

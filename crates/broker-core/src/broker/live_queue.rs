@@ -105,8 +105,7 @@ impl LiveQueue {
     /// Fills a queue that nobody uses yet with what the journal held for it, in order.
     pub(crate) fn restore(&self, next: Sequence, stubs: impl Iterator<Item = Stub>) {
         self.next_sequence.store(next.0, Ordering::Relaxed);
-        let mut inner = lock(&self.inner);
-        stubs.for_each(|stub| inner.state.restore(stub));
+        lock(&self.inner).state.restore(stubs);
     }
 
     /// Runs one operation on the state and carries out its effects, all under the queue's lock, so

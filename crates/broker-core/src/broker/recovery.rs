@@ -1,29 +1,34 @@
 //! Opening a broker: definitions from the checkpoint and the changes after it, messages from the
-//! publish records minus what is settled.
+//! publish records minus what is settled. A full segment's records are not read but for what an
+//! index keeps of them (`SegmentIndexer`).
 //!
 //! Every recovered message is marked as redelivered: the journal does not note deliveries, and a
 //! message that may have been delivered must say so.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, RwLock};
 
 use super::changes::Changes;
+use super::contents::{Contents, Held};
+use super::indexer::SegmentIndexer;
 use super::owed::Owed;
 use super::topology::Removal;
 use super::upkeep::Upkeep;
 use super::{Broker, BrokerConfig, ByReach, Connections, LiveQueue, Topology, Vhost, Vhosts};
 use crate::access::{Granted, User, Users, compile, fake_hash};
 use crate::account::Account;
-use crate::call::{QueueId, Sequence};
+use crate::call::QueueId;
 use crate::definitions::{Expect, PermissionSpec, Stored, UserSpec, VhostSpec};
-use crate::journal::{self, Disk, Kind, Lsn, OpenError, RecordRef, Replay, Unreadable, Writer};
+use crate::journal::{
+    self, Disk, Indexer, Kind, Lsn, OpenError, RecordRef, Replay, Unreadable, Writer,
+};
 use crate::lock::{read, write};
 use crate::outbox::Waiting;
 use crate::queue::Stub;
 use crate::records::{
-    self, Change, Malformed, PublishRecord, SettleRecord, read_change, read_checkpoint,
-    read_publish, read_settle,
+    self, Change, Found, Indexed, Malformed, PublishHead, read_change, read_checkpoint, read_index,
+    read_publish_head, read_settle,
 };
 
 /// Why a broker cannot be opened.
@@ -111,24 +116,6 @@ struct Recovery {
     deleted: HashSet<QueueId>,
 }
 
-/// A message the journal holds; it stays there.
-#[derive(Debug, Clone, Copy)]
-struct Found {
-    record: Lsn,
-    size_bytes: u32,
-}
-
-/// What the journal holds for one queue.
-#[derive(Debug, Default)]
-struct Contents {
-    live: BTreeMap<Sequence, Found>,
-    /// First settled sequence of each run to the one behind its last. A copy of a settled message
-    /// may follow its settlement, so these outlive the messages they settle.
-    settled: BTreeMap<u64, u64>,
-    /// Behind every sequence seen.
-    next: u64,
-}
-
 impl Replay for Recovery {
     fn checkpoint(&mut self, covered: Lsn, payload: &[u8]) -> Result<(), Unreadable> {
         self.fresh = false;
@@ -148,25 +135,41 @@ impl Replay for Recovery {
         self.fresh = false;
         match record.kind {
             records::PUBLISH => {
-                let publish = read_publish(record.payload).map_err(unreadable)?;
-                self.publish(&publish, record.start);
+                let head = read_publish_head(record.payload, record.payload.len());
+                self.publish(&head.map_err(unreadable)?, record.start);
             }
-            records::SETTLE => {
-                let settle = read_settle(record.payload).map_err(unreadable)?;
-                if !self.deleted.contains(&settle.queue) {
-                    self.contents
-                        .entry(settle.queue)
-                        .or_default()
-                        .settle(&settle);
-                }
-            }
-            records::CHANGE if record.end <= self.covered => {}
-            records::CHANGE => {
-                self.apply(read_change(record.payload).map_err(unreadable)?)?;
-            }
+            records::SETTLE => self.settle(record.payload).map_err(unreadable)?,
+            records::CHANGE => self.change(record.end, record.payload)?,
             Kind { .. } => return Err(Unreadable("a record of a kind this version lacks".into())),
         }
         Ok(())
+    }
+
+    fn indexer(&self) -> Option<Box<dyn Indexer>> {
+        Some(Box::new(SegmentIndexer::new()))
+    }
+
+    /// Messages and settlements may be told twice and in any order, changes may not: they are
+    /// repeated only when the whole index was found readable.
+    fn index(&mut self, payload: &[u8]) -> Result<bool, Unreadable> {
+        self.fresh = false;
+        let mut changes = Vec::new();
+        let read = read_index(payload, |one| {
+            match one {
+                Indexed::Change { end, payload } => changes.push((end, payload)),
+                Indexed::Message(found) => self.hold(found),
+                Indexed::Settle(payload) => return self.settle(payload),
+            }
+            Ok(())
+        });
+        if let Err(error) = read {
+            tracing::warn!(%error, "index cannot be read");
+            return Ok(false);
+        }
+        for (end, payload) in changes {
+            self.change(end, payload)?;
+        }
+        Ok(true)
     }
 }
 
@@ -184,22 +187,49 @@ impl Recovery {
         }
     }
 
-    fn publish(&mut self, record: &PublishRecord<'_>, start: Lsn) {
-        let size_bytes = record.size_bytes();
-        let found = Found {
-            record: start,
-            size_bytes: u32::try_from(size_bytes).unwrap_or(u32::MAX),
-        };
-        for (queue, sequence) in &record.targets {
-            if self.deleted.contains(queue) {
-                continue;
-            }
-            let contents = self.contents.entry(*queue).or_default();
-            contents.next = contents.next.max(sequence.0 + 1);
-            if !contents.is_settled(*sequence) {
-                contents.live.insert(*sequence, found);
-            }
+    fn publish(&mut self, head: &PublishHead<'_>, start: Lsn) {
+        for (queue, sequence) in head.targets() {
+            self.hold(Found {
+                queue,
+                sequence,
+                record: start,
+                size_bytes: u32::try_from(head.size_bytes).unwrap_or(u32::MAX),
+            });
         }
+    }
+
+    fn hold(&mut self, found: Found) {
+        if let Some(contents) = self.contents_of(found.queue) {
+            contents.hold(Held {
+                sequence: found.sequence,
+                record: found.record,
+                size_bytes: found.size_bytes,
+            });
+        }
+    }
+
+    fn settle(&mut self, payload: &[u8]) -> Result<(), Malformed> {
+        let settle = read_settle(payload)?;
+        if let Some(contents) = self.contents_of(settle.queue) {
+            contents.settle(settle.ranges);
+        }
+        Ok(())
+    }
+
+    /// None if the queue was deleted.
+    fn contents_of(&mut self, queue: QueueId) -> Option<&mut Contents> {
+        if self.deleted.contains(&queue) {
+            return None;
+        }
+        Some(self.contents.entry(queue).or_default())
+    }
+
+    /// Repeats a change that the checkpoint does not hold.
+    fn change(&mut self, end: Lsn, payload: &[u8]) -> Result<(), Unreadable> {
+        if end <= self.covered {
+            return Ok(());
+        }
+        self.apply(read_change(payload).map_err(unreadable)?)
     }
 
     /// Repeats one change. Deleting what is gone already is right: an object may have gone with
@@ -337,48 +367,17 @@ impl Recovery {
                 let Some(contents) = self.contents.remove(&queue.id) else {
                     continue;
                 };
-                let stubs = contents.live.into_iter().map(|(sequence, found)| Stub {
-                    sequence,
-                    record: found.record,
-                    size_bytes: found.size_bytes,
+                let next = contents.next();
+                let stubs = contents.into_held().into_iter().map(|held| Stub {
+                    sequence: held.sequence,
+                    record: held.record,
+                    size_bytes: held.size_bytes,
                     redelivered: true,
                 });
-                queue.restore(Sequence(contents.next), stubs);
+                queue.restore(next, stubs);
             }
         }
         self.contents.clear();
-    }
-}
-
-impl Contents {
-    fn settle(&mut self, record: &SettleRecord) {
-        for (first, length) in &record.ranges {
-            let end = first.0.saturating_add(*length);
-            self.next = self.next.max(end);
-            while let Some((sequence, _)) = self.live.range(*first..Sequence(end)).next() {
-                let sequence = *sequence;
-                self.live.remove(&sequence);
-            }
-            self.note_settled(first.0, end);
-        }
-    }
-
-    /// Adds a run, joined with those it touches.
-    fn note_settled(&mut self, mut first: u64, mut end: u64) {
-        while let Some((&other, &other_end)) = self.settled.range(..=end).next_back() {
-            if other_end < first {
-                break;
-            }
-            first = first.min(other);
-            end = end.max(other_end);
-            self.settled.remove(&other);
-        }
-        self.settled.insert(first, end);
-    }
-
-    fn is_settled(&self, sequence: Sequence) -> bool {
-        let run = self.settled.range(..=sequence.0).next_back();
-        run.is_some_and(|(_, end)| sequence.0 < *end)
     }
 }
 
@@ -395,27 +394,10 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::call::Sequence;
     use crate::definitions::{BindingSpec, Endpoint, QueueSpec};
     use crate::value::Arguments;
 
-    #[test]
-    fn settled_runs_join() {
-        let mut contents = Contents::default();
-        for (first, end) in [(10, 12), (0, 2), (4, 6), (2, 4), (11, 20), (30, 31)] {
-            contents.note_settled(first, end);
-        }
-        assert_eq!(
-            contents.settled,
-            BTreeMap::from([(0, 6), (10, 20), (30, 31)])
-        );
-        for (sequence, settled) in [(0, true), (5, true), (6, false), (19, true), (20, false)] {
-            assert_eq!(
-                contents.is_settled(Sequence(sequence)),
-                settled,
-                "{sequence}"
-            );
-        }
-    }
     /// The contents of queue 1 after these records, as sequences.
     fn recovered(records: &[(Kind, Vec<u8>)]) -> Vec<u64> {
         let mut recovery = Recovery::new(Account::new(u64::MAX, 1024));
@@ -432,11 +414,8 @@ mod tests {
             recovery.record(record).unwrap();
         }
         let contents = recovery.contents.remove(&QueueId(1)).unwrap_or_default();
-        contents
-            .live
-            .into_keys()
-            .map(|sequence| sequence.0)
-            .collect()
+        let held = contents.into_held().into_iter();
+        held.map(|held| held.sequence.0).collect()
     }
 
     fn publish(sequence: u64) -> (Kind, Vec<u8>) {

@@ -15,7 +15,9 @@ use bytes::Bytes;
 
 use super::batch::Batch;
 use super::checkpoint::Checkpoints;
+use super::disk::Disk;
 use super::gather::Gather;
+use super::index;
 use super::read::Readable;
 use super::record;
 use super::room::Shortage;
@@ -57,6 +59,7 @@ pub struct SegmentSpan {
 /// [`Journal::checkpoint`] and [`Journal::read`] touches the disk or waits for it. Its locks never nest.
 #[derive(Debug)]
 pub struct Journal {
+    disk: Arc<dyn Disk>,
     limits: Limits,
     epoch: Epoch,
     store: StoreId,
@@ -97,6 +100,7 @@ pub(super) struct Limits {
 
 /// What recovery found, from which the journal goes on.
 pub(super) struct Start {
+    pub(super) disk: Arc<dyn Disk>,
     pub(super) limits: Limits,
     pub(super) epoch: Epoch,
     pub(super) store: StoreId,
@@ -127,6 +131,7 @@ impl Journal {
     pub(super) fn new(start: Start) -> Arc<Self> {
         let end = start.gather.end().0;
         Arc::new(Self {
+            disk: start.disk,
             limits: start.limits,
             epoch: start.epoch,
             store: start.store,
@@ -392,8 +397,12 @@ impl Journal {
         self.failed.get()
     }
 
-    /// Stops for good. The first failure is the one that is kept.
+    /// Stops for good. The first failure is the one that is kept. Damage to a segment is for the next
+    /// opening to find and to refuse, so it must read that segment.
     pub(super) fn fail(&self, fault: Fault) -> Stopped {
+        if let Some(corrupt) = fault.corrupt() {
+            index::distrust(&*self.disk, &corrupt.file);
+        }
         let kept = self.failed.get_or_init(|| fault).clone();
         self.ended.store(true, Ordering::Release);
         self.ask_for_upkeep();
@@ -441,8 +450,10 @@ impl Journal {
         lock(&self.begun).push_back(Readable::new(segment));
     }
 
-    pub(super) fn first_segment_freed(&self) {
-        lock(&self.begun).pop_front();
+    /// Answers the name its file had.
+    pub(super) fn first_segment_freed(&self) -> Option<String> {
+        let freed = lock(&self.begun).pop_front()?;
+        Some(freed.name().to_owned())
     }
 
     /// The segment that holds `lsn` and where its durable records end, unless it was freed.

@@ -5,8 +5,9 @@ use std::io::IoSlice;
 use bytes::Bytes;
 
 use super::append::Record;
-use super::record::{self, ALIGN, ENDS_SEGMENT, HEADER_LEN, Header, MARK_KIND, Mark};
-use super::{Epoch, Lsn};
+use super::index::RecordHead;
+use super::record::{self, ALIGN, ENDS_SEGMENT, HEADER_LEN, Header, MARK_KIND, Mark, framed_len};
+use super::{Epoch, Kind, Lsn};
 
 /// Bodies from this size on are not copied but kept as they are until written.
 const SPLICE_MIN: usize = 16 * 1024;
@@ -148,6 +149,27 @@ impl Batch {
         slices
     }
 
+    /// Its records but for marks, each up to its spliced body.
+    pub(super) fn heads(&self) -> impl Iterator<Item = RecordHead<'_>> {
+        let mut splices = self.splices.iter().map(|splice| splice.at).peekable();
+        self.headers.iter().filter_map(move |at| {
+            let header = &self.head[*at..];
+            let payload_bytes = record::u32_at(header, 0) as usize;
+            let from = at + HEADER_LEN;
+            while splices.next_if(|splice| *splice < from).is_some() {}
+            let to = from + payload_bytes;
+            let to = splices.peek().map_or(to, |splice| to.min(*splice));
+            let start = record::lsn_of(header);
+            (header[4] != MARK_KIND).then(|| RecordHead {
+                kind: Kind(header[4]),
+                start,
+                end: Lsn(start.0 + framed_len(payload_bytes)),
+                head: &self.head[from..to],
+                payload_bytes,
+            })
+        })
+    }
+
     /// Its buffer, to be filled again.
     pub(super) fn into_buffer(self) -> Vec<u8> {
         self.head
@@ -157,7 +179,7 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::journal::{Admission, Kind};
+    use crate::journal::Admission;
 
     fn push(batch: &mut Batch, parts: &[&[u8]], body: Option<&Bytes>) -> Lsn {
         let record = Record {
@@ -177,6 +199,27 @@ mod tests {
             .iter()
             .flat_map(|slice| slice.to_vec())
             .collect()
+    }
+
+    #[test]
+    fn heads_end_where_a_large_body_begins() {
+        let mut batch = Batch::new(Lsn(4096), Vec::new());
+        let large = Bytes::from(vec![b'l'; SPLICE_MIN]);
+        let small = Bytes::from_static(b"s");
+        push(&mut batch, &[b"one"], None);
+        push(&mut batch, &[], Some(&large));
+        push(&mut batch, &[b"three"], Some(&large));
+        push(&mut batch, &[b"four"], Some(&small));
+        let end = push(&mut batch, &[b"five"], Some(&large));
+        batch.close(Epoch(1), Lsn(4096), false);
+        let heads: Vec<_> = batch.heads().collect();
+        let texts: Vec<_> = heads.iter().map(|it| it.head).collect();
+        assert_eq!(texts, [&b"one"[..], b"", b"three", b"fours", b"five"]);
+        let sizes: Vec<_> = heads.iter().map(|it| it.payload_bytes).collect();
+        let body = SPLICE_MIN;
+        assert_eq!(sizes, [3, body, 5 + body, 5, 4 + body]);
+        assert!(heads.windows(2).all(|two| two[0].end == two[1].start));
+        assert_eq!((heads[0].start, heads[4].end), (Lsn(4096), end));
     }
 
     #[test]
@@ -204,7 +247,7 @@ mod tests {
             let payload = &bytes[at + HEADER_LEN..][..header.payload_len as usize];
             assert!(payload == expected);
             assert_eq!(header.payload_crc, record::payload_crc([payload]));
-            at += record::framed_len(payload.len()) as usize;
+            at += framed_len(payload.len()) as usize;
         }
         assert_eq!(at, bytes.len());
     }

@@ -105,6 +105,10 @@ impl Chain {
         )
     }
 
+    pub(super) fn disk(&self) -> &dyn Disk {
+        &*self.disk
+    }
+
     pub(super) fn current(&mut self) -> &mut Segment {
         &mut self.current
     }

@@ -218,6 +218,11 @@ impl<T> IoContext<T> for io::Result<T> {
 }
 
 impl Fault {
+    /// The damage that it tells of, if it does.
+    pub(super) fn corrupt(&self) -> Option<&Corrupt> {
+        self.source.get_ref()?.downcast_ref()
+    }
+
     /// Whether it only means that there is no room.
     pub fn is_no_space(&self) -> bool {
         matches!(

@@ -25,7 +25,8 @@
 //! and never breaks a promise.
 //!
 //! [`open`] reads it all back (`inventory`, `scan`, `recovery`): the checkpoint first, then
-//! every record in order. Segments are freed from the front only (`chain`), when the broker has
+//! every record in order, or in the place of a full segment's records what the broker noted of them
+//! (`index`). Segments are freed from the front only (`chain`), when the broker has
 //! released them, a checkpoint stands for what they held, and a durable mark says that they may be
 //! missing.
 //!
@@ -37,8 +38,9 @@
 //! # Format 1, byte by byte
 //!
 //! All numbers are little endian. A directory holds `segment-NNNNNNNN` files, whose numbers mean
-//! nothing, `checkpoint-a` and `checkpoint-b` (drawn in `checkpoint`), and `lock`. A file that ends
-//! in `.tmp` was never finished.
+//! nothing, `index-NNNNNNNN` files that spare reading the segment of that number (drawn in `index`),
+//! `checkpoint-a` and `checkpoint-b` (drawn in `checkpoint`), and `lock`. A file that ends in `.tmp`
+//! was never finished.
 //!
 //! ```text
 //! segment file                        segment header: one sector, so it is written whole or not
@@ -92,7 +94,8 @@
 //!
 //! A later record that says less is no objection: sectors of one write reach the disk in any
 //! order. Everything else is [`Corrupt`]: refused with file, offset, lsn, what was expected, what
-//! was found and what to do; no byte is changed. Damage to the very last batch shows only once
+//! was found and what to do; no byte is changed. In a segment that an index stands for, it is refused
+//! when the record is due, and at every start from then on. Damage to the very last batch shows only once
 //! something behind it vouches for it; therefore a journal that falls quiet, or is closed, adds a
 //! mark.
 //!
@@ -112,6 +115,7 @@ mod disk;
 mod error;
 mod file_disk;
 mod gather;
+mod index;
 mod inventory;
 mod options;
 mod read;
@@ -129,6 +133,7 @@ pub use error::{
     AppendError, CheckpointError, Corrupt, Damage, Fault, LockError, OpenError, Stopped, Unreadable,
 };
 pub use file_disk::FileDisk;
+pub use index::{Indexer, RecordHead};
 pub use options::{Options, StoreId};
 pub use read::ReadWindow;
 pub use recovery::{RecordRef, Replay, open};

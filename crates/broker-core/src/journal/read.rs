@@ -3,7 +3,8 @@
 //!
 //! Every record is checked before it is shown (rule J6). One that fails its checks had been durable,
 //! so it is damage, and damage stops the journal as a disk error does: nothing that was promised may
-//! be passed over in silence, and the next start names file and offset.
+//! be passed over in silence, and the next start reads that segment whole and refuses it by file and
+//! offset.
 
 use std::io;
 use std::sync::Arc;
@@ -52,6 +53,10 @@ impl Readable {
             name: segment.name.clone(),
             seed: segment.header.seed(),
         })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     fn offset_of(&self, lsn: Lsn) -> u64 {

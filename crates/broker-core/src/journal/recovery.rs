@@ -19,6 +19,7 @@ use super::checkpoint::{self, Checkpoints, Loaded};
 use super::disk::{Disk, FileEntry};
 use super::error::{Corrupt, Damage, Fault, IoContext, OpenError, Unreadable};
 use super::gather::Gather;
+use super::index::{self, Indexer, Indexes};
 use super::inventory::{Inventory, damage, mismatch};
 use super::room::Room;
 use super::scan::{self, Progress, Stop};
@@ -54,13 +55,27 @@ pub trait Replay {
     /// # Errors
     /// Ends the opening; the words become part of [`Corrupt`].
     fn record(&mut self, record: RecordRef<'_>) -> Result<(), Unreadable>;
+
+    /// What makes indexes of full segments. Without one, every segment is read whole.
+    fn indexer(&self) -> Option<Box<dyn Indexer>> {
+        None
+    }
+
+    /// What an [`Indexer`] made stands for all records of a segment, in their place. False if it
+    /// cannot be made sense of: then the records follow, and must find everything as it was.
+    ///
+    /// # Errors
+    /// Ends the opening; the words become part of [`Corrupt`].
+    fn index(&mut self, _payload: &[u8]) -> Result<bool, Unreadable> {
+        Ok(false)
+    }
 }
 
 /// Opens the journal on `disk`, a new one if the directory holds none, and replays it.
 ///
 /// # Errors
-/// See [`OpenError`]. Nothing that holds records is changed before all of them have been read and
-/// found good.
+/// See [`OpenError`]. Nothing is changed before all records that no index stands for have been read
+/// and found good.
 pub fn open(
     disk: Arc<dyn Disk>,
     options: &Options,
@@ -78,13 +93,14 @@ pub fn open(
         (replay.checkpoint(loaded.covered, &loaded.payload))
             .map_err(|error| checkpoint_damage(loaded, error.0))?;
     }
+    let mut indexes = Indexes::new(&disk, &entries, replay.indexer());
     let (mut tail, store) = if found.begun.is_empty() {
         create(&*disk, options, found)?
     } else {
-        read(found, loaded.as_ref(), replay)?
+        read(found, loaded.as_ref(), &mut indexes, replay)?
     };
     tail.progress.epoch = options.epoch_after(tail.progress.epoch)?;
-    Ok(resume(disk, options, checkpoints, tail, store)?)
+    Ok(resume(disk, options, checkpoints, indexes, tail, store)?)
 }
 
 /// The end of what was read, to go on from.
@@ -102,7 +118,12 @@ struct Tail {
 fn tidy(disk: &dyn Disk) -> Result<Vec<FileEntry>, Fault> {
     let directory = "the journal directory";
     let mut entries = disk.list().during("list", directory)?;
-    for temporary in [segment::TEMPORARY_NAME, checkpoint::TEMPORARY_NAME] {
+    let temporaries = [
+        segment::TEMPORARY_NAME,
+        checkpoint::TEMPORARY_NAME,
+        index::TEMPORARY_NAME,
+    ];
+    for temporary in temporaries {
         if entries.iter().any(|entry| entry.name == temporary) {
             disk.remove(temporary).during("remove", temporary)?;
         }
@@ -146,6 +167,7 @@ fn create(
 fn read(
     found: Inventory,
     loaded: Option<&Loaded>,
+    indexes: &mut Indexes,
     replay: &mut dyn Replay,
 ) -> Result<(Tail, StoreId), OpenError> {
     let Inventory {
@@ -164,10 +186,21 @@ fn read(
     for at in 0..begun.len() {
         let segment = &begun[at];
         check_follows(segment, at, &progress)?;
-        let stop = scan::walk(segment, &mut progress, &mut |record| replay.record(record))?;
-        ended = stop == Stop::Ended;
-        if let Stop::At { found } = stop {
-            check_torn(segment, at + 1 == begun.len(), &progress, found)?;
+        let next = begun.get(at + 1).map(Segment::base);
+        let skipped = match next {
+            Some(end) => indexes.replay(segment, end, &mut progress, replay)?,
+            None => false,
+        };
+        if !skipped {
+            let stop = scan::walk(segment, &mut progress, &mut |record| {
+                indexes.note_read(&record);
+                replay.record(record)
+            })?;
+            ended = stop == Stop::Ended;
+            match stop {
+                Stop::At { found } => check_torn(segment, next.is_none(), &progress, found)?,
+                Stop::Ended => indexes.seal(segment, progress.end),
+            }
         }
         begun[at].written_to = begun[at].offset_of(progress.end);
     }
@@ -282,6 +315,7 @@ fn resume(
     disk: Arc<dyn Disk>,
     options: &Options,
     checkpoints: Checkpoints,
+    mut indexes: Indexes,
     tail: Tail,
     store: StoreId,
 ) -> Result<(Arc<Journal>, Writer), Fault> {
@@ -300,7 +334,23 @@ fn resume(
     let room = opening_mark(&mut chain, options, &mut progress)?;
     // Only now: until then one of them may be what says that no segment is missing.
     chain.discard_idle()?;
-    start(disk, options, checkpoints, chain, room, &progress)
+    indexes.remove_unused();
+    let journal = start(&disk, options, checkpoints, &chain, room, &progress);
+    let front = progress.front;
+    let mut writer = Writer::new(
+        journal.clone(),
+        chain,
+        indexes,
+        options.keep_free_bytes,
+        front,
+    );
+    if journal.takes_publishes() {
+        // The next segment is left to the first turn: a broker starts sooner without.
+        writer.measure()?;
+    } else {
+        writer.upkeep()?;
+    }
+    Ok((journal, writer))
 }
 
 /// Sees to it that the disk holds what was read from it.
@@ -343,19 +393,20 @@ fn begin_segment(chain: &mut Chain, progress: &Progress) -> Result<(), Fault> {
     chain.begin_next(progress.end, progress.epoch)
 }
 
-/// The two sides of the journal, ready to go on at the end of `progress`.
+/// The appending side, ready to go on at the end of `progress`.
 fn start(
-    disk: Arc<dyn Disk>,
+    disk: &Arc<dyn Disk>,
     options: &Options,
     checkpoints: Checkpoints,
-    chain: Chain,
+    chain: &Chain,
     room: Room,
     progress: &Progress,
-) -> Result<(Arc<Journal>, Writer), Fault> {
+) -> Arc<Journal> {
     let Progress {
         end, epoch, front, ..
     } = *progress;
-    let journal = Journal::new(Start {
+    Journal::new(Start {
+        disk: disk.clone(),
         limits: Limits {
             backlog_bytes: options.backlog_bytes,
             framed_max: Room::max_framed(options.capacity()),
@@ -366,15 +417,7 @@ fn start(
         begun: chain.begun(),
         gather: Gather::new(epoch, end, front, room, options.batch_bytes),
         checkpoints,
-    });
-    let mut writer = Writer::new(journal.clone(), disk, chain, options.keep_free_bytes, front);
-    if journal.takes_publishes() {
-        // The next segment is left to the first turn: a broker starts sooner without.
-        writer.measure()?;
-    } else {
-        writer.upkeep()?;
-    }
-    Ok((journal, writer))
+    })
 }
 
 /// Writes the bytes again that no record says were durable.

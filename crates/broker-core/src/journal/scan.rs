@@ -2,8 +2,8 @@
 
 use super::error::{Corrupt, Damage, Fault, IoContext, OpenError, Unreadable};
 use super::record::{
-    ALIGN, ENDS_SEGMENT, HEADER_LEN, Header, MARK_KIND, Mark, framed_len, lsn_of, payload_crc,
-    u64_at,
+    ALIGN, ENDS_SEGMENT, HEADER_LEN, Header, MARK_KIND, MARK_LEN, Mark, framed_len, lsn_of,
+    payload_crc, u64_at,
 };
 use super::recovery::RecordRef;
 use super::segment::{DATA_START, Segment, SegmentState};
@@ -41,6 +41,36 @@ pub(super) struct Proof {
     pub(super) stated: Lsn,
 }
 
+/// Goes on behind a segment that ends at `end` without reading more of it than the mark that ends
+/// it. False if that is not there; `progress` means nothing then.
+pub(super) fn skip_to_end(
+    segment: &Segment,
+    end: Lsn,
+    progress: &mut Progress,
+) -> Result<bool, Fault> {
+    let room = segment.base().0 + MARK_LEN..=segment.base().0 + segment.header.capacity;
+    if !room.contains(&end.0) {
+        return Ok(false);
+    }
+    enter(segment, progress);
+    progress.end = Lsn(end.0 - MARK_LEN);
+    let mut window = Window::new(segment);
+    let Ok((header, payload)) = next_record(&mut window, progress)? else {
+        return Ok(false);
+    };
+    let Some(mark) = Mark::decode(payload) else {
+        return Ok(false);
+    };
+    if header.kind != MARK_KIND || header.flags & ENDS_SEGMENT == 0 {
+        return Ok(false);
+    }
+    progress.end = end;
+    progress.epoch = header.epoch;
+    progress.front = progress.front.max(mark.front);
+    progress.stated = progress.stated.max(header.durable);
+    Ok(true)
+}
+
 /// Reads the records of a segment from its start and shows them to `visit`.
 pub(super) fn walk(
     segment: &Segment,
@@ -48,12 +78,7 @@ pub(super) fn walk(
     visit: &mut dyn FnMut(RecordRef<'_>) -> Result<(), Unreadable>,
 ) -> Result<Stop, OpenError> {
     let mut window = Window::new(segment);
-    if let SegmentState::Begun { base, epoch, .. } = segment.header.state {
-        progress.end = base;
-        progress.epoch = progress.epoch.max(epoch);
-        // A segment is begun when all before it is durable.
-        progress.stated = progress.stated.max(base);
-    }
+    enter(segment, progress);
     loop {
         let (header, payload) = match next_record(&mut window, progress)? {
             Ok(record) => record,
@@ -82,6 +107,16 @@ pub(super) fn walk(
         if header.flags & ENDS_SEGMENT != 0 {
             return Ok(Stop::Ended);
         }
+    }
+}
+
+/// Goes to the segment's first record.
+fn enter(segment: &Segment, progress: &mut Progress) {
+    if let SegmentState::Begun { base, epoch, .. } = segment.header.state {
+        progress.end = base;
+        progress.epoch = progress.epoch.max(epoch);
+        // A segment is begun when all before it is durable.
+        progress.stated = progress.stated.max(base);
     }
 }
 

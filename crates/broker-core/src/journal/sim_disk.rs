@@ -180,6 +180,7 @@ impl SimDisk {
                 sized: true,
             },
         );
+        state.forget_changes(name);
         state.names.insert(name.to_owned(), id);
         state.durable_names.insert(name.to_owned(), id);
     }
@@ -187,17 +188,24 @@ impl SimDisk {
     /// Takes a file away, durably at once.
     pub fn lose(&self, name: &str) {
         let mut state = self.lock();
+        state.forget_changes(name);
         state.names.remove(name);
         state.durable_names.remove(name);
     }
 
-    /// Flips one bit of a file, on the platter and in the cache.
+    /// Flips one bit of a file, on the platter, in the cache, and on the way between them.
     pub fn flip(&self, name: &str, bit: usize) {
         let mut state = self.lock();
         let id = state.names.get(name).copied();
         if let Some(file) = id.and_then(|id| state.files.get_mut(&id)) {
             file.seen[bit / 8] ^= 1 << (bit % 8);
             file.platter[bit / 8] ^= 1 << (bit % 8);
+            for (from, bytes) in &mut file.unsynced {
+                let at = (bit / 8).checked_sub(*from);
+                if let Some(byte) = at.and_then(|at| bytes.get_mut(at)) {
+                    *byte ^= 1 << (bit % 8);
+                }
+            }
         }
     }
 
@@ -230,6 +238,14 @@ impl State {
     fn change_names(&mut self, change: NameChange) {
         change.apply(&mut self.names);
         self.name_changes.push(change);
+    }
+
+    /// Nothing that was under way with this name happens any more.
+    fn forget_changes(&mut self, name: &str) {
+        self.name_changes.retain(|change| match change {
+            NameChange::Created(changed, _) | NameChange::Removed(changed) => changed != name,
+            NameChange::Renamed { to, .. } => to != name,
+        });
     }
 
     fn power_is_off(&self) -> bool {

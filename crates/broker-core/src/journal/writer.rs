@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use super::batch::Batch;
 use super::chain::{Chain, Freed};
-use super::disk::Disk;
 use super::error::{Fault, IoContext};
+use super::index::Indexes;
 use super::{Journal, Lsn, Stopped};
 
 /// Batches up to this size also write zeros ahead of themselves.
@@ -28,8 +28,8 @@ const UPKEEP_EVERY: u32 = 64;
 #[derive(Debug)]
 pub struct Writer {
     journal: Arc<Journal>,
-    disk: Arc<dyn Disk>,
     chain: Chain,
+    indexes: Indexes,
     keep_free_bytes: Option<u64>,
     /// What a durable mark says was released.
     front: Lsn,
@@ -62,15 +62,15 @@ pub enum Turn {
 impl Writer {
     pub(super) fn new(
         journal: Arc<Journal>,
-        disk: Arc<dyn Disk>,
         chain: Chain,
+        indexes: Indexes,
         keep_free_bytes: Option<u64>,
         front: Lsn,
     ) -> Self {
         Self {
             journal,
-            disk,
             chain,
+            indexes,
             keep_free_bytes,
             front,
             unstated: true,
@@ -106,6 +106,7 @@ impl Writer {
         if self.upkeep_is_due() {
             self.upkeep()?;
         }
+        self.write_index();
         let front = self.chain.front_for(self.journal.releasable());
         let Some(mut batch) = self.journal.next_batch(front) else {
             return self.idle(front);
@@ -130,9 +131,11 @@ impl Writer {
             return Ok(Turn::Committed(end));
         }
         if closing && !self.journal.has_records() {
+            while self.write_index() {}
             return Ok(Turn::Closed);
         }
         self.upkeep()?;
+        while !self.journal.has_records() && self.write_index() {}
         if self.journal.take_eased() {
             return Ok(Turn::SpaceReturned);
         }
@@ -142,6 +145,7 @@ impl Writer {
     /// One write. True if somebody waits for that alone.
     fn write(&mut self, batch: &mut Batch) -> Result<bool, Fault> {
         if batch.starts_segment {
+            self.indexes.seal(self.chain.current(), batch.base);
             self.chain.begin_next(batch.base, self.journal.epoch())?;
             self.journal.segment_begun(self.chain.current());
         }
@@ -169,7 +173,14 @@ impl Writer {
         self.front = batch.front;
         self.unstated = true;
         self.rested = false;
+        self.indexes.note_written(&batch);
         Ok(self.journal.committed(batch))
+    }
+
+    /// Writes one index of those that wait, a matter of some hundred microseconds. What room a full
+    /// disk has left is for records.
+    fn write_index(&mut self) -> bool {
+        !self.journal.is_full() && self.indexes.write_next()
     }
 
     fn upkeep_is_due(&mut self) -> bool {
@@ -183,7 +194,9 @@ impl Writer {
         self.turns_to_upkeep = UPKEEP_EVERY;
         let mut prepared = 0;
         while let Some(freed) = self.chain.free_oldest(self.front)? {
-            self.journal.first_segment_freed();
+            if let Some(name) = self.journal.first_segment_freed() {
+                self.indexes.remove(&name);
+            }
             prepared += u64::from(freed == Freed::Reused);
             if self.chain.ready_len() > 0 && self.journal.has_records() {
                 self.turns_to_upkeep = 1;
@@ -204,8 +217,8 @@ impl Writer {
     }
 
     fn set_room(&self, prepared: u64, exhausted: bool) -> Result<(), Fault> {
-        let space = self
-            .disk
+        let disk = self.chain.disk();
+        let space = disk
             .space()
             .during("measure the space of", "the journal directory")?;
         let keep_free_bytes = self.keep_free_bytes.unwrap_or_else(|| {

@@ -125,9 +125,9 @@ impl State {
         self.pump(durable, out);
     }
 
-    /// Takes in a message found in the journal, behind all others.
-    pub(crate) fn restore(&mut self, stub: Stub) {
-        self.ready.insert_stub(stub);
+    /// Takes in messages found in the journal, in order. Nothing else has come yet.
+    pub(crate) fn restore(&mut self, stubs: impl Iterator<Item = Stub>) {
+        self.ready.restore(stubs);
     }
 
     /// Whether the first message has to be brought back from the journal before anyone can have it.

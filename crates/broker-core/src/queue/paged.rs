@@ -81,6 +81,21 @@ impl Paged {
     /// Adds a stub behind all others.
     pub(super) fn push_back(&mut self, stub: Stub) {
         self.entered(stub);
+        self.place_last(stub);
+    }
+
+    /// Adds many, in order.
+    pub(super) fn extend(&mut self, stubs: impl Iterator<Item = Stub>) {
+        let account = Arc::clone(&self.account);
+        account.enter_records(stubs.map(|stub| {
+            debug_assert!(self.last() < Some(stub.sequence));
+            self.len += 1;
+            self.place_last(stub);
+            (stub.record, stub.size_bytes)
+        }));
+    }
+
+    fn place_last(&mut self, stub: Stub) {
         if let Some(chunk) = self.chunks.back_mut()
             && let Some(packed) = chunk.pack(stub)
         {

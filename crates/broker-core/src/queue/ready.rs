@@ -94,10 +94,10 @@ impl Ready {
         }
     }
 
-    /// Puts a message that only the journal has behind all others.
-    pub(super) fn insert_stub(&mut self, stub: Stub) {
-        debug_assert!(self.tail.entries.is_empty() && self.last() < Some(stub.sequence));
-        self.paged.push_back(stub);
+    /// Begins with messages that only the journal has, in order.
+    pub(super) fn restore(&mut self, stubs: impl Iterator<Item = Stub>) {
+        debug_assert!(self.is_empty());
+        self.paged.extend(stubs);
     }
 
     pub(super) fn contains(&self, sequence: Sequence) -> bool {

@@ -112,6 +112,10 @@ impl<'a> Reader<'a> {
         self.rest
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
     /// Nothing may be left.
     pub(super) fn end(self) -> Result<(), Malformed> {
         if self.rest.is_empty() {

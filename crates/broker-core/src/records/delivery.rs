@@ -15,18 +15,20 @@ pub(crate) struct PublishRecord<'a> {
     pub(crate) body: &'a [u8],
 }
 
-impl PublishRecord<'_> {
-    /// Bytes the message weighs in memory budgets.
-    pub(crate) fn size_bytes(&self) -> usize {
-        self.body.len() + self.properties.size_bytes() + self.routing_key.len()
-    }
+/// Settlements read back.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SettleRecord<'a> {
+    pub(crate) queue: QueueId,
+    pub(crate) ranges: SettleRanges<'a>,
 }
 
-/// Settlements read back: ranges of first sequence and how many.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct SettleRecord {
-    pub(crate) queue: QueueId,
-    pub(crate) ranges: Vec<(Sequence, u64)>,
+/// Ranges of sequences: the first of each and how many.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SettleRanges<'a> {
+    rest: Reader<'a>,
+    count: u64,
+    /// Behind the range before.
+    end: u64,
 }
 
 /// AMQP 0-9-1 properties.
@@ -75,6 +77,52 @@ pub(crate) fn read_publish(payload: &[u8]) -> Result<PublishRecord<'_>, Malforme
     })
 }
 
+/// Where a message went and what it weighs, without the message.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PublishHead<'a> {
+    targets: Reader<'a>,
+    count: u64,
+    /// Bytes the message weighs in memory budgets: see [`crate::message::Message::size_bytes`].
+    pub(crate) size_bytes: usize,
+}
+
+impl PublishHead<'_> {
+    pub(crate) fn targets(&self) -> impl Iterator<Item = (QueueId, Sequence)> {
+        let mut reader = self.targets;
+        // Reading the head has been through them once, so none is missing.
+        (0..self.count).map_while(move |_| {
+            let queue = reader.varint().ok()?;
+            Some((QueueId(queue), Sequence(reader.varint().ok()?)))
+        })
+    }
+}
+
+/// Reads what stands before the body of a payload of so many bytes.
+pub(crate) fn read_publish_head(
+    head: &[u8],
+    payload_bytes: usize,
+) -> Result<PublishHead<'_>, Malformed> {
+    let mut reader = Reader::versioned(head)?;
+    let count = reader.varint()?;
+    let targets = reader;
+    for _ in 0..count {
+        reader.varint()?;
+        reader.varint()?;
+    }
+    reader.str()?;
+    let routing_key = reader.str()?;
+    if reader.u8()? != PROPERTIES_AMQP091 {
+        return Err(Malformed("message properties of an unknown protocol"));
+    }
+    let properties = reader.blob()?;
+    let body_bytes = reader.rest().len() + (payload_bytes - head.len());
+    Ok(PublishHead {
+        targets,
+        count,
+        size_bytes: body_bytes + properties.len() + routing_key.len(),
+    })
+}
+
 /// Replaces `out` with a settle record. Sorts the sequences, so that runs become ranges.
 pub(crate) fn write_settle(out: &mut Vec<u8>, queue: QueueId, sequences: &mut [Sequence]) {
     sequences.sort_unstable();
@@ -91,20 +139,43 @@ pub(crate) fn write_settle(out: &mut Vec<u8>, queue: QueueId, sequences: &mut [S
     }
 }
 
-pub(crate) fn read_settle(payload: &[u8]) -> Result<SettleRecord, Malformed> {
-    let mut reader = Reader::versioned(payload)?;
-    let queue = QueueId(reader.varint()?);
-    let mut ranges = Vec::new();
-    let mut end = 0u64;
-    for _ in 0..reader.varint()? {
-        let overflow = Malformed("a range of sequences exceeds 64 bits");
-        let first = end.checked_add(reader.varint()?).ok_or(overflow)?;
-        let length = reader.varint()?;
-        end = first.checked_add(length).ok_or(overflow)?;
-        ranges.push((Sequence(first), length));
-    }
-    reader.end()?;
+pub(crate) fn read_settle(payload: &[u8]) -> Result<SettleRecord<'_>, Malformed> {
+    let mut rest = Reader::versioned(payload)?;
+    let queue = QueueId(rest.varint()?);
+    let count = rest.varint()?;
+    let ranges = SettleRanges {
+        rest,
+        count,
+        end: 0,
+    };
+    let mut all = ranges;
+    while all.read_next()?.is_some() {}
+    all.rest.end()?;
     Ok(SettleRecord { queue, ranges })
+}
+
+impl SettleRanges<'_> {
+    fn read_next(&mut self) -> Result<Option<(Sequence, u64)>, Malformed> {
+        if self.count == 0 {
+            return Ok(None);
+        }
+        let overflow = Malformed("a range of sequences exceeds 64 bits");
+        let skip = self.rest.varint()?;
+        let first = self.end.checked_add(skip).ok_or(overflow)?;
+        let length = self.rest.varint()?;
+        self.end = first.checked_add(length).ok_or(overflow)?;
+        self.count -= 1;
+        Ok(Some((Sequence(first), length)))
+    }
+}
+
+impl Iterator for SettleRanges<'_> {
+    type Item = (Sequence, u64);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        // Reading the record has been through them once: there is no error any more.
+        self.read_next().ok().flatten()
+    }
 }
 
 #[cfg(test)]
@@ -140,7 +211,14 @@ mod tests {
             properties: properties(&[0x10, 0, 2]),
             body: b"body",
         };
+        let size_bytes = b"body".len() + 3 + b"k".len();
         assert_eq!(read_publish(&out), Ok(expected));
+        // The head alone tells the same, however much of the body is with it.
+        for cut in out.len() - 4..=out.len() {
+            let head = read_publish_head(&out[..cut], out.len()).unwrap();
+            assert_eq!(head.targets().collect::<Vec<_>>(), targets);
+            assert_eq!(head.size_bytes, size_bytes);
+        }
     }
 
     #[test]
@@ -149,14 +227,10 @@ mod tests {
         let mut out = Vec::new();
         write_settle(&mut out, QueueId(9), &mut sequences);
         assert_eq!(out, [1, 9, 2, 3, 2, 5, 3]);
-        let ranges = vec![(Sequence(3), 2), (Sequence(10), 3)];
-        assert_eq!(
-            read_settle(&out),
-            Ok(SettleRecord {
-                queue: QueueId(9),
-                ranges
-            })
-        );
+        let settle = read_settle(&out).unwrap();
+        assert_eq!(settle.queue, QueueId(9));
+        let ranges = [(Sequence(3), 2), (Sequence(10), 3)];
+        assert_eq!(settle.ranges.collect::<Vec<_>>(), ranges);
     }
 
     proptest! {
@@ -168,7 +242,7 @@ mod tests {
             write_settle(&mut out, QueueId(1), &mut list);
             let ranges = read_settle(&out).unwrap().ranges;
             let read: Vec<u64> =
-                ranges.iter().flat_map(|(first, length)| first.0..first.0 + length).collect();
+                ranges.flat_map(|(first, length)| first.0..first.0 + length).collect();
             prop_assert_eq!(read, sequences.into_iter().collect::<Vec<_>>());
         }
 
@@ -177,6 +251,13 @@ mod tests {
             let versioned: Vec<u8> = [&[1][..], &bytes].concat();
             let _ = (read_publish(&bytes), read_settle(&bytes));
             let _ = (read_publish(&versioned), read_settle(&versioned));
+            let whole = read_publish(&versioned).map(|it| {
+                let size_bytes = it.body.len() + it.properties.size_bytes() + it.routing_key.len();
+                (it.targets, size_bytes)
+            });
+            let head = read_publish_head(&versioned, versioned.len());
+            let head = head.map(|it| (it.targets().collect(), it.size_bytes));
+            prop_assert_eq!(whole, head);
         }
     }
 }

@@ -11,6 +11,15 @@
 //!             a range begins `skip` above the end of the one before (above 0 for the first)
 //! change      version=1  tag:u8  fields of the definition, see `definition`
 //! checkpoint  version=1  next_id:varint  changes:varint (change:blob)*
+//!
+//! index       version=1  (what stands for one record of a full segment)*
+//!             0 step:varint size:varint                     a message in the queue of the one before,
+//!                                                           its sequence one above that one's
+//!             1 queue:varint sequence:varint step:varint size:varint    a message in one queue
+//!             2 settle:blob
+//!             3 step:varint change:blob
+//!             size is what the message weighs; steps are from position to position, in units of 8
+//!             bytes: of messages to where the record begins, of changes to where it ends
 //! ```
 //!
 //! A settlement may stand before a copy of the message it settles, when the journal moved the
@@ -20,14 +29,17 @@ mod checkpoint;
 mod codec;
 mod definition;
 mod delivery;
+mod index;
 mod value;
 
 pub(crate) use checkpoint::{Checkpoint, read_checkpoint};
 pub(crate) use codec::Malformed;
 pub(crate) use definition::{Change, read_change, write_change};
 pub(crate) use delivery::{
-    PublishRecord, SettleRecord, read_publish, read_settle, write_publish_head, write_settle,
+    PublishHead, PublishRecord, SettleRanges, read_publish, read_publish_head, read_settle,
+    write_publish_head, write_settle,
 };
+pub(crate) use index::{Found, IndexWriter, Indexed, read_index};
 pub(crate) use value::{MAX_DEPTH, canonical};
 
 use crate::journal::Kind;

@@ -15,6 +15,7 @@ mod crash;
 mod delivery;
 mod durability;
 mod full;
+mod indexes;
 mod kit;
 mod levels;
 mod paging;

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use broker_core::journal::{Lsn, Options, SimDisk, Survival, Trouble, Turn};
 
-use crate::harness::{Bench, open_on, payloads, small};
+use crate::harness::{Bench, Open, open_indexed, open_on, payloads, small};
+
+/// All that follows holds with indexes and without.
+const WAYS: [Open; 2] = [open_on, open_indexed];
 
 /// What a life got done before the power went.
 #[derive(Debug, Default)]
@@ -21,17 +24,17 @@ struct Life {
 
 /// Two small lives with all a journal does: batches of several records, new segments, a
 /// checkpoint, freed and reused segments, a clean end and a restart.
-fn live(disk: &SimDisk, life: &mut Life) {
+fn live(open: Open, disk: &SimDisk, life: &mut Life) {
     let all = payloads(36, 1200);
     for half in all.chunks(18) {
-        if live_once(disk, life, half).is_none() {
+        if live_once(open, disk, life, half).is_none() {
             return;
         }
     }
 }
 
-fn live_once(disk: &SimDisk, life: &mut Life, half: &[Vec<u8>]) -> Option<()> {
-    let mut bench = open_on(Arc::new(disk.clone()), &small()).ok()?;
+fn live_once(open: Open, disk: &SimDisk, life: &mut Life, half: &[Vec<u8>]) -> Option<()> {
+    let mut bench = open(Arc::new(disk.clone()), &small()).ok()?;
     let before = life.appended.len();
     let mut ends = Vec::new();
     for three in half.chunks(3) {
@@ -56,9 +59,9 @@ fn live_once(disk: &SimDisk, life: &mut Life, half: &[Vec<u8>]) -> Option<()> {
 }
 
 /// What a journal must come back with, whatever survived.
-fn check(disk: &SimDisk, life: &Life, context: &str) -> Bench {
-    let bench = open_on(Arc::new(disk.clone()), &small())
-        .unwrap_or_else(|error| panic!("{context}: {error}"));
+fn check(open: Open, disk: &SimDisk, life: &Life, context: &str) -> Bench {
+    let bench =
+        open(Arc::new(disk.clone()), &small()).unwrap_or_else(|error| panic!("{context}: {error}"));
     let found = bench.replayed_payloads();
     let from = life.appended.len().min(first_of(&found, life));
     let to = from + found.len();
@@ -101,10 +104,10 @@ fn first_of(found: &[Vec<u8>], life: &Life) -> usize {
         .unwrap_or(usize::MAX)
 }
 
-fn operations_of_a_life() -> u64 {
+fn operations_of_a_life(open: Open) -> u64 {
     let disk = SimDisk::new(7);
     let mut life = Life::default();
-    live(&disk, &mut life);
+    live(open, &disk, &mut life);
     assert_eq!(
         life.acknowledged, 36,
         "an undisturbed life gets everything done"
@@ -112,36 +115,42 @@ fn operations_of_a_life() -> u64 {
     disk.operations()
 }
 
+/// Each operation of such a life, with indexes and without.
+fn every_operation() -> impl Iterator<Item = (Open, u64)> {
+    WAYS.into_iter()
+        .flat_map(|open| (0..operations_of_a_life(open)).map(move |at| (open, at)))
+}
+
 #[test]
 fn no_acknowledged_record_is_lost_when_power_fails_at_any_operation() {
-    let operations = operations_of_a_life();
-    assert!(operations > 100, "{operations} operations");
-    for at in 0..operations {
+    assert!(every_operation().count() > 220);
+    for (open, at) in every_operation() {
         let disk = SimDisk::new(7);
         disk.plan(at, Trouble::PowerLoss);
         let mut life = Life::default();
-        live(&disk, &mut life);
+        live(open, &disk, &mut life);
         let torn = (0..12).map(|seed| Survival::Some(at * 100 + seed));
         for survival in torn.chain([Survival::Everything, Survival::Nothing]) {
             let context = format!("power lost at operation {at}, {survival:?}");
-            check(&disk.after_power_loss(survival), &life, &context);
+            check(open, &disk.after_power_loss(survival), &life, &context);
         }
     }
 }
 
 #[test]
 fn no_acknowledged_record_is_lost_when_power_fails_again_during_recovery() {
-    for at in (0..operations_of_a_life()).step_by(3) {
+    for (open, at) in every_operation().step_by(3) {
         let disk = SimDisk::new(7);
         disk.plan(at, Trouble::PowerLoss);
         let mut life = Life::default();
-        live(&disk, &mut life);
+        live(open, &disk, &mut life);
         for second in 0..40 {
             let disk = disk.after_power_loss(Survival::Some(at));
             disk.plan(second, Trouble::PowerLoss);
-            let opened = open_on(Arc::new(disk.clone()), &small()).is_ok();
+            let opened = open(Arc::new(disk.clone()), &small()).is_ok();
             let context = format!("power lost at {at} and then at {second}");
             check(
+                open,
                 &disk.after_power_loss(Survival::Some(second)),
                 &life,
                 &context,
@@ -156,13 +165,13 @@ fn no_acknowledged_record_is_lost_when_power_fails_again_during_recovery() {
 #[test]
 fn no_acknowledged_record_is_lost_when_power_fails_after_a_kill() {
     // What the killed process wrote and named is seen by the next one, synced or not.
-    for at in 0..operations_of_a_life() {
+    for (open, at) in every_operation() {
         let disk = SimDisk::new(7);
         disk.plan(at, Trouble::PowerLoss);
         let mut life = Life::default();
-        live(&disk, &mut life);
+        live(open, &disk, &mut life);
         disk.end_trouble();
-        let mut bench = Bench::open(&disk);
+        let mut bench = open(Arc::new(disk.clone()), &small()).unwrap();
         let mut expected = bench.replayed_payloads();
         for payload in payloads(6, 3300) {
             let end = bench.settle(&payload).unwrap();
@@ -171,7 +180,8 @@ fn no_acknowledged_record_is_lost_when_power_fails_after_a_kill() {
             }
             expected.push(payload);
             // At once: whatever else the writer would do next may hide what is not on disk.
-            let after = Bench::open(&disk.after_power_loss(Survival::Nothing));
+            let after = disk.after_power_loss(Survival::Nothing);
+            let after = open(Arc::new(after), &small()).unwrap();
             let after = after.replayed_payloads();
             assert!(expected.ends_with(&after), "killed at operation {at}");
             let gone = expected.len() - after.len();
@@ -182,14 +192,15 @@ fn no_acknowledged_record_is_lost_when_power_fails_after_a_kill() {
 
 #[test]
 fn whatever_a_recovery_showed_stays() {
-    for at in 0..operations_of_a_life() {
+    for (open, at) in every_operation() {
         let disk = SimDisk::new(7);
         disk.plan(at, Trouble::PowerLoss);
         let mut life = Life::default();
-        live(&disk, &mut life);
+        live(open, &disk, &mut life);
         let disk = disk.after_power_loss(Survival::Some(at));
-        let shown = check(&disk, &life, "first recovery").replayed_payloads();
-        let after = Bench::open(&disk.after_power_loss(Survival::Nothing));
+        let shown = check(open, &disk, &life, "first recovery").replayed_payloads();
+        let after = disk.after_power_loss(Survival::Nothing);
+        let after = open(Arc::new(after), &small()).unwrap();
         // But for segments that were released and are freed now.
         let kept = after.replayed_payloads();
         assert!(shown.ends_with(&kept), "power lost at operation {at}");
@@ -292,14 +303,14 @@ fn what_a_torn_batch_left_behind_never_comes_back() {
 
 #[test]
 fn the_n_th_failing_operation_stops_the_journal_and_loses_nothing() {
-    for at in 0..operations_of_a_life() {
+    for (open, at) in every_operation() {
         let disk = SimDisk::new(7);
         disk.plan(at, Trouble::Error(std::io::ErrorKind::Other));
         let mut life = Life::default();
-        live(&disk, &mut life);
+        live(open, &disk, &mut life);
         for survival in [Survival::Everything, Survival::Some(at), Survival::Nothing] {
             let context = format!("operation {at} failed, {survival:?}");
-            check(&disk.after_power_loss(survival), &life, &context);
+            check(open, &disk.after_power_loss(survival), &life, &context);
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use broker_core::journal::{
-    Admission, AppendError, Disk, Journal, Kind, Lsn, OpenError, Options, Record, RecordRef,
-    Replay, SimDisk, Turn, Unreadable, Writer, open,
+    Admission, AppendError, Disk, Indexer, Journal, Kind, Lsn, OpenError, Options, Record,
+    RecordHead, RecordRef, Replay, SimDisk, Turn, Unreadable, Writer, open,
 };
 
 pub(crate) const PUBLISH: Kind = Kind::new(1);
@@ -36,6 +36,10 @@ pub(crate) struct Memory {
     pub(crate) checkpoint: Option<(Lsn, Vec<u8>)>,
     pub(crate) records: Vec<Seen>,
     pub(crate) epochs: Vec<u32>,
+    /// It makes and takes indexes, which hold everything.
+    pub(crate) indexes: bool,
+    /// Segments that were not read but for their index.
+    pub(crate) indexed: usize,
 }
 
 impl Replay for Memory {
@@ -63,6 +67,46 @@ impl Replay for Memory {
         self.epochs.push(record.epoch.0);
         Ok(())
     }
+
+    fn indexer(&self) -> Option<Box<dyn Indexer>> {
+        self.indexes
+            .then(|| Box::new(Notes::default()) as Box<dyn Indexer>)
+    }
+
+    fn index(&mut self, payload: &[u8]) -> Result<bool, Unreadable> {
+        let mut rest = payload;
+        while let Some((head, more)) = rest.split_first_chunk::<16>() {
+            let number = |at: usize| u64::from_le_bytes(head[at..at + 8].try_into().unwrap());
+            let (kind, size) = (number(8) as u8, (number(8) >> 8) as usize);
+            let (payload, more) = more.split_at(size);
+            self.records.push(Seen {
+                end: Lsn(number(0)),
+                kind: Kind::new(kind),
+                payload: payload.to_vec(),
+            });
+            rest = more;
+        }
+        self.indexed += 1;
+        Ok(true)
+    }
+}
+
+/// Indexes that hold all records whole: end, kind and length, payload.
+#[derive(Debug, Default)]
+struct Notes(Vec<u8>);
+
+impl Indexer for Notes {
+    fn record(&mut self, record: RecordHead<'_>) {
+        assert_eq!(record.head.len(), record.payload_bytes, "no body is apart");
+        let kind_and_size = u64::from(record.kind.number()) | (record.head.len() as u64) << 8;
+        self.0.extend(record.end.0.to_le_bytes());
+        self.0.extend(kind_and_size.to_le_bytes());
+        self.0.extend(record.head);
+    }
+
+    fn finish(&mut self) -> Option<Vec<u8>> {
+        Some(std::mem::take(&mut self.0))
+    }
 }
 
 /// An open journal with its writer.
@@ -73,8 +117,23 @@ pub(crate) struct Bench {
     pub(crate) replayed: Memory,
 }
 
+/// How to open: [`open_on`] or [`open_indexed`].
+pub(crate) type Open = fn(Arc<dyn Disk>, &Options) -> Result<Bench, OpenError>;
+
 pub(crate) fn open_on(disk: Arc<dyn Disk>, options: &Options) -> Result<Bench, OpenError> {
-    let mut replayed = Memory::default();
+    open_with(disk, options, false)
+}
+
+/// Opens with the indexes there are, and makes those that are missing.
+pub(crate) fn open_indexed(disk: Arc<dyn Disk>, options: &Options) -> Result<Bench, OpenError> {
+    open_with(disk, options, true)
+}
+
+fn open_with(disk: Arc<dyn Disk>, options: &Options, indexes: bool) -> Result<Bench, OpenError> {
+    let mut replayed = Memory {
+        indexes,
+        ..Memory::default()
+    };
     let (journal, writer) = open(disk, options, &mut replayed)?;
     Ok(Bench {
         journal,

@@ -13,6 +13,7 @@ mod files;
 mod full;
 mod golden;
 mod harness;
+mod indexes;
 mod kill;
 mod life;
 mod model;
