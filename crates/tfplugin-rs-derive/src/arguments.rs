@@ -3,12 +3,17 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::ext::IdentExt;
+use syn::spanned::Spanned;
 use syn::{Attribute, DeriveInput, Error, Expr, Field, LitStr, Result};
 
 use crate::docs;
 use crate::model::named_fields;
 
 pub(crate) fn expand(input: DeriveInput) -> Result<TokenStream> {
+    if !input.generics.params.is_empty() {
+        let message = "the parameters of a function cannot be generic";
+        return Err(Error::new(input.generics.span(), message));
+    }
     let description = docs::text(&input.attrs);
     let summary = docs::summary(&description);
     let deprecated = match deprecation(&input.attrs)? {

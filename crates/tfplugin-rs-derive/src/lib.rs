@@ -46,4 +46,8 @@ fn expand(
 }
 
 #[cfg(test)]
+mod expansion_tests;
+#[cfg(test)]
+mod misuse_tests;
+#[cfg(test)]
 mod tests;

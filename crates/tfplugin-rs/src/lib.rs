@@ -187,6 +187,7 @@ mod data_source;
 mod deferral;
 mod diagnostics;
 pub mod docs;
+mod effort;
 mod ephemeral;
 mod erased;
 pub mod function;

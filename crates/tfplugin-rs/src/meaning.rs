@@ -296,4 +296,6 @@ fn keep_in_set(prior: &Set, new: Set, of: Element<'_>) -> Set {
 }
 
 #[cfg(test)]
+mod property_tests;
+#[cfg(test)]
 mod tests;

@@ -6,6 +6,8 @@
 mod caseless;
 mod cidr;
 mod json;
+#[cfg(test)]
+mod model_tests;
 mod period;
 mod size;
 mod timestamp;

@@ -203,3 +203,7 @@ mod tests {
         assert_eq!(values.get::<Attr<String>>("name").unwrap(), Attr::Unknown);
     }
 }
+
+#[cfg(test)]
+#[path = "values_tests.rs"]
+mod path_tests;

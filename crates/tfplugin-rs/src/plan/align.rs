@@ -1,5 +1,6 @@
 //! Pairs the elements of a nested attribute or block across configuration, state and plan.
 
+use super::likeness::{Configured, Continued};
 use crate::path::{AttributePath, Step};
 use crate::schema::Nesting;
 use crate::value::{Object, Set, Value};
@@ -17,7 +18,7 @@ pub(super) struct Element<'a> {
 }
 
 /// Calls `visit` for every object planned in a value of this nesting; `path` is extended to it
-/// meanwhile. Lists pair up by position, maps by key, and sets by likeness.
+/// meanwhile. Lists pair up by position, maps by key, and sets by [likeness](super::likeness).
 pub(super) fn each_object(
     nesting: Nesting,
     config: &Value,
@@ -91,18 +92,14 @@ fn each_of_set(
     path: &mut AttributePath,
     visit: &mut dyn FnMut(Element<'_>, &mut AttributePath),
 ) {
-    let mut configs = Candidates::new(config.as_elements().unwrap_or_default());
-    let mut priors = Candidates::new(prior.and_then(Value::as_elements).unwrap_or_default());
+    let mut configs = Configured::new(config.as_elements().unwrap_or_default());
+    let mut priors = Continued::new(prior.and_then(Value::as_elements).unwrap_or_default());
     let visited = std::mem::take(planned)
         .into_elements()
         .into_iter()
         .map(|mut planned| {
-            let config = configs
-                .take(&planned, |config| agreement(config, &planned))
-                .unwrap_or(&NULL);
-            let prior = priors.take(&planned, |prior| {
-                continues(config, &planned, prior).then_some(0)
-            });
+            let config = configs.take(&planned).unwrap_or(&NULL);
+            let prior = priors.take(config, &planned);
             path.push(Step::Element(planned.clone()));
             if let Value::Object(planned) = &mut planned {
                 visit(
@@ -118,88 +115,4 @@ fn each_of_set(
             planned
         });
     *planned = visited.collect();
-}
-
-/// Elements of a set that still have no counterpart.
-struct Candidates<'a> {
-    /// Sorted, as the elements of sets are.
-    elements: &'a [Value],
-    taken: Vec<bool>,
-}
-
-impl<'a> Candidates<'a> {
-    fn new(elements: &'a [Value]) -> Self {
-        Self {
-            elements,
-            taken: vec![false; elements.len()],
-        }
-    }
-
-    /// The element equal to `wanted`, or else the one that is most like it by `likeness`. Equal ones
-    /// are found by bisection, which keeps sets without computed attributes from costing their
-    /// square.
-    fn take(
-        &mut self,
-        wanted: &Value,
-        likeness: impl Fn(&Value) -> Option<usize>,
-    ) -> Option<&'a Value> {
-        let equal = self
-            .elements
-            .binary_search(wanted)
-            .ok()
-            .filter(|at| !self.taken[*at]);
-        let at = equal.or_else(|| {
-            let free = (0..self.elements.len()).filter(|at| !self.taken[*at]);
-            let alike = free.filter_map(|at| Some((likeness(&self.elements[at])?, at)));
-            alike.max().map(|(_, at)| at)
-        })?;
-        self.taken[at] = true;
-        Some(&self.elements[at])
-    }
-}
-
-/// How many values of `config` stand in `planned`; `None` if one does not. What `config` leaves
-/// null may be computed or have a default.
-fn agreement(config: &Value, planned: &Value) -> Option<usize> {
-    let all = |configs: &[Value], plans: &[Value]| {
-        let same_length = configs.len() == plans.len();
-        let pairs = configs.iter().zip(plans);
-        same_length.then(|| pairs.map(|(c, p)| agreement(c, p)).sum::<Option<usize>>())?
-    };
-    match (config, planned) {
-        (Value::Null, _) => Some(0),
-        (Value::Object(config), Value::Object(planned)) => all(config.values(), planned.values()),
-        (Value::List(config), Value::List(planned)) => all(config, planned),
-        (Value::Map(config), Value::Map(planned)) => {
-            let same_keys = config.keys().eq(planned.keys());
-            let pairs = config.values().zip(planned.values());
-            same_keys.then(|| pairs.map(|(c, p)| agreement(c, p)).sum::<Option<usize>>())?
-        }
-        (config, planned) => (config == planned).then_some(1),
-    }
-}
-
-/// True if `planned` is what `prior` becomes: all is the same that is not computed anew. A value
-/// that the configuration itself does not know yet continues nothing, for it may turn out to be any.
-fn continues(config: &Value, planned: &Value, prior: &Value) -> bool {
-    match (config, planned, prior) {
-        (Value::Null, Value::Unknown, _) => true,
-        (config, Value::Object(planned), Value::Object(prior)) => {
-            let config = config.as_object().map(|object| object.values());
-            let pairs = planned.values().iter().zip(prior.values()).enumerate();
-            planned.names() == prior.names()
-                && pairs.into_iter().all(|(i, (planned, prior))| {
-                    continues(config.map_or(&NULL, |values| &values[i]), planned, prior)
-                })
-        }
-        (config, Value::List(planned), Value::List(prior)) => {
-            let config = config.as_elements().unwrap_or_default();
-            let pairs = planned.iter().zip(prior).enumerate();
-            planned.len() == prior.len()
-                && pairs.into_iter().all(|(i, (planned, prior))| {
-                    continues(config.get(i).unwrap_or(&NULL), planned, prior)
-                })
-        }
-        (_, planned, prior) => planned == prior,
-    }
 }

@@ -17,9 +17,12 @@ use crate::value::Value;
 mod align;
 mod contract;
 mod defaults;
+mod likeness;
 #[cfg(test)]
 mod matrix_tests;
 mod modifiers;
+#[cfg(test)]
+mod nested_tests;
 mod unknown;
 mod write_only;
 

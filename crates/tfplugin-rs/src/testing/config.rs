@@ -269,3 +269,7 @@ impl Check {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "config_tests.rs"]
+mod tests;

@@ -4,33 +4,44 @@
 //! guided by the type, so a large state becomes values in one pass.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::msgpack::{CodecError, Fallible, excerpt};
 use super::{Dynamic, MAX_DEPTH, Number, Object, ObjectType, ParseNumberError, Set, Type, Value};
+use crate::effort;
 use crate::path::Step;
 
 /// Reads a value of type `ty`; objects must have exactly the type's attributes.
 pub fn decode(bytes: &[u8], ty: &Type) -> Result<Value, CodecError> {
-    read(bytes, ty, false)
+    read(bytes, ty, None)
 }
 
 /// Reads a value of type `ty` from the state of another version of the schema: attributes that the
 /// type lacks are left out, and those that the text lacks are null.
+///
+/// An attribute that is not there takes memory and no text, so a text of many empty objects is
+/// refused where it lacks more than [`ABSENT_PER_BYTE`] attributes for each of its bytes.
 pub fn decode_lenient(bytes: &[u8], ty: &Type) -> Result<Value, CodecError> {
-    read(bytes, ty, true)
+    read(
+        bytes,
+        ty,
+        Some(ABSENT_AT_ALL + ABSENT_PER_BYTE * bytes.len()),
+    )
 }
+
+/// Attributes that any text may lack.
+const ABSENT_AT_ALL: usize = 1 << 16;
+
+/// Attributes that a text may lack for each of its bytes. An element `{"a":1}` may get 200 more in
+/// the next version.
+pub const ABSENT_PER_BYTE: usize = 32;
 
 /// Reads any JSON, which brings its own type: arrays become tuples and objects become objects, as
 /// with Terraform's `jsondecode`.
 pub fn decode_any(bytes: &[u8]) -> Result<Dynamic, CodecError> {
     let text =
         std::str::from_utf8(bytes).map_err(|_| CodecError::new("text is not UTF-8").finish())?;
-    let mut reader = Reader {
-        text,
-        at: 0,
-        lenient: false,
-    };
+    let mut reader = Reader::new(text, None);
     let value = reader.any(0).map_err(|error| error.finish())?;
     match reader.peek() {
         None => Ok(value),
@@ -38,14 +49,10 @@ pub fn decode_any(bytes: &[u8]) -> Result<Dynamic, CodecError> {
     }
 }
 
-fn read(bytes: &[u8], ty: &Type, lenient: bool) -> Result<Value, CodecError> {
+fn read(bytes: &[u8], ty: &Type, absent: Option<usize>) -> Result<Value, CodecError> {
     let text =
         std::str::from_utf8(bytes).map_err(|_| CodecError::new("text is not UTF-8").finish())?;
-    let mut reader = Reader {
-        text,
-        at: 0,
-        lenient,
-    };
+    let mut reader = Reader::new(text, absent);
     let value = reader.value(ty, 0).map_err(|error| error.finish())?;
     match reader.peek() {
         None => Ok(value),
@@ -56,10 +63,23 @@ fn read(bytes: &[u8], ty: &Type, lenient: bool) -> Result<Value, CodecError> {
 struct Reader<'a> {
     text: &'a str,
     at: usize,
-    lenient: bool,
+    /// How many attributes may still be absent; `None` if none may, nor may there be others.
+    absent: Option<usize>,
+    /// Where values end that have been passed over and may be dynamic ones, by where they begin. A
+    /// value that comes before its type is passed over, and with this only once at any depth.
+    ends: HashMap<usize, usize>,
 }
 
 impl<'a> Reader<'a> {
+    fn new(text: &'a str, absent: Option<usize>) -> Self {
+        Self {
+            text,
+            at: 0,
+            absent,
+            ends: HashMap::new(),
+        }
+    }
+
     fn value(&mut self, ty: &Type, depth: usize) -> Fallible<Value> {
         check_depth(depth)?;
         let Some(first) = self.peek() else {
@@ -178,7 +198,7 @@ impl<'a> Reader<'a> {
                 next
             } else if let Some(index) = ty.names().position(&name) {
                 index
-            } else if reader.lenient {
+            } else if reader.absent.is_some() {
                 return reader.skip(depth);
             } else {
                 let problem = format!("there is no attribute {} in the schema", excerpt(&name));
@@ -191,10 +211,17 @@ impl<'a> Reader<'a> {
             next = index + 1;
             Ok(())
         })?;
+        if let Some(absent) = &mut self.absent {
+            let here = found.iter().filter(|value| value.is_none()).count();
+            *absent = absent
+                .checked_sub(here)
+                .ok_or_else(|| CodecError::new("too many attributes are missing"))?;
+        }
+        let is_lenient = self.absent.is_some();
         let pairs = ty.names().iter().zip(found);
         let values = pairs.map(|(name, value)| match value {
             Some(value) => Ok(value),
-            None if self.lenient => Ok(Value::Null),
+            None if is_lenient => Ok(Value::Null),
             None => Err(CodecError::new(format!("attribute {name:?} is missing"))),
         });
         let values = values.collect::<Result<Vec<_>, _>>()?;
@@ -207,10 +234,13 @@ impl<'a> Reader<'a> {
         self.entries(|reader, key| {
             reader.peek();
             let start = reader.at;
-            reader.skip(depth)?;
+            match reader.ends.get(&start) {
+                Some(end) => reader.at = *end,
+                None => reader.skip(depth)?,
+            }
             match &*key {
                 "type" => ty = Some(&reader.text[start..reader.at]),
-                "value" => value = Some(&reader.text[start..reader.at]),
+                "value" => value = Some(start),
                 _ => {
                     return Err(CodecError::new(
                         "a dynamic value has \"type\" and \"value\" and nothing else",
@@ -226,13 +256,11 @@ impl<'a> Reader<'a> {
         };
         let ty = Type::from_json_bytes(ty.as_bytes())
             .map_err(|error| CodecError::new(error.to_string()))?;
+        let end = std::mem::replace(&mut self.at, value);
         // The type came with the value, so the value has to match it.
-        let mut reader = Reader {
-            text: value,
-            at: 0,
-            lenient: false,
-        };
-        let value = reader.value(&ty, depth)?;
+        let absent = self.absent.take();
+        let value = self.value(&ty, depth)?;
+        (self.at, self.absent) = (end, absent);
         Ok(Dynamic::new(ty, value).into())
     }
 
@@ -283,13 +311,22 @@ impl<'a> Reader<'a> {
 
     /// Passes over a value of any type.
     fn skip(&mut self, depth: usize) -> Fallible<()> {
+        effort::step();
         check_depth(depth)?;
         match self.peek() {
             Some(b'n') => self.word("null"),
             Some(b't' | b'f') => self.truth().map(drop),
             Some(b'"') => self.string().map(drop),
             Some(b'-' | b'0'..=b'9') => parse_number(self.digits()).map(drop),
-            Some(b'{') => self.entries(|reader, _| reader.skip(depth + 1)),
+            Some(b'{') => self.entries(|reader, key| {
+                reader.peek();
+                let start = reader.at;
+                reader.skip(depth + 1)?;
+                if key == "value" {
+                    reader.ends.insert(start, reader.at);
+                }
+                Ok(())
+            }),
             Some(b'[') => {
                 self.expect(b'[')?;
                 if self.accept(b']') {

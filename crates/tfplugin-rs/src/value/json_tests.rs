@@ -166,3 +166,85 @@ proptest! {
         }
     }
 }
+
+/// A text, `depth` dynamic values around it, each told before its type as Terraform does.
+fn nested_dynamics(depth: usize, type_first: bool) -> (String, Value) {
+    let ty = r#"["object",{"d":"dynamic"}]"#;
+    let innermost = Dynamic::new(Type::String, "x".into()).into();
+    let start = (r#"{"value":"x","type":"string"}"#.to_owned(), innermost);
+    (0..depth).fold(start, |(text, value), _| {
+        let text = if type_first {
+            format!(r#"{{"type":{ty},"value":{{"d":{text}}}}}"#)
+        } else {
+            format!(r#"{{"value":{{"d":{text}}},"type":{ty}}}"#)
+        };
+        let object = Value::object([("d", value)]);
+        let ty = Type::object([("d", Type::Dynamic)]);
+        (text, Dynamic::new(ty, object).into())
+    })
+}
+
+#[test]
+fn dynamic_values_inside_each_other_are_passed_over_once() {
+    for type_first in [false, true] {
+        let steps = |depth: usize| {
+            let (text, expected) = nested_dynamics(depth, type_first);
+            let (value, steps) = effort::steps_of(|| decode(text.as_bytes(), &Type::Dynamic));
+            assert_eq!(value.unwrap(), expected, "{text}");
+            steps
+        };
+        let (few, many) = (steps(5), steps(20));
+        assert!(
+            many <= 5 * few,
+            "{few} steps at depth 5, {many} at depth 20"
+        );
+    }
+}
+
+#[test]
+fn errors_in_dynamic_values_say_where_in_the_whole_text_they_are() {
+    let ty = Type::list(Type::Dynamic);
+    let text = r#"[{"type":"bool","value":true},{"value":{"a":tru},"type":["map","bool"]}]"#;
+    let error = decode(text.as_bytes(), &ty).unwrap_err();
+    assert_eq!(error.to_string(), "[1]: expected true at byte 44");
+    assert_eq!(&text[44..47], "tru");
+}
+
+#[test]
+fn absent_attributes_are_bounded_by_the_text() {
+    let wide = |count: usize| {
+        let names = (0..count).map(|i| (format!("a{i}"), Type::Bool));
+        Type::list(Type::object(names))
+    };
+    let text = |count: usize| format!("[{}]", vec!["{}"; count].join(","));
+    // Three bytes an element.
+    for (attributes, elements, fits) in [
+        (100, 10_000, true),
+        (103, 10_000, false),
+        (1000, 65, true),
+        (1000, 100, false),
+        (100_000, 1, false),
+    ] {
+        let text = text(elements);
+        let decoded = decode_lenient(text.as_bytes(), &wide(attributes));
+        match decoded {
+            Ok(value) => {
+                assert!(fits, "{attributes} in {elements}");
+                assert_eq!(value.as_elements().map(<[_]>::len), Some(elements));
+            }
+            Err(error) => {
+                assert!(!fits, "{attributes} in {elements}: {error}");
+                assert_eq!(error.problem, "too many attributes are missing");
+            }
+        }
+    }
+    // Values that bring their own type lack nothing, whatever was absent before.
+    let text = r#"[{},{"d":{"value":{},"type":["object",{"x":"bool"}]}}]"#;
+    let ty = Type::list(Type::object([("d", Type::Dynamic), ("e", Type::Bool)]));
+    let error = decode_lenient(text.as_bytes(), &ty).unwrap_err();
+    assert_eq!(error.to_string(), "[1].d: attribute \"x\" is missing");
+    let text = r#"[{"d":{"value":{"x":true},"type":["object",{"x":"bool"}]}},{}]"#;
+    let value = decode_lenient(text.as_bytes(), &ty).unwrap();
+    let absent = Value::object([("d", Value::Null), ("e", Value::Null)]);
+    assert_eq!(value.as_elements().unwrap()[1], absent);
+}

@@ -15,6 +15,8 @@ pub use self::ty::{MAX_DEPTH, Names, ObjectType, Type, TypeError};
 use crate::path::{AttributePath, Step};
 
 mod dynamic;
+#[cfg(test)]
+mod foreign_tests;
 pub mod json;
 mod map;
 #[cfg(test)]

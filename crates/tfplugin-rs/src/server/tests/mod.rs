@@ -4,11 +4,14 @@ mod action;
 mod answers;
 mod apply;
 mod bench;
+mod beside;
 mod deferral;
 mod ephemeral;
 mod generate;
 mod identity;
+mod kinds;
 mod list;
+mod mirror;
 mod port;
 mod state;
 
