@@ -286,3 +286,7 @@ mod tests {
         assert!(diagnostics.into_result().is_ok());
     }
 }
+
+#[cfg(test)]
+#[path = "diagnostics_tests.rs"]
+mod table_tests;

@@ -6,6 +6,8 @@
 mod collections;
 #[cfg(test)]
 mod field_tests;
+#[cfg(test)]
+mod option_tests;
 mod scalars;
 mod text;
 

@@ -140,4 +140,78 @@ mod tests {
             assert_eq!(private, Private::default(), "{left}");
         }
     }
+
+    #[test]
+    fn keys_of_the_provider_are_set_replaced_and_removed() {
+        let mut private = Private::default();
+        for key in ["a", "a.b", "A key", "é", "frame.work"] {
+            private.set(key, &1).unwrap();
+            private.set(key, &2).unwrap();
+            assert_eq!(private.get::<u8>(key).unwrap(), Some(2), "{key}");
+            private.remove(key);
+            assert_eq!(private.get::<u8>(key).unwrap(), None, "{key}");
+        }
+        assert_eq!(private, Private::default());
+        for key in ["", ".", ".a", "..", ".import_before_read"] {
+            let error = private.set(key, &1).unwrap_err().to_string();
+            let expected = format!(
+                "error: Reserved key of private state: The key {key:?} is empty or begins with a \
+                 dot."
+            );
+            assert_eq!(error, expected);
+        }
+    }
+
+    #[test]
+    fn marks_are_found_once() {
+        let mut private = Private::default();
+        assert!(!private.unmark(".m"));
+        private.mark(".m");
+        assert_eq!(private.to_bytes(), br#"{".m":"dHJ1ZQ=="}"#);
+        let mut back = Private::from_bytes(&private.to_bytes()).unwrap();
+        assert!(back.unmark(".m") && !back.unmark(".m"));
+        assert_eq!(back.to_bytes(), b"");
+    }
+
+    #[test]
+    fn what_was_stored_as_another_type_is_named() {
+        let mut private = Private::default();
+        private.set("n", &"text").unwrap();
+        let error = private.get::<u8>("n").unwrap_err().to_string();
+        let start = "error: Private state \"n\" is not what was stored: invalid type: string";
+        assert!(error.starts_with(start), "{error}");
+        // A map with keys that are no texts has no JSON.
+        let odd = BTreeMap::from([(vec![1], 1)]);
+        let error = private.set("n", &odd).unwrap_err().to_string();
+        assert!(
+            error.starts_with("error: Could not store private state"),
+            "{error}"
+        );
+        assert_eq!(private.get::<String>("n").unwrap().as_deref(), Some("text"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn anything_serde_knows_survives(
+            entries in proptest::collection::btree_map("[a-z]{1,3}", ".{0,8}", 0..4),
+            numbers in proptest::collection::vec(proptest::prelude::any::<i64>(), 0..4),
+        ) {
+            let mut private = Private::default();
+            for (key, text) in &entries {
+                private.set(key, text).unwrap();
+            }
+            private.set("numbers", &numbers).unwrap();
+            let back = Private::from_bytes(&private.to_bytes()).unwrap();
+            for (key, text) in &entries {
+                proptest::prop_assert_eq!(back.get::<String>(key).unwrap(), Some(text.clone()));
+            }
+            proptest::prop_assert_eq!(back.get::<Vec<i64>>("numbers").unwrap(), Some(numbers));
+        }
+
+        #[test]
+        fn any_bytes_are_an_answer_or_an_error(bytes: Vec<u8>, text in "[{}\\[\\]\":,a-z0-9=]{0,40}") {
+            let _ = Private::from_bytes(&bytes);
+            let _ = Private::from_bytes(text.as_bytes());
+        }
+    }
 }

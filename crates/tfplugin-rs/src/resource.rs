@@ -268,3 +268,7 @@ impl MoveSource {
         Private::from_bytes(&self.private).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+#[path = "resource_tests.rs"]
+mod tests;

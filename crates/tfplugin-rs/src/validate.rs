@@ -282,7 +282,10 @@ impl Display for Brief<'_> {
         const LONGEST: usize = 80;
         match self.0 {
             Value::Bool(truth) => truth.fmt(f),
-            Value::Number(number) => number.fmt(f),
+            Value::Number(number) => match number.to_string() {
+                digits if digits.len() > LONGEST => write!(f, "{}…", &digits[..LONGEST]),
+                digits => f.write_str(&digits),
+            },
             Value::String(text) if text.chars().count() > LONGEST => {
                 let start: String = text.chars().take(LONGEST).collect();
                 write!(f, "{start:?}…")
@@ -366,6 +369,9 @@ fn subject_of(values: &[Value]) -> Subject {
 }
 
 fn listed(values: &[Value]) -> String {
+    if values.is_empty() {
+        return "nothing".to_owned();
+    }
     let listed: Vec<String> = values
         .iter()
         .map(|value| Brief(value).to_string())
@@ -387,6 +393,10 @@ fn in_words<T: Display + PartialEq>(range: &impl RangeBounds<T>) -> String {
     }
 }
 
+#[cfg(test)]
+mod catalogue_tests;
+#[cfg(test)]
+mod depth_tests;
 #[cfg(test)]
 mod edge_tests;
 #[cfg(test)]

@@ -165,4 +165,34 @@ mod tests {
             })
         );
     }
+
+    proptest::proptest! {
+        /// Whatever the text and the secrets, every byte of every occurrence is gone, and every other
+        /// byte is there.
+        #[test]
+        fn exactly_the_secrets_are_hidden(
+            secrets in proptest::collection::vec("[abä\"]{1,3}", 0..4),
+            text in "[abcä\" ]{0,24}",
+        ) {
+            let mut known = Secrets::default();
+            secrets.iter().for_each(|secret| known.add(secret));
+            let mut is_secret = vec![false; text.len()];
+            for secret in &known.texts {
+                for start in 0..text.len() {
+                    if text.as_bytes()[start..].starts_with(secret.as_bytes()) {
+                        is_secret[start..start + secret.len()].fill(true);
+                    }
+                }
+            }
+            let hidden = known.hide(&text);
+            let shown: String = text
+                .char_indices()
+                .filter(|(at, _)| !is_secret[*at])
+                .map(|(_, c)| c)
+                .collect();
+            proptest::prop_assert_eq!(hidden.replace(MASK, ""), shown);
+            let is_hidden = is_secret.contains(&true);
+            proptest::prop_assert_eq!(hidden.contains(MASK), is_hidden);
+        }
+    }
 }

@@ -78,7 +78,7 @@ proptest! {
         prior in vec("[aAbB]{1,2}", 0..6),
         new in vec("[aAbB]{1,2}", 0..6),
     ) {
-        type Texts = std::collections::BTreeSet<Text<Caseless>>;
+        type Texts = BTreeSet<Text<Caseless>>;
         let (prior, new) = (Value::set(prior), Value::set(new));
         let found = kept::<Texts>(&prior, &new);
         let elements = |value: &Value| value.as_elements().unwrap_or_default().to_vec();

@@ -94,9 +94,11 @@ macro_rules! integer_field {
                     None => number.as_u64().and_then(|int| Self::try_from(int).ok()),
                 };
                 int.ok_or_else(|| {
+                    let (min, max) = (Self::MIN, Self::MAX);
+                    let value = Value::Number(number);
                     ConversionError::new(format!(
-                        "a whole number from {} to {} is needed, but the value is {number}",
-                        Self::MIN, Self::MAX,
+                        "a whole number from {min} to {max} is needed, but the value is {}",
+                        validate::Brief(&value),
                     ))
                 })
             }

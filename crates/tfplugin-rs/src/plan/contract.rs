@@ -129,17 +129,31 @@ impl Planned {
 
 /// What was planned and known must come back as it was.
 pub(crate) fn check_applied(planned: &Value, applied: &Value) -> Diagnostics {
+    check_same(
+        planned,
+        applied,
+        "The provider did not keep to its plan",
+        "After apply the attribute has another value than was planned. This is a bug in the \
+         provider: it must return planned values unchanged, and plan as unknown what it cannot \
+         foresee.",
+    )
+}
+
+/// What is configured must come back as it was, where there is no plan: from data sources and
+/// ephemeral resources.
+pub(crate) fn check_configured(configured: &Value, found: &Value, operation: &str) -> Diagnostics {
+    let detail = format!(
+        "After {operation} the attribute has another value than is configured. This is a bug in the \
+         provider: it decides only about attributes that are computed and not set."
+    );
+    let summary = "The provider changed what is configured";
+    check_same(configured, found, summary, &detail)
+}
+
+fn check_same(expected: &Value, found: &Value, summary: &str, detail: &str) -> Diagnostics {
     let mut diagnostics = Diagnostics::new();
-    compare(planned, applied, &mut AttributePath::root(), &mut |path| {
-        diagnostics.push(
-            Diagnostic::error(
-                "The provider did not keep to its plan",
-                "After apply the attribute has another value than was planned. This is a bug in \
-                 the provider: it must return planned values unchanged, and plan as unknown what \
-                 it cannot foresee.",
-            )
-            .at(path),
-        );
+    compare(expected, found, &mut AttributePath::root(), &mut |path| {
+        diagnostics.push(Diagnostic::error(summary, detail).at(path));
     });
     diagnostics
 }

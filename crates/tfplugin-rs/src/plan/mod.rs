@@ -6,7 +6,7 @@
 //! check. Each step is a file and a pure function over values; `align` pairs up the elements of
 //! nested objects for all of them.
 
-pub(crate) use self::contract::{check_applied, check_known, check_planned};
+pub(crate) use self::contract::{check_applied, check_configured, check_known, check_planned};
 pub(crate) use self::write_only::{fill_write_only, null_write_only};
 use crate::diagnostics::{Diagnostics, Result};
 use crate::path::AttributePath;

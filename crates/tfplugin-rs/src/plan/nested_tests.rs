@@ -198,6 +198,9 @@ fn every_kind_inside_every_nesting_in_every_situation() {
             let attribute = Member::from(Attribute::nested("a", nesting, inner()).optional());
             let block = Member::from(Block::new("a", nesting, inner()));
             for event in EVENTS {
+                if !inside.optional && matches!(event, Event::Set | Event::Unset) {
+                    continue;
+                }
                 let said = planned(&attribute, event, &inside);
                 writeln!(table, "{name}, {event:?}: {said}").unwrap();
                 // A block that is gone is empty, and an attribute null; all else is the same.

@@ -5,6 +5,8 @@
 //! no sense; the server refuses to offer such a schema.
 
 mod check;
+#[cfg(test)]
+mod message_tests;
 mod wire;
 
 pub(crate) use self::check::{Role, is_identifier};

@@ -6,7 +6,7 @@ use crate::deferral::{Outcome, Putting};
 use crate::diagnostics::{Diagnostics, Result};
 use crate::ephemeral::Lease;
 use crate::erased::EphemeralResourceObject;
-use crate::plan::{apply_defaults, check_applied, check_known, mark_computed};
+use crate::plan::{apply_defaults, check_configured, check_known, mark_computed};
 use crate::private::Private;
 use crate::proto::tfplugin6::{
     close_ephemeral_resource, open_ephemeral_resource, renew_ephemeral_resource,
@@ -59,7 +59,7 @@ impl<P: Provider> Server<P> {
             Outcome::PutOff(reason) => return put_off(reason),
         };
         prepared.mask(&result);
-        let mut broken = check_applied(&expected, &result);
+        let mut broken = check_configured(&expected, &result, "opening");
         broken.extend(check_known(&result, "opening"));
         let encoded = broken
             .into_result()

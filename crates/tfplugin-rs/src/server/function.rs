@@ -73,7 +73,8 @@ fn read(index: usize, sent: &DynamicValue, parameter: &Parameter) -> Result<Valu
     Ok(value)
 }
 
-/// Functions have no diagnostics, only one text.
+/// Functions have no diagnostics, only one text, and whoever shows it says that it is an error.
 fn told(diagnostics: Diagnostics) -> FunctionError {
-    FunctionError::new(diagnostics.to_string())
+    let text = diagnostics.to_string();
+    FunctionError::new(text.strip_prefix("error: ").unwrap_or(&text))
 }

@@ -190,7 +190,9 @@ async fn caught<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
         Ok(result) => result,
         Err(panicked) => {
             let detail = format!(
-                "{panicked}. This is a bug in the provider; the log has the place where it happened."
+                "It said: {}. This is a bug in the provider; the log has the place where it \
+                 happened.",
+                panicked.message
             );
             Err(Diagnostic::error("The provider panicked", detail).into())
         }

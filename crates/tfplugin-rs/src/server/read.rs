@@ -5,7 +5,7 @@ use super::{IMPORTED, Server, caught};
 use crate::deferral::{Deferral, Outcome, Putting};
 use crate::diagnostics::{Diagnostics, Result};
 use crate::meaning::keep_spelling;
-use crate::plan::{apply_defaults, check_applied, check_known, null_write_only};
+use crate::plan::{apply_defaults, check_configured, check_known, null_write_only};
 use crate::proto::tfplugin6::{read_data_source, read_resource};
 use crate::provider::Provider;
 use crate::timeouts::Operation;
@@ -137,7 +137,7 @@ impl<P: Provider> Server<P> {
             Outcome::PutOff(reason) => return put_off(reason),
         };
         keep_spelling(prepared.members(), &config, &mut state);
-        let mut broken = check_applied(&expected, &state);
+        let mut broken = check_configured(&expected, &state, "reading");
         broken.extend(check_known(&state, "reading"));
         broken.into_result()?;
         Ok(read_data_source::Response {

@@ -328,6 +328,9 @@ fn values_in_messages_are_short() {
     for (value, brief) in [
         (Value::from(true), "true".to_owned()),
         (number("1e3"), "1000".to_owned()),
+        (number("1e79"), format!("1{}", "0".repeat(79))),
+        (number("1e80"), format!("1{}…", "0".repeat(79))),
+        (number("-1e-80"), format!("-0.{}…", "0".repeat(77))),
         ("a\n".into(), "\"a\\n\"".to_owned()),
         ("é".repeat(80).into(), format!("{:?}", "é".repeat(80))),
         ("é".repeat(81).into(), format!("{:?}…", "é".repeat(80))),

@@ -25,6 +25,8 @@ pub mod msgpack;
 mod number;
 #[cfg(test)]
 pub(crate) mod sampling;
+#[cfg(test)]
+mod shape_tests;
 mod ty;
 
 pub use self::dynamic::Dynamic;

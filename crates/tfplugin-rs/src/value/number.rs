@@ -486,3 +486,7 @@ impl TryFrom<f64> for Number {
 #[cfg(test)]
 #[path = "number_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "number_table_tests.rs"]
+mod tables;

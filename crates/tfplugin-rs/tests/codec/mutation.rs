@@ -7,7 +7,7 @@ use crate::allocation::peak_bytes;
 use crate::hostile::{BYTES_PER_BYTE, FIXED_BYTES};
 use crate::promises;
 
-const ROUNDS: u64 = 20_000;
+const ROUNDS: u64 = 30_000;
 
 /// A small generator of numbers (xorshift), the same in every run.
 struct Dice(u64);
@@ -82,9 +82,37 @@ fn mutate(input: &mut Vec<u8>, dice: &mut Dice) {
     }
 }
 
+/// What the fuzz target starts from.
+fn corpus() -> Vec<Vec<u8>> {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/values");
+    let files = std::fs::read_dir(directory).expect("it is beside the sources");
+    let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    // In another order the rolls would fall on other inputs.
+    paths.sort_unstable();
+    let read = |path| std::fs::read(path).expect("a file of the sources");
+    paths.into_iter().map(read).collect()
+}
+
+/// A seed that is refused at its first byte teaches a fuzzer nothing.
+#[test]
+fn seeds_of_the_corpus_are_what_they_seem() {
+    let all = corpus();
+    assert!(all.len() >= 16, "{} seeds", all.len());
+    let read = |seed: &&Vec<u8>| {
+        let Some(end) = seed.iter().position(|byte| *byte == 0) else {
+            return Type::from_json_bytes(seed).is_ok() || json::decode_any(seed).is_ok();
+        };
+        let ty = Type::from_json_bytes(&seed[..end]).expect("a seed begins with a type");
+        let value = &seed[end + 1..];
+        msgpack::decode(value, &ty).is_ok() || json::decode_lenient(value, &ty).is_ok()
+    };
+    let refused = all.iter().filter(|seed| !read(seed)).count();
+    assert_eq!(refused, 1, "only the one whose lengths lie");
+}
+
 #[test]
 fn promises_hold_for_mutated_values() {
-    let seeds = seeds();
+    let seeds = [seeds(), corpus()].concat();
     for seed in &seeds {
         promises::check(seed);
     }

@@ -98,7 +98,7 @@ async fn what_goes_wrong_when_opening_is_told() {
         ("grumbler", "error: No rum (at ship)"),
         ("panics", "man overboard"),
         ("foggy", "left a value unknown (at code)"),
-        ("liar", "did not keep to its plan (at hours)"),
+        ("liar", "changed what is configured (at hours)"),
         ("later", "would have to be deferred"),
         (UNKNOWN, "not known yet"),
     ] {

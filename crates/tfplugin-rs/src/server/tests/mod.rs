@@ -3,6 +3,7 @@
 mod action;
 mod answers;
 mod apply;
+mod arguments;
 mod bench;
 mod beside;
 mod deferral;
@@ -12,7 +13,10 @@ mod identity;
 mod kinds;
 mod list;
 mod mirror;
+mod offers;
+mod own_words;
 mod port;
+mod promises;
 mod state;
 
 use std::sync::{Arc, Mutex};
