@@ -300,6 +300,11 @@ fn terraforms_own_refusals() {
         let expected = said.map(|said| format!("error: {said}"));
         assert_eq!(found, expected, "{config}");
     }
+}
+
+#[test]
+fn arguments_that_nobody_expects() {
+    let list = |min, max| nested_members(Nesting::List, true, min, max);
     let error = to_value(&json!({"b": 1}), &list(0, 0)).unwrap_err();
     assert_eq!(
         error.to_string(),

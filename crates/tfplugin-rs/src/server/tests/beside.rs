@@ -89,10 +89,19 @@ fn answer(
 
 /// The calls about one resource, each with the same things beside it.
 async fn ask(server: &Server<Mirror>, call: &str, beside: Beside) -> String {
+    match call {
+        "import" | "read" | "read data" => looked_up(server, call, beside).await,
+        "close" | "renew" => of_ephemeral(server, call, beside).await,
+        call => changed(server, call, beside).await,
+    }
+}
+
+/// Plans and applies.
+async fn changed(server: &Server<Mirror>, call: &str, beside: Beside) -> String {
     let type_name = beside.type_name();
     let (identity, private) = (beside.identity, beside.private);
-    let (there, unmade) = (thing("n", &"there".into()), thing("n", &Value::Unknown));
-    let config = thing("n", &Value::Null);
+    let (there, config) = (thing("n", &"there".into()), thing("n", &Value::Null));
+    let unmade = thing("n", &Value::Unknown);
     match call {
         "plan create" | "plan keep" | "plan update" | "plan delete" => {
             let prior_state = match call {
@@ -141,6 +150,16 @@ async fn ask(server: &Server<Mirror>, call: &str, beside: Beside) -> String {
             let identity = applied.new_identity.as_ref();
             answer(&applied.diagnostics, &applied.private, identity)
         }
+        other => panic!("{other} is no such call"),
+    }
+}
+
+/// Reads and imports.
+async fn looked_up(server: &Server<Mirror>, call: &str, beside: Beside) -> String {
+    let type_name = beside.type_name();
+    let (identity, private) = (beside.identity, beside.private);
+    let (there, config) = (thing("n", &"there".into()), thing("n", &Value::Null));
+    match call {
         "read" => {
             let request = proto::read_resource::Request {
                 type_name,
@@ -174,6 +193,14 @@ async fn ask(server: &Server<Mirror>, call: &str, beside: Beside) -> String {
             };
             answer(&server.read_data(request).await.diagnostics, b"", None)
         }
+        other => panic!("{other} is no such call"),
+    }
+}
+
+/// Renews and closes.
+async fn of_ephemeral(server: &Server<Mirror>, call: &str, beside: Beside) -> String {
+    let (type_name, private) = (beside.type_name(), beside.private);
+    match call {
         "renew" => {
             let request = proto::renew_ephemeral_resource::Request {
                 type_name,

@@ -432,17 +432,18 @@ async fn rules_hold_for_every_kind() {
 
 /// One call in which the provider speaks.
 async fn operated(server: &Server<Speakers>, call: &str, say: &str) -> String {
-    let (type_name, words) = (one(), speech(say, None));
-    let private = format!(r#"{{"say":"{}"}}"#, base64(&format!("{say:?}")));
     match call {
-        "configure" => {
-            let other = Server::new(Speakers, StopToken::new());
-            let configured = other.configure(proto::configure_provider::Request {
-                config: words,
-                ..Default::default()
-            });
-            severities(&configured.await.diagnostics)
-        }
+        "import" | "read" | "read data" => looked_up(server, call, say).await,
+        "open" | "renew" | "close" => of_ephemeral(server, call, say).await,
+        "configure" | "list" | "plan action" | "invoke" => others(server, call, say).await,
+        call => changed(server, call, say).await,
+    }
+}
+
+/// Plans and applies.
+async fn changed(server: &Server<Speakers>, call: &str, say: &str) -> String {
+    let (type_name, words) = (one(), speech(say, None));
+    match call {
         "plan create" | "plan update" | "plan delete" => {
             let (prior_state, config, proposed_new_state) = match call {
                 "plan create" => (null(), words.clone(), words),
@@ -475,6 +476,14 @@ async fn operated(server: &Server<Speakers>, call: &str, say: &str) -> String {
             let applied = applied.await;
             with_answer(&applied.diagnostics, applied.new_state.as_ref())
         }
+        other => panic!("{other} is no such call"),
+    }
+}
+
+/// Reads and imports.
+async fn looked_up(server: &Server<Speakers>, call: &str, say: &str) -> String {
+    let (type_name, words) = (one(), speech(say, None));
+    match call {
         "read" => {
             let read = server.read(proto::read_resource::Request {
                 type_name,
@@ -504,6 +513,15 @@ async fn operated(server: &Server<Speakers>, call: &str, say: &str) -> String {
             let read = read.await;
             with_answer(&read.diagnostics, read.state.as_ref())
         }
+        other => panic!("{other} is no such call"),
+    }
+}
+
+/// Opens, renews and closes.
+async fn of_ephemeral(server: &Server<Speakers>, call: &str, say: &str) -> String {
+    let (type_name, words) = (one(), speech(say, None));
+    let private = format!(r#"{{"say":"{}"}}"#, base64(&format!("{say:?}")));
+    match call {
         "open" => {
             let opened = server.open_ephemeral(proto::open_ephemeral_resource::Request {
                 type_name,
@@ -526,6 +544,22 @@ async fn operated(server: &Server<Speakers>, call: &str, say: &str) -> String {
                 private: Some(private.replace("\"say\"", "\"close\"").into()),
             });
             severities(&closed.await.diagnostics)
+        }
+        other => panic!("{other} is no such call"),
+    }
+}
+
+/// What is neither resource nor data source.
+async fn others(server: &Server<Speakers>, call: &str, say: &str) -> String {
+    let (type_name, words) = (one(), speech(say, None));
+    match call {
+        "configure" => {
+            let other = Server::new(Speakers, StopToken::new());
+            let configured = other.configure(proto::configure_provider::Request {
+                config: words,
+                ..Default::default()
+            });
+            severities(&configured.await.diagnostics)
         }
         "list" => {
             let events = server.list(proto::list_resource::Request {

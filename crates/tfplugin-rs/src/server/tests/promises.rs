@@ -234,13 +234,12 @@ async fn server(member: &'static str, deed: Deed) -> Server<Liar> {
     server
 }
 
-/// What is said of the member when it is given back in this call.
-async fn said(call: &str, member: &'static str, deed: Deed) -> String {
-    let server = server(member, deed).await;
+/// Plans and applies.
+async fn changed(server: &Server<Liar>, call: &str) -> Vec<proto::Diagnostic> {
     let type_name = "liar_thing".to_owned();
     let (config, unmade) = (packed(&whole(Value::Null)), packed(&whole(Value::Unknown)));
     let there = packed(&whole("there"));
-    let diagnostics = match call {
+    match call {
         "plan" => {
             let planned = server.plan(proto::plan_resource_change::Request {
                 type_name,
@@ -272,6 +271,15 @@ async fn said(call: &str, member: &'static str, deed: Deed) -> String {
             });
             applied.await.diagnostics
         }
+        other => panic!("{other} is no such call"),
+    }
+}
+
+/// Reads, imports and opens.
+async fn looked_up(server: &Server<Liar>, call: &str) -> Vec<proto::Diagnostic> {
+    let type_name = "liar_thing".to_owned();
+    let (config, there) = (packed(&whole(Value::Null)), packed(&whole("there")));
+    match call {
         "read" => {
             let read = server.read(proto::read_resource::Request {
                 type_name,
@@ -305,6 +313,15 @@ async fn said(call: &str, member: &'static str, deed: Deed) -> String {
             opened.await.diagnostics
         }
         other => panic!("{other} is no such call"),
+    }
+}
+
+/// What is said of the member when it is given back in this call.
+async fn said(call: &str, member: &'static str, deed: Deed) -> String {
+    let server = server(member, deed).await;
+    let diagnostics = match call {
+        "plan" | "create" | "update" => changed(&server, call).await,
+        call => looked_up(&server, call).await,
     };
     match diagnostics.is_empty() {
         true => "fine".to_owned(),
