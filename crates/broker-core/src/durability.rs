@@ -70,7 +70,7 @@ impl Durability {
 
     /// The level of a queue with these arguments, which have been checked. What is not known counts
     /// as the strictest.
-    pub(crate) fn of(arguments: &Arguments) -> Self {
+    pub fn of(arguments: &Arguments) -> Self {
         match arguments.get(ARGUMENT) {
             Some(Value::Text(name)) => Self::parse(name).unwrap_or(Self::Fsync),
             _ => Self::Fsync,

@@ -26,6 +26,7 @@ mod error;
 mod journal_thread;
 mod listener;
 mod logins;
+mod scrub;
 mod server;
 mod throttle;
 

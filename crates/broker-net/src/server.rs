@@ -19,6 +19,7 @@ use crate::error::{FatalError, StartError};
 use crate::journal_thread::{self, End, Progress};
 use crate::listener::{Bound, Closed, Endpoint, Listener, ListenerConfig};
 use crate::logins::Logins;
+use crate::scrub;
 
 /// What a server can be told beside its listeners.
 #[derive(Debug, Clone, Default)]
@@ -29,7 +30,12 @@ pub struct Options {
     pub deadlines: Deadlines,
     /// What AMQP 0-9-1 clients are offered.
     pub amqp091: amqp091::Settings,
+    /// How long after the start the scrub of the journal begins; a minute unless said otherwise.
+    pub scrub_after: Option<Duration>,
 }
+
+/// When the scrub begins unless said otherwise.
+const SCRUB_AFTER: Duration = Duration::from_secs(60);
 
 /// How long a peer may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +110,7 @@ impl Server {
             .collect::<Result<_, _>>()?;
         let (journal_thread, progress) =
             journal_thread::start(Arc::clone(&broker), writer).map_err(StartError::Thread)?;
+        let scrub_after = options.scrub_after.unwrap_or(SCRUB_AFTER);
         let shared = Shared::new(broker, options);
         let listeners = bound
             .into_iter()
@@ -112,6 +119,10 @@ impl Server {
         shared
             .tasks
             .spawn(stop_on_failure(progress.clone(), shared.stop.clone()));
+        let broker = Arc::clone(&shared.broker);
+        shared
+            .tasks
+            .spawn(scrub::run(broker, scrub_after, shared.stop.clone()));
         Ok(Self {
             shared,
             listeners: Mutex::new(listeners),

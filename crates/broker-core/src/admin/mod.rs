@@ -55,6 +55,19 @@ pub struct BrokerStats {
     pub memory_bytes: u64,
     /// Publishers are paused.
     pub publish_paused: bool,
+    /// What the background scrub of the journal has seen.
+    pub scrub: ScrubStats,
+}
+
+/// What the background scrub of the journal has seen since the broker was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ScrubStats {
+    /// Bytes read again and checked.
+    pub bytes: u64,
+    /// Times the end of the journal was reached.
+    pub rounds: u64,
+    /// Places in the journal that are known to be damaged now; the log names each.
+    pub damaged: u64,
 }
 
 impl Admin {

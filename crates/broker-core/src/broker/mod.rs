@@ -17,6 +17,7 @@ mod placed;
 mod publish;
 mod queues;
 mod recovery;
+mod scrubbing;
 mod topology;
 mod upkeep;
 mod users;
@@ -37,6 +38,7 @@ pub(crate) use vhosts::{Vhost, Vhosts};
 
 use self::changes::Changes;
 use self::owed::Owed;
+use self::scrubbing::Scrubbing;
 use self::upkeep::Upkeep;
 use crate::access::{PasswordHash, Users};
 use crate::account::Account;
@@ -89,6 +91,7 @@ pub struct Broker {
     /// Queues to be deleted once the journal can take note of it.
     abandoned: Mutex<Vec<Abandoned>>,
     upkeep: Mutex<Upkeep>,
+    scrubbing: Scrubbing,
     /// What logins of unknown users are checked against.
     fake_hash: PasswordHash,
 }
@@ -142,6 +145,7 @@ impl Broker {
             queues,
             memory_bytes: self.account.bytes(),
             publish_paused: self.publish_paused(),
+            scrub: self.scrubbing.stats(),
         }
     }
 

@@ -13,6 +13,7 @@ use super::changes::Changes;
 use super::contents::{Contents, Held};
 use super::indexer::SegmentIndexer;
 use super::owed::Owed;
+use super::scrubbing::Scrubbing;
 use super::topology::Removal;
 use super::upkeep::Upkeep;
 use super::{Broker, BrokerConfig, ByReach, Connections, LiveQueue, Topology, Vhost, Vhosts};
@@ -84,6 +85,7 @@ impl Broker {
             connections: Mutex::new(Connections::default()),
             awaiting: Mutex::default(),
             watchers: ByReach::default(),
+            scrubbing: Scrubbing::default(),
             journal_waiters: Waiting::default(),
             writer_waiters: Waiting::default(),
             owed: Owed::new(),

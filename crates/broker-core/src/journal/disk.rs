@@ -46,6 +46,11 @@ pub trait DiskFile: Send + Sync + Debug {
     /// Fills `out` from `offset`; a file that ends before is [`io::ErrorKind::UnexpectedEof`].
     fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()>;
 
+    /// The same, but not from a cache of what was written or read before: what the disk has.
+    fn read_from_disk(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.read_at(offset, out)
+    }
+
     /// Writes all parts, one after the other, from `offset`. Never extends a file.
     fn write_at(&self, offset: u64, parts: &mut [IoSlice<'_>]) -> io::Result<()>;
 

@@ -7,11 +7,12 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, IoSlice, Write};
+use std::num::NonZeroU64;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::FallocateFlags;
+use rustix::fs::{Advice, FallocateFlags};
 
 use super::disk::{Disk, DiskFile, FileEntry, Space};
 use super::error::LockError;
@@ -190,6 +191,18 @@ struct OpenFile(File);
 impl DiskFile for OpenFile {
     fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         self.0.read_exact_at(out, offset)
+    }
+
+    /// Has the page cache let go of that part of the file first, as far as it is clean, and again
+    /// afterwards: what is read to be checked should not push out what is read to be used.
+    fn read_from_disk(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let len = NonZeroU64::new(out.len() as u64);
+        // Advice: without it the read is no worse than any other.
+        let forget = || rustix::fs::fadvise(&self.0, offset, len, Advice::DontNeed);
+        let _ = forget();
+        let read = self.0.read_exact_at(out, offset);
+        let _ = forget();
+        read
     }
 
     fn write_at(&self, offset: u64, mut parts: &mut [IoSlice<'_>]) -> io::Result<()> {

@@ -25,9 +25,10 @@
 //! whose segment does not end with the mark it should end with, is left aside: the segment is read,
 //! and its index written anew once the journal is open. Errors on it are told and otherwise ignored.
 //!
-//! What opening does not read it does not check. Damage in a full segment is found when the record
-//! is due, or by the scrub; it stops the journal, and takes the segment's index away
-//! ([`Journal::fail`](super::Journal)): the next start reads the segment, and refuses it by name.
+//! What opening does not read it does not check. The scrub finds damage in a full segment and tells
+//! ([`super::Scrub`]). A record that is damaged when it is due stops the journal, and takes the
+//! segment's index away ([`Journal::fail`](super::Journal)): the next start reads the segment, and
+//! refuses it by name.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Debug;

@@ -123,6 +123,7 @@ mod record;
 mod recovery;
 mod room;
 mod scan;
+mod scrub;
 mod segment;
 mod sim_disk;
 mod writer;
@@ -137,6 +138,7 @@ pub use index::{Indexer, RecordHead};
 pub use options::{Options, StoreId};
 pub use read::ReadWindow;
 pub use recovery::{RecordRef, Replay, open};
+pub use scrub::{Scrub, Scrubbed};
 pub use sim_disk::{SimDisk, Survival, Trouble};
 pub use writer::{Turn, Writer};
 

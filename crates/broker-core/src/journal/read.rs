@@ -4,7 +4,7 @@
 //! Every record is checked before it is shown (rule J6). One that fails its checks had been durable,
 //! so it is damage, and damage stops the journal as a disk error does: nothing that was promised may
 //! be passed over in silence, and the next start reads that segment whole and refuses it by file and
-//! offset.
+//! offset. What nobody reads for long is looked after by [`super::Scrub`].
 
 use std::io;
 use std::sync::Arc;
@@ -23,9 +23,9 @@ const AHEAD_BYTES: u64 = 256 * 1024;
 #[derive(Debug)]
 pub(super) struct Readable {
     pub(super) base: Lsn,
-    file: Arc<dyn DiskFile>,
-    name: String,
-    seed: u32,
+    pub(super) file: Arc<dyn DiskFile>,
+    pub(super) name: String,
+    pub(super) seed: u32,
 }
 
 /// Bytes of the journal last read, for who reads one record after the other.
@@ -59,7 +59,7 @@ impl Readable {
         &self.name
     }
 
-    fn offset_of(&self, lsn: Lsn) -> u64 {
+    pub(super) fn offset_of(&self, lsn: Lsn) -> u64 {
         DATA_START + (lsn.0 - self.base.0)
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use broker_core::journal::{Lsn, Options, SimDisk, Survival, Trouble, Turn};
+use broker_core::journal::{Disk, Lsn, Options, SimDisk, Survival, Trouble, Turn};
 
 use crate::harness::{Bench, Open, open_indexed, open_on, payloads, small};
 
@@ -11,7 +11,7 @@ const WAYS: [Open; 2] = [open_on, open_indexed];
 
 /// What a life got done before the power went.
 #[derive(Debug, Default)]
-struct Life {
+pub(crate) struct Life {
     /// Payloads in the order they were appended.
     appended: Vec<Vec<u8>>,
     /// How many of them were reported durable.
@@ -25,6 +25,11 @@ struct Life {
 /// Two small lives with all a journal does: batches of several records, new segments, a
 /// checkpoint, freed and reused segments, a clean end and a restart.
 fn live(open: Open, disk: &SimDisk, life: &mut Life) {
+    live_on(open, &|| Arc::new(disk.clone()), life);
+}
+
+/// The same on any disk.
+pub(crate) fn live_on(open: Open, disk: &dyn Fn() -> Arc<dyn Disk>, life: &mut Life) {
     let all = payloads(36, 1200);
     for half in all.chunks(18) {
         if live_once(open, disk, life, half).is_none() {
@@ -33,8 +38,13 @@ fn live(open: Open, disk: &SimDisk, life: &mut Life) {
     }
 }
 
-fn live_once(open: Open, disk: &SimDisk, life: &mut Life, half: &[Vec<u8>]) -> Option<()> {
-    let mut bench = open(Arc::new(disk.clone()), &small()).ok()?;
+fn live_once(
+    open: Open,
+    disk: &dyn Fn() -> Arc<dyn Disk>,
+    life: &mut Life,
+    half: &[Vec<u8>],
+) -> Option<()> {
+    let mut bench = open(disk(), &small()).ok()?;
     let before = life.appended.len();
     let mut ends = Vec::new();
     for three in half.chunks(3) {
@@ -59,7 +69,7 @@ fn live_once(open: Open, disk: &SimDisk, life: &mut Life, half: &[Vec<u8>]) -> O
 }
 
 /// What a journal must come back with, whatever survived.
-fn check(open: Open, disk: &SimDisk, life: &Life, context: &str) -> Bench {
+pub(crate) fn check(open: Open, disk: &SimDisk, life: &Life, context: &str) -> Bench {
     let bench =
         open(Arc::new(disk.clone()), &small()).unwrap_or_else(|error| panic!("{context}: {error}"));
     let found = bench.replayed_payloads();

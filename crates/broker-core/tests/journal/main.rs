@@ -15,5 +15,7 @@ mod golden;
 mod harness;
 mod indexes;
 mod kill;
+mod lies;
 mod life;
 mod model;
+mod scrub;

@@ -12,4 +12,5 @@ mod kit;
 mod listeners;
 mod messages;
 mod restart;
+mod scrub;
 mod tls;
