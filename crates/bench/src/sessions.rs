@@ -13,9 +13,9 @@ use broker_core::broker::{Broker, BrokerConfig};
 use broker_core::definitions::{Expect, PasswordChange, PermissionSpec, UserUpdate};
 use broker_core::journal::{FileDisk, Turn, Writer};
 use broker_core::outbox::Wake;
-use broker_core::session::Step;
 use broker_core::session::amqp091::{Session, Settings};
-use bytes::BytesMut;
+use broker_core::session::{Output, Step};
+use bytes::{Buf as _, BytesMut};
 use wire::amqp091::{
     BasicAck, BasicConsume, ChannelOpen, ConfirmSelect, ConnectionOpen, ConnectionStartOk,
     ConnectionTuneOk, LongStr, Method, PROTOCOL_HEADER, QueueDeclare,
@@ -49,7 +49,7 @@ struct Peer {
     session: Session,
     rung: Rung,
     input: BytesMut,
-    output: BytesMut,
+    output: Output,
     now: Instant,
 }
 
@@ -71,7 +71,7 @@ pub fn run(work: Work, dir: &Path) -> Result<u64> {
     let mut publisher = world.connect();
     publisher.set_up(work.durable, false);
     world.settle(&mut [&mut publisher])?;
-    consumer.output.clear();
+    consumer.output.advance(consumer.output.len());
 
     let publish = Publish {
         exchange: "",
@@ -100,7 +100,7 @@ pub fn run(work: Work, dir: &Path) -> Result<u64> {
             delivered == of_one && delivered as u64 > batch.capacity() * work.body_bytes as u64,
             "{delivered} bytes came out where {of_one} were due"
         );
-        publisher.output.clear();
+        publisher.output.advance(publisher.output.len());
         if work.durable {
             consumer.send(&Method::from(BasicAck {
                 delivery_tag: sent,
@@ -148,7 +148,7 @@ impl World {
             session,
             rung,
             input: BytesMut::new(),
-            output: BytesMut::new(),
+            output: Output::default(),
             now: Instant::now(),
         }
     }
@@ -267,7 +267,7 @@ impl Peer {
         let mut sum = 0;
         while !self.output.is_empty() {
             sum += self.output.len();
-            self.output.clear();
+            self.output.advance(self.output.len());
             self.written()?;
         }
         Ok(sum)

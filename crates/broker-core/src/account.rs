@@ -4,9 +4,15 @@
 //! Every message that sits in a queue has a [`Hold`], given back when the last reference to the
 //! message goes. Journal positions are counted in buckets, so that neither the number of messages
 //! nor the size of the journal makes an operation here expensive.
+//!
+//! A message is entered by its publisher's thread and leaves by its consumer's. If both counted in
+//! the same place, or counted references to the account, they would take that cache line from each
+//! other for every message: so each thread counts in a [`Stripe`] of its own, and an account lives as
+//! long as the process, one for each time that a broker is opened.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::journal::Lsn;
@@ -16,19 +22,30 @@ use crate::outbox::{Outbox, Waiting};
 /// The account of one broker.
 #[derive(Debug)]
 pub(crate) struct Account {
-    bytes: AtomicU64,
+    stripes: [Stripe; STRIPES],
     limit_bytes: u64,
     /// Journal positions per bucket.
     bucket_bytes: u64,
     live: Mutex<Live>,
     /// Publishers that wait for memory to become free.
     paused: Waiting,
+    /// None was free, by the word of one of them, since the last was woken by a message that went.
+    was_over: AtomicBool,
 }
+
+/// What some of the threads have entered less what they have let go, modulo 2^64; on a cache line
+/// of its own, and its neighbour's, which processors fetch along with it.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Stripe(AtomicU64);
+
+/// Threads beyond this number share.
+const STRIPES: usize = 8;
 
 /// One message's entry in the account.
 #[derive(Debug)]
 pub(crate) struct Hold {
-    account: Arc<Account>,
+    account: &'static Account,
     bytes: u64,
     /// Bucket of its record plus one; 0 when no journal holds it.
     bucket: AtomicU64,
@@ -55,24 +72,26 @@ struct Bucket {
 pub(crate) const MESSAGE_BYTES: u64 = 256;
 
 impl Account {
-    pub(crate) fn new(limit_bytes: u64, bucket_bytes: u64) -> Arc<Self> {
-        Arc::new(Self {
-            bytes: AtomicU64::new(0),
+    /// An account that is never freed: about a kilobyte.
+    pub(crate) fn new(limit_bytes: u64, bucket_bytes: u64) -> &'static Self {
+        Box::leak(Box::new(Self {
+            stripes: <[Stripe; STRIPES]>::default(),
             limit_bytes,
             bucket_bytes: bucket_bytes.max(1),
             live: Mutex::default(),
             paused: Waiting::default(),
-        })
+            was_over: AtomicBool::new(false),
+        }))
     }
 
     /// Enters a message of that size. `record` is a position at or below its record in the journal
     /// and must be entered *before* the record is appended: what the account does not know may be
     /// freed.
-    pub(crate) fn hold(self: &Arc<Self>, size_bytes: usize, record: Option<Lsn>) -> Hold {
+    pub(crate) fn hold(&'static self, size_bytes: usize, record: Option<Lsn>) -> Hold {
         let bytes = size_bytes as u64 + MESSAGE_BYTES;
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.stripe().fetch_add(bytes, Ordering::Relaxed);
         let hold = Hold {
-            account: Arc::clone(self),
+            account: self,
             bytes,
             bucket: AtomicU64::new(0),
             record: AtomicU64::new(0),
@@ -111,7 +130,26 @@ impl Account {
 
     /// Bytes of all messages held.
     pub(crate) fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
+        let stripes = self.stripes.iter();
+        let sum = stripes.fold(0, |sum: u64, stripe| {
+            sum.wrapping_add(stripe.0.load(Ordering::SeqCst))
+        });
+        // Read one after the other while messages move, they may seem to hold less than nothing.
+        if sum > u64::MAX / 2 { 0 } else { sum }
+    }
+
+    /// The calling thread's.
+    fn stripe(&self) -> &AtomicU64 {
+        static THREADS: AtomicUsize = AtomicUsize::new(0);
+        thread_local! {
+            static THREAD: Cell<usize> = const { Cell::new(usize::MAX) };
+        }
+        let mut thread = THREAD.get();
+        if thread == usize::MAX {
+            thread = THREADS.fetch_add(1, Ordering::Relaxed) % STRIPES;
+            THREAD.set(thread);
+        }
+        &self.stripes[thread % STRIPES].0
     }
 
     /// Bytes of the messages held that are in the journal.
@@ -155,14 +193,26 @@ impl Account {
 
     /// Whether a publisher has to wait. If so its connection is woken once there is room again.
     pub(crate) fn pauses(&self, outbox: &Arc<Outbox>) -> bool {
-        self.paused.wait_while(outbox, || self.is_over())
+        self.paused.wait_while(outbox, || {
+            let over = self.is_over();
+            if over {
+                self.was_over.store(true, Ordering::SeqCst);
+            }
+            over
+        })
     }
 
     /// Wakes the next of those who wait, if there is room. Publishers call it, so that they are
     /// woken one by the other: if all were woken at once, each message that goes at the limit would
     /// send all of them running for the room of one.
     pub(crate) fn pass_on(&self) {
-        if !self.paused.is_empty() && !self.is_over() {
+        if self.paused.is_empty() {
+            return;
+        }
+        if self.is_over() {
+            self.was_over.store(true, Ordering::SeqCst);
+        }
+        if !self.is_over() {
             self.paused.wake_one();
         }
     }
@@ -214,10 +264,14 @@ impl Drop for Hold {
         if bucket > 0 {
             lock(&self.account.live).leave(bucket - 1, self.bytes);
         }
-        let before = self.account.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
-        let limit = self.account.limit_bytes;
-        if before > limit && before - self.bytes <= limit {
-            self.account.paused.wake_one();
+        let account = self.account;
+        account.stripe().fetch_sub(self.bytes, Ordering::SeqCst);
+        // All in one order with `Waiting::wait_while`: who waits is seen here, or sees the room.
+        if !account.paused.is_empty()
+            && !account.is_over()
+            && account.was_over.swap(false, Ordering::SeqCst)
+        {
+            account.paused.wake_one();
         }
     }
 }

@@ -5,11 +5,9 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
-use bytes::Bytes;
-
 use crate::durability::Promise;
 use crate::journal::Lsn;
-use crate::message::{Message, Properties};
+use crate::message::{Body, Envelope, Message};
 use crate::value::Arguments;
 
 /// Number of a connection, unique for the life of the process.
@@ -100,18 +98,12 @@ pub struct Bind<'a> {
 }
 
 /// Publish one message.
-#[derive(Debug)]
-pub struct Publish<'a> {
-    /// Where to; empty is the default exchange.
-    pub exchange: &'a str,
-    /// Matched against bindings.
-    pub routing_key: &'a str,
-    /// Properties as they came.
-    pub properties: Properties,
+#[derive(Debug, Clone)]
+pub struct Publish {
+    /// Where to, and how. Messages in a row that share it are routed once.
+    pub envelope: Arc<Envelope>,
     /// The payload.
-    pub body: Bytes,
-    /// Must survive a restart in durable queues.
-    pub persistent: bool,
+    pub body: Body,
 }
 
 /// What became of a publish.
@@ -120,7 +112,7 @@ pub enum Published {
     /// In at least one queue. Confirm when the promise is kept.
     Routed(Promise),
     /// In no queue; the message comes back for a protocol that returns such messages.
-    Unroutable(Arc<Message>),
+    Unroutable(Publish),
 }
 
 /// Attach a consumer to a queue.

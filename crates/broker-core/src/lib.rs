@@ -38,6 +38,7 @@ pub mod limits;
 mod lock;
 pub mod message;
 mod names;
+mod number_hash;
 pub mod outbox;
 mod queue;
 mod records;

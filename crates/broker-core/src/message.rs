@@ -1,5 +1,7 @@
 //! A message: the bytes as they came plus what the broker needs to know about them.
 
+use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -10,21 +12,29 @@ use crate::journal::Lsn;
 /// One published message, shared by every queue and delivery that refers to it.
 #[derive(Debug)]
 pub struct Message {
+    /// Where it was published to, and how.
+    pub envelope: Arc<Envelope>,
+    /// The payload.
+    pub body: Body,
+    /// Where the journal must be durable before this message may be delivered (rule F13); 0 when no
+    /// journal holds it.
+    pub lsn: Lsn,
+    /// Its share of the broker's memory and its place in the journal; given back on drop.
+    pub(crate) hold: Option<Hold>,
+}
+
+/// All of a message but its payload. A publisher tends to repeat it, and then shares it between its
+/// messages: what is derived from one message's, its route for one, holds for the next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope {
     /// Name of the exchange it was published to; empty for the default exchange.
     pub exchange: Arc<str>,
     /// Routing key, at most 255 bytes.
     pub routing_key: Box<str>,
     /// Properties in the encoding they arrived in; never re-encoded for the same protocol.
     pub properties: Properties,
-    /// The payload.
-    pub body: Bytes,
     /// Survives a restart when it sits in a durable queue.
     pub persistent: bool,
-    /// Where the journal must be durable before this message may be delivered (rule F13); 0 when no
-    /// journal holds it.
-    pub lsn: Lsn,
-    /// Its share of the broker's memory and its place in the journal; given back on drop.
-    pub(crate) hold: Option<Hold>,
 }
 
 /// Properties as encoded by the protocol that published the message.
@@ -34,22 +44,25 @@ pub enum Properties {
     Amqp091(Bytes),
 }
 
+/// A message's payload. A short one lies in the message itself and takes no memory of its own.
+#[derive(Clone)]
+pub struct Body(Place);
+
+#[derive(Clone)]
+enum Place {
+    Inside { len: u8, bytes: [u8; INSIDE_BYTES] },
+    Outside(Bytes),
+}
+
+/// Longest payload inside a message. With its length it fills one cache line.
+const INSIDE_BYTES: usize = 62;
+
 impl Message {
     /// A message that no journal holds and nobody accounts for.
-    pub fn new(
-        exchange: Arc<str>,
-        routing_key: &str,
-        properties: Properties,
-        body: Bytes,
-        persistent: bool,
-    ) -> Self {
-        let routing_key = routing_key.into();
+    pub fn new(envelope: Arc<Envelope>, body: Body) -> Self {
         Self {
-            exchange,
-            routing_key,
-            properties,
+            envelope,
             body,
-            persistent,
             lsn: Lsn(0),
             hold: None,
         }
@@ -57,7 +70,14 @@ impl Message {
 
     /// Bytes it weighs in memory budgets.
     pub fn size_bytes(&self) -> usize {
-        self.body.len() + self.properties.size_bytes() + self.routing_key.len()
+        self.envelope.size_bytes() + self.body.len()
+    }
+}
+
+impl Envelope {
+    /// Bytes it weighs in memory budgets, in each message.
+    pub fn size_bytes(&self) -> usize {
+        self.properties.size_bytes() + self.routing_key.len()
     }
 }
 
@@ -66,5 +86,87 @@ impl Properties {
     pub fn size_bytes(&self) -> usize {
         let Self::Amqp091(properties) = self;
         properties.len()
+    }
+}
+
+impl Body {
+    /// Copies the payload.
+    pub fn copy_from_slice(payload: &[u8]) -> Self {
+        match payload.len() {
+            len @ ..=INSIDE_BYTES => {
+                let mut bytes = [0; INSIDE_BYTES];
+                bytes[..len].copy_from_slice(payload);
+                Self(Place::Inside {
+                    len: len as u8,
+                    bytes,
+                })
+            }
+            _ => Self(Place::Outside(Bytes::copy_from_slice(payload))),
+        }
+    }
+
+    /// The payload as shared memory, unless it lies inside the message.
+    pub fn shared(&self) -> Option<&Bytes> {
+        match &self.0 {
+            Place::Inside { .. } => None,
+            Place::Outside(bytes) => Some(bytes),
+        }
+    }
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self::copy_from_slice(&[])
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(payload: Bytes) -> Self {
+        match payload.len() {
+            ..=INSIDE_BYTES => Self::copy_from_slice(&payload),
+            _ => Self(Place::Outside(payload)),
+        }
+    }
+}
+
+impl From<Vec<u8>> for Body {
+    fn from(payload: Vec<u8>) -> Self {
+        Bytes::from(payload).into()
+    }
+}
+
+impl Deref for Body {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            Place::Inside { len, bytes } => &bytes[..usize::from(*len)],
+            Place::Outside(bytes) => bytes,
+        }
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_what_was_put_in() {
+        for len in [0, 1, INSIDE_BYTES, INSIDE_BYTES + 1, 100_000] {
+            let payload: Vec<u8> = (0..len).map(|byte| byte as u8).collect();
+            let shared = Bytes::from(payload.clone());
+            for body in [Body::copy_from_slice(&payload), Body::from(shared)] {
+                assert_eq!(*body, payload[..]);
+                assert_eq!(*body.clone(), payload[..]);
+                assert_eq!(body.shared().is_some(), len > INSIDE_BYTES);
+            }
+        }
+        assert_eq!(size_of::<Body>(), 64);
     }
 }

@@ -154,7 +154,7 @@ impl Waiting {
         let mut waiting = lock(&self.list);
         if !waiting.iter().any(|other| Arc::ptr_eq(other, outbox)) {
             waiting.push_back(Arc::clone(outbox));
-            self.count.store(waiting.len(), Ordering::Relaxed);
+            self.count.store(waiting.len(), Ordering::SeqCst);
         }
         drop(waiting);
         still()
@@ -162,13 +162,13 @@ impl Waiting {
 
     /// Whether nobody waits. Who came just now may be missed: it looks again itself.
     pub(crate) fn is_empty(&self) -> bool {
-        self.count.load(Ordering::Relaxed) == 0
+        self.count.load(Ordering::SeqCst) == 0
     }
 
     /// Wakes each of them once.
     pub(crate) fn wake_all(&self) {
         let mut waiting = lock(&self.list);
-        self.count.store(0, Ordering::Relaxed);
+        self.count.store(0, Ordering::SeqCst);
         let woken = std::mem::take(&mut *waiting);
         drop(waiting);
         woken.iter().for_each(|outbox| outbox.wake());
@@ -178,7 +178,7 @@ impl Waiting {
     pub(crate) fn wake_one(&self) {
         let mut waiting = lock(&self.list);
         let woken = waiting.pop_front();
-        self.count.store(waiting.len(), Ordering::Relaxed);
+        self.count.store(waiting.len(), Ordering::SeqCst);
         drop(waiting);
         if let Some(outbox) = woken {
             outbox.wake();
@@ -189,7 +189,7 @@ impl Waiting {
     pub(crate) fn leave(&self, outbox: &Arc<Outbox>) {
         let mut waiting = lock(&self.list);
         waiting.retain(|other| !Arc::ptr_eq(other, outbox));
-        self.count.store(waiting.len(), Ordering::Relaxed);
+        self.count.store(waiting.len(), Ordering::SeqCst);
     }
 }
 

@@ -12,8 +12,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use broker_core::broker::PasswordCheck;
-use broker_core::session::Step;
 use broker_core::session::amqp091::Session;
+use broker_core::session::{Output, Step};
 use bytes::{BufMut as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
@@ -47,7 +47,7 @@ pub(crate) struct Driver<S> {
     admission: Admission,
     shared: Arc<Shared>,
     input: BytesMut,
-    output: BytesMut,
+    output: Output,
     /// Written bytes may still sit in the stream's own buffer (TLS).
     unflushed: bool,
     /// When the peer last took bytes, or when there began to be some.
@@ -91,7 +91,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             admission,
             shared,
             input: BytesMut::new(),
-            output: BytesMut::new(),
+            output: Output::default(),
             unflushed: false,
             written: Instant::now(),
             waiting: false,
@@ -117,7 +117,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             let now = Instant::now();
             if self.output.is_empty() {
                 self.written = now;
-                buffers::prepare_output(&mut self.output);
+                buffers::prepare_output(self.output.buffer());
             }
             if let Happened::Tick = happened {
                 timers.sleep.as_mut().reset(now + FAR_OFF);
@@ -126,7 +126,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 Step::Authenticate(check) => self.authenticate(check).await,
                 step => step,
             };
-            buffers::release_output(&mut self.output);
+            self.release_output();
             if self.login_deadline.is_some() && self.session.is_open() {
                 self.login_deadline = None;
                 self.admission.opened();
@@ -215,9 +215,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             self.unflushed = false;
         }
         if had_output {
-            buffers::release_output(&mut self.output);
+            self.release_output();
         }
         Poll::Ready(Ok(had_output))
+    }
+
+    fn release_output(&mut self) {
+        if self.output.is_empty() {
+            buffers::release_output(self.output.buffer());
+        }
     }
 
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {

@@ -10,7 +10,7 @@ use broker_core::call::{
 };
 use broker_core::definitions::{Expect, PasswordChange, PermissionSpec, UserUpdate};
 use broker_core::journal::{Options, SimDisk, Turn, Writer};
-use broker_core::message::Properties;
+use broker_core::message::{Envelope, Properties};
 use broker_core::outbox::Wake;
 use broker_core::value::{Arguments, Value};
 use bytes::Bytes;
@@ -75,12 +75,14 @@ pub fn sample() -> BTreeMap<String, Vec<u8>> {
     declare(&attachment);
     for size in [0, 1, 300, 3_000] {
         let published = attachment
-            .publish(Publish {
-                exchange: "e",
-                routing_key: "a.b",
-                properties: Properties::Amqp091(Bytes::from_static(b"\x10\0\x02")),
+            .publish_one(Publish {
+                envelope: Arc::new(Envelope {
+                    exchange: "e".into(),
+                    routing_key: "a.b".into(),
+                    properties: Properties::Amqp091(Bytes::from_static(b"\x10\0\x02")),
+                    persistent: true,
+                }),
                 body: vec![7; size].into(),
-                persistent: true,
             })
             .expect("it may publish");
         assert!(matches!(published, Published::Routed(_)));

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use super::exchanges::{no_exchange, parse_kind};
+use super::publish::Batch;
 use super::queues::{DeleteTarget, check_owner};
 use super::topology::Route;
 use super::{Broker, Connection, LiveQueue, Login};
@@ -42,6 +43,7 @@ pub(super) struct Own {
     pub(super) exclusive: Vec<Arc<LiveQueue>>,
     /// Working memory of publishing.
     pub(super) route: Route,
+    pub(super) batch: Batch,
     pub(super) targets: Vec<(QueueId, Sequence)>,
     pub(super) record: Vec<u8>,
 }

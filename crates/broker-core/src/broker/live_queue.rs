@@ -57,7 +57,7 @@ impl LiveQueue {
     pub(crate) fn new(
         definition: Stored<QueueSpec>,
         owner: Option<ConnectionId>,
-        account: Arc<Account>,
+        account: &'static Account,
     ) -> Self {
         let id = QueueId(definition.generation);
         Self {

@@ -68,7 +68,7 @@ pub struct BrokerConfig {
 pub struct Broker {
     limits: Limits,
     journal: Arc<Journal>,
-    account: Arc<Account>,
+    account: &'static Account,
     /// Held by whoever changes definitions, so that the journal has the changes in the order in
     /// which they happened.
     changes: Mutex<Changes>,

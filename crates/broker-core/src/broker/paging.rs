@@ -3,13 +3,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use super::Broker;
 use crate::call::{QueueId, Sequence};
 use crate::journal::{Lsn, ReadWindow, RecordRef, Stopped, Unreadable};
 use crate::lock::read;
-use crate::message::Message;
+use crate::message::{Body, Envelope, Message};
 use crate::queue::{Entry, Stub};
 use crate::records::{self, PublishRecord, read_publish};
 
@@ -133,7 +131,13 @@ fn read_message(
             name
         }
     };
-    let body = Bytes::copy_from_slice(body);
+    let envelope = Envelope {
+        exchange,
+        routing_key: routing_key.into(),
+        properties,
+        persistent: true,
+    };
     // It may be delivered at once: it has been durable since it left the memory.
-    Ok(Message::new(exchange, routing_key, properties, body, true))
+    let body = Body::copy_from_slice(body);
+    Ok(Message::new(Arc::new(envelope), body))
 }

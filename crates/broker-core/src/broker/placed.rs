@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Broker, LiveQueue};
 use crate::call::{QueueId, Sequence};
 use crate::journal::{Admission, AppendError, Journal, Lsn, Record};
-use crate::message::Message;
+use crate::message::{Body, Envelope, Message};
 use crate::records::{self, write_publish_head};
 
 /// Where a message stands.
@@ -39,21 +39,34 @@ impl Broker {
             .iter()
             .map(|(queue, sequence)| (queue.id, *sequence))
             .collect();
-        let Message {
+        let Envelope {
             exchange,
             routing_key,
             properties,
-            body,
             ..
-        } = message;
+        } = &*message.envelope;
         write_publish_head(record, &targets, exchange, routing_key, properties);
+        self.append_publish(record, &message.body, admission)
+    }
+
+    /// Appends the record of a publish, whose head was written.
+    pub(super) fn append_publish(
+        &self,
+        head: &[u8],
+        body: &Body,
+        admission: Admission,
+    ) -> Result<Appended, AppendError> {
+        let (inside, shared) = match body.shared() {
+            Some(shared) => (&[][..], Some(shared)),
+            None => (&body[..], None),
+        };
         let end = self.journal.append(&Record {
             kind: records::PUBLISH,
             admission,
-            parts: &[record],
-            body: Some(body),
+            parts: &[head, inside],
+            body: shared,
         })?;
-        let start = Journal::start_of(end, record.len() + body.len());
+        let start = Journal::start_of(end, head.len() + body.len());
         Ok(Appended { start, end })
     }
 

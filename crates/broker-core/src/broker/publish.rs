@@ -1,32 +1,40 @@
 //! Publishing: route, journal, enqueue.
 //!
-//! A persistent message for a durable queue, one of level `memory` excepted, is appended to the journal before any queue holds it,
-//! with the places it will take there. Queues put it at its place, and hold it back until the
+//! A persistent message for a durable queue, one of level `memory` excepted, is appended to the
+//! journal before any queue holds it, with the places it will take there. Queues put it at its place, and hold it back until the
 //! journal is durable up to it. A crash before the append loses a message nobody was told about; a
 //! crash after it may keep one that was never confirmed, which the publisher sends again.
 //!
 //! While the journal prepares its next segment a message may find no room there. That is no reason
 //! to refuse it: it goes to its queues and is owed to the journal, and its publisher is paused.
+//!
+//! Messages come in batches: those in a row that share an envelope are routed once, and each queue is
+//! entered once, with all that the batch brings it.
 
+use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasherDefault;
+use std::iter::repeat_n;
+use std::mem;
 use std::sync::Arc;
 
 use super::attachment::{Attachment, Own, Resource};
 use super::exchanges::no_exchange;
 use super::live_queue::LiveQueue;
 use super::owed::{DebtId, Due};
-use super::placed::Placed;
+use super::placed::{Appended, Placed};
 use super::topology::RouteError;
-use super::{Topology, refuse_append};
+use super::{Broker, Topology, refuse_append};
 use crate::access::Action;
-use crate::account::Hold;
-use crate::call::{Publish, Published, Sequence};
+use crate::account::{Account, Hold};
+use crate::call::{Publish, Published, QueueId};
 use crate::durability::{Durability, Promise};
-use crate::journal::{Admission, AppendError, Journal, Lsn, Record};
+use crate::journal::{Admission, AppendError, Lsn};
 use crate::lock::lock;
-use crate::message::Message;
+use crate::message::{Envelope, Message};
 use crate::names;
+use crate::number_hash::NumberHasher;
 use crate::queue::Entry;
-use crate::records::{self, write_publish_head};
+use crate::records::write_publish_head;
 use crate::refusal::{Reason, Refusal};
 
 /// What the journal said to a message.
@@ -37,57 +45,72 @@ struct Journaled {
     debt: Option<DebtId>,
 }
 
+/// A batch on its way to the queues.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    runs: Vec<Run>,
+    /// Where each queue's run is.
+    places: HashMap<QueueId, usize, BuildHasherDefault<NumberHasher>>,
+    /// The envelope routed last; the route and `reached` are its.
+    envelope: Option<Arc<Envelope>>,
+    /// The runs of the queues it reaches, in the order of the route.
+    reached: Vec<usize>,
+    owed: Vec<(DebtId, Placed)>,
+    /// Bytes taken in since memory was looked at.
+    unchecked_bytes: usize,
+    /// Vectors to use again.
+    spare: Vec<Vec<Entry>>,
+}
+
+/// What a batch brings one queue.
+#[derive(Debug)]
+struct Run {
+    queue: Arc<LiveQueue>,
+    entries: Vec<Entry>,
+}
+
+/// Memory is looked at each time so much was taken in.
+const CHECKED_BYTES: usize = 64 * 1024;
+
+/// Most vectors kept, and the largest of them, in entries.
+const SPARE_VECTORS: usize = 1;
+const SPARE_ENTRIES: usize = 256;
+
 impl Attachment {
-    /// Publishes one message.
-    pub fn publish(&self, call: Publish<'_>) -> Result<Published, Refusal> {
-        let limits = self.broker.limits();
-        names::check_key(call.routing_key, limits)?;
-        if call.body.len() > limits.message_bytes {
-            let (size, most) = (call.body.len(), limits.message_bytes);
-            let text = format!("message of {size} bytes, at most {most} are allowed");
-            return Err(Refusal::new(Reason::Invalid, text));
-        }
+    /// Publishes messages from the front of `batch`, and adds to `told` what became of each, up to
+    /// the first that is refused: the error is about that one, which is taken out as well, and those
+    /// behind it are left.
+    pub fn publish(
+        &self,
+        batch: &mut VecDeque<Publish>,
+        told: &mut Vec<Published>,
+    ) -> Result<(), Refusal> {
         let mut own = lock(&self.own);
-        self.require_with(
-            &mut own.access,
-            Action::Write,
-            Resource::Exchange(call.exchange),
-        )?;
-        // Held until the queues have the message: who deletes them if they are empty waits for it.
-        let topology = self.connection.vhost.open()?;
-        let exchange = self.route(&topology, &call, &mut own)?;
-        if own.route.queues.is_empty() {
-            let Publish {
-                routing_key,
-                properties,
-                body,
-                persistent,
-                ..
-            } = call;
-            let message = Message::new(exchange, routing_key, properties, body, persistent);
-            return Ok(Published::Unroutable(Arc::new(message)));
+        let own = &mut *own;
+        // Held until the queues have the messages: who deletes them if they are empty waits for it.
+        let topology = self.connection.vhost.open().inspect_err(|_| {
+            batch.pop_front();
+        })?;
+        let mut outcome = Ok(());
+        while let Some(publish) = batch.pop_front() {
+            match self.take_in(&topology, publish, own) {
+                Ok(published) => told.push(published),
+                Err(refusal) => {
+                    outcome = Err(refusal);
+                    break;
+                }
+            }
         }
-        self.check_memory(&mut own)?;
-        let Journaled {
-            promise,
-            hold,
-            debt,
-        } = self.journal(&call, &mut own)?;
-        let message = Arc::new(Message {
-            exchange,
-            routing_key: call.routing_key.into(),
-            properties: call.properties,
-            body: call.body,
-            persistent: call.persistent,
-            lsn: promise.lsn,
-            hold: Some(hold),
-        });
-        let owed = debt.map(|debt| (debt, own.placed(&message)));
-        self.enqueue(&message, &mut own);
-        if let Some((debt, placed)) = owed {
-            self.broker.owe(debt, Due::Message(placed));
-        }
-        Ok(Published::Routed(promise))
+        own.route.queues.clear();
+        own.batch.enqueue(&self.broker);
+        outcome
+    }
+
+    /// Publishes one message.
+    pub fn publish_one(&self, publish: Publish) -> Result<Published, Refusal> {
+        let mut told = Vec::with_capacity(1);
+        self.publish(&mut VecDeque::from([publish]), &mut told)?;
+        Ok(told.pop().expect("one was taken in"))
     }
 
     /// Whether publishes of this connection should wait for now: the broker holds too much in
@@ -113,12 +136,61 @@ impl Attachment {
                 .wait_while(outbox, || !broker.takes_publishes())
     }
 
+    /// Routes a message, journals it and gathers it for its queues.
+    fn take_in(
+        &self,
+        topology: &Topology,
+        publish: Publish,
+        own: &mut Own,
+    ) -> Result<Published, Refusal> {
+        let size_bytes = publish.envelope.size_bytes() + publish.body.len();
+        self.check_size(publish.body.len())?;
+        if !own.batch.is_routed(&publish.envelope) {
+            self.route(topology, &publish.envelope, own)?;
+        }
+        if own.route.queues.is_empty() {
+            return Ok(Published::Unroutable(publish));
+        }
+        self.check_memory(size_bytes, &mut own.batch)?;
+        let Journaled {
+            promise,
+            hold,
+            debt,
+        } = self.journal(&publish, size_bytes, own)?;
+        let Publish { envelope, body } = publish;
+        let message = Arc::new(Message {
+            envelope,
+            body,
+            lsn: promise.lsn,
+            hold: Some(hold),
+        });
+        if let Some(debt) = debt {
+            let placed = own.placed(&message);
+            own.batch.owed.push((debt, placed));
+        }
+        own.gather(message, self.broker.account);
+        Ok(Published::Routed(promise))
+    }
+
+    fn check_size(&self, size: usize) -> Result<(), Refusal> {
+        let most = self.broker.limits().message_bytes;
+        if size <= most {
+            return Ok(());
+        }
+        let text = format!("message of {size} bytes, at most {most} are allowed");
+        Err(Refusal::new(Reason::Invalid, text))
+    }
+
     /// The bound for those whom [`Self::publish_paused`] lets go on while memory is short.
-    fn check_memory(&self, own: &mut Own) -> Result<(), Refusal> {
+    fn check_memory(&self, size_bytes: usize, batch: &mut Batch) -> Result<(), Refusal> {
+        if batch.unchecked_bytes > 0 && batch.unchecked_bytes + size_bytes <= CHECKED_BYTES {
+            batch.unchecked_bytes += size_bytes;
+            return Ok(());
+        }
+        batch.unchecked_bytes = size_bytes;
         if !self.broker.account.is_far_over() {
             return Ok(());
         }
-        own.route.queues.clear();
         let text = format!(
             "the broker holds twice the {} bytes of messages it may hold in memory; settle \
              deliveries first",
@@ -127,80 +199,83 @@ impl Attachment {
         Err(Refusal::new(Reason::ResourceExhausted, text))
     }
 
+    /// Finds the queues that messages with this envelope reach.
     fn route(
         &self,
         topology: &Topology,
-        call: &Publish<'_>,
+        envelope: &Arc<Envelope>,
         own: &mut Own,
-    ) -> Result<Arc<str>, Refusal> {
-        let vhost = &self.connection.vhost;
-        let routed = topology.route(call.exchange, call.routing_key, &mut own.route);
+    ) -> Result<(), Refusal> {
+        let Envelope {
+            exchange,
+            routing_key,
+            ..
+        } = &**envelope;
+        names::check_key(routing_key, self.broker.limits())?;
+        self.require_with(&mut own.access, Action::Write, Resource::Exchange(exchange))?;
+        let vhost = &self.connection.vhost.name;
+        let routed = topology.route(exchange, routing_key, &mut own.route);
         routed.map_err(|error| match error {
-            RouteError::NoExchange => no_exchange(call.exchange, &vhost.name),
+            RouteError::NoExchange => no_exchange(exchange, vhost),
             RouteError::Internal => Refusal::new(
                 Reason::AccessRefused,
-                format!(
-                    "cannot publish to internal exchange '{}' in vhost '{}'",
-                    call.exchange, vhost.name
-                ),
+                format!("cannot publish to internal exchange '{exchange}' in vhost '{vhost}'"),
             ),
-        })
+        })?;
+        own.batch.routed(envelope, &own.route.queues);
+        Ok(())
     }
 
     /// Gives the message its places in the queues and, where one of them is journaled and the message
     /// persistent, appends it to the journal. Where not, there is nothing to wait for.
-    fn journal(&self, call: &Publish<'_>, own: &mut Own) -> Result<Journaled, Refusal> {
-        let size = call.body.len() + call.properties.size_bytes() + call.routing_key.len();
+    fn journal(
+        &self,
+        publish: &Publish,
+        size_bytes: usize,
+        own: &mut Own,
+    ) -> Result<Journaled, Refusal> {
         let Own {
             route,
             targets,
             record,
             ..
         } = own;
+        let Envelope {
+            exchange,
+            routing_key,
+            properties,
+            persistent,
+        } = &*publish.envelope;
         targets.clear();
         let mut durability = Durability::Memory;
-        if call.persistent {
+        if *persistent {
             for queue in route.queues.iter().filter(|queue| queue.is_journaled()) {
                 targets.push((queue.id, queue.next_sequence()));
                 durability = durability.max(queue.durability);
             }
         }
+        let broker = &self.broker;
         if targets.is_empty() {
             return Ok(Journaled {
                 promise: Promise::KEPT,
-                hold: self.broker.account.hold(size, None),
+                hold: broker.account.hold(size_bytes, None),
                 debt: None,
             });
         }
         // Entered before it is appended, so that its segment cannot be freed in between.
-        let journal = &self.broker.journal;
-        let hold = self.broker.account.hold(size, Some(journal.end()));
-        write_publish_head(
-            record,
-            targets,
-            call.exchange,
-            call.routing_key,
-            &call.properties,
-        );
-        let appended = journal.append(&Record {
-            kind: records::PUBLISH,
-            admission: Admission::Ordinary,
-            parts: &[record],
-            body: Some(&call.body),
-        });
+        let hold = broker.account.hold(size_bytes, Some(broker.journal.end()));
+        write_publish_head(record, targets, exchange, routing_key, properties);
+        let appended = broker.append_publish(record, &publish.body, Admission::Ordinary);
         let (lsn, debt) = match appended {
-            Ok(lsn) => {
-                hold.set_record(Journal::start_of(lsn, record.len() + call.body.len()));
-                (lsn, None)
+            Ok(Appended { start, end }) => {
+                hold.set_record(start);
+                (end, None)
             }
             Err(AppendError::NotYet) => {
-                let (debt, lsn) = self.broker.promise();
+                let (debt, lsn) = broker.promise();
                 (lsn, Some(debt))
             }
-            Err(error) => {
-                route.queues.clear();
-                return Err(refuse_append(&error));
-            }
+            Err(error) => return Err(refuse_append(&error)),
         };
         Ok(Journaled {
             promise: Promise { lsn, durability },
@@ -208,52 +283,38 @@ impl Attachment {
             debt,
         })
     }
-
-    fn enqueue(&self, message: &Arc<Message>, own: &mut Own) {
-        let Own { route, targets, .. } = own;
-        let mut journaled = targets.iter().peekable();
-        let mut apart = None;
-        for queue in route.queues.drain(..) {
-            let place = journaled
-                .next_if(|(id, _)| *id == queue.id)
-                .map(|(_, sequence)| *sequence);
-            if place.is_some() || message.lsn == Lsn(0) {
-                self.push(&queue, message, place);
-            } else {
-                let message = apart.get_or_insert_with(|| self.apart(message));
-                self.push(&queue, message, None);
-            }
-        }
-    }
-
-    /// The same message for queues the journal knows nothing of: they do not wait for it, they may keep
-    /// the message for long, and its record must not stay in the journal for their sake.
-    fn apart(&self, message: &Message) -> Arc<Message> {
-        Arc::new(Message {
-            exchange: Arc::clone(&message.exchange),
-            routing_key: message.routing_key.clone(),
-            properties: message.properties.clone(),
-            body: message.body.clone(),
-            lsn: Lsn(0),
-            hold: Some(self.broker.account.hold(message.size_bytes(), None)),
-            ..*message
-        })
-    }
-
-    fn push(&self, queue: &Arc<LiveQueue>, message: &Arc<Message>, place: Option<Sequence>) {
-        let entry = Entry {
-            sequence: place.unwrap_or_else(|| queue.next_sequence()),
-            message: Arc::clone(message),
-            journaled: place.is_some(),
-            redelivered: false,
-        };
-        queue.run(&self.broker, |state, durable, out| {
-            state.push(entry, durable, out)
-        });
-    }
 }
 
 impl Own {
+    /// Adds the message to what its queues get.
+    fn gather(&mut self, message: Arc<Message>, account: &'static Account) {
+        let Own {
+            route,
+            targets,
+            batch,
+            ..
+        } = self;
+        let mut journaled = targets.iter().peekable();
+        let mut apart = None;
+        let queues = route.queues.iter().zip(&batch.reached);
+        for ((queue, &run), message) in queues.zip(repeat_n(message, route.queues.len())) {
+            let place = journaled
+                .next_if(|(id, _)| *id == queue.id)
+                .map(|(_, sequence)| *sequence);
+            let message = if place.is_some() || message.lsn == Lsn(0) {
+                message
+            } else {
+                Arc::clone(apart.get_or_insert_with(|| self::apart(&message, account)))
+            };
+            batch.runs[run].entries.push(Entry {
+                sequence: place.unwrap_or_else(|| queue.next_sequence()),
+                message,
+                journaled: place.is_some(),
+                redelivered: false,
+            });
+        }
+    }
+
     /// The message with the places just given to it in journaled queues.
     fn placed(&self, message: &Arc<Message>) -> Placed {
         let journaled = self.route.queues.iter();
@@ -264,4 +325,57 @@ impl Own {
             places: journaled.cloned().zip(sequences).collect(),
         }
     }
+}
+
+impl Batch {
+    /// Whether the route is that of messages with this envelope.
+    fn is_routed(&self, envelope: &Arc<Envelope>) -> bool {
+        let last = self.envelope.as_ref();
+        last.is_some_and(|last| Arc::ptr_eq(last, envelope))
+    }
+
+    /// The envelope reaches these queues.
+    fn routed(&mut self, envelope: &Arc<Envelope>, queues: &[Arc<LiveQueue>]) {
+        self.envelope = Some(Arc::clone(envelope));
+        self.reached.clear();
+        for queue in queues {
+            let place = *self.places.entry(queue.id).or_insert_with(|| {
+                self.runs.push(Run {
+                    queue: Arc::clone(queue),
+                    entries: self.spare.pop().unwrap_or_default(),
+                });
+                self.runs.len() - 1
+            });
+            self.reached.push(place);
+        }
+    }
+
+    /// Hands each queue what was gathered for it, and ends the batch.
+    fn enqueue(&mut self, broker: &Broker) {
+        self.envelope = None;
+        self.places.clear();
+        self.unchecked_bytes = 0;
+        for Run { queue, mut entries } in self.runs.drain(..) {
+            queue.run(broker, |state, durable, out| {
+                state.push(entries.drain(..), durable, out)
+            });
+            if self.spare.len() < SPARE_VECTORS && entries.capacity() <= SPARE_ENTRIES {
+                self.spare.push(entries);
+            }
+        }
+        for (debt, placed) in mem::take(&mut self.owed) {
+            broker.owe(debt, Due::Message(placed));
+        }
+    }
+}
+
+/// The same message for queues the journal knows nothing of: they do not wait for it, they may keep
+/// the message for long, and its record must not stay in the journal for their sake.
+fn apart(message: &Message, account: &'static Account) -> Arc<Message> {
+    Arc::new(Message {
+        envelope: Arc::clone(&message.envelope),
+        body: message.body.clone(),
+        lsn: Lsn(0),
+        hold: Some(account.hold(message.size_bytes(), None)),
+    })
 }

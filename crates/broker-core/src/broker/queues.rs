@@ -73,7 +73,7 @@ impl Broker {
             value: spec,
             generation: change.next_id()?,
         };
-        let queue = Arc::new(LiveQueue::new(definition, owner, Arc::clone(&self.account)));
+        let queue = Arc::new(LiveQueue::new(definition, owner, self.account));
         let lsn = if queue.is_durable() {
             change.put(&Change::QueuePut(queue.definition.clone()))?
         } else {

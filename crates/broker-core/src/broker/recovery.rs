@@ -63,7 +63,7 @@ impl Broker {
             config.limits.memory_bytes,
             segment_bytes / BUCKETS_PER_SEGMENT,
         );
-        let mut recovery = Recovery::new(Arc::clone(&account));
+        let mut recovery = Recovery::new(account);
         let (journal, writer) = journal::open(disk, &config.journal, &mut recovery)?;
         recovery.fill_queues();
         let Recovery {
@@ -106,7 +106,7 @@ impl Broker {
 
 /// What the journal has told so far.
 struct Recovery {
-    account: Arc<Account>,
+    account: &'static Account,
     /// Nothing was ever written.
     fresh: bool,
     /// The checkpoint holds all changes up to here.
@@ -176,7 +176,7 @@ impl Replay for Recovery {
 }
 
 impl Recovery {
-    fn new(account: Arc<Account>) -> Self {
+    fn new(account: &'static Account) -> Self {
         Self {
             account,
             fresh: true,
@@ -260,7 +260,7 @@ impl Recovery {
                 self.in_vhost(&vhost, |it| it.remove(Removal::Exchange(&name)))?;
             }
             Change::QueuePut(stored) => {
-                let queue = Arc::new(LiveQueue::new(stored, None, Arc::clone(&self.account)));
+                let queue = Arc::new(LiveQueue::new(stored, None, self.account));
                 let vhost = &queue.definition.value.vhost;
                 let old = self.in_vhost(vhost, |it| {
                     let old = it.queue(&queue.name).map(|old| old.id);

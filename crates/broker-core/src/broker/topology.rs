@@ -290,25 +290,24 @@ impl Topology {
             }
     }
 
-    /// Fills `route.queues` with the queues the message reaches, each once, and answers the
-    /// exchange's shared name.
+    /// Fills `route.queues` with the queues the message reaches, each once.
     pub(crate) fn route(
         &self,
         exchange: &str,
         routing_key: &str,
         route: &mut Route,
-    ) -> Result<Arc<str>, RouteError> {
+    ) -> Result<(), RouteError> {
+        route.queues.clear();
         let first = self.exchanges.get(exchange).ok_or(RouteError::NoExchange)?;
         if first.definition.value.internal {
             return Err(RouteError::Internal);
         }
-        route.queues.clear();
         if exchange.is_empty() {
             route.queues.extend(self.queues.get(routing_key).cloned());
-            return Ok(Arc::clone(&first.name));
+        } else {
+            self.walk(first, routing_key, route);
         }
-        self.walk(first, routing_key, route);
-        Ok(Arc::clone(&first.name))
+        Ok(())
     }
 
     fn walk(&self, first: &Exchange, routing_key: &str, route: &mut Route) {

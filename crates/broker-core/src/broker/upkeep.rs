@@ -328,7 +328,7 @@ mod tests {
     use crate::journal::{
         self, Kind, Options, RecordRef, Replay, SimDisk, Survival, Turn, Unreadable, Writer,
     };
-    use crate::message::Properties;
+    use crate::message::{Envelope, Properties};
     use crate::outbox::Wake;
     use crate::records;
     use crate::value::Arguments;
@@ -402,16 +402,22 @@ mod tests {
             arguments: Arguments::new(),
         };
         attachment.declare_queue(&queue).unwrap();
-        let message = Publish {
-            exchange: "",
-            routing_key: "q",
-            properties: Properties::Amqp091(vec![0, 0].into()),
-            body: vec![b'x'; 3000].into(),
-            persistent: true,
-        };
-        attachment.publish(message).unwrap();
+        attachment.publish_one(message(3000)).unwrap();
         writer.turn().unwrap();
         (attachment, writer)
+    }
+
+    fn message(size: usize) -> Publish {
+        let envelope = Envelope {
+            exchange: "".into(),
+            routing_key: "q".into(),
+            properties: Properties::Amqp091(vec![0, 0].into()),
+            persistent: true,
+        };
+        Publish {
+            envelope: Arc::new(envelope),
+            body: vec![b'x'; size].into(),
+        }
     }
 
     /// Chooses the queue's message to be copied.
@@ -476,15 +482,7 @@ mod tests {
         let (attachment, mut writer) = with_message(&disk);
         let broker = Arc::clone(attachment.broker());
         disk.set_capacity_bytes(0);
-        let publish = || {
-            attachment.publish(Publish {
-                exchange: "",
-                routing_key: "q",
-                properties: Properties::Amqp091(vec![0, 0].into()),
-                body: vec![b'x'; 500].into(),
-                persistent: true,
-            })
-        };
+        let publish = || attachment.publish_one(message(500));
         while publish().is_ok() {
             while writer.turn().unwrap() != Turn::Idle {}
         }

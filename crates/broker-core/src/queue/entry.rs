@@ -1,7 +1,7 @@
 //! A message's place in a queue.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 use super::{Consumer, Stub};
@@ -9,6 +9,7 @@ use crate::account::MESSAGE_BYTES;
 use crate::call::{ConnectionId, Delivery, QueueId, Sequence};
 use crate::journal::Lsn;
 use crate::message::Message;
+use crate::number_hash::NumberHasher;
 
 /// One message in one queue.
 #[derive(Debug, Clone)]
@@ -38,21 +39,16 @@ pub(super) enum Holder {
 }
 
 /// Unsettled entries by sequence.
-pub(super) type UnsettledMap = HashMap<Sequence, Unsettled, BuildHasherDefault<SequenceHasher>>;
-
-/// Sequences are numbers the broker counts up itself: nobody can craft collisions, so one
-/// multiplication spreads them well enough.
-#[derive(Debug, Default)]
-pub(super) struct SequenceHasher(u64);
+pub(super) type UnsettledMap = HashMap<Sequence, Unsettled, BuildHasherDefault<NumberHasher>>;
 
 impl Entry {
-    pub(super) fn delivery(&self, queue: QueueId, consumer: Option<&Consumer>) -> Delivery {
+    pub(super) fn into_delivery(self, queue: QueueId, consumer: Option<&Consumer>) -> Delivery {
         Delivery {
             consumer: consumer.map(|consumer| consumer.id),
             queue,
             sequence: self.sequence,
             redelivered: self.redelivered,
-            message: Arc::clone(&self.message),
+            message: self.message,
         }
     }
 
@@ -82,21 +78,5 @@ impl Holder {
             Self::Connection(connection) => *connection,
             Self::Consumer(consumer) => consumer.connection,
         }
-    }
-}
-
-impl Hasher for SequenceHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes
-            .iter()
-            .for_each(|byte| self.write_u64(u64::from(*byte)));
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        self.0 = (self.0.rotate_left(5) ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 }

@@ -77,7 +77,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(id: QueueId, account: Arc<Account>) -> Self {
+    pub(crate) fn new(id: QueueId, account: &'static Account) -> Self {
         Self {
             id,
             ready: Ready::new(account),
@@ -108,20 +108,27 @@ impl State {
                 .is_some_and(|entry| entry.message.lsn > durable)
     }
 
-    /// Takes a message in at its place; a deleted queue lets it go.
-    pub(crate) fn push(&mut self, entry: Entry, durable: Lsn, out: &mut Vec<Effect>) {
+    /// Takes messages in at their places; a deleted queue lets them go.
+    pub(crate) fn push(
+        &mut self,
+        entries: impl Iterator<Item = Entry>,
+        durable: Lsn,
+        out: &mut Vec<Effect>,
+    ) {
         if self.deleted {
             return;
         }
-        if self.ready.is_empty() && entry.message.lsn <= durable {
+        for entry in entries {
             // The fast path: a consumer that waits gets the message past all bookkeeping.
-            match self.consumers.next(entry.message.size_bytes()) {
-                Some(consumer) => self.hand_out(consumer, entry, out),
-                None => self.ready.insert(entry),
+            if self.ready.is_empty()
+                && entry.message.lsn <= durable
+                && let Some(consumer) = self.consumers.next(entry.message.size_bytes())
+            {
+                self.hand_out(consumer, entry, out);
+            } else {
+                self.ready.insert(entry);
             }
-            return;
         }
-        self.ready.insert(entry);
         self.pump(durable, out);
     }
 
@@ -237,7 +244,7 @@ impl State {
         out: &mut Vec<Effect>,
     ) -> Option<(Delivery, u32)> {
         let entry = self.ready.pop_first()?;
-        let delivery = entry.delivery(self.id, None);
+        let delivery = entry.clone().into_delivery(self.id, None);
         if auto_settle {
             done(&entry, out);
         } else {
@@ -362,14 +369,16 @@ impl State {
     }
 
     fn hand_out(&mut self, consumer: Arc<Consumer>, entry: Entry, out: &mut Vec<Effect>) {
-        let delivery = entry.delivery(self.id, Some(&consumer));
-        if consumer.auto_settle {
+        let delivery = if consumer.auto_settle {
             done(&entry, out);
+            entry.into_delivery(self.id, Some(&consumer))
         } else {
+            let delivery = entry.clone().into_delivery(self.id, Some(&consumer));
             let holder = Holder::Consumer(Arc::clone(&consumer));
             self.unsettled
                 .insert(entry.sequence, Unsettled { entry, holder });
-        }
+            delivery
+        };
         out.push(Effect::Deliver(consumer, delivery));
     }
 

@@ -1,7 +1,6 @@
 //! The messages of a queue that are in the journal alone: sixteen bytes each in memory.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use crate::account::Account;
 use crate::call::Sequence;
@@ -22,7 +21,7 @@ pub(crate) struct Stub {
 /// Stubs by sequence. Each keeps its record in the journal until it is taken out.
 #[derive(Debug)]
 pub(super) struct Paged {
-    account: Arc<Account>,
+    account: &'static Account,
     chunks: VecDeque<Chunk>,
     len: usize,
 }
@@ -50,7 +49,7 @@ const CHUNK_LEN: usize = 512;
 const REDELIVERED: u64 = 1;
 
 impl Paged {
-    pub(super) fn new(account: Arc<Account>) -> Self {
+    pub(super) fn new(account: &'static Account) -> Self {
         Self {
             account,
             chunks: VecDeque::new(),
@@ -86,7 +85,7 @@ impl Paged {
 
     /// Adds many, in order.
     pub(super) fn extend(&mut self, stubs: impl Iterator<Item = Stub>) {
-        let account = Arc::clone(&self.account);
+        let account = self.account;
         account.enter_records(stubs.map(|stub| {
             debug_assert!(self.last() < Some(stub.sequence));
             self.len += 1;
@@ -230,7 +229,7 @@ mod tests {
         }
     }
 
-    fn account() -> Arc<Account> {
+    fn account() -> &'static Account {
         Account::new(u64::MAX, 1 << 20)
     }
 
@@ -268,7 +267,7 @@ mod tests {
     #[test]
     fn what_is_paged_keeps_its_record_until_it_is_taken_out() {
         let account = account();
-        let mut paged = Paged::new(Arc::clone(&account));
+        let mut paged = Paged::new(account);
         let at = |mib: u64| Stub {
             record: Lsn(mib << 20),
             ..stub(mib)

@@ -6,7 +6,6 @@
 //! used up. Memory does not grow with the backlog.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 
 use super::Entry;
 use super::paged::{Paged, Stub};
@@ -41,7 +40,7 @@ const BATCH_LEN: usize = 256;
 const BATCH_BYTES: usize = 256 * 1024;
 
 impl Ready {
-    pub(super) fn new(account: Arc<Account>) -> Self {
+    pub(super) fn new(account: &'static Account) -> Self {
         Self {
             head: Window::default(),
             paged: Paged::new(account),
@@ -287,14 +286,22 @@ impl Window {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::message::{Message, Properties};
+    use crate::message::{Body, Envelope, Message, Properties};
 
     /// An entry of some 1,000 bytes that is in the journal, durable below 1 MiB, or is not.
-    fn entry(sequence: u64, account: &Arc<Account>, journaled: bool) -> Entry {
+    fn entry(sequence: u64, account: &'static Account, journaled: bool) -> Entry {
         let record = Lsn(4096 + 8 * sequence);
         let properties = Properties::Amqp091(Vec::new().into());
-        let mut message = Message::new("".into(), "q", properties, vec![0; 1000].into(), journaled);
+        let envelope = Envelope {
+            exchange: "".into(),
+            routing_key: "q".into(),
+            properties,
+            persistent: journaled,
+        };
+        let mut message = Message::new(Arc::new(envelope), Body::copy_from_slice(&[0; 1000]));
         let hold = account.hold(1000, journaled.then_some(record));
         if journaled {
             message.lsn = record;
@@ -311,9 +318,9 @@ mod tests {
 
     fn filled(journaled: bool, durable: Lsn) -> Ready {
         let account = Account::new(u64::MAX, 1 << 20);
-        let mut ready = Ready::new(Arc::clone(&account));
+        let mut ready = Ready::new(account);
         for sequence in 0..1000 {
-            ready.insert(entry(sequence, &account, journaled));
+            ready.insert(entry(sequence, account, journaled));
             ready.page_out(10_000, durable);
         }
         ready

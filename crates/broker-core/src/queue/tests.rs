@@ -1,12 +1,13 @@
 //! The state machine alone: calls in, effects out.
 
+use std::iter;
 use std::sync::atomic::AtomicU32;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::call::SharedPrefetch;
-use crate::message::{Message, Properties};
+use crate::message::{Body, Envelope, Message, Properties};
 use crate::outbox::{Outbox, Wake};
 
 #[derive(Debug)]
@@ -42,8 +43,11 @@ impl Bench {
     }
 
     fn push(&mut self, sequence: u64, lsn: Lsn) {
-        self.state
-            .push(entry(sequence, lsn), self.durable, &mut self.out);
+        self.state.push(
+            iter::once(entry(sequence, lsn)),
+            self.durable,
+            &mut self.out,
+        );
     }
 
     fn consume(&mut self, consumer: Consumer) -> Result<(), ConsumeError> {
@@ -90,7 +94,13 @@ impl Bench {
 
 fn entry(sequence: u64, lsn: Lsn) -> Entry {
     let properties = Properties::Amqp091(vec![0, 0].into());
-    let mut message = Message::new("".into(), "q", properties, vec![0; 100].into(), true);
+    let envelope = Envelope {
+        exchange: "".into(),
+        routing_key: "q".into(),
+        properties,
+        persistent: true,
+    };
+    let mut message = Message::new(Arc::new(envelope), Body::copy_from_slice(&[0; 100]));
     message.lsn = lsn;
     Entry {
         sequence: Sequence(sequence),
@@ -383,7 +393,7 @@ fn messages_put_back_in_any_order_stand_at_their_places() {
     bench.settle(9, &[2, 5], Outcome::Requeue);
     assert_eq!(bench.get(false), Some((1, 7)));
     bench.state.detach(ConnectionId(9), NOW, &mut bench.out);
-    let order: Vec<_> = std::iter::from_fn(|| bench.get(true))
+    let order: Vec<_> = iter::from_fn(|| bench.get(true))
         .map(|(sequence, _)| sequence)
         .collect();
     assert_eq!(order, (0..10).collect::<Vec<_>>());

@@ -5,7 +5,9 @@
 //! [`Step`] go out, and whoever drives it moves the bytes.
 
 pub mod amqp091;
+mod output;
 
+pub use self::output::Output;
 use crate::broker::PasswordCheck;
 
 /// What the driver must do after it called a session.

@@ -3,19 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use broker_core::call::{Consume, ConsumerId, DeclareQueue, Outcome, Publish, SharedPrefetch};
+use broker_core::call::{Consume, ConsumerId, DeclareQueue, Outcome, SharedPrefetch};
 use broker_core::durability::Promise;
 use broker_core::limits::Limits;
 use broker_core::outbox::Event;
 use broker_core::refusal::Reason;
 
-use crate::kit::{Client, World, consume, message, queue, small};
+use crate::kit::{Client, World, consume, publish, queue, small};
 
 fn publish_transient(client: &Client, queue: &str, body: &str) {
-    let call = Publish {
-        persistent: false,
-        ..message("", queue, body)
-    };
+    let call = publish("", queue, body, false);
     assert!(client.try_publish(call).unwrap().is_some());
 }
 

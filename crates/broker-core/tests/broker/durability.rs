@@ -4,7 +4,7 @@ use broker_core::call::{DeclareExchange, Outcome};
 use broker_core::journal::{Lsn, Options};
 use broker_core::limits::Limits;
 
-use crate::kit::{World, body, exchange, message, queue, small};
+use crate::kit::{World, body, exchange, publish, queue, small};
 
 #[test]
 fn a_persistent_message_is_delivered_only_after_its_commit() {
@@ -40,10 +40,7 @@ fn a_transient_message_waits_for_nothing_but_those_before_it() {
     client.queue("q", true);
     client.consume("q", 1, 0);
     let transient = |body| {
-        let call = broker_core::call::Publish {
-            persistent: false,
-            ..message("", "q", body)
-        };
+        let call = publish("", "q", body, false);
         client.try_publish(call).unwrap()
     };
     assert_eq!(transient("a"), Some(Lsn(0)));

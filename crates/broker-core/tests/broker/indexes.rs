@@ -74,7 +74,7 @@ fn take(mut world: World, client: &mut Client, number: usize, step: &Step) -> Wo
         Step::Publish { key, count } => {
             for n in 0..*count {
                 let body = format!("{number}/{n:<300}");
-                let call: Publish<'_> = message("amq.direct", key, &body);
+                let call: Publish = message("amq.direct", key, &body);
                 // A disk without room for it is no matter here.
                 let _ = client.try_publish(call);
             }
@@ -118,7 +118,7 @@ fn dump(disk: &SimDisk, config: &BrokerConfig) -> String {
     for queue in QUEUES {
         while let Some((delivery, behind)) = client.attachment.get(queue, false).unwrap() {
             let body = delivery.message.body.len();
-            let (sequence, key) = (delivery.sequence, &delivery.message.routing_key);
+            let (sequence, key) = (delivery.sequence, &delivery.message.envelope.routing_key);
             text += &format!("{queue} {sequence:?} {key} {body} {behind}\n");
         }
         // Where the next message will be.

@@ -15,7 +15,7 @@ use broker_core::definitions::{Expect, PasswordChange, PermissionSpec, UserUpdat
 use broker_core::durability::{Durability, Promise};
 use broker_core::journal::{Lsn, Options, SimDisk, Turn, Writer};
 use broker_core::limits::Limits;
-use broker_core::message::Properties;
+use broker_core::message::{Body, Envelope, Properties};
 use broker_core::outbox::{Event, Wake};
 use broker_core::refusal::Refusal;
 use broker_core::value::{Arguments, Value};
@@ -173,7 +173,7 @@ impl Client {
 
     /// Publishes to a queue and answers what the publisher waits for.
     pub(crate) fn promised(&self, exchange: &str, key: &str, body: &str) -> Promise {
-        match self.attachment.publish(message(exchange, key, body)) {
+        match self.attachment.publish_one(message(exchange, key, body)) {
             Ok(Published::Routed(promise)) => promise,
             other => panic!("unexpected {other:?}"),
         }
@@ -190,8 +190,8 @@ impl Client {
         self.try_queue(call).unwrap();
     }
 
-    pub(crate) fn try_publish(&self, call: Publish<'_>) -> Result<Option<Lsn>, Refusal> {
-        Ok(match self.attachment.publish(call)? {
+    pub(crate) fn try_publish(&self, call: Publish) -> Result<Option<Lsn>, Refusal> {
+        Ok(match self.attachment.publish_one(call)? {
             Published::Routed(promise) => Some(promise.lsn),
             Published::Unroutable(_) => None,
         })
@@ -254,13 +254,21 @@ pub(crate) fn small() -> Options {
 }
 
 /// A persistent message.
-pub(crate) fn message<'a>(exchange: &'a str, routing_key: &'a str, body: &str) -> Publish<'a> {
-    Publish {
-        exchange,
-        routing_key,
+/// A persistent message.
+pub(crate) fn message(exchange: &str, routing_key: &str, body: &str) -> Publish {
+    publish(exchange, routing_key, body, true)
+}
+
+pub(crate) fn publish(exchange: &str, routing_key: &str, body: &str, persistent: bool) -> Publish {
+    let envelope = Envelope {
+        exchange: exchange.into(),
+        routing_key: routing_key.into(),
         properties: Properties::Amqp091(vec![0, 0].into()),
-        body: body.to_owned().into(),
-        persistent: true,
+        persistent,
+    };
+    Publish {
+        envelope: Arc::new(envelope),
+        body: Body::copy_from_slice(body.as_bytes()),
     }
 }
 

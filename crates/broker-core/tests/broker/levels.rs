@@ -151,7 +151,7 @@ fn a_failed_sync_behind_a_write_stops_the_broker() {
     assert!(
         client
             .attachment
-            .publish(crate::kit::message("", "fsync", "n"))
+            .publish_one(crate::kit::message("", "fsync", "n"))
             .is_err()
     );
 }

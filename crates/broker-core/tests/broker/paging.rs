@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use broker_core::call::{Delivery, Outcome, Publish};
+use broker_core::call::{Delivery, Outcome};
 use broker_core::journal::Options;
 use broker_core::limits::Limits;
 use broker_core::refusal::Reason;
 use proptest::prelude::*;
 
-use crate::kit::{Client, World, body, message, small};
+use crate::kit::{Client, World, body, publish, small};
 
 const WINDOW_BYTES: usize = 16 << 10;
 
@@ -304,9 +304,8 @@ fn publishers_wait_for_memory_only_while_nothing_can_be_left_to_the_journal() {
     client.queue("transient", true);
     let body = numbered(0);
     while memory_bytes(&world) < 900_000 {
-        let call = message("", "transient", &body);
-        let persistent = false;
-        client.try_publish(Publish { persistent, ..call }).unwrap();
+        let call = publish("", "transient", &body, false);
+        client.try_publish(call).unwrap();
     }
     world.commit();
     for n in 0..20 {
@@ -396,8 +395,8 @@ impl Model {
             Step::Publish(count, persistent) => {
                 for _ in 0..count {
                     let body = numbered(self.next);
-                    let call = message("", "q", &body);
-                    client.try_publish(Publish { persistent, ..call }).unwrap();
+                    let call = publish("", "q", &body, persistent);
+                    client.try_publish(call).unwrap();
                     self.ready.insert(self.next, persistent);
                     self.next += 1;
                 }

@@ -7,14 +7,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use broker_core::admin::DeleteIf;
-use broker_core::call::{Consume, DeclareQueue, Destination, Outcome, Publish};
+use broker_core::call::{Consume, DeclareQueue, Destination, Outcome};
 use broker_core::definitions::{Expect, VhostSpec};
 use broker_core::journal::{Turn, Writer};
 use broker_core::limits::Limits;
 use broker_core::outbox::Event;
 use broker_core::refusal::{Reason, Refusal};
 
-use crate::kit::{Client, USER, World, binding, body, consume, login, message, queue, small};
+use crate::kit::{
+    Client, USER, World, binding, body, consume, login, message, publish, queue, small,
+};
 
 /// Longest a test of this kind may take before it counts as stuck.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -62,10 +64,7 @@ fn every_message_is_settled_exactly_once() {
                         thread::yield_now();
                     }
                     let text = format!("{publisher}-{n:05}");
-                    let call = Publish {
-                        persistent: n % 3 > 0,
-                        ..message("all", "", &text)
-                    };
+                    let call = publish("all", "", &text, n % 3 > 0);
                     assert!(client.try_publish(call).unwrap().is_some());
                 }
             });

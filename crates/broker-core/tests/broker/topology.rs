@@ -5,7 +5,7 @@ use broker_core::limits::Limits;
 use broker_core::refusal::{Reason, Refusal};
 use broker_core::value::{Arguments, Value};
 
-use crate::kit::{Client, World, binding, exchange, message, queue, small};
+use crate::kit::{Client, World, binding, exchange, message, publish, queue, small};
 
 /// Declares queues `1` to `count`.
 fn with_queues(world: &World, count: usize) -> Client {
@@ -32,15 +32,11 @@ fn bind_exchanges(client: &Client, source: &str, destination: &str, key: &str) {
 fn the_default_exchange_reaches_the_queue_of_that_name() {
     let world = World::new();
     let client = with_queues(&world, 2);
-    let call = broker_core::call::Publish {
-        persistent: false,
-        ..message("", "2", "m")
-    };
-    client.try_publish(call).unwrap();
+    client.try_publish(publish("", "2", "m", false)).unwrap();
     assert_eq!(client.empty("2"), ["m"]);
     let missing = client
         .attachment
-        .publish(message("", "missing", "back"))
+        .publish_one(message("", "missing", "back"))
         .unwrap();
     let Published::Unroutable(message) = missing else {
         panic!("{missing:?}")

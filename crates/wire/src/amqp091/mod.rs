@@ -27,7 +27,10 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use content::{ContentHeader, encode_body, encode_content, encode_delivery};
+pub use content::{
+    ContentHeader, DeliveryTemplate, body_piece_max, encode_body, encode_body_heading,
+    encode_content,
+};
 pub use error::DecodeError;
 pub use frame::{
     Decoder, FRAME_END, FRAME_MIN_BYTES, FRAME_OVERHEAD_BYTES, Frame, FrameKind, Heading,

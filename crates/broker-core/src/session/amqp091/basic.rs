@@ -64,11 +64,8 @@ impl Channel {
             ));
         }
         let arguments = arguments(method.arguments)?;
-        let consumer = context.consumers.add(Consumer {
-            channel: self.number,
-            tag: tag.as_ref().into(),
-            auto_settle: method.no_ack,
-        });
+        let consumer = Consumer::new(self.number, &tag, method.no_ack);
+        let consumer = context.consumers.add(consumer);
         let consumed = context.attachment.consume(&Consume {
             queue: &queue,
             consumer,
@@ -126,12 +123,13 @@ impl Channel {
                 .push(self.last_delivery, delivery.queue, delivery.sequence);
         }
         let (number, message) = (self.number, &delivery.message);
-        let Properties::Amqp091(properties) = &message.properties;
+        let envelope = &message.envelope;
+        let Properties::Amqp091(properties) = &envelope.properties;
         let ok = BasicGetOk {
             delivery_tag: self.last_delivery,
             redelivered: delivery.redelivered,
-            exchange: &message.exchange,
-            routing_key: &message.routing_key,
+            exchange: &envelope.exchange,
+            routing_key: &envelope.routing_key,
             message_count,
         };
         // A message still on its way to the disk is spoken for, but not shown before it is there.

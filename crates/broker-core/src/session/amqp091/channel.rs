@@ -4,15 +4,15 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use wire::amqp091::{
     AccessRequestOk, ChannelClose, ChannelCloseOk, ChannelFlow, ChannelFlowOk, ConfirmSelect,
-    ConfirmSelectOk, Frame, FrameKind, Method, ReplyCode,
+    ConfirmSelectOk, Method, ReplyCode,
 };
 
 use super::confirms::Confirms;
 use super::connection::Context;
-use super::content::Content;
+use super::content::{Content, Payload};
 use super::fault::Fault;
 use super::lane::Lane;
 use super::unsettled::Unsettled;
@@ -78,6 +78,11 @@ impl Channel {
     /// Nothing is left to be sent or to come.
     pub(super) fn is_over(&self) -> bool {
         self.state == State::Closed && self.lane.waits_for().is_none()
+    }
+
+    /// Its confirms, if the client wants any and hears of them.
+    pub(super) fn confirms(&mut self) -> Option<&mut Confirms> {
+        self.confirms.as_mut()
     }
 
     pub(super) fn held_bytes(&self) -> usize {
@@ -148,7 +153,6 @@ impl Channel {
             return Err(self.content.interrupted());
         }
         match method {
-            Method::BasicPublish(m) => return self.content.begin(&m),
             Method::BasicAck(m) => return self.ack(context, m),
             Method::BasicNack(m) => return self.nack(context, m),
             Method::BasicReject(m) => return self.reject(context, m),
@@ -185,25 +189,36 @@ impl Channel {
         }
     }
 
-    /// A header or body frame.
-    pub(super) fn on_content(
-        &mut self,
-        context: &mut Context,
-        frame: Frame<'_>,
-        batch: &Bytes,
-        out: &mut BytesMut,
-    ) -> Result<(), Fault> {
+    /// A frame with `basic.publish`, this is its payload.
+    pub(super) fn on_publish(&mut self, payload: &[u8]) -> Result<(), Fault> {
         if self.is_closing() {
             return Ok(());
         }
-        let body = match frame.kind {
-            FrameKind::Header => self.content.on_header(context, frame.payload)?,
-            _ => self.content.on_body(context, frame.payload, batch)?,
-        };
-        match body {
-            Some(body) => self.publish(context, body, out),
-            None => Ok(()),
+        self.content.begin(payload)
+    }
+
+    /// A header frame.
+    pub(super) fn on_header(&mut self, context: &mut Context, payload: &[u8]) -> Result<(), Fault> {
+        if !self.is_closing()
+            && let Some(body) = self.content.on_header(context, payload)?
+        {
+            self.publish(context, body);
         }
+        Ok(())
+    }
+
+    /// A body frame.
+    pub(super) fn on_body(
+        &mut self,
+        context: &mut Context,
+        payload: Payload<'_>,
+    ) -> Result<(), Fault> {
+        if !self.is_closing()
+            && let Some(body) = self.content.on_body(context, payload)?
+        {
+            self.publish(context, body);
+        }
+        Ok(())
     }
 
     /// A method after `channel.close`; `None` is one that cannot be read.

@@ -1,9 +1,8 @@
 //! An open connection: hands frames to channels, brings out what the broker has to say.
 
-use std::mem;
 use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf as _, BytesMut};
 use wire::amqp091::{
     BasicPublish, ConnectionBlocked, ConnectionCloseOk, ConnectionUnblocked, Decoder, Frame,
     FrameKind, Method, ReplyCode, Scope, encode_heartbeat,
@@ -13,17 +12,24 @@ use super::Flow;
 use super::channel::Channel;
 use super::channels::Channels;
 use super::consumers::Consumers;
+use super::content::Payload;
 use super::fault::Fault;
 use super::handshake::{Capabilities, Tuning};
 use super::heartbeat::Heartbeat;
+use super::publishes::Publishes;
 use super::settlements::Settlements;
 use crate::broker::Attachment;
 use crate::durability::{Durability, Promise};
 use crate::outbox::Event;
+use crate::session::Output;
 
 /// Bytes of output, held back or not yet written, above which neither frames are handled nor
 /// deliveries fetched: a client that does not read costs this much and one more answer.
 const OUTPUT_BYTES: usize = 512 * 1024;
+
+/// Payloads of body frames above this size are kept as parts of the input buffer, smaller ones are
+/// copied out of it: a message must not keep a buffer alive that is many times its size.
+const COPIED_BODY_BYTES: usize = 15 * 1024;
 
 /// An authenticated connection to one virtual host.
 #[derive(Debug)]
@@ -32,10 +38,10 @@ pub(super) struct Connection {
     pub(super) channels: Channels,
     decoder: Decoder,
     heartbeat: Heartbeat,
-    /// Whole frames that wait: for room in the output or, at a publish, for the broker.
-    rest: Bytes,
+    /// Whole frames wait in the input: for room in the output or, at a publish, for the broker.
+    stalled: bool,
     /// Channels with held frames or open confirms.
-    waiting: Vec<u16>,
+    pub(super) waiting: Vec<u16>,
     /// Scratch space for draining the outbox.
     pub(super) events: Vec<Event>,
     /// It is a publisher, so it can be told to wait.
@@ -52,6 +58,7 @@ pub(super) struct Context {
     pub(super) client: Capabilities,
     pub(super) consumers: Consumers,
     pub(super) settlements: Settlements,
+    pub(super) publishes: Publishes,
     /// Bytes of bodies that have begun to arrive.
     pub(super) assembling_bytes: usize,
 }
@@ -70,6 +77,7 @@ impl Connection {
                 client,
                 consumers: Consumers::default(),
                 settlements: Settlements::default(),
+                publishes: Publishes::default(),
                 assembling_bytes: 0,
             },
             channels: Channels::new(tuning.channel_max),
@@ -77,7 +85,7 @@ impl Connection {
                 frame_max: tuning.frame_max_bytes,
             },
             heartbeat: Heartbeat::new(tuning.heartbeat_s, now),
-            rest: Bytes::new(),
+            stalled: false,
             waiting: Vec::new(),
             events: Vec::new(),
             has_published: false,
@@ -89,7 +97,7 @@ impl Connection {
         &mut self,
         now: Instant,
         input: &mut BytesMut,
-        out: &mut BytesMut,
+        out: &mut Output,
     ) -> Result<Flow, Fault> {
         self.heartbeat.received(now);
         self.on_wake(now, input, out)
@@ -99,20 +107,18 @@ impl Connection {
         &mut self,
         now: Instant,
         input: &mut BytesMut,
-        out: &mut BytesMut,
+        out: &mut Output,
     ) -> Result<Flow, Fault> {
         let before = out.len();
-        self.look_at_publishing(out);
-        let outcome = self.run(input, out);
-        // Also when a fault ends the connection: what the client settled before it is settled.
-        self.context.settlements.flush(&self.context.attachment);
+        self.look_at_publishing(out.buffer());
+        let outcome = self.handle(input, out);
         if matches!(outcome, Ok(Flow::Continue)) {
             if self.has_room(out) {
                 self.context.attachment.resume();
                 self.deliver(out)?;
             }
-            self.release(out);
-            self.look_at_publishing(out);
+            self.release(out.buffer());
+            self.look_at_publishing(out.buffer());
         }
         if out.len() > before {
             self.heartbeat.sent(now);
@@ -133,7 +139,7 @@ impl Connection {
         self.heartbeat.next_tick().is_some()
     }
 
-    pub(super) fn on_tick(&mut self, now: Instant, deaf: bool, out: &mut BytesMut) -> Flow {
+    pub(super) fn on_tick(&mut self, now: Instant, deaf: bool, out: &mut Output) -> Flow {
         // Who is not listened to is not silent. But with bytes left waiting for it, a peer could
         // show life by taking some.
         if out.is_empty() && (deaf || !self.wants_input()) {
@@ -143,84 +149,138 @@ impl Connection {
             return Flow::Close;
         }
         if self.heartbeat.is_due(now) {
-            encode_heartbeat(out);
+            encode_heartbeat(out.buffer());
             self.heartbeat.sent(now);
         }
         Flow::Continue
     }
 
     pub(super) fn wants_input(&self) -> bool {
-        self.rest.is_empty()
+        !self.stalled
     }
 
-    /// Handles whole frames while there is room for answers, up to a publish that has to wait.
-    fn run(&mut self, input: &mut BytesMut, out: &mut BytesMut) -> Result<Flow, Fault> {
+    /// Handles the whole frames in `input`, and takes them out.
+    fn handle(&mut self, input: &mut BytesMut, out: &mut Output) -> Result<Flow, Fault> {
+        let mut done = 0;
+        let mut outcome = self.handle_frames(input, &mut done, out);
+        input.advance(done);
+        // Also when a fault ends the connection: what the client published and settled before it
+        // is published and settled.
+        if self.context.publishes.is_empty() {
+            self.context.publishes.release();
+        } else if let Err(fault) = self.flush_publishes(out)
+            && outcome.is_ok()
+        {
+            outcome = Err(fault);
+        }
+        self.context.settlements.flush(&self.context.attachment);
+        outcome
+    }
+
+    /// The same while there is room for answers, and up to a publish that has to wait. The first
+    /// `done` bytes of the input have been handled.
+    fn handle_frames(
+        &mut self,
+        input: &mut BytesMut,
+        done: &mut usize,
+        out: &mut Output,
+    ) -> Result<Flow, Fault> {
+        self.stalled = false;
         loop {
-            let batch = match mem::take(&mut self.rest) {
-                rest if !rest.is_empty() => rest,
-                _ => match self.decoder.split_batch(input)? {
-                    Some(batch) => batch,
-                    None => return Ok(Flow::Continue),
-                },
+            let mut left = &input[*done..];
+            let Some(frame) = self.decoder.decode(&mut left)? else {
+                return Ok(Flow::Continue);
             };
-            let mut left = &batch[..];
-            while !left.is_empty() {
-                if !self.has_room(out) {
-                    self.rest = batch.slice_ref(left);
-                    return Ok(Flow::Continue);
+            let publishes = begins_publish(&frame);
+            if !self.has_room(out) || publishes && self.has_to_wait(out.buffer()) {
+                self.stalled = true;
+                return Ok(Flow::Continue);
+            }
+            let end = input.len() - left.len();
+            let (number, size) = (frame.channel, frame.payload.len());
+            let result = match frame.kind {
+                _ if number == 0 => {
+                    *done = end;
+                    if let Flow::Close = self.on_connection_frame(frame, out)? {
+                        return Ok(Flow::Close);
+                    }
+                    continue;
                 }
-                let here = left;
-                let Some(frame) = self.decoder.decode(&mut left)? else {
-                    break;
-                };
-                if begins_publish(&frame) && self.has_to_wait(out) {
-                    self.rest = batch.slice_ref(here);
-                    return Ok(Flow::Continue);
+                FrameKind::Heartbeat => {
+                    return Err(Fault::unexpected_frame("a heartbeat belongs on channel 0"));
                 }
-                if let Flow::Close = self.on_frame(frame, &batch, out)? {
-                    return Ok(Flow::Close);
+                FrameKind::Body if size > COPIED_BODY_BYTES => {
+                    let handled = input.split_to(end).freeze();
+                    *done = 0;
+                    let payload = handled.slice(end - 1 - size..end - 1);
+                    self.on_body(number, Payload::Shared(payload))
                 }
+                _ => {
+                    *done = end;
+                    self.on_channel_frame(frame, publishes, out)
+                }
+            };
+            self.conclude_frame(number, result, out)?;
+            if self.context.publishes.is_full() {
+                self.flush_publishes(out)?;
             }
         }
     }
 
-    fn has_room(&self, out: &BytesMut) -> bool {
+    fn has_room(&self, out: &Output) -> bool {
         let held = |number: &u16| self.channels.get(*number).map_or(0, Channel::held_bytes);
         out.len() + self.waiting.iter().map(held).sum::<usize>() < OUTPUT_BYTES
     }
 
-    fn on_frame(
+    fn on_channel_frame(
         &mut self,
         frame: Frame<'_>,
-        batch: &Bytes,
-        out: &mut BytesMut,
-    ) -> Result<Flow, Fault> {
-        if frame.channel == 0 {
-            return self.on_connection_frame(frame, out);
-        }
-        let number = frame.channel;
-        let result = match frame.kind {
-            FrameKind::Heartbeat => {
-                return Err(Fault::unexpected_frame("a heartbeat belongs on channel 0"));
-            }
-            FrameKind::Method => self.on_channel_method(frame, out),
-            FrameKind::Header | FrameKind::Body => match self.channels.get_mut(number) {
-                Some(channel) => channel.on_content(&mut self.context, frame, batch, out),
+        publishes: bool,
+        out: &mut Output,
+    ) -> Result<(), Fault> {
+        let payload = frame.payload;
+        match frame.kind {
+            FrameKind::Method if publishes => match self.channels.get_mut(frame.channel) {
+                Some(channel) => channel.on_publish(payload),
+                None => Err(not_open().of(BasicPublish::IDS)),
+            },
+            FrameKind::Header => match self.channels.get_mut(frame.channel) {
+                Some(channel) => channel.on_header(&mut self.context, payload),
                 None => Err(not_open()),
             },
-        };
-        match result {
-            Ok(()) => {}
-            Err(fault) if fault.code.scope() == Scope::Channel => {
-                self.close_channel(number, Some(&fault), out)?;
-            }
-            Err(fault) => return Err(fault),
+            FrameKind::Body => self.on_body(frame.channel, Payload::Borrowed(payload)),
+            FrameKind::Method | FrameKind::Heartbeat => self.on_channel_method(frame, out),
         }
-        self.note_waiting(number);
-        Ok(Flow::Continue)
     }
 
-    fn on_connection_frame(&mut self, frame: Frame<'_>, out: &mut BytesMut) -> Result<Flow, Fault> {
+    fn on_body(&mut self, number: u16, payload: Payload<'_>) -> Result<(), Fault> {
+        match self.channels.get_mut(number) {
+            Some(channel) => channel.on_body(&mut self.context, payload),
+            None => Err(not_open()),
+        }
+    }
+
+    /// A fault of a channel closes the channel, any other one the connection.
+    fn conclude_frame(
+        &mut self,
+        number: u16,
+        result: Result<(), Fault>,
+        out: &mut Output,
+    ) -> Result<(), Fault> {
+        match result {
+            Err(fault) if fault.code.scope() == Scope::Channel => {
+                self.flush_publishes(out)?;
+                // What was published before the fault may have closed it already.
+                if self.channels.get(number).is_some_and(Channel::is_closing) {
+                    return Ok(());
+                }
+                self.close_channel(number, Some(&fault), out)
+            }
+            result => result,
+        }
+    }
+
+    fn on_connection_frame(&mut self, frame: Frame<'_>, out: &mut Output) -> Result<Flow, Fault> {
         match frame.kind {
             FrameKind::Heartbeat => return Ok(Flow::Continue),
             FrameKind::Method => {}
@@ -229,9 +289,10 @@ impl Connection {
             }
         }
         let method = Method::decode(frame.payload)?;
+        self.flush_publishes(out)?;
         let fault = match method {
             Method::ConnectionClose(_) => {
-                ConnectionCloseOk {}.encode(0, out);
+                ConnectionCloseOk {}.encode(0, out.buffer());
                 return Ok(Flow::Close);
             }
             Method::ConnectionUpdateSecret(_) => {
@@ -242,38 +303,56 @@ impl Connection {
         Err(fault.of(method.ids()))
     }
 
-    fn on_channel_method(&mut self, frame: Frame<'_>, out: &mut BytesMut) -> Result<(), Fault> {
+    fn on_channel_method(&mut self, frame: Frame<'_>, out: &mut Output) -> Result<(), Fault> {
         let number = frame.channel;
-        if self.channels.get(number).is_some_and(Channel::is_closing) {
-            if let Some(channel) = self.channels.get_mut(number) {
-                channel.on_closing_method(Method::decode(frame.payload).ok(), out);
+        let is_closing =
+            |channels: &Channels| channels.get(number).is_some_and(Channel::is_closing);
+        if !is_closing(&self.channels) {
+            let method = Method::decode(frame.payload)?;
+            // Who settles may go on publishing; whoever asks must find everything published.
+            if !is_settlement(&method) {
+                self.flush_publishes(out)?;
             }
-            self.channels.sweep(number);
-            return Ok(());
+            if !is_closing(&self.channels) {
+                let result = self.on_open_method(number, method, out);
+                self.note_waiting(number);
+                return result.map_err(|fault| fault.of(method.ids()));
+            }
         }
-        let method = Method::decode(frame.payload)?;
-        let result = match method {
-            Method::ChannelOpen(_) => self.channels.open(number, out),
+        if let Some(channel) = self.channels.get_mut(number) {
+            channel.on_closing_method(Method::decode(frame.payload).ok(), out.buffer());
+        }
+        self.channels.sweep(number);
+        Ok(())
+    }
+
+    fn on_open_method(
+        &mut self,
+        number: u16,
+        method: Method<'_>,
+        out: &mut Output,
+    ) -> Result<(), Fault> {
+        match method {
+            Method::ChannelOpen(_) => self.channels.open(number, out.buffer()),
             Method::ChannelClose(_) => self.close_channel(number, None, out),
             _ => {
                 if let Method::BasicCancel(cancel) = method {
                     self.end_consumer(number, cancel.consumer_tag, out)?;
                 }
                 match self.channels.get_mut(number) {
-                    Some(channel) => channel.on_method(&mut self.context, method, out),
+                    Some(channel) => channel.on_method(&mut self.context, method, out.buffer()),
                     None => Err(not_open()),
                 }
             }
-        };
-        result.map_err(|fault| fault.of(method.ids()))
+        }
     }
 
     /// Closes a channel: on the client's word, or with a fault on the broker's.
-    fn close_channel(
+    pub(super) fn close_channel(
         &mut self,
         number: u16,
         fault: Option<&Fault>,
-        out: &mut BytesMut,
+        out: &mut Output,
     ) -> Result<(), Fault> {
         let Some(channel) = self.channels.get_mut(number) else {
             return Err(not_open());
@@ -284,7 +363,7 @@ impl Connection {
         self.context.settlements.flush(&self.context.attachment);
         self.deliver(out)?;
         if let Some(channel) = self.channels.get_mut(number) {
-            channel.close(&mut self.context, fault, out);
+            channel.close(&mut self.context, fault, out.buffer());
         }
         self.note_waiting(number);
         self.channels.sweep(number);
@@ -292,7 +371,7 @@ impl Connection {
     }
 
     /// Cancels a consumer so that everything it was given still leaves before `cancel-ok`.
-    fn end_consumer(&mut self, number: u16, tag: &str, out: &mut BytesMut) -> Result<(), Fault> {
+    fn end_consumer(&mut self, number: u16, tag: &str, out: &mut Output) -> Result<(), Fault> {
         let consumer = self
             .channels
             .get(number)
@@ -304,7 +383,7 @@ impl Connection {
         self.deliver(out)
     }
 
-    fn note_waiting(&mut self, number: u16) {
+    pub(super) fn note_waiting(&mut self, number: u16) {
         if let Some(channel) = self.channels.get_mut(number)
             && channel.starts_waiting()
         {
@@ -389,6 +468,13 @@ fn begins_publish(frame: &Frame<'_>) -> bool {
         [c0, c1, m0, m1]
     };
     frame.kind == FrameKind::Method && frame.payload.starts_with(&CLASS_AND_METHOD)
+}
+
+fn is_settlement(method: &Method<'_>) -> bool {
+    matches!(
+        method,
+        Method::BasicAck(_) | Method::BasicNack(_) | Method::BasicReject(_)
+    )
 }
 
 fn not_open() -> Fault {

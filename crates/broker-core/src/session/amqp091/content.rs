@@ -1,14 +1,14 @@
 //! Putting a published message together from its frames.
 
+use std::ops::Deref;
+use std::sync::Arc;
+
 use bytes::Bytes;
-use wire::amqp091::{BasicPublish, ContentHeader, Properties, ReplyCode};
+use wire::amqp091::{BasicPublish, ContentHeader, Method, Properties, ReplyCode};
 
 use super::connection::Context;
 use super::fault::Fault;
-
-/// Bodies up to this size are copied out of the input buffer, so that a small message never keeps
-/// a large buffer alive; larger ones are kept as slices of it.
-const COPIED_BODY_BYTES: usize = 16 * 1024;
+use crate::message::{self, Body, Envelope};
 
 /// How many of the largest messages may be on their way on all channels of a connection together.
 const ASSEMBLED_MESSAGES: usize = 4;
@@ -17,16 +17,28 @@ const ASSEMBLED_MESSAGES: usize = 4;
 #[derive(Debug, Default)]
 pub(super) struct Content {
     stage: Stage,
-    pub(super) exchange: String,
-    pub(super) routing_key: String,
+    /// The payload of the latest `basic.publish`. Publishers tend to send the same one again, and the
+    /// same properties: all that follows from them is kept until they differ.
+    method: Vec<u8>,
+    exchange: Arc<str>,
+    routing_key: Box<str>,
     pub(super) mandatory: bool,
-    /// Of this message, and kept for the next: publishers tend to send the same ones again.
-    pub(super) properties: Bytes,
-    pub(super) persistent: bool,
+    properties: Bytes,
+    persistent: bool,
+    envelope: Option<Arc<Envelope>>,
     /// Bytes the body will have.
     expected: usize,
     /// What has come of a body in several frames.
     body: Vec<u8>,
+}
+
+/// The payload of a body frame.
+#[derive(Debug)]
+pub(super) enum Payload<'a> {
+    /// To be copied, so that a small message never keeps a large input buffer alive.
+    Borrowed(&'a [u8]),
+    /// Large enough to be kept as the part of the input buffer that it is.
+    Shared(Bytes),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -60,18 +72,43 @@ impl Content {
         })
     }
 
-    /// `basic.publish` came: a header must follow.
-    pub(super) fn begin(&mut self, publish: &BasicPublish<'_>) -> Result<(), Fault> {
-        if publish.immediate {
-            return Err(Fault::not_implemented("immediate=true"));
+    /// `basic.publish` came, this is its frame's payload: a header must follow.
+    pub(super) fn begin(&mut self, payload: &[u8]) -> Result<(), Fault> {
+        if self.is_awaited() {
+            return Err(self.interrupted());
         }
-        self.exchange.clear();
-        self.exchange.push_str(publish.exchange);
-        self.routing_key.clear();
-        self.routing_key.push_str(publish.routing_key);
-        self.mandatory = publish.mandatory;
+        if self.method != payload {
+            let publish = match Method::decode(payload)? {
+                Method::BasicPublish(publish) => publish,
+                other => return Err(Fault::unexpected_method(other.name())),
+            };
+            if publish.immediate {
+                return Err(Fault::not_implemented("immediate=true").of(BasicPublish::IDS));
+            }
+            if *self.exchange != *publish.exchange {
+                self.exchange = publish.exchange.into();
+            }
+            self.routing_key = publish.routing_key.into();
+            self.mandatory = publish.mandatory;
+            self.envelope = None;
+            self.method.clear();
+            self.method.extend_from_slice(payload);
+        }
         self.stage = Stage::Header;
         Ok(())
+    }
+
+    /// The envelope of the message that has come.
+    pub(super) fn envelope(&mut self) -> Arc<Envelope> {
+        let envelope = self.envelope.get_or_insert_with(|| {
+            Arc::new(Envelope {
+                exchange: Arc::clone(&self.exchange),
+                routing_key: self.routing_key.clone(),
+                properties: message::Properties::Amqp091(self.properties.clone()),
+                persistent: self.persistent,
+            })
+        });
+        Arc::clone(envelope)
     }
 
     /// The header came. The body is complete already when it is empty.
@@ -79,7 +116,7 @@ impl Content {
         &mut self,
         context: &Context,
         payload: &[u8],
-    ) -> Result<Option<Bytes>, Fault> {
+    ) -> Result<Option<Body>, Fault> {
         if self.stage != Stage::Header {
             return Err(self.interrupted());
         }
@@ -108,7 +145,7 @@ impl Content {
         self.keep_properties(context, header.properties)?;
         if self.expected == 0 {
             self.stage = Stage::Idle;
-            return Ok(Some(Bytes::new()));
+            return Ok(Some(Body::default()));
         }
         self.stage = Stage::Body;
         Ok(None)
@@ -118,9 +155,8 @@ impl Content {
     pub(super) fn on_body(
         &mut self,
         context: &mut Context,
-        payload: &[u8],
-        batch: &Bytes,
-    ) -> Result<Option<Bytes>, Fault> {
+        payload: Payload<'_>,
+    ) -> Result<Option<Body>, Fault> {
         if self.stage != Stage::Body {
             return Err(self.interrupted());
         }
@@ -137,18 +173,18 @@ impl Content {
         }
         if payload.len() == self.expected {
             self.stage = Stage::Idle;
-            return Ok(Some(match payload.len() {
-                ..=COPIED_BODY_BYTES => Bytes::copy_from_slice(payload),
-                _ => batch.slice_ref(payload),
+            return Ok(Some(match payload {
+                Payload::Borrowed(payload) => Body::copy_from_slice(payload),
+                Payload::Shared(payload) => payload.into(),
             }));
         }
-        self.gather(context, payload)?;
+        self.gather(context, &payload)?;
         if self.body.len() < self.expected {
             return Ok(None);
         }
         self.stage = Stage::Idle;
         context.assembling_bytes -= self.body.len();
-        Ok(Some(Bytes::from(std::mem::take(&mut self.body))))
+        Ok(Some(std::mem::take(&mut self.body).into()))
     }
 
     /// Drops what has come of a message.
@@ -198,6 +234,18 @@ impl Content {
         }
         self.persistent = properties.delivery_mode == Some(Properties::PERSISTENT);
         self.properties = Bytes::copy_from_slice(raw);
+        self.envelope = None;
         Ok(())
+    }
+}
+
+impl Deref for Payload<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Borrowed(payload) => payload,
+            Self::Shared(payload) => payload,
+        }
     }
 }

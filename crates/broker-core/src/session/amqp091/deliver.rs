@@ -2,8 +2,8 @@
 
 use std::mem;
 
-use bytes::BytesMut;
-use wire::amqp091::{BasicCancel, BasicDeliver, ReplyCode, encode_delivery};
+use bytes::{BufMut as _, BytesMut};
+use wire::amqp091::{BasicCancel, FRAME_END, ReplyCode, body_piece_max, encode_body_heading};
 
 use super::channel::Channel;
 use super::connection::{Connection, Context};
@@ -11,19 +11,24 @@ use super::consumers::Consumer;
 use super::fault::Fault;
 use crate::call::{ConsumerId, Delivery, Outcome};
 use crate::journal::Lsn;
-use crate::message::Properties;
+use crate::message::Message;
 use crate::outbox::Event;
+use crate::session::Output;
+
+/// Bodies from this size on are not copied to the output: the system takes them from where they are.
+const ATTACHED_BODY_BYTES: usize = 8 * 1024;
 
 impl Connection {
     /// Turns everything the outbox holds into frames. It holds no more than its limit.
-    pub(super) fn deliver(&mut self, out: &mut BytesMut) -> Result<(), Fault> {
+    pub(super) fn deliver(&mut self, out: &mut Output) -> Result<(), Fault> {
         let mut events = mem::take(&mut self.events);
         self.context.attachment.outbox().drain(&mut events);
         let mut result = Ok(());
+        let durable = self.context.attachment.durable();
         for event in events.drain(..) {
             match event {
-                Event::Deliver(delivery) => self.on_delivery(&delivery, out),
-                Event::ConsumerCancelled(consumer) => self.on_cancelled(consumer, out),
+                Event::Deliver(delivery) => self.on_delivery(&delivery, durable, out),
+                Event::ConsumerCancelled(consumer) => self.on_cancelled(consumer, out.buffer()),
                 Event::Close(reason) => {
                     result = Err(Fault::new(ReplyCode::ConnectionForced, reason));
                 }
@@ -34,15 +39,14 @@ impl Connection {
         result
     }
 
-    fn on_delivery(&mut self, delivery: &Delivery, out: &mut BytesMut) {
+    fn on_delivery(&mut self, delivery: &Delivery, durable: Lsn, out: &mut Output) {
         let Context {
             consumers,
-            attachment,
             tuning,
             settlements,
             ..
         } = &mut self.context;
-        let consumer = delivery.consumer.and_then(|id| consumers.get(id));
+        let consumer = delivery.consumer.and_then(|id| consumers.get_mut(id));
         let target = consumer.and_then(|consumer| {
             self.channels
                 .get_mut(consumer.channel)
@@ -50,7 +54,6 @@ impl Connection {
         });
         match target {
             Some((consumer, channel)) => {
-                let durable = attachment.durable();
                 channel.deliver(consumer, delivery, durable, tuning.frame_max_bytes, out);
             }
             // Its consumer is gone: the message goes back.
@@ -81,35 +84,34 @@ impl Channel {
     /// Gives the delivery its tag and sends it.
     fn deliver(
         &mut self,
-        consumer: &Consumer,
+        consumer: &mut Consumer,
         delivery: &Delivery,
         durable: Lsn,
-        frame_max_bytes: u32,
-        out: &mut BytesMut,
+        frame_max: u32,
+        out: &mut Output,
     ) {
         self.last_delivery += 1;
         if !consumer.auto_settle {
             self.unsettled
                 .push(self.last_delivery, delivery.queue, delivery.sequence);
         }
-        let (number, message) = (self.number, &delivery.message);
-        let Properties::Amqp091(properties) = &message.properties;
-        let deliver = BasicDeliver {
-            consumer_tag: &consumer.tag,
-            delivery_tag: self.last_delivery,
-            redelivered: delivery.redelivered,
-            exchange: &message.exchange,
-            routing_key: &message.routing_key,
-        };
-        self.lane.send(Lsn(0), durable, out, |out| {
-            encode_delivery(
-                number,
-                &deliver,
-                properties,
-                &message.body,
-                frame_max_bytes,
-                out,
-            );
-        });
+        let Message { envelope, body, .. } = &*delivery.message;
+        let (number, tag, again) = (self.number, self.last_delivery, delivery.redelivered);
+        let template = consumer.template(envelope);
+        match body.shared() {
+            Some(body) if body.len() >= ATTACHED_BODY_BYTES && self.lane.is_clear() => {
+                template.encode_head(tag, again, body.len(), out.buffer());
+                let piece_max = body_piece_max(frame_max);
+                for start in (0..body.len()).step_by(piece_max) {
+                    let piece = body.slice(start..body.len().min(start + piece_max));
+                    encode_body_heading(number, piece.len(), out.buffer());
+                    out.attach(piece);
+                    out.buffer().put_u8(FRAME_END);
+                }
+            }
+            _ => self.lane.send(Lsn(0), durable, out.buffer(), |out| {
+                template.encode(number, tag, again, body, frame_max, out);
+            }),
+        }
     }
 }

@@ -42,6 +42,11 @@ impl Lane {
         }
     }
 
+    /// Nothing is held back.
+    pub(super) fn is_clear(&self) -> bool {
+        self.held.is_empty()
+    }
+
     /// Moves to `out` what no longer has to wait.
     pub(super) fn release(&mut self, durable: Lsn, out: &mut BytesMut) {
         while let Some(first) = self.held.front()

@@ -30,6 +30,7 @@ mod handshake;
 mod heartbeat;
 mod lane;
 mod publish;
+mod publishes;
 mod queue;
 mod sasl;
 mod settle;
@@ -47,7 +48,7 @@ use self::connection::Connection;
 use self::farewell::Farewell;
 use self::fault::Fault;
 use self::handshake::{Handshake, Progress};
-use super::Step;
+use super::{Output, Step};
 use crate::broker::{Broker, Login};
 use crate::outbox::Wake;
 use crate::refusal::Refusal;
@@ -103,9 +104,9 @@ impl Session {
     }
 
     /// Bytes were added to `input`.
-    pub fn on_bytes(&mut self, now: Instant, input: &mut BytesMut, out: &mut BytesMut) -> Step {
+    pub fn on_bytes(&mut self, now: Instant, input: &mut BytesMut, out: &mut Output) -> Step {
         match &mut self.phase {
-            Phase::Handshake(handshake) => match handshake.on_bytes(now, input, out) {
+            Phase::Handshake(handshake) => match handshake.on_bytes(now, input, out.buffer()) {
                 Ok(Progress::Continue) => Step::Continue,
                 Ok(Progress::Authenticate(check)) => Step::Authenticate(check),
                 Ok(Progress::Opened(connection)) => {
@@ -120,7 +121,7 @@ impl Session {
                 let outcome = connection.on_bytes(now, input, out);
                 self.conclude(now, outcome, out)
             }
-            Phase::Farewell(farewell) => match farewell.on_bytes(input, out) {
+            Phase::Farewell(farewell) => match farewell.on_bytes(input, out.buffer()) {
                 Flow::Continue => Step::Continue,
                 Flow::Close => self.end(),
             },
@@ -133,12 +134,12 @@ impl Session {
         &mut self,
         now: Instant,
         result: Result<Login, Refusal>,
-        out: &mut BytesMut,
+        out: &mut Output,
     ) -> Step {
         let Phase::Handshake(handshake) = &mut self.phase else {
             return Step::Continue;
         };
-        match handshake.on_authenticated(result, out) {
+        match handshake.on_authenticated(result, out.buffer()) {
             Ok(Progress::Close) => self.end(),
             Ok(_) => Step::Continue,
             Err(fault) => self.say_goodbye(now, &fault, out),
@@ -147,7 +148,7 @@ impl Session {
 
     /// The broker has news for this connection, or the output has been written out. `input` is
     /// what [`Self::on_bytes`] left: frames may have waited there for room in the output.
-    pub fn on_wake(&mut self, now: Instant, input: &mut BytesMut, out: &mut BytesMut) -> Step {
+    pub fn on_wake(&mut self, now: Instant, input: &mut BytesMut, out: &mut Output) -> Step {
         match &mut self.phase {
             Phase::Open(connection) => {
                 let outcome = connection.on_wake(now, input, out);
@@ -184,7 +185,7 @@ impl Session {
     /// Time passed: sends a heartbeat if one is due, gives up on a peer that showed no life for two
     /// intervals: nothing came from it, and it took nothing of what was left waiting in `out`.
     /// `deaf` says that the driver does not read at present, so that silence alone proves nothing.
-    pub fn on_tick(&mut self, now: Instant, deaf: bool, out: &mut BytesMut) -> Step {
+    pub fn on_tick(&mut self, now: Instant, deaf: bool, out: &mut Output) -> Step {
         match &mut self.phase {
             Phase::Open(connection) => match connection.on_tick(now, deaf, out) {
                 Flow::Continue => Step::Continue,
@@ -196,7 +197,7 @@ impl Session {
     }
 
     /// Ends the connection from this side, for a reason the peer is told.
-    pub fn stop(&mut self, now: Instant, reason: &str, out: &mut BytesMut) -> Step {
+    pub fn stop(&mut self, now: Instant, reason: &str, out: &mut Output) -> Step {
         match &mut self.phase {
             Phase::Handshake(_) => self.end(),
             Phase::Open(_) => self.say_goodbye(now, &Fault::forced(reason), out),
@@ -220,7 +221,7 @@ impl Session {
         matches!(self.phase, Phase::Open(_))
     }
 
-    fn conclude(&mut self, now: Instant, outcome: Result<Flow, Fault>, out: &mut BytesMut) -> Step {
+    fn conclude(&mut self, now: Instant, outcome: Result<Flow, Fault>, out: &mut Output) -> Step {
         match outcome {
             Ok(Flow::Continue) => Step::Continue,
             Ok(Flow::Close) => self.end(),
@@ -228,10 +229,10 @@ impl Session {
         }
     }
 
-    fn say_goodbye(&mut self, now: Instant, fault: &Fault, out: &mut BytesMut) -> Step {
+    fn say_goodbye(&mut self, now: Instant, fault: &Fault, out: &mut Output) -> Step {
         tracing::debug!(code = fault.code as u16, text = %fault.text, "closing connection");
         // Drops the attachment: consumers end and unsettled messages go back at once.
-        self.phase = Phase::Farewell(Farewell::new(now, fault, out));
+        self.phase = Phase::Farewell(Farewell::new(now, fault, out.buffer()));
         Step::Continue
     }
 

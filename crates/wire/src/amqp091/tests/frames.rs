@@ -157,7 +157,20 @@ fn a_delivery_is_written_as_its_frames_are() {
             routing_key: tag,
         };
         let (mut one, mut other) = (BytesMut::new(), BytesMut::new());
-        encode_delivery(513, &deliver, b"\x10\0\x02", body, 4096, &mut one);
+        let blank = BasicDeliver {
+            delivery_tag: u64::MAX,
+            redelivered: !deliver.redelivered,
+            ..deliver
+        };
+        let template = DeliveryTemplate::new(513, &blank, b"\x10\0\x02");
+        template.encode(
+            513,
+            deliver.delivery_tag,
+            deliver.redelivered,
+            body,
+            4096,
+            &mut one,
+        );
         deliver.encode(513, &mut other);
         encode_content(513, b"\x10\0\x02", body, 4096, &mut other);
         assert_eq!(one, other);

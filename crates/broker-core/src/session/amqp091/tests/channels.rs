@@ -364,10 +364,7 @@ fn a_full_output_holds_frames_back_until_it_is_written() {
         peer.expect_content(b"\0\0", &body);
         got += 1;
         if peer.out.is_empty() {
-            let step = peer
-                .session
-                .on_wake(peer.now, &mut peer.input, &mut peer.out);
-            peer.follow(step);
+            peer.look();
         }
     }
     assert_eq!(got, 20);

@@ -152,15 +152,11 @@ fn a_login_nobody_could_check_is_not_called_wrong() {
             };
             peer.send(0, start_ok);
         }
-        let step = peer
-            .session
-            .on_bytes(peer.now, &mut peer.input, &mut peer.out);
+        let step =
+            peer.with_output(|peer, out| peer.session.on_bytes(peer.now, &mut peer.input, out));
         assert!(matches!(step, Step::Authenticate(_)));
         let busy = Refusal::new(Reason::Unavailable, "too many logins at once; try again");
-        let step = peer
-            .session
-            .on_authenticated(peer.now, Err(busy), &mut peer.out);
-        peer.follow(step);
+        peer.authenticated(Err(busy));
         peer.expect_connection_close("CONNECTION_FORCED - too many logins at once; try again");
     }
 }
@@ -398,7 +394,7 @@ fn the_client_may_leave_at_any_time() {
 fn a_stopping_broker_says_so_and_does_not_wait_for_ever() {
     let world = World::new();
     let mut peer = world.open();
-    let step = peer.session.stop(peer.now, "shutdown", &mut peer.out);
+    let step = peer.with_output(|peer, out| peer.session.stop(peer.now, "shutdown", out));
     peer.follow(step);
     peer.send(
         1,

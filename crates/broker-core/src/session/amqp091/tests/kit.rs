@@ -4,17 +4,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
+use bytes::{Buf as _, BytesMut};
 use wire::amqp091::*;
 
 use super::super::{Session, Settings};
 use crate::access::{PasswordHash, hash_password};
-use crate::broker::{Broker, BrokerConfig};
+use crate::broker::{Broker, BrokerConfig, Login};
 use crate::definitions::{Expect, PasswordChange, PermissionSpec, UserUpdate, VhostSpec};
 use crate::journal::{self, SimDisk, Turn, Writer};
 use crate::limits::Limits;
 use crate::outbox::Wake;
-use crate::session::Step;
+use crate::refusal::Refusal;
+use crate::session::{Output, Step};
 
 /// A broker and the writer that its test turns by hand.
 pub(super) struct World {
@@ -230,9 +231,8 @@ impl Peer {
 
     /// Lets the session handle all input, then every ring of the broker's.
     pub(super) fn turn(&mut self) {
-        let step = self
-            .session
-            .on_bytes(self.now, &mut self.input, &mut self.out);
+        let step =
+            self.with_output(|peer, out| peer.session.on_bytes(peer.now, &mut peer.input, out));
         self.follow(step);
         self.wake();
     }
@@ -240,20 +240,39 @@ impl Peer {
     /// Lets the session hear the broker, without new input.
     pub(super) fn wake(&mut self) {
         while self.rung.0.swap(false, Ordering::SeqCst) {
-            let step = self
-                .session
-                .on_wake(self.now, &mut self.input, &mut self.out);
-            self.follow(step);
+            self.look();
         }
     }
 
     /// Tells the session that all of its output so far was written.
     pub(super) fn written(&mut self) {
-        let step = self
-            .session
-            .on_wake(self.now, &mut self.input, &mut self.out);
-        self.follow(step);
+        self.look();
         self.wake();
+    }
+
+    /// Wakes the session, whether it was rung for or not.
+    pub(super) fn look(&mut self) {
+        let step =
+            self.with_output(|peer, out| peer.session.on_wake(peer.now, &mut peer.input, out));
+        self.follow(step);
+    }
+
+    pub(super) fn authenticated(&mut self, result: Result<Login, Refusal>) {
+        let step =
+            self.with_output(|peer, out| peer.session.on_authenticated(peer.now, result, out));
+        self.follow(step);
+    }
+
+    /// Lets the session add to `out`, which tests want in one piece.
+    pub(super) fn with_output(
+        &mut self,
+        call: impl FnOnce(&mut Self, &mut Output) -> Step,
+    ) -> Step {
+        let mut output = Output::default();
+        *output.buffer() = std::mem::take(&mut self.out);
+        let step = call(self, &mut output);
+        self.out = BytesMut::from(output.copy_to_bytes(output.len()));
+        step
     }
 
     /// Takes methods of channel 0, as long as they are next.
@@ -276,17 +295,14 @@ impl Peer {
             Step::Close => self.closed = true,
             Step::Authenticate(check) => {
                 let result = check.run();
-                let step = self
-                    .session
-                    .on_authenticated(self.now, result, &mut self.out);
-                self.follow(step);
+                self.authenticated(result);
             }
         }
     }
 
     pub(super) fn tick(&mut self, later: Duration, deaf: bool) {
         self.now += later;
-        let step = self.session.on_tick(self.now, deaf, &mut self.out);
+        let step = self.with_output(|peer, out| peer.session.on_tick(peer.now, deaf, out));
         self.follow(step);
     }
 
