@@ -33,7 +33,7 @@ pub enum Event {
 /// The mailbox of one connection. Queues push, the session drains.
 #[derive(Debug)]
 pub struct Outbox {
-    events: Mutex<Vec<Event>>,
+    mail: Mutex<Mail>,
     /// Bytes reserved by deliveries decided on and not drained yet.
     bytes: AtomicUsize,
     /// A queue was refused room since the last [`Self::take_starved`].
@@ -43,13 +43,21 @@ pub struct Outbox {
     limit_bytes: usize,
 }
 
+/// What waits.
+#[derive(Debug, Default)]
+struct Mail {
+    events: Vec<Event>,
+    /// Bytes its deliveries reserved, known without looking at each once more.
+    bytes: usize,
+}
+
 /// What one delivery weighs beside its message, so that empty messages are bounded too.
 const DELIVERY_BYTES: usize = 128;
 
 impl Outbox {
     pub(crate) fn new(waker: Box<dyn Wake>, limit_bytes: usize) -> Self {
         Self {
-            events: Mutex::default(),
+            mail: Mutex::default(),
             bytes: AtomicUsize::new(0),
             starved: AtomicBool::new(false),
             waker,
@@ -60,15 +68,20 @@ impl Outbox {
     /// Moves everything that waits to the end of `into`, oldest first. Call
     /// `Attachment::resume` after every wake, once those events have left for the socket.
     pub fn drain(&self, into: &mut Vec<Event>) {
-        let from = into.len();
-        into.append(&mut self.lock());
-        let bytes = into[from..].iter().map(weight).sum();
+        let mut mail = self.lock();
+        if into.is_empty() {
+            std::mem::swap(into, &mut mail.events);
+        } else {
+            into.append(&mut mail.events);
+        }
+        let bytes = std::mem::take(&mut mail.bytes);
+        drop(mail);
         self.bytes.fetch_sub(bytes, Ordering::SeqCst);
     }
 
     /// Nothing waits.
     pub fn is_empty(&self) -> bool {
-        self.lock().is_empty()
+        self.lock().events.is_empty()
     }
 
     /// Bytes of deliveries that wait.
@@ -108,11 +121,12 @@ impl Outbox {
     /// Appends events; deliveries must have reserved their room. Wakes the driver if it had
     /// nothing to do before.
     pub(crate) fn push(&self, events: impl Iterator<Item = Event>) {
-        let mut queue = self.lock();
-        let was_empty = queue.is_empty();
-        queue.extend(events);
-        let wake = was_empty && !queue.is_empty();
-        drop(queue);
+        let mut mail = self.lock();
+        let Mail { events: all, bytes } = &mut *mail;
+        let was_empty = all.is_empty();
+        all.extend(events.inspect(|event| *bytes += weight(event)));
+        let wake = was_empty && !all.is_empty();
+        drop(mail);
         if wake {
             self.waker.wake();
         }
@@ -128,8 +142,8 @@ impl Outbox {
         self.waker.wake();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Event>> {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Mail> {
+        self.mail.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
