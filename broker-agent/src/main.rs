@@ -20,7 +20,6 @@ mod incoming;
 mod init;
 mod listeners;
 mod logging;
-mod memory;
 mod name;
 mod passwords;
 mod registry;
@@ -40,6 +39,11 @@ use serde_json::json;
 use cli::{Cli, Command};
 use config::{Config, ConfigError};
 
+/// Messages are allocated by publishers' threads and freed by consumers': the C library's allocator
+/// takes a lock for most of those, and keeps what once held a backlog or a password check.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The command failed.
 const FAILED: u8 = 1;
 /// The command line or the configuration is wrong; also clap's own.
@@ -48,7 +52,6 @@ const MISUSED: u8 = 2;
 const UNREACHABLE: u8 = 3;
 
 fn main() -> ExitCode {
-    memory::give_back_large_blocks();
     let result = match Cli::parse().command {
         Command::Brokers(options) => single(status::brokers(options)),
         Command::Dev(options) => many(dev::run(options)),

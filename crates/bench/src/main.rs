@@ -16,6 +16,10 @@ use bench::sessions::{self, Work};
 use bench::target::{Kind, Programs};
 use clap::{Parser, Subcommand, ValueEnum as _};
 
+/// The agent's, so that what is counted of the engine is what the agent does.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measures FerryMQ against other brokers, and against what the machine allows.
 #[derive(Debug, Parser)]
 #[command(name = "bench", arg_required_else_help = true)]
