@@ -110,8 +110,9 @@ fn commit_all(broker: &Broker, mut writer: Writer) -> Result<(), Stopped> {
             Turn::Closed => return Ok(()),
             Turn::Committed(_) | Turn::SpaceReturned => broker.committed(),
             Turn::Written(_) => broker.written(),
-            Turn::Idle => writer.wait(Duration::from_secs(1)),
+            Turn::Idle => {}
         }
+        writer.wait(Duration::from_secs(1));
     }
 }
 

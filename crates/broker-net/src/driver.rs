@@ -237,7 +237,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 &mut (&mut self.input).limit(FIRST_READ_BYTES),
             );
         }
-        buffers::prepare_input(&mut self.input, READ_BYTES);
+        // A long frame in one piece: a body is kept where it was read.
+        let missing = self.session.missing_bytes(&self.input);
+        buffers::prepare_input(&mut self.input, READ_BYTES.max(missing));
         let read = poll_read_buf(stream, context, &mut self.input);
         if read.is_pending() {
             buffers::release_input(&mut self.input);

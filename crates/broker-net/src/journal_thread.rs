@@ -70,8 +70,9 @@ fn run(broker: &Broker, mut writer: Writer, told: &watch::Sender<Progress>) -> R
             }
             Turn::SpaceReturned => broker.committed(),
             Turn::Written(_) => broker.written(),
-            Turn::Idle => writer.wait(IDLE),
+            Turn::Idle => {}
             Turn::Closed => return Ok(()),
         }
+        writer.wait(IDLE);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::{Broker, refuse_append};
 use crate::definitions::{Expect, Stored};
-use crate::journal::{Admission, AppendError, Lsn, Record};
+use crate::journal::{Admission, AppendError, Haste, Lsn, Record};
 use crate::lock::lock;
 use crate::records::{self, Change, write_change};
 use crate::refusal::{Reason, Refusal};
@@ -89,12 +89,13 @@ impl ChangeGuard<'_> {
     fn append(&mut self, change: &Change, admission: Admission) -> Result<Lsn, Refusal> {
         write_change(&mut self.changes.record, change);
         let append = |admission| {
-            self.broker.journal.append(&Record {
+            let record = Record {
                 kind: records::CHANGE,
                 admission,
                 parts: &[&self.changes.record],
                 body: None,
-            })
+            };
+            self.broker.journal.append(&record, Haste::Now)
         };
         let lsn = match append(admission) {
             // The disk has room; a change is small and need not wait for the next segment.

@@ -15,8 +15,9 @@ impl Broker {
         self.pay();
         self.delete_put_off();
         let queues = std::mem::take(&mut *lock(&self.awaiting));
-        queues.iter().for_each(|queue| queue.commit_reached(self));
+        // First those who have the most to do, and do it on other threads.
         self.wake_watchers();
+        queues.iter().for_each(|queue| queue.commit_reached(self));
         if self.takes_publishes() {
             self.journal_waiters.wake_all();
         }

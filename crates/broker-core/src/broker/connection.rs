@@ -107,6 +107,7 @@ impl Broker {
         if durability == Durability::Os {
             self.journal.announce_written();
         }
+        self.journal.hurry();
         // A commit that came before the connection was on the list did not see it there.
         if self.reached().keeps(promise) {
             self.wake_watchers();

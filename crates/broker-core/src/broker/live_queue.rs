@@ -9,7 +9,7 @@ use crate::account::Account;
 use crate::call::{ConnectionId, QueueId, Sequence};
 use crate::definitions::{QueueSpec, QueueStats, Stored};
 use crate::durability::Durability;
-use crate::journal::{Admission, AppendError, Lsn, Record, Stopped};
+use crate::journal::{Admission, AppendError, Haste, Lsn, Record, Stopped};
 use crate::lock::lock;
 use crate::outbox::Event;
 use crate::queue::{Consumer, Effect, State, Stub};
@@ -264,12 +264,13 @@ impl Inner {
         while !self.done.is_empty() {
             let from = self.done.len().saturating_sub(most);
             write_settle(&mut self.record, queue, &mut self.done[from..]);
-            lsn = broker.journal.append(&Record {
+            let record = Record {
                 kind: records::SETTLE,
                 admission: Admission::Essential,
                 parts: &[&self.record],
                 body: None,
-            })?;
+            };
+            lsn = broker.journal.append(&record, Haste::Soon)?;
             self.done.truncate(from);
         }
         Ok(lsn)

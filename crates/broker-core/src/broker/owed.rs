@@ -171,6 +171,7 @@ impl Broker {
             let state = appended.map_or(DebtState::Due(due), DebtState::Appended);
             self.owed.set(id, state);
         }
+        self.journal.hurry();
         self.owed.close(self.journal.durable());
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Broker, LiveQueue};
 use crate::call::{QueueId, Sequence};
-use crate::journal::{Admission, AppendError, Journal, Lsn, Record};
+use crate::journal::{Admission, AppendError, Haste, Journal, Lsn, Record};
 use crate::message::{Body, Envelope, Message};
 use crate::records::{self, write_publish_head};
 
@@ -49,7 +49,8 @@ impl Broker {
         self.append_publish(record, &message.body, admission)
     }
 
-    /// Appends the record of a publish, whose head was written.
+    /// Appends the record of a publish, whose head was written. The journal has to be told to hurry
+    /// where somebody waits for it.
     pub(super) fn append_publish(
         &self,
         head: &[u8],
@@ -60,12 +61,13 @@ impl Broker {
             Some(shared) => (&[][..], Some(shared)),
             None => (&body[..], None),
         };
-        let end = self.journal.append(&Record {
+        let record = Record {
             kind: records::PUBLISH,
             admission,
             parts: &[head, inside],
             body: shared,
-        })?;
+        };
+        let end = self.journal.append(&record, Haste::OnCall)?;
         let start = Journal::start_of(end, head.len() + body.len());
         Ok(Appended { start, end })
     }

@@ -56,6 +56,8 @@ pub(super) struct Batch {
     /// The runs of the queues it reaches, in the order of the route.
     reached: Vec<usize>,
     owed: Vec<(DebtId, Placed)>,
+    /// The journal has some of it.
+    journaled: bool,
     /// Bytes taken in since memory was looked at.
     unchecked_bytes: usize,
     /// Vectors to use again.
@@ -238,6 +240,7 @@ impl Attachment {
             route,
             targets,
             record,
+            batch,
             ..
         } = own;
         let Envelope {
@@ -269,6 +272,7 @@ impl Attachment {
         let (lsn, debt) = match appended {
             Ok(Appended { start, end }) => {
                 hold.set_record(start);
+                batch.journaled = true;
                 (end, None)
             }
             Err(AppendError::NotYet) => {
@@ -355,6 +359,10 @@ impl Batch {
         self.envelope = None;
         self.places.clear();
         self.unchecked_bytes = 0;
+        // While it writes, the queues are filled.
+        if mem::take(&mut self.journaled) {
+            broker.journal.hurry();
+        }
         for Run { queue, mut entries } in self.runs.drain(..) {
             queue.run(broker, |state, durable, out| {
                 state.push(entries.drain(..), durable, out)

@@ -175,7 +175,9 @@ impl Broker {
 
     /// Forgets the queue's ready messages and says how many.
     pub(crate) fn purge(&self, queue: &Arc<LiveQueue>) -> (u32, Lsn) {
-        queue.run(self, |state, _, out| state.purge(out))
+        let purged = queue.run(self, |state, _, out| state.purge(out));
+        self.journal.hurry();
+        purged
     }
 
     /// The queue's last consumer went: an auto-delete queue goes too, unless somebody came.

@@ -46,6 +46,20 @@ pub enum Admission {
     Ordinary,
 }
 
+/// How soon a record is to be written. It is never later than one that was appended after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Haste {
+    /// At once.
+    Now,
+    /// At once when [`Journal::hurry`] is called, which the caller is about to do.
+    OnCall,
+    /// With others that come soon, after [`PATIENCE`] at the latest: nobody waits for it.
+    Soon,
+}
+
+/// How long [`Haste::Soon`] may take: what a crash may lose of it.
+pub const PATIENCE: Duration = Duration::from_millis(10);
+
 /// One segment and the positions in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SegmentSpan {
@@ -116,6 +130,8 @@ struct Shared {
     gather: Gather,
     /// The writer sleeps and wants to be woken.
     parked: bool,
+    /// Something gathered is not to wait for company.
+    urgent: bool,
     /// The writer has upkeep to do.
     upkeep: bool,
     /// Publishers were told to wait since they were last told to go on.
@@ -140,6 +156,7 @@ impl Journal {
             shared: Mutex::new(Shared {
                 gather: start.gather,
                 parked: false,
+                urgent: false,
                 upkeep: false,
                 paused: false,
                 stuck: false,
@@ -162,15 +179,15 @@ impl Journal {
     }
 
     /// Takes a record and answers the position behind it: durable once [`Journal::durable`] is
-    /// there. Only buffers; the writer is woken. Records become durable in the order of their
-    /// positions.
+    /// there. Only buffers; the writer is woken as `haste` says. Records become durable in the order
+    /// of their positions.
     ///
     /// # Errors
     /// [`AppendError::Full`] when the disk is (nearly) full, see [`Admission`]; the journal goes
     /// on. [`AppendError::NotYet`] when it only has to prepare a segment first: back-pressure, not
     /// a refusal. [`AppendError::TooLarge`] for a payload no segment can hold. [`AppendError::Stopped`]
     /// for good.
-    pub fn append(&self, record: &Record<'_>) -> Result<Lsn, AppendError> {
+    pub fn append(&self, record: &Record<'_>, haste: Haste) -> Result<Lsn, AppendError> {
         let parts = || {
             record
                 .parts
@@ -192,6 +209,7 @@ impl Journal {
         if let Some(stopped) = self.stopped_with(&shared) {
             return Err(stopped.into());
         }
+        let first = shared.gather.is_empty();
         let taken = shared.gather.push(record, payload_len, crc);
         self.end.store(shared.gather.end().0, Ordering::Release);
         self.note_room(&mut shared);
@@ -200,11 +218,25 @@ impl Journal {
         } else {
             shared.upkeep = true;
         }
-        self.wake(shared);
+        shared.urgent |= haste == Haste::Now;
+        if taken.is_err() || haste == Haste::Now || first && haste == Haste::Soon {
+            self.wake(shared);
+        } else {
+            drop(shared);
+        }
         taken.map_err(|shortage| match shortage {
             Shortage::Full => AppendError::Full,
             Shortage::NotYet => AppendError::NotYet,
         })
+    }
+
+    /// Somebody waits for what was appended.
+    pub fn hurry(&self) {
+        let mut shared = self.lock();
+        if !shared.gather.is_empty() && !shared.urgent {
+            shared.urgent = true;
+            self.wake(shared);
+        }
     }
 
     /// Everything below is on the disk for good.
@@ -427,6 +459,7 @@ impl Journal {
     fn gathered(&self, take: impl FnOnce(&mut Gather) -> Option<Batch>) -> Option<Batch> {
         let mut shared = self.lock();
         let batch = take(&mut shared.gather);
+        shared.urgent &= !shared.gather.is_empty();
         self.end.store(shared.gather.end().0, Ordering::Release);
         batch
     }
@@ -438,12 +471,16 @@ impl Journal {
     }
 
     /// A batch is on the disk: everything up to its end is durable.
-    pub(super) fn committed(&self, batch: Batch) -> Lsn {
+    pub(super) fn committed(&self, batch: &Batch) -> Lsn {
         let (end, records_bytes) = (batch.end(), batch.records_bytes());
         self.durable.store(end.0, Ordering::Release);
         self.backlog.fetch_sub(records_bytes, Ordering::Relaxed);
-        self.lock().gather.reclaim(batch);
         end
+    }
+
+    /// Takes back the memory of a batch that is done with.
+    pub(super) fn reclaim(&self, batch: Batch) {
+        self.lock().gather.reclaim(batch);
     }
 
     pub(super) fn segment_begun(&self, segment: &Segment) {
@@ -516,25 +553,39 @@ impl Journal {
         self.lock().closing
     }
 
+    /// Sleeps until it is woken, `timeout` at most.
+    fn park<'a>(
+        &self,
+        mut shared: MutexGuard<'a, Shared>,
+        timeout: Duration,
+    ) -> MutexGuard<'a, Shared> {
+        shared.parked = true;
+        let waited = self
+            .work
+            .wait_timeout_while(shared, timeout, |shared| shared.parked);
+        let mut shared = waited.unwrap_or_else(PoisonError::into_inner).0;
+        shared.parked = false;
+        shared
+    }
+
     /// Sleeps until there is something to do; false when `timeout` passed without.
     pub(super) fn wait_for_work(&self, timeout: Duration) -> bool {
         let mut shared = self.lock();
         let busy = |shared: &Shared| {
-            !shared.gather.is_empty()
+            shared.urgent && !shared.gather.is_empty()
                 || shared.closing
                 || shared.upkeep
                 || shared.recalled
                 || self.failed.get().is_some()
         };
-        if !busy(&shared) {
-            shared.parked = true;
-            let waited = self
-                .work
-                .wait_timeout_while(shared, timeout, |shared| shared.parked);
-            shared = waited.unwrap_or_else(PoisonError::into_inner).0;
-            shared.parked = false;
+        if !busy(&shared) && shared.gather.is_empty() {
+            shared = self.park(shared, timeout);
         }
-        let found = busy(&shared);
+        // What nobody waits for may get company.
+        if !busy(&shared) && !shared.gather.is_empty() {
+            shared = self.park(shared, PATIENCE);
+        }
+        let found = busy(&shared) || !shared.gather.is_empty();
         if !found {
             shared.gather.rest();
         }

@@ -128,7 +128,7 @@ mod segment;
 mod sim_disk;
 mod writer;
 
-pub use append::{Admission, Journal, Record, SegmentSpan};
+pub use append::{Admission, Haste, Journal, PATIENCE, Record, SegmentSpan};
 pub use disk::{Disk, DiskFile, FileEntry, Space};
 pub use error::{
     AppendError, CheckpointError, Corrupt, Damage, Fault, LockError, OpenError, Stopped, Unreadable,

@@ -39,6 +39,8 @@ pub struct Writer {
     rested: bool,
     /// Written and announced; the next turn syncs it.
     unsynced: Option<Batch>,
+    /// Committed; the next turn begins with what is left to do about it.
+    committed: Option<Batch>,
     turns_to_upkeep: u32,
 }
 
@@ -76,6 +78,7 @@ impl Writer {
             unstated: true,
             rested: false,
             unsynced: None,
+            committed: None,
             turns_to_upkeep: 0,
         }
     }
@@ -93,13 +96,19 @@ impl Writer {
         self.step().map_err(|fault| self.journal.fail(fault))
     }
 
-    /// Sleeps until there is something to do, or `timeout` has passed. A timeout of about a
-    /// second lets upkeep see other users of the disk come and go.
+    /// Sleeps until there is something to do, or `timeout` has passed. A timeout of about a second
+    /// lets upkeep see other users of the disk come and go. Who waits before each turn leaves records
+    /// that nobody waits for time to become more; who does not writes them at once.
     pub fn wait(&mut self, timeout: Duration) {
+        if self.unsynced.is_some() {
+            return;
+        }
+        self.follow_up();
         self.rested = !self.journal.wait_for_work(timeout);
     }
 
     fn step(&mut self) -> Result<Turn, Fault> {
+        self.follow_up();
         if let Some(batch) = self.unsynced.take() {
             return self.sync(batch).map(Turn::Committed);
         }
@@ -173,8 +182,17 @@ impl Writer {
         self.front = batch.front;
         self.unstated = true;
         self.rested = false;
-        self.indexes.note_written(&batch);
-        Ok(self.journal.committed(batch))
+        let end = self.journal.committed(&batch);
+        self.committed = Some(batch);
+        Ok(end)
+    }
+
+    /// What is left to do about the latest commit, for which nobody had to wait.
+    fn follow_up(&mut self) {
+        if let Some(batch) = self.committed.take() {
+            self.indexes.note_written(&batch);
+            self.journal.reclaim(batch);
+        }
     }
 
     /// Writes one index of those that wait, a matter of some hundred microseconds. What room a full

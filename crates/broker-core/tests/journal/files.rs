@@ -5,7 +5,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
-use broker_core::journal::{Disk, FileDisk, LockError, Options, Survival};
+use broker_core::journal::{Disk, FileDisk, Haste, LockError, Options, Survival};
 
 use crate::harness::{Bench, open_on, payloads, small};
 
@@ -50,7 +50,7 @@ fn large_bodies_are_written_in_many_slices() {
             parts: &[&number.to_le_bytes()],
             body: Some(&body),
         };
-        bench.journal.append(&record).unwrap();
+        bench.journal.append(&record, Haste::Now).unwrap();
     }
     bench.drain();
     drop(bench);

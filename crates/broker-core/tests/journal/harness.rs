@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use broker_core::journal::{
-    Admission, AppendError, Disk, Indexer, Journal, Kind, Lsn, OpenError, Options, Record,
+    Admission, AppendError, Disk, Haste, Indexer, Journal, Kind, Lsn, OpenError, Options, Record,
     RecordHead, RecordRef, Replay, SimDisk, Turn, Unreadable, Writer, open,
 };
 
@@ -163,12 +163,13 @@ impl Bench {
     ) -> Result<Lsn, AppendError> {
         // Cut in two, as records are made of parts in life.
         let (front, back) = payload.split_at(payload.len() / 3);
-        self.journal.append(&Record {
+        let record = Record {
             kind,
             admission,
             parts: &[front, back],
             body: None,
-        })
+        };
+        self.journal.append(&record, Haste::Now)
     }
 
     /// Turns until there is nothing left to do.

@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use broker_core::journal::{FileDisk, Lsn, Turn};
+use broker_core::journal::{FileDisk, Haste, Lsn, Turn};
 
 use crate::harness::{Bench, open_on, small};
 
@@ -96,7 +96,7 @@ fn append_until_killed() {
             parts: &[&payload],
             body: None,
         };
-        if let Ok(end) = shared.append(&record) {
+        if let Ok(end) = shared.append(&record, Haste::Now) {
             next += 1;
             pending.push((end, next));
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broker_core::journal::{
-    Admission, AppendError, Epoch, Kind, Lsn, OpenError, Options, Record, SimDisk, Stopped,
+    Admission, AppendError, Epoch, Haste, Kind, Lsn, OpenError, Options, Record, SimDisk, Stopped,
     StoreId, Survival, Trouble, Turn,
 };
 use bytes::Bytes;
@@ -112,7 +112,7 @@ fn large_bodies_come_back_whole() {
             parts: &[head],
             body: Some(&body),
         };
-        bench.journal.append(&record).unwrap();
+        bench.journal.append(&record, Haste::Now).unwrap();
     }
     bench.drain();
     let disk = disk.after_power_loss(Survival::Nothing);
@@ -230,9 +230,10 @@ fn the_writer_sleeps_until_something_is_appended() {
             match writer.turn().unwrap() {
                 Turn::Committed(durable) => told.send(durable).unwrap(),
                 Turn::Closed => break,
-                Turn::Idle | Turn::SpaceReturned => writer.wait(Duration::from_secs(600)),
+                Turn::Idle | Turn::SpaceReturned => {}
                 Turn::Written(_) => panic!("nobody asked"),
             }
+            writer.wait(Duration::from_secs(600));
         }
     });
     let record = Record {
@@ -243,7 +244,11 @@ fn the_writer_sleeps_until_something_is_appended() {
     };
     // Between two rounds the writer is sometimes asleep already and sometimes not yet.
     for round in 0..200 {
-        let end = journal.append(&record).unwrap();
+        let haste = [Haste::Now, Haste::Soon, Haste::OnCall][round % 3];
+        let end = journal.append(&record, haste).unwrap();
+        if haste == Haste::OnCall {
+            journal.hurry();
+        }
         // The mark that ends a segment is a commit of its own.
         let mut durable = Lsn(0);
         while durable < end {
@@ -282,7 +287,7 @@ fn threads_append_side_by_side() {
                         parts,
                         body: None,
                     };
-                    journal.append(&record).unwrap();
+                    journal.append(&record, Haste::Now).unwrap();
                 }
             });
         }

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use bytes::{Buf as _, BytesMut};
 use wire::amqp091::{
-    BasicPublish, ConnectionBlocked, ConnectionCloseOk, ConnectionUnblocked, Decoder, Frame,
-    FrameKind, Method, ReplyCode, Scope, encode_heartbeat,
+    BasicPublish, ConnectionBlocked, ConnectionCloseOk, ConnectionUnblocked, Decoder,
+    FRAME_OVERHEAD_BYTES, Frame, FrameKind, Method, ReplyCode, Scope, encode_heartbeat,
 };
 
 use super::Flow;
@@ -157,6 +157,15 @@ impl Connection {
 
     pub(super) fn wants_input(&self) -> bool {
         !self.stalled
+    }
+
+    /// How many bytes more the frame at the front of `input` has, as far as it says so.
+    pub(super) fn missing_bytes(&self, input: &[u8]) -> usize {
+        let heading = self.decoder.heading(input).ok().flatten();
+        heading.map_or(0, |heading| {
+            let whole = heading.size as usize + FRAME_OVERHEAD_BYTES;
+            whole.saturating_sub(input.len())
+        })
     }
 
     /// Handles the whole frames in `input`, and takes them out.

@@ -193,8 +193,8 @@ impl Content {
         *self = Self::default();
     }
 
-    /// Appends to the body. Its buffer doubles with what has really come, and ends up at exactly
-    /// the announced size.
+    /// Appends to the body. Its buffer has at most four times the size of what has really come, and
+    /// ends up at exactly the announced size.
     fn gather(&mut self, context: &mut Context, payload: &[u8]) -> Result<(), Fault> {
         let max = context.attachment.broker().limits().message_bytes * ASSEMBLED_MESSAGES;
         if context.assembling_bytes + payload.len() > max {
@@ -205,7 +205,7 @@ impl Content {
         }
         let len = self.body.len();
         if self.body.capacity() < len + payload.len() {
-            let wanted = (len + payload.len()).max(len * 2).min(self.expected);
+            let wanted = ((len + payload.len()) * 4).min(self.expected);
             self.body.reserve_exact(wanted - len);
         }
         self.body.extend_from_slice(payload);

@@ -216,6 +216,15 @@ impl Session {
         }
     }
 
+    /// How many bytes more complete the frame at the front of `input`, as far as that is known. No
+    /// more than the agreed size of frames.
+    pub fn missing_bytes(&self, input: &[u8]) -> usize {
+        match &self.phase {
+            Phase::Open(connection) => connection.missing_bytes(input),
+            _ => 0,
+        }
+    }
+
     /// Whether the login is behind it.
     pub fn is_open(&self) -> bool {
         matches!(self.phase, Phase::Open(_))
