@@ -32,6 +32,7 @@ pub(super) struct Peer {
     pub(super) out: BytesMut,
     pub(super) now: Instant,
     pub(super) closed: bool,
+    frame_max: u32,
 }
 
 #[derive(Debug, Default)]
@@ -145,18 +146,25 @@ impl World {
             out: BytesMut::new(),
             now: self.start,
             closed: false,
+            frame_max: 8192,
         }
     }
 
     /// A connection to `/` with channel 1 open.
     pub(super) fn open(&self) -> Peer {
+        self.open_with(8192)
+    }
+
+    /// The same with frames up to that size.
+    pub(super) fn open_with(&self, frame_max: u32) -> Peer {
         let mut peer = self.connect();
+        peer.frame_max = frame_max;
         peer.login(b"\0guest\0guest");
         peer.send(
             0,
             ConnectionTuneOk {
                 channel_max: 2047,
-                frame_max: 8192,
+                frame_max,
                 heartbeat: 60,
             },
         );
@@ -419,7 +427,7 @@ impl Peer {
         while came.len() < body.len() {
             let frame = self.frame();
             assert_eq!(frame.kind, FrameKind::Body);
-            assert!(frame.payload.len() <= 8192 - 8);
+            assert!(frame.payload.len() <= self.frame_max as usize - 8);
             came.extend_from_slice(&frame.payload);
         }
         assert_eq!(came, body);

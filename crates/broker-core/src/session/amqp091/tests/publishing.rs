@@ -239,3 +239,160 @@ fn a_publisher_may_not_borrow_a_name() {
         "PRECONDITION_FAILED - user_id property set to 'other' but authenticated user was 'guest'",
     );
 }
+
+#[test]
+fn a_turn_of_many_publishes_is_confirmed_in_order() {
+    let mut world = World::new();
+    let mut peer = confirming(&world);
+    peer.durable_queue(&mut world, "d");
+    for number in 0..1000_u32 {
+        peer.publish("d", &number.to_be_bytes(), number % 3 > 0);
+    }
+    peer.turn();
+    let first = peer.take(1, |method| match method {
+        Method::BasicAck(ack) => ack.delivery_tag,
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(first, 1, "the first is transient, the second is not");
+    peer.expect_nothing();
+    world.commit();
+    peer.wake();
+    peer.expect(1, ack(1000, true));
+    for number in 0..1000_u32 {
+        peer.send(
+            1,
+            BasicGet {
+                queue: "d",
+                no_ack: true,
+                ..Default::default()
+            },
+        );
+        peer.turn();
+        peer.take(1, |method| assert_eq!(method.name(), "basic.get-ok"));
+        let raw: &[u8] = if number % 3 > 0 {
+            b"\x10\0\x02"
+        } else {
+            b"\0\0"
+        };
+        peer.expect_content(raw, &number.to_be_bytes());
+    }
+}
+
+#[test]
+fn whoever_asks_in_the_same_turn_finds_what_was_published_before() {
+    let world = World::new();
+    let mut peer = world.open();
+    peer.queue("q");
+    peer.publish("q", b"x", false);
+    let passive = QueueDeclare {
+        queue: "q",
+        passive: true,
+        ..Default::default()
+    };
+    peer.send(1, passive);
+    peer.publish("q", b"y", false);
+    peer.send(0, ConnectionClose::default());
+    peer.turn();
+    let found = QueueDeclareOk {
+        queue: "q",
+        message_count: 1,
+        consumer_count: 0,
+    };
+    peer.expect(1, found);
+    peer.expect(0, ConnectionCloseOk {});
+    assert!(peer.closed);
+    assert_eq!(world.open().ready("q"), 2);
+}
+
+#[test]
+fn a_refused_publish_ends_its_channel_and_no_other() {
+    let world = World::new();
+    let mut peer = confirming(&world);
+    peer.queue("q");
+    peer.open_channel(2);
+    peer.call(2, ConfirmSelect::default(), ConfirmSelectOk {});
+    let mut on = |channel, exchange| {
+        let publish = BasicPublish {
+            exchange,
+            routing_key: "q",
+            ..Default::default()
+        };
+        publish.encode(channel, &mut peer.input);
+        encode_content(channel, b"\0\0", b"x", 8192, &mut peer.input);
+    };
+    on(1, "");
+    on(2, "");
+    on(1, "missing");
+    on(2, "");
+    on(1, "");
+    // Its channel is closed by then: nobody hears of this.
+    peer.send(1, ack(77, false));
+    peer.turn();
+    peer.take(1, |method| match method {
+        Method::ChannelClose(close) => assert_eq!(
+            close.reply_text,
+            "NOT_FOUND - no exchange 'missing' in vhost '/'"
+        ),
+        other => panic!("{other:?}"),
+    });
+    peer.expect(2, ack(2, true));
+    peer.expect_nothing();
+    assert_eq!(world.open().ready("q"), 3, "two are the other channel's");
+}
+
+#[test]
+fn a_fault_behind_a_publish_does_not_take_it_back() {
+    let world = World::new();
+    let mut peer = world.open();
+    peer.queue("q");
+    peer.publish("q", b"x", false);
+    peer.send(1, ack(77, false));
+    peer.publish("q", b"ignored", false);
+    peer.turn();
+    peer.expect_channel_close(1, "PRECONDITION_FAILED - unknown delivery tag 77");
+    assert_eq!(peer.ready("q"), 1);
+    peer.publish("q", b"y", false);
+    // No frame has a type like this.
+    peer.input.extend_from_slice(&[99]);
+    peer.turn();
+    assert_eq!(world.open().ready("q"), 2);
+}
+
+#[test]
+fn large_bodies_pass_uncopied_and_whole() {
+    let world = World::new();
+    let mut peer = world.open_with(131_072);
+    peer.queue("q");
+    let consume = BasicConsume {
+        queue: "q",
+        consumer_tag: "t",
+        no_ack: true,
+        ..Default::default()
+    };
+    peer.call(1, consume, BasicConsumeOk { consumer_tag: "t" });
+    for (tag, len) in [8 * 1024, 16 * 1024, 70_000, 99_999]
+        .into_iter()
+        .enumerate()
+    {
+        let body: Vec<u8> = (0..len).map(|byte: usize| (byte % 251) as u8).collect();
+        let publish = BasicPublish {
+            routing_key: "q",
+            ..Default::default()
+        };
+        let mut bytes = bytes::BytesMut::new();
+        publish.encode(1, &mut bytes);
+        encode_content(1, b"\0\0", &body, 131_072, &mut bytes);
+        // As sockets bring it: a part of a frame, and the rest with the begin of the next.
+        let rest = bytes.split_off(len / 2);
+        peer.input.unsplit(bytes);
+        peer.turn();
+        assert_eq!(
+            peer.session.missing_bytes(&peer.input),
+            len + 8 - peer.input.len()
+        );
+        peer.input.extend_from_slice(&rest);
+        peer.turn();
+        peer.expect_delivery(tag as u64 + 1, false, &body);
+    }
+    peer.expect_nothing();
+}
