@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::LogFormat;
-use crate::{dev, init, status};
+use crate::{dev, init, salvage, status};
 
 /// Hosts FerryMQ message brokers on this machine.
 ///
 /// Exit codes: 0 done; 1 failed; 2 wrong command line or configuration; 3 the agent cannot be
-/// reached, or refuses.
+/// reached, or refuses; 4 salvaged, but not everything.
 #[derive(Debug, Parser)]
 #[command(name = "broker-agent", version, arg_required_else_help = true)]
 pub(crate) struct Cli {
@@ -29,6 +29,11 @@ pub(crate) enum Command {
     /// Makes a directory with a CA, the agent's certificate, an administrator's certificate and a
     /// configuration.
     Init(init::Options),
+    /// Exports what can be read of a broker's data that is damaged, and changes nothing of it.
+    ///
+    /// Writes messages.jsonl, definitions.json and skipped.json. A message that nothing readable
+    /// says is settled is exported, so some may have been consumed before.
+    Salvage(salvage::Options),
     /// Runs the agent.
     ///
     /// When all its brokers have started, prints one line of JSON on standard output: pid,

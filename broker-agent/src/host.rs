@@ -1,7 +1,7 @@
 //! One running broker: its engine, its journal writer and its listeners.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use broker_core::admin::Admin;
@@ -26,8 +26,8 @@ pub(crate) struct Host {
 /// Why a broker does not start.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartFailure {
-    #[error("its data cannot be opened: {0}")]
-    Data(String),
+    #[error("its data in {} cannot be opened: {cause}", dir.display())]
+    Data { dir: PathBuf, cause: String },
     #[error(
         "address {0} is in use by another program or broker; stop that one or choose another port"
     )]
@@ -58,10 +58,14 @@ impl Host {
             let disk = FileDisk::open(&journal).map_err(|error| error.to_string())?;
             Broker::open(&config, disk).map_err(|error| error.to_string())
         });
-        let (broker, writer) = match opened.await {
-            Ok(opened) => opened.map_err(StartFailure::Data)?,
-            Err(panic) => return Err(StartFailure::Data(panic.to_string())),
+        let opened = match opened.await {
+            Ok(opened) => opened,
+            Err(panic) => Err(panic.to_string()),
         };
+        let (broker, writer) = opened.map_err(|cause| StartFailure::Data {
+            dir: dir.to_owned(),
+            cause,
+        })?;
         let admin = broker.admin();
         let server = Server::start(broker, writer, listeners).await?;
         Ok(Self {

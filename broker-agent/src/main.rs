@@ -23,6 +23,7 @@ mod logging;
 mod name;
 mod passwords;
 mod registry;
+mod salvage;
 mod serve;
 mod shutdown;
 mod status;
@@ -50,6 +51,8 @@ const FAILED: u8 = 1;
 const MISUSED: u8 = 2;
 /// The agent cannot be reached, or refuses.
 const UNREACHABLE: u8 = 3;
+/// Done as far as possible: not all of a damaged journal could be read.
+const INCOMPLETE: u8 = 4;
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Command::Init(options) => {
             init::run(&options, &mut io::stdout()).map(|()| ExitCode::SUCCESS)
         }
+        Command::Salvage(options) => salvage::run(&options, &mut io::stdout()),
         Command::Serve(options) => Config::load(&options.config)
             .map_err(anyhow::Error::from)
             .and_then(|config| many(serve::run(config, options.log_format))),

@@ -78,7 +78,7 @@ pub(super) fn start_failed(record: &Record, failure: &StartFailure) -> Failure {
     let (reason, field) = match failure {
         StartFailure::Occupied(address) => (Reason::Invalid, Some((*address, "port"))),
         StartFailure::Listen { address, .. } => (Reason::Invalid, Some((*address, "address"))),
-        StartFailure::Data(_) | StartFailure::Other(_) => (Reason::Unavailable, None),
+        StartFailure::Data { .. } | StartFailure::Other(_) => (Reason::Unavailable, None),
     };
     let owner = field.and_then(|(address, what)| {
         listeners::owner(&record.listeners, address).map(|name| format!("listeners.{name}.{what}"))

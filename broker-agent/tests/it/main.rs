@@ -13,6 +13,7 @@ mod expectations;
 mod pages;
 mod permissions;
 mod process;
+mod salvage;
 mod secrets;
 mod topology;
 mod trust;

@@ -17,6 +17,7 @@ mod placed;
 mod publish;
 mod queues;
 mod recovery;
+mod salvage;
 mod scrubbing;
 mod topology;
 mod upkeep;
@@ -30,6 +31,7 @@ use std::sync::{Arc, Mutex, RwLock};
 pub use attachment::Attachment;
 pub use login::{Login, PasswordCheck};
 pub use recovery::BrokerOpenError;
+pub use salvage::{Definitions, SalvageError, Salvaged, SalvagedMessage, salvage};
 
 pub(crate) use connection::{ByReach, Connection, Connections};
 pub(crate) use live_queue::LiveQueue;

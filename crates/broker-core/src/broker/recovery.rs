@@ -105,16 +105,16 @@ impl Broker {
 }
 
 /// What the journal has told so far.
-struct Recovery {
+pub(super) struct Recovery {
     account: &'static Account,
     /// Nothing was ever written.
     fresh: bool,
     /// The checkpoint holds all changes up to here.
     covered: Lsn,
     next_id: u64,
-    users: Users,
-    vhosts: Vhosts,
-    contents: HashMap<QueueId, Contents>,
+    pub(super) users: Users,
+    pub(super) vhosts: Vhosts,
+    pub(super) contents: HashMap<QueueId, Contents>,
     deleted: HashSet<QueueId>,
 }
 
@@ -176,7 +176,7 @@ impl Replay for Recovery {
 }
 
 impl Recovery {
-    fn new(account: &'static Account) -> Self {
+    pub(super) fn new(account: &'static Account) -> Self {
         Self {
             account,
             fresh: true,

@@ -32,7 +32,7 @@ use super::{Lsn, StoreId};
 /// A checkpoint until it is durable.
 pub(super) const TEMPORARY_NAME: &str = "checkpoint.tmp";
 
-const NAMES: [&str; 2] = ["checkpoint-a", "checkpoint-b"];
+pub(super) const NAMES: [&str; 2] = ["checkpoint-a", "checkpoint-b"];
 const MAGIC: [u8; 8] = *b"FerryCkp";
 const FORMAT: u16 = 1;
 const HEADER_LEN: usize = 64;
@@ -59,7 +59,7 @@ pub(super) struct Loaded {
     pub(super) store: StoreId,
     pub(super) covered: Lsn,
     pub(super) payload: Vec<u8>,
-    generation: u64,
+    pub(super) generation: u64,
 }
 
 impl Checkpoints {
@@ -185,7 +185,12 @@ fn encode_header(
     bytes
 }
 
-fn read(disk: &dyn Disk, name: &'static str, size_bytes: u64) -> Result<Loaded, OpenError> {
+/// Reads and checks one of the files.
+pub(super) fn read(
+    disk: &dyn Disk,
+    name: &'static str,
+    size_bytes: u64,
+) -> Result<Loaded, OpenError> {
     let file = disk.open(name).during("open", name)?;
     let mut header = [0; HEADER_LEN];
     match file.read_at(0, &mut header) {

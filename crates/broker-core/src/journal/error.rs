@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Epoch, Lsn, StoreId};
@@ -14,7 +14,7 @@ pub enum OpenError {
     #[error(transparent)]
     Corrupt(#[from] Corrupt),
     /// The disk refused an operation.
-    #[error("cannot {0}")]
+    #[error("cannot {}{}", .0, .0.remedy())]
     Disk(#[from] Fault),
     /// The directory belongs to another store.
     #[error(
@@ -64,7 +64,7 @@ pub enum LockError {
         process: Option<String>,
     },
     /// The directory cannot be made, or its lock file not be opened.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {source}{}", path.display(), remedy(source.kind()))]
     Io {
         /// What was tried.
         action: &'static str,
@@ -75,11 +75,23 @@ pub enum LockError {
     },
 }
 
+impl LockError {
+    /// By whom, is what its lock file says.
+    pub(super) fn held(directory: &Path, lock_file: Option<String>) -> Self {
+        let process = lock_file.map(|text| text.trim().to_owned());
+        Self::Held {
+            directory: directory.to_owned(),
+            process: process.filter(|process| !process.is_empty()),
+        }
+    }
+}
+
 /// Damage to bytes that must have been durable: never repaired by guessing, never cut off.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "journal file {file} is damaged at byte {offset}{}: {damage}. Nothing was changed. Restore \
-     the directory from a backup; keep the damaged one, for most of it is readable",
+     the directory from a backup, or export what is readable with `broker-agent salvage \
+     --data-dir DIR --out NEW_DIR`; keep the damaged one until then",
     At(*lsn)
 )]
 pub struct Corrupt {
@@ -91,6 +103,23 @@ pub struct Corrupt {
     pub lsn: Option<Lsn>,
     /// What was expected and what was found.
     pub damage: Damage,
+}
+
+/// What to do about an error of this kind, where that can be known.
+fn remedy(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::PermissionDenied => {
+            "; give the user that runs the broker the directory and all files in it"
+        }
+        io::ErrorKind::ReadOnlyFilesystem => {
+            "; make the file system writable, which the system may have ended after an error of the \
+             disk"
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "; free space on the disk or give the broker a larger one"
+        }
+        _ => "",
+    }
 }
 
 struct At(Option<Lsn>);
@@ -221,6 +250,10 @@ impl Fault {
     /// The damage that it tells of, if it does.
     pub(super) fn corrupt(&self) -> Option<&Corrupt> {
         self.source.get_ref()?.downcast_ref()
+    }
+
+    fn remedy(&self) -> &'static str {
+        remedy(self.source.kind())
     }
 
     /// Whether it only means that there is no room.

@@ -18,7 +18,7 @@ use super::disk::{Disk, DiskFile, FileEntry, Space};
 use super::error::LockError;
 
 /// Held locked for as long as the directory is in use; holds the process id of who does.
-const LOCK_NAME: &str = "lock";
+pub(super) const LOCK_NAME: &str = "lock";
 /// Slices the system takes in one call.
 const SLICES_MAX: usize = 1024;
 
@@ -59,13 +59,7 @@ impl FileDisk {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let process = fs::read_to_string(&path).ok();
-                let process = process
-                    .map(|text| text.trim().to_owned())
-                    .filter(|p| !p.is_empty());
-                return Err(LockError::Held {
-                    directory: directory.to_owned(),
-                    process,
-                });
+                return Err(LockError::held(directory, process));
             }
             Err(TryLockError::Error(error)) => return Err(failed("lock", &path)(error)),
         }
@@ -110,18 +104,7 @@ fn private() -> OpenOptions {
 
 impl Disk for FileDisk {
     fn list(&self) -> io::Result<Vec<FileEntry>> {
-        let mut entries = Vec::new();
-        for entry in fs::read_dir(&self.directory)? {
-            let entry = entry?;
-            let metadata = entry.metadata()?;
-            if let (true, Ok(name)) = (metadata.is_file(), entry.file_name().into_string()) {
-                entries.push(FileEntry {
-                    name,
-                    size_bytes: metadata.len(),
-                });
-            }
-        }
-        Ok(entries)
+        list(&self.directory)
     }
 
     fn create(&self, name: &str, length_bytes: u64) -> io::Result<Box<dyn DiskFile>> {
@@ -163,6 +146,22 @@ impl Disk for FileDisk {
         getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
         Ok(bytes)
     }
+}
+
+/// The files of a directory.
+pub(super) fn list(directory: &Path) -> io::Result<Vec<FileEntry>> {
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        if let (true, Ok(name)) = (metadata.is_file(), entry.file_name().into_string()) {
+            entries.push(FileEntry {
+                name,
+                size_bytes: metadata.len(),
+            });
+        }
+    }
+    Ok(entries)
 }
 
 /// Has the file system set all blocks aside, by writing them where it knows no better way.

@@ -19,5 +19,6 @@ mod indexes;
 mod kit;
 mod levels;
 mod paging;
+mod salvage;
 mod threads;
 mod topology;

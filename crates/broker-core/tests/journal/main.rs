@@ -18,4 +18,5 @@ mod kill;
 mod lies;
 mod life;
 mod model;
+mod refusals;
 mod scrub;

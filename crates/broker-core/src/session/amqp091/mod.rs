@@ -29,6 +29,7 @@ mod fault;
 mod handshake;
 mod heartbeat;
 mod lane;
+mod named;
 mod publish;
 mod publishes;
 mod queue;
@@ -38,6 +39,8 @@ mod settlements;
 #[cfg(test)]
 mod tests;
 mod unsettled;
+
+pub use named::named_properties;
 
 use std::sync::Arc;
 use std::time::Instant;
