@@ -136,6 +136,10 @@ fn list(out: &mut impl Write, brokers: &[Broker]) -> io::Result<()> {
         if !status.reason.is_empty() {
             write!(out, "  {}", status.reason)?;
         }
+        if status.journal_damaged > 0 {
+            let places = status.journal_damaged;
+            write!(out, "  journal damaged at {places} places, see the log")?;
+        }
         writeln!(out)?;
     }
     Ok(())
@@ -165,6 +169,7 @@ fn broker_json(broker: &Broker) -> Value {
         "endpoints": endpoints,
         "console_url": status.console_url,
         "generation": broker.generation,
+        "journal_damaged": status.journal_damaged,
     })
 }
 

@@ -81,6 +81,7 @@ resource "ferrymq_queue" "this" {
   vhost           = local.vhosts[each.value.vhost]
   name            = coalesce(each.value.name, each.key)
   durable         = each.value.durable
+  durability      = each.value.durability
   auto_delete     = each.value.auto_delete
   deletion_policy = each.value.deletion_policy
   arguments       = try(var.arguments.queues[each.key], null)

@@ -103,6 +103,7 @@ variable "queues" {
     name            = optional(string)
     vhost           = optional(string, "/")
     durable         = optional(bool, true)
+    durability      = optional(string, "fsync")
     auto_delete     = optional(bool, false)
     deletion_policy = optional(string, "if_empty")
   }))

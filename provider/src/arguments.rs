@@ -15,6 +15,9 @@ use tfplugin_rs::modify::AttributeChange;
 use tfplugin_rs::validate::{self, Validator};
 use tfplugin_rs::value::{Dynamic, Number, Value};
 
+/// Clients say a queue's durability with it.
+const DURABILITY: &str = "x-durability";
+
 /// Deepest nesting the agent takes.
 const MAX_DEPTH: usize = 16;
 
@@ -41,6 +44,17 @@ impl BadArguments {
 /// Refuses at validation what could not be sent.
 pub(crate) fn valid() -> Validator {
     validate::value(|value| match to_api(value) {
+        Ok(_) | Err(BadArguments::Unknown) => Ok(()),
+        Err(error) => Err(error.to_string()),
+    })
+}
+
+/// The same for queues: what has an attribute of its own is said there.
+pub(crate) fn valid_for_queue() -> Validator {
+    validate::value(|value| match to_api(value) {
+        Ok(sent) if sent.values.contains_key(DURABILITY) => Err(format!(
+            "must not hold {DURABILITY}, which the attribute durability says"
+        )),
         Ok(_) | Err(BadArguments::Unknown) => Ok(()),
         Err(error) => Err(error.to_string()),
     })

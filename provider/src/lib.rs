@@ -35,6 +35,7 @@ mod arguments;
 mod credentials;
 mod data_sources;
 mod deletion;
+mod durability;
 mod failure;
 mod functions;
 mod generation;

@@ -154,6 +154,10 @@ impl Shower {
             State::Running(host) => (BrokerState::Running, "", host.endpoints().await),
             State::Starting => (BrokerState::Starting, "", Vec::new()),
         };
+        let journal_damaged = match &view.state {
+            State::Running(host) => host.admin().stats().scrub.damaged,
+            State::Deleted | State::Failed(_) | State::Starting | State::Stopping => 0,
+        };
         let name = view.record.name.to_string();
         let console_url = match self.console_url.as_str() {
             "" => String::new(),
@@ -167,6 +171,7 @@ impl Shower {
             console_url,
             engine_version: self.engine_version.clone(),
             host: self.host.clone(),
+            journal_damaged,
         };
         Broker {
             name,

@@ -1,14 +1,17 @@
 //! `Queues`: queues of a virtual host, with what is in them.
 
 use agent_api::Failure;
+use agent_api::v1;
 use agent_api::v1::queues_server::Queues;
 use agent_api::v1::{
-    DeleteQueueRequest, DeleteQueueResponse, GetQueueRequest, ListQueuesRequest,
+    DeleteQueueRequest, DeleteQueueResponse, Durability, GetQueueRequest, ListQueuesRequest,
     ListQueuesResponse, PutQueueRequest, Queue, QueueDepth,
 };
 use broker_core::admin::{Admin, DeleteIf};
 use broker_core::definitions::{QueueSpec, QueueStats, QueueStatus};
+use broker_core::durability;
 use broker_core::refusal::{Reason, Refusal};
+use broker_core::value::{Arguments, Value};
 use tonic::{Request, Response};
 use tracing::info;
 
@@ -144,25 +147,62 @@ fn counted(failure: Failure, refusal: &Refusal, stats: Option<QueueStats>) -> Fa
 }
 
 fn spec(asked: Queue) -> Result<QueueSpec, Failure> {
+    let arguments = with_durability(to_engine(asked.arguments)?, asked.durability)?;
     Ok(QueueSpec {
         vhost: asked.vhost,
         name: asked.name,
         durable: asked.durable,
         exclusive: false,
         auto_delete: asked.auto_delete,
-        arguments: to_engine(asked.arguments)?,
+        arguments,
     })
+}
+
+/// The arguments of the engine's queue, which has the level among them. The default is left out, as
+/// most clients do.
+fn with_durability(mut arguments: Arguments, durability: i32) -> Result<Arguments, Failure> {
+    let argument = durability::ARGUMENT;
+    if arguments.contains_key(argument) {
+        let sentence = format!("the argument {argument} is said by the attribute durability");
+        let path = format!("arguments.{argument}");
+        return Err(Failure::new(v1::Reason::Invalid, sentence).at(path));
+    }
+    let level = match Durability::try_from(durability) {
+        Ok(Durability::Unspecified | Durability::Fsync) => return Ok(arguments),
+        Ok(Durability::Os) => durability::Durability::Os,
+        Ok(Durability::Memory) => durability::Durability::Memory,
+        Err(_) => {
+            let sentence = format!("there is no durability of number {durability}");
+            return Err(Failure::new(v1::Reason::Invalid, sentence).at("durability"));
+        }
+    };
+    let level = Value::Text(level.name().to_owned());
+    arguments.insert(argument.to_owned(), level);
+    Ok(arguments)
+}
+
+/// The level and the other arguments, as the contract has them.
+fn without_durability(mut arguments: Arguments) -> (Durability, Arguments) {
+    let level = match durability::Durability::of(&arguments) {
+        durability::Durability::Fsync => Durability::Fsync,
+        durability::Durability::Os => Durability::Os,
+        durability::Durability::Memory => Durability::Memory,
+    };
+    arguments.remove(durability::ARGUMENT);
+    (level, arguments)
 }
 
 fn shown(queue: QueueStatus) -> Queue {
     let QueueStatus { definition, stats } = queue;
     let spec = definition.value;
+    let (durability, arguments) = without_durability(spec.arguments);
     Queue {
         vhost: spec.vhost,
         name: spec.name,
         durable: spec.durable,
         auto_delete: spec.auto_delete,
-        arguments: Some(to_contract(&spec.arguments)),
+        arguments: Some(to_contract(&arguments)),
+        durability: durability.into(),
         generation: definition.generation,
         exclusive: spec.exclusive,
         depth: Some(QueueDepth {

@@ -6,6 +6,9 @@ use broker_core::admin::Admin;
 use broker_core::definitions::Expect;
 use broker_core::refusal::{Reason, Refusal};
 
+/// An argument of the engine's queues that the contract has an attribute for.
+const DURABILITY: &str = "arguments.x-durability";
+
 /// What a call was about: the words its failures use.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Subject<'a> {
@@ -31,6 +34,7 @@ impl<'a> Subject<'a> {
     /// attributes. What is wrong with an object as a whole is told at its name.
     fn field(self, refusal: &Refusal) -> String {
         match (&refusal.property, refusal.reason) {
+            (Some(property), _) if **property == *DURABILITY => "durability".to_owned(),
             (Some(property), _) => property.to_string(),
             (None, Reason::AccessRefused | Reason::Invalid | Reason::NotImplemented) => {
                 self.own_name().to_owned()

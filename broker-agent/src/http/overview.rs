@@ -29,6 +29,8 @@ pub(super) struct Broker {
     pub endpoints: Vec<String>,
     /// Connections attached.
     pub connections: u64,
+    /// Places of its journal that are known to be damaged.
+    pub journal_damaged: u64,
     /// Sums over its queues.
     #[serde(flatten)]
     pub totals: Totals,
@@ -56,6 +58,7 @@ impl Broker {
             reason: None,
             endpoints: Vec::new(),
             connections: 0,
+            journal_damaged: 0,
             totals: Totals::default(),
         };
         match &view.state {
@@ -71,7 +74,9 @@ impl Broker {
                     .iter()
                     .map(|open| endpoint(open, advertised_host).url)
                     .collect();
-                broker.connections = host.admin().stats().connections;
+                let stats = host.admin().stats();
+                broker.connections = stats.connections;
+                broker.journal_damaged = stats.scrub.damaged;
                 broker.totals = Totals::of_broker(host.admin());
             }
             State::Starting => broker.state = "starting",

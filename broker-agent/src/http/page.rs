@@ -44,7 +44,13 @@ fn row(page: &mut String, broker: &Broker) {
     } = broker;
     let name = escaped(name);
     let endpoints: Vec<_> = broker.endpoints.iter().map(|url| escaped(url)).collect();
-    let reason = broker.reason.as_deref().map(escaped).unwrap_or_default();
+    let mut reason = broker.reason.as_deref().map(escaped).unwrap_or_default();
+    if broker.journal_damaged > 0 {
+        reason += &format!(
+            "<span class=failed>journal damaged at {} places, see the log</span>",
+            broker.journal_damaged
+        );
+    }
     // Writing to a string cannot fail.
     let _ = write!(
         page,
@@ -86,6 +92,7 @@ mod tests {
             reason: Some("<script>&\"".into()),
             endpoints: Vec::new(),
             connections: 0,
+            journal_damaged: 3,
             totals: Totals {
                 ready: 7,
                 ..Totals::default()
@@ -97,5 +104,6 @@ mod tests {
         });
         assert!(page.contains("&lt;script&gt;&amp;&quot;"), "{page}");
         assert!(page.contains("<td class=n>7"), "{page}");
+        assert!(page.contains("damaged at 3 places"), "{page}");
     }
 }

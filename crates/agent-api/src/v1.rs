@@ -1068,6 +1068,10 @@ pub struct BrokerStatus {
     /// Name clients reach this machine by.
     #[prost(string, tag = "6")]
     pub host: ::prost::alloc::string::String,
+    /// Places in the broker's journal that its background scrub found damaged and that are still
+    /// there; the agent's log names each.
+    #[prost(uint64, tag = "7")]
+    pub journal_damaged: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Endpoint {
@@ -3256,8 +3260,11 @@ pub struct Queue {
     /// Deleted when its last consumer goes.
     #[prost(bool, tag = "4")]
     pub auto_delete: bool,
+    /// Without `x-durability`: `durability` says it.
     #[prost(message, optional, tag = "5")]
     pub arguments: ::core::option::Option<Arguments>,
+    #[prost(enumeration = "Durability", tag = "6")]
+    pub durability: i32,
     /// Set by the agent, ignored in requests:
     #[prost(uint64, tag = "10")]
     pub generation: u64,
@@ -3334,6 +3341,43 @@ pub struct DeleteQueueRequest {
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeleteQueueResponse {}
+/// How safe a persistent message is before it is confirmed and delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Durability {
+    /// In requests the same as FSYNC; never in answers.
+    Unspecified = 0,
+    /// The disk has it: it survives a crash of the machine.
+    Fsync = 1,
+    /// The operating system has it: it survives a crash of the broker alone.
+    Os = 2,
+    /// It is in memory only, and lost when the broker ends.
+    Memory = 3,
+}
+impl Durability {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "DURABILITY_UNSPECIFIED",
+            Self::Fsync => "DURABILITY_FSYNC",
+            Self::Os => "DURABILITY_OS",
+            Self::Memory => "DURABILITY_MEMORY",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "DURABILITY_UNSPECIFIED" => Some(Self::Unspecified),
+            "DURABILITY_FSYNC" => Some(Self::Fsync),
+            "DURABILITY_OS" => Some(Self::Os),
+            "DURABILITY_MEMORY" => Some(Self::Memory),
+            _ => None,
+        }
+    }
+}
 /// Generated client implementations.
 pub mod queues_client {
     #![allow(

@@ -12,3 +12,11 @@ resource "ferrymq_queue" "scratch" {
   durable         = false
   deletion_policy = "force"
 }
+
+# Presence of vehicles: not worth a disk write, and out of date after a restart.
+resource "ferrymq_queue" "positions" {
+  broker     = ferrymq_broker.orders.id
+  vhost      = ferrymq_vhost.billing.name
+  name       = "positions"
+  durability = "memory"
+}

@@ -4,6 +4,7 @@ use tfplugin_rs::prelude::*;
 use tfplugin_rs::value::Dynamic;
 
 use crate::agents::Agents;
+use crate::durability::Durability;
 use crate::failure::Doing;
 use crate::id::{BrokerId, QueueId};
 use crate::object::ObjectId as _;
@@ -25,6 +26,9 @@ pub(crate) struct QueueModel {
     broker: Text<BrokerId>,
     /// Consumers attached.
     consumers: Attr<u64>,
+    /// How safe a persistent message is before it is confirmed and delivered: `fsync`, `os` or
+    /// `memory`.
+    durability: Attr<String>,
     /// True: survives a restart of the broker.
     durable: Attr<bool>,
     /// Id of the queue, as resource and import have it.
@@ -68,6 +72,7 @@ impl DataSource for Queue {
             arguments: arguments::seen(queue.arguments.as_ref(), None),
             auto_delete: queue.auto_delete.into(),
             consumers: depth.consumers.into(),
+            durability: Durability::of(&queue).to_string().into(),
             durable: queue.durable.into(),
             id: id.to_string().into(),
             messages: (depth.ready + depth.unsettled).into(),

@@ -7,6 +7,7 @@ use tfplugin_rs::value::Dynamic;
 use crate::agents::Agents;
 use crate::arguments::BadArguments;
 use crate::deletion::{self, DeletionPolicy, Loss};
+use crate::durability::Durability;
 use crate::failure::{CallError, Doing};
 use crate::id::{self, BrokerId, QueueId};
 use crate::object::{self, ObjectId as _};
@@ -23,7 +24,7 @@ pub(crate) struct Queue;
 pub(crate) struct QueueModel {
     /// Optional arguments, such as `{ x-queue-mode = "lazy" }`; numbers stay numbers. Default: none.
     /// Changing what they say replaces the queue.
-    #[attr(validate = arguments::valid(), replace_if = arguments::differ)]
+    #[attr(validate = arguments::valid_for_queue(), replace_if = arguments::differ)]
     arguments: Option<Dynamic>,
 
     /// True: deleted when its last consumer goes. Default: `false`. Changing it replaces the queue.
@@ -40,6 +41,13 @@ pub(crate) struct QueueModel {
     /// last. Default: `"if_empty"`.
     #[attr(default = DeletionPolicy::DEFAULT)]
     deletion_policy: Text<DeletionPolicy>,
+
+    /// How safe a persistent message is before it is confirmed and delivered: `"fsync"` is on the
+    /// disk, `"os"` is with the operating system and survives a crash of the broker but not of the
+    /// machine, `"memory"` is lost when the broker ends. Default: `"fsync"`, which means nothing
+    /// unless `durable` is true. Changing it replaces the queue.
+    #[attr(default = Durability::DEFAULT, replace)]
+    durability: Text<Durability>,
 
     /// True: survives a restart of the broker. Default: `true`. Changing it replaces the queue.
     #[attr(default = true, replace)]
@@ -143,6 +151,7 @@ impl Resource for Queue {
             auto_delete: false,
             broker: id.broker.clone().into(),
             deletion_policy: DeletionPolicy::IfEmpty.into(),
+            durability: Durability::Fsync.into(),
             durable: true,
             id: Attr::Unknown,
             name: id.name.clone(),
@@ -192,6 +201,7 @@ impl QueueModel {
             durable: self.durable,
             auto_delete: self.auto_delete,
             arguments: Some(arguments),
+            durability: self.durability.to_api().into(),
             ..Default::default()
         })
     }
@@ -201,6 +211,7 @@ impl QueueModel {
         Self {
             arguments: arguments::seen(queue.arguments.as_ref(), self.arguments),
             auto_delete: queue.auto_delete,
+            durability: Durability::of(queue).into(),
             durable: queue.durable,
             id: id.to_string().into(),
             ..self

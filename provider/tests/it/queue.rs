@@ -23,7 +23,7 @@ async fn a_queue_is_made_found_and_removed() {
     assert_eq!(
         queue.state(),
         json!({
-            "arguments": null, "auto_delete": false, "broker": broker, "durable": true,
+            "arguments": null, "auto_delete": false, "broker": broker, "durable": true, "durability": "fsync",
             "deletion_policy": "if_empty", "id": id, "name": "orders", "vhost": "/",
         })
     );
@@ -44,6 +44,7 @@ async fn a_queue_is_made_found_and_removed() {
         ("messages_ready", json!(2)),
         ("messages_unsettled", json!(0)),
         ("consumers", json!(0)),
+        ("durability", json!("fsync")),
         ("durable", json!(true)),
     ] {
         assert_eq!(seen[attribute], value, "{attribute}");
@@ -61,6 +62,49 @@ async fn a_queue_is_made_found_and_removed() {
         terraform.import("ferrymq_queue", &id).await,
         &["Nothing to import", &id],
     );
+}
+
+#[tokio::test]
+async fn each_durability_is_made_found_and_imported() {
+    let agent = Agent::start();
+    let broker = agent.broker("b").await;
+    let terraform = agent.terraform().await;
+    for level in ["fsync", "os", "memory"] {
+        let mut queue = terraform.resource("ferrymq_queue");
+        let config = json!({ "broker": broker, "name": level, "durability": level });
+        queue.apply(config.clone()).await.unwrap();
+        assert_eq!(queue.state()["durability"], level);
+        assert_eq!(queue.state()["arguments"], json!(null));
+        let again = queue.apply(config).await.unwrap();
+        assert_eq!(again.action, ResourceAction::Keep);
+        let id = queue.state()["id"].as_str().unwrap().to_owned();
+        let imported = terraform.import("ferrymq_queue", &id).await.unwrap();
+        assert_eq!(imported.state(), queue.state());
+        let config = json!({ "broker": broker, "name": level });
+        let seen = terraform.data("ferrymq_queue", config).await.unwrap();
+        assert_eq!(seen["durability"], level);
+    }
+}
+
+#[tokio::test]
+async fn another_durability_replaces_the_queue_and_a_senseless_one_is_refused() {
+    let agent = Agent::start();
+    let broker = agent.broker("b").await;
+    let terraform = agent.terraform().await;
+    let mut queue = terraform.resource("ferrymq_queue");
+    let config = |level: &str| json!({ "broker": broker, "name": "q", "durability": level });
+    queue.apply(config("fsync")).await.unwrap();
+    let changed = queue.apply(config("os")).await.unwrap();
+    assert_eq!(changed.action, ResourceAction::Replace);
+    let unknown = queue.apply(config("disk")).await;
+    check_error(unknown, &["durability", "\"fsync\", \"os\" or \"memory\""]);
+    let arguments = json!({ "x-durability": "os" });
+    let twice = json!({ "broker": broker, "name": "p", "arguments": arguments });
+    let twice = terraform.resource("ferrymq_queue").apply(twice).await;
+    check_error(twice, &["arguments", "the attribute durability says"]);
+    let lost = json!({ "broker": broker, "name": "p", "durable": false, "durability": "os" });
+    let lost = terraform.resource("ferrymq_queue").apply(lost).await;
+    check_error(lost, &["(at durability)", "must be durable"]);
 }
 
 #[tokio::test]
