@@ -43,6 +43,10 @@ bench: ## FerryMQ against other brokers; SCENARIOS="transient" RUNS=5 TARGETS=fe
 bench-instructions: ## Instructions of the engine for each message, counted by callgrind
 	@scripts/bench-instructions
 
+.PHONY: fuzz
+fuzz: ## All fuzz targets for an hour in all; SECONDS_EACH=60
+	@scripts/fuzz
+
 .PHONY: build
 build: ## Release binaries of agent and provider
 	@cargo build --release --locked -p broker-agent -p provider

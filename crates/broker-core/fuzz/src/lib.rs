@@ -1,4 +1,8 @@
-//! A small broker's journal, from which the targets start.
+//! What opening a journal promises for any bytes, and a small broker's journal to start from. The fuzz
+//! targets and `cargo test` run it.
+
+pub mod records;
+pub mod segments;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
