@@ -3,14 +3,15 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use broker_core::admin::ScrubStats;
 use broker_core::broker::{Broker, BrokerConfig};
 use broker_core::journal::FileDisk;
 use broker_net::{Options, Server};
+use tokio::time::interval;
 
-use crate::kit::{LOOPBACK, PATIENCE, in_time, server_on_disk};
+use crate::kit::{LOOPBACK, in_time, server_on_disk};
 
 /// Flips a bit of the first record of the journal's first segment.
 fn flip(directory: &Path) {
@@ -38,10 +39,13 @@ async fn scrubbed(directory: &Path, meanwhile: impl FnOnce()) -> ScrubStats {
         .await
         .unwrap();
     let stats = || server.broker().admin().stats().scrub;
-    let deadline = Instant::now() + PATIENCE;
-    while stats().rounds == 0 && Instant::now() < deadline {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let mut again = interval(Duration::from_millis(5));
+    in_time(async {
+        while stats().rounds == 0 {
+            again.tick().await;
+        }
+    })
+    .await;
     let seen = stats();
     in_time(server.shutdown(Duration::from_secs(5))).await;
     seen
