@@ -130,14 +130,20 @@ fn running(hosting: &Hosting) -> anyhow::Result<Arc<Host>> {
 fn open(data_dir: &Path, options: &Options) -> anyhow::Result<Arc<Hosting>> {
     let (registry, records) = Registry::open(data_dir)?;
     let listeners = listeners(options);
-    let record = match records
-        .into_iter()
-        .find(|record| record.name.as_str() == BROKER)
-    {
-        Some(record) => registry.with_listeners(&record, listeners),
-        None => registry.new_record(BROKER.parse()?, String::new(), listeners)?,
+    let mut records = records.into_iter();
+    let found = records.find(|record| record.name.as_str() == BROKER);
+    let record = match found {
+        // Not written again: a disk that is full to the brim must not keep the broker from starting.
+        Some(record) if record.listeners == listeners => record,
+        found => {
+            let record = match found {
+                Some(record) => registry.with_listeners(&record, listeners),
+                None => registry.new_record(BROKER.parse()?, String::new(), listeners)?,
+            };
+            registry.put(&record)?;
+            record
+        }
     };
-    registry.put(&record)?;
     let hosting = Hosting::open(registry, vec![record], None, Some(DISK_KEEP_FREE_BYTES));
     Ok(hosting)
 }
