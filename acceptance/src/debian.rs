@@ -1,4 +1,4 @@
-//! Debian's packages of clients, installed by name where we may.
+//! Debian's packages of clients and tools, installed by name where we may.
 
 use std::env;
 use std::path::PathBuf;
@@ -11,27 +11,34 @@ use crate::prerequisite::Part;
 
 /// Makes sure that `amqp-publish` and its siblings are there; `false` if they are left out by name.
 pub fn amqp_tools() -> Result<bool> {
-    if !Part::AmqpTools.wanted()? {
+    have(Part::AmqpTools, "amqp-publish", "amqp-tools")
+}
+
+/// Makes sure that `strace` is there; `false` if it is left out by name.
+pub fn strace() -> Result<bool> {
+    have(Part::Strace, "strace", "strace")
+}
+
+fn have(part: Part, program: &str, package: &str) -> Result<bool> {
+    if !part.wanted()? {
         return Ok(false);
     }
     static ONE: Mutex<()> = Mutex::new(());
-    let _one = ONE.lock().ok().context("installing amqp-tools panicked")?;
-    if on_path("amqp-publish").is_some() {
+    let _one = ONE.lock().ok().context("installing a package panicked")?;
+    if on_path(program).is_some() {
         return Ok(true);
     }
     if rustix::process::geteuid().is_root() && on_path("apt-get").is_some() {
         // A list of packages that is there and recent makes the update needless.
-        if !install("amqp-tools")? {
+        if !install(package)? {
             apt_get(&["update"])?;
-            install("amqp-tools")?;
+            install(package)?;
         }
     }
-    if on_path("amqp-publish").is_none() {
-        let way = "on Debian: `sudo apt-get install amqp-tools`";
-        bail!(
-            "{}",
-            Part::AmqpTools.missing("`amqp-publish` is missing", way)
-        );
+    if on_path(program).is_none() {
+        let what = format!("`{program}` is missing");
+        let way = format!("on Debian: `sudo apt-get install {package}`");
+        bail!("{}", part.missing(&what, &way));
     }
     Ok(true)
 }

@@ -1,6 +1,6 @@
 //! `broker-agent dev`: the broker that needs no configuration.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use crate::binaries;
 use crate::process::Server;
+use crate::small_disk::SmallDisk;
 
 /// Generous: the machine may be busy. What start-up may cost is measured by a test of its own.
 const READY: Duration = Duration::from_secs(20);
@@ -19,6 +20,10 @@ pub struct DevBroker {
     // Before the directory, so that it is gone, and its log told, when that goes.
     running: Option<Running>,
     dir: TempDir,
+    /// Where its data is, unless in `dir`.
+    data_dir: Option<PathBuf>,
+    /// What it is started by, if not directly.
+    prefix: Vec<String>,
     options: Vec<String>,
 }
 
@@ -36,21 +41,48 @@ impl DevBroker {
 
     /// Starts one with further options.
     pub fn start_with(options: &[&str]) -> Result<Self> {
-        let dir = tempfile::tempdir()?;
-        let options = options.iter().map(ToString::to_string).collect();
+        Self::start_as(options, &[], None)
+    }
+
+    /// Starts one by another program, which becomes the broker's own process.
+    pub fn start_under(prefix: &[String]) -> Result<Self> {
+        Self::start_as(&[], prefix, None)
+    }
+
+    /// Starts one with its data on a small disk.
+    pub fn start_on(disk: &SmallDisk) -> Result<Self> {
+        Self::start_as(&[], &disk.prefix(), Some(disk.path().join("data")))
+    }
+
+    fn start_as(options: &[&str], prefix: &[String], data_dir: Option<PathBuf>) -> Result<Self> {
         let mut broker = Self {
-            dir,
+            dir: tempfile::tempdir()?,
             running: None,
-            options,
+            data_dir,
+            prefix: prefix.to_vec(),
+            options: options.iter().map(ToString::to_string).collect(),
         };
         broker.restart()?;
         Ok(broker)
     }
 
+    /// From the next start on directly.
+    pub fn run_without_prefix(&mut self) {
+        self.prefix.clear();
+    }
+
     /// Starts it again on the same data; its port may differ.
     pub fn restart(&mut self) -> Result<()> {
         self.running = None;
-        let mut command = Command::new(binaries::broker_agent()?);
+        let binary = binaries::broker_agent()?;
+        let mut command = match self.prefix.split_first() {
+            Some((program, arguments)) => {
+                let mut command = Command::new(program);
+                command.args(arguments).arg(binary);
+                command
+            }
+            None => Command::new(binary),
+        };
         command.arg("dev").arg("--data-dir").arg(self.data_dir());
         command
             .args(["--amqp", "127.0.0.1:0", "--http", "none"])
@@ -126,7 +158,8 @@ impl DevBroker {
 
     /// Where it keeps its data.
     pub fn data_dir(&self) -> PathBuf {
-        Path::new(self.dir.path()).join("data")
+        let own = || self.dir.path().join("data");
+        self.data_dir.clone().unwrap_or_else(own)
     }
 
     fn running_ready(&self) -> String {

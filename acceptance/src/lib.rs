@@ -12,12 +12,15 @@
 //! - [`python`], [`node`] and [`debian`] prepare the clients; [`prerequisite`] decides what happens
 //!   when one cannot be had: the test fails and says how to get it, unless the person who started
 //!   the run left it out by name.
+//! - [`ledger`] keeps account of every message over crashes and says whether one was lost.
+//! - [`small_disk::SmallDisk`] is a disk that can be filled up.
 //! - [`poll`] waits for a condition with a deadline. Nothing else in the tests waits.
 
 pub mod agent;
 pub mod binaries;
 pub mod debian;
 pub mod dev;
+pub mod ledger;
 pub mod node;
 pub mod poll;
 pub mod ports;
@@ -25,4 +28,5 @@ pub mod prerequisite;
 pub mod process;
 pub mod python;
 pub mod raw;
+pub mod small_disk;
 pub mod terraform;

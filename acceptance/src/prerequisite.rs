@@ -17,10 +17,14 @@ use anyhow::{Context, Result};
 pub enum Part {
     /// Debian's `amqp-tools`.
     AmqpTools,
+    /// Mount namespaces, or the right to make them.
+    Mounts,
     /// Node.js and npm.
     Node,
     /// Python 3 with `venv`.
     Python,
+    /// Debian's `strace`, and the right to trace.
+    Strace,
     /// Terraform, or what `TF_CLI` names.
     Terraform,
 }
@@ -30,8 +34,10 @@ impl Part {
     pub const fn name(self) -> &'static str {
         match self {
             Self::AmqpTools => "amqp-tools",
+            Self::Mounts => "mounts",
             Self::Node => "node",
             Self::Python => "python",
+            Self::Strace => "strace",
             Self::Terraform => "terraform",
         }
     }

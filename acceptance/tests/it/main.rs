@@ -12,6 +12,7 @@ mod lapin_client;
 mod measured;
 mod node;
 mod pika;
+mod proof;
 mod shutdown;
 mod terraform;
 mod tls;

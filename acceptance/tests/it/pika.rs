@@ -40,6 +40,8 @@ scripts!(
 const ELSEWHERE: &[&str] = &[
     "drain_many",
     "ferry",
+    "levels_drain",
+    "levels_publish",
     "login",
     "permissions",
     "publish",

@@ -2,6 +2,7 @@
 
 mod bad_values;
 mod drift;
+mod durability;
 mod failure;
 pub(crate) mod fixture;
 mod import;
