@@ -251,7 +251,7 @@ impl Peer {
             Step::Continue => Ok(()),
             Step::Close => anyhow::bail!("the session closed"),
             Step::Authenticate(check) => {
-                let result = check.run();
+                let result = check.run(self.now);
                 let step = self
                     .session
                     .on_authenticated(self.now, result, &mut self.output);

@@ -12,7 +12,7 @@
 //!    it can be helped; a publisher keeps the topology, to read, until the queues have its message;
 //! 5. one queue's state; never two queues at once; messages are read back from the journal under it;
 //! 6. the leaves, which take nothing else: outbox, journal buffer, memory account, debts to the
-//!    journal, the lists of connections, of watchers, of abandoned queues and of queues awaiting a
+//!    journal, logins of late, the lists of connections, of watchers, of abandoned queues and of queues awaiting a
 //!    commit. A wake is called under any of these and must not come back into the broker.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};

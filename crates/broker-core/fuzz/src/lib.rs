@@ -6,6 +6,7 @@ pub mod segments;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use broker_core::access::PasswordHash;
 use broker_core::broker::{Attachment, Broker, BrokerConfig};
@@ -121,7 +122,8 @@ fn log_in(broker: &Arc<Broker>) -> Attachment {
     admin
         .put_permission(&permission, Expect::Any)
         .expect("both ends exist");
-    let login = broker.login("guest", b"guest").run().expect("its password");
+    let check = broker.login("guest", b"guest");
+    let login = check.run(Instant::now()).expect("its password");
     broker
         .attach(&login, "/", "fuzz".to_owned(), Box::new(Deaf))
         .expect("it has a permission")

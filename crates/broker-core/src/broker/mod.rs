@@ -42,7 +42,7 @@ use self::changes::Changes;
 use self::owed::Owed;
 use self::scrubbing::Scrubbing;
 use self::upkeep::Upkeep;
-use crate::access::{PasswordHash, Users};
+use crate::access::{PasswordHash, Remembered, Users};
 use crate::account::Account;
 use crate::admin::{Admin, BrokerStats, DeleteIf};
 use crate::durability::Reached;
@@ -96,6 +96,8 @@ pub struct Broker {
     scrubbing: Scrubbing,
     /// What logins of unknown users are checked against.
     fake_hash: PasswordHash,
+    /// Logins of late.
+    remembered: Arc<Remembered>,
 }
 
 impl Broker {

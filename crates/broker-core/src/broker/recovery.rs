@@ -17,7 +17,7 @@ use super::scrubbing::Scrubbing;
 use super::topology::Removal;
 use super::upkeep::Upkeep;
 use super::{Broker, BrokerConfig, ByReach, Connections, LiveQueue, Topology, Vhost, Vhosts};
-use crate::access::{Granted, User, Users, compile, fake_hash};
+use crate::access::{Granted, Remembered, User, Users, compile, fake_hash};
 use crate::account::Account;
 use crate::call::QueueId;
 use crate::definitions::{Expect, PermissionSpec, Stored, UserSpec, VhostSpec};
@@ -58,6 +58,7 @@ impl Broker {
         disk: Arc<dyn Disk>,
     ) -> Result<(Arc<Self>, Writer), BrokerOpenError> {
         let fake_hash = fake_hash()?;
+        let remembered = Arc::new(Remembered::new()?);
         let segment_bytes = config.journal.segment_bytes;
         let account = Account::new(
             config.limits.memory_bytes,
@@ -92,6 +93,7 @@ impl Broker {
             abandoned: Mutex::default(),
             upkeep: Mutex::new(Upkeep::new(segment_bytes)),
             fake_hash,
+            remembered,
         });
         if fresh {
             let spec = VhostSpec {

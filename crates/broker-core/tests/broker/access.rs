@@ -1,5 +1,8 @@
 //! Logging in and permissions, operation by operation.
 
+use std::time::Instant;
+
+use broker_core::access::{PasswordHash, hash_password};
 use broker_core::admin::DeleteIf;
 use broker_core::call::{DeclareQueue, Destination};
 use broker_core::definitions::{Expect, PasswordChange, UserUpdate, VhostSpec};
@@ -21,7 +24,7 @@ fn only_the_right_password_logs_in_and_refusals_are_alike() {
         .admin()
         .put_user("tags only", update, Expect::Any)
         .unwrap();
-    let run = |user: &str, password: &[u8]| world.broker.login(user, password).run();
+    let run = |user: &str, password: &[u8]| world.broker.login(user, password).run(Instant::now());
     assert_eq!(run(USER, b"secret").unwrap().username(), USER);
     let refusals: Vec<_> = [
         (USER, &b"wrong"[..]),
@@ -50,7 +53,8 @@ fn a_tags_only_update_keeps_the_password() {
         tags: tags(["administrator"]),
     };
     admin.put_user(USER, update, Expect::Any).unwrap();
-    assert!(world.broker.login(USER, b"secret").run().is_ok());
+    let now = Instant::now();
+    assert!(world.broker.login(USER, b"secret").run(now).is_ok());
     let update = UserUpdate {
         password: Some(PasswordChange::Remove),
         tags: None,
@@ -60,7 +64,54 @@ fn a_tags_only_update_keeps_the_password() {
         changed.object.value.tags,
         ["administrator".to_owned()].into()
     );
-    assert!(world.broker.login(USER, b"secret").run().is_err());
+    assert!(world.broker.login(USER, b"secret").recall(now).is_none());
+    assert!(world.broker.login(USER, b"secret").run(now).is_err());
+}
+
+#[test]
+fn a_login_is_recalled_until_the_password_changes_or_the_user_goes() {
+    let world = World::new();
+    let admin = world.admin();
+    let now = Instant::now();
+    let recalled = |user: &str, password: &[u8]| {
+        let login = world.broker.login(user, password).recall(now)?;
+        Some(login.username().to_owned())
+    };
+    let log_in = |password: &[u8]| world.broker.login(USER, password).run(now).is_ok();
+    let set = |hash: PasswordHash| {
+        let update = UserUpdate {
+            password: Some(PasswordChange::Set(hash)),
+            tags: None,
+        };
+        admin.put_user(USER, update, Expect::Any).unwrap();
+    };
+    assert_eq!(recalled(USER, b"secret"), None, "nobody has logged in yet");
+    assert!(!log_in(b"guess") && !log_in(b""));
+    assert_eq!(
+        recalled(USER, b"guess"),
+        None,
+        "a failure is not remembered"
+    );
+    assert_eq!(recalled(USER, b""), None);
+    assert!(log_in(b"secret"));
+    assert_eq!(recalled(USER, b"secret").unwrap(), USER);
+    assert_eq!(recalled(USER, b"guess"), None);
+    assert_eq!(recalled("nobody", b"secret"), None);
+    assert!(!log_in(b"guess"));
+    assert_eq!(recalled(USER, b"secret").unwrap(), USER, "others' guesses");
+
+    set(hash_password(b"secret").unwrap());
+    assert_eq!(
+        recalled(USER, b"secret"),
+        None,
+        "set anew, even if the same"
+    );
+    assert!(log_in(b"secret"));
+    set(hash_password(b"changed").unwrap());
+    assert_eq!(recalled(USER, b"secret"), None);
+    assert!(log_in(b"changed"));
+    admin.delete_user(USER, Expect::Any).unwrap();
+    assert_eq!(recalled(USER, b"changed"), None);
 }
 
 #[test]

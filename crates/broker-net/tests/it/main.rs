@@ -10,6 +10,7 @@ mod bounds;
 mod broken_disk;
 mod kit;
 mod listeners;
+mod logins;
 mod messages;
 mod restart;
 mod scrub;

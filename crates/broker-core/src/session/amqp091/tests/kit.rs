@@ -302,7 +302,7 @@ impl Peer {
             Step::Continue => {}
             Step::Close => self.closed = true,
             Step::Authenticate(check) => {
-                let result = check.run();
+                let result = check.run(self.now);
                 self.authenticated(result);
             }
         }
