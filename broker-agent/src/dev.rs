@@ -33,6 +33,14 @@ use crate::{announce, logging, shutdown};
 /// Name of the one broker.
 const BROKER: &str = "dev";
 
+/// The default password, which everybody knows.
+const PASSWORD: &str = "guest";
+
+/// Its hash, made once for everybody, since there is nothing to protect: hashing would take as long
+/// as all the rest of the start.
+const PASSWORD_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$ZuL3Fw8tn1smIC4HvPdBsg\
+    $OED1xdUqM/DyyIzwlqNHq4iUxCbIQackGl+QToWk9VE";
+
 /// A full disk is met before it happens, but a developer's may be nearly full at any time.
 const DISK_KEEP_FREE_BYTES: u64 = 64 << 20;
 
@@ -49,7 +57,7 @@ pub(crate) struct Options {
     #[arg(long, default_value = "guest")]
     user: String,
     /// The user's password.
-    #[arg(long, default_value = "guest")]
+    #[arg(long, default_value = PASSWORD)]
     password: String,
     /// Where to listen for AMQP; port 0 for any free port.
     #[arg(long, value_name = "ADDR|none", default_value = "127.0.0.1:5672", value_parser = loopback)]
@@ -79,9 +87,8 @@ async fn serve(
     data_dir: &Path,
     stopping: &CancellationToken,
 ) -> anyhow::Result<()> {
-    // The hash takes as long as all the rest of the start; a second core has nothing else to do.
-    let hashing = Hashing::default();
-    let (hash, ()) = tokio::join!(hashing.hash(options.password.clone()), hosting.settled());
+    // A second core has nothing else to do.
+    let (hash, ()) = tokio::join!(hash(&options.password), hosting.settled());
     let host = running(hosting)?;
     admit(&host, options, hash.context("--password")?).await?;
     let mut endpoints = Map::new();
@@ -169,14 +176,24 @@ async fn admit(host: &Host, options: &Options, hash: PasswordHash) -> anyhow::Re
         .user(user)
         .ok()
         .and_then(|user| user.value.password);
-    let plaintext = options.password.clone();
-    let right = move || known.is_some_and(|hash| hash.matches(plaintext.as_bytes()));
-    let change = match tokio::task::spawn_blocking(right).await? {
-        true => None,
-        false => Some(PasswordChange::Set(hash)),
+    let right = match known {
+        Some(known) if known == hash => true,
+        Some(known) => {
+            let plaintext = options.password.clone();
+            tokio::task::spawn_blocking(move || known.matches(plaintext.as_bytes())).await?
+        }
+        None => false,
     };
+    let change = (!right).then_some(PasswordChange::Set(hash));
     let lsn = grant(host.admin(), user, change).with_context(|| format!("make user {user:?}"))?;
     Ok(host.durable(lsn).await?)
+}
+
+async fn hash(password: &str) -> Result<PasswordHash, Refusal> {
+    match password {
+        PASSWORD => PasswordHash::parse(PASSWORD_HASH),
+        other => Hashing::default().hash(other.to_owned()).await,
+    }
 }
 
 fn grant(admin: &Admin, user: &str, password: Option<PasswordChange>) -> Result<Lsn, Refusal> {
@@ -235,6 +252,15 @@ fn loopback(text: &str) -> Result<Listen, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn the_default_password_has_the_hash_that_is_written_down() {
+        let known = hash(PASSWORD).await.unwrap();
+        assert_eq!(known, hash(PASSWORD).await.unwrap());
+        assert!(known.matches(PASSWORD.as_bytes()));
+        let other = hash("other").await.unwrap();
+        assert!(other.matches(b"other") && !other.matches(PASSWORD.as_bytes()));
+    }
 
     #[test]
     fn only_loopback_addresses_are_taken() {

@@ -20,6 +20,7 @@ mod incoming;
 mod init;
 mod listeners;
 mod logging;
+mod memory;
 mod name;
 mod passwords;
 mod registry;
@@ -113,5 +114,7 @@ fn announce(
         "{}",
         json!({ "pid": pid, "data_dir": data_dir, "endpoints": endpoints })
     )?;
-    out.flush()
+    out.flush()?;
+    memory::give_back_start_code();
+    Ok(())
 }

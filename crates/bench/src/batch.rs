@@ -5,6 +5,7 @@ use bytes::BytesMut;
 use wire::amqp091::{BasicPublish, Properties, encode_content};
 
 use crate::amqp::{CHANNEL, FRAME_MAX_BYTES};
+use crate::mqtt;
 
 /// Bytes of one write, as long as one message is not longer.
 const WRITE_BYTES: usize = 64 * 1024;
@@ -17,6 +18,8 @@ pub const STAMP_BYTES: usize = 16;
 pub enum Protocol {
     /// AMQP 0-9-1.
     Amqp,
+    /// MQTT 3.1.1.
+    Mqtt,
     /// NATS's own.
     Nats,
 }
@@ -26,9 +29,10 @@ pub enum Protocol {
 pub struct Publish<'a> {
     /// Empty for the default exchange.
     pub exchange: &'a str,
-    /// Routing key, the queue's name for the default exchange; the subject for NATS.
+    /// Routing key, the queue's name for the default exchange; the subject for NATS, the topic for
+    /// MQTT.
     pub key: &'a str,
-    /// Delivery mode 2.
+    /// Delivery mode 2; QoS 1.
     pub persistent: bool,
     /// Length of the body, at least [`STAMP_BYTES`].
     pub body_bytes: usize,
@@ -60,6 +64,8 @@ pub struct Batch {
     bytes: Vec<u8>,
     stride: usize,
     stamp_at: usize,
+    /// Where a packet identifier stands that each message has anew.
+    identifier_at: Option<usize>,
 }
 
 impl Batch {
@@ -68,7 +74,17 @@ impl Batch {
         assert!(publish.body_bytes >= STAMP_BYTES, "no room for the stamp");
         match protocol {
             Protocol::Amqp => Self::amqp(publish),
+            Protocol::Mqtt => Self::mqtt(publish),
             Protocol::Nats => Self::nats(publish),
+        }
+    }
+
+    fn mqtt(publish: &Publish<'_>) -> Self {
+        let qos = u8::from(publish.persistent);
+        let (one, identifier_at, stamp_at) = mqtt::publish(publish.key, qos, publish.body_bytes);
+        Self {
+            identifier_at,
+            ..Self::repeat(&one, stamp_at)
         }
     }
 
@@ -108,6 +124,7 @@ impl Batch {
             bytes: one.repeat(count),
             stride: one.len(),
             stamp_at,
+            identifier_at: None,
         }
     }
 
@@ -120,6 +137,9 @@ impl Batch {
     pub fn stamp(&mut self, count: u64, first: u64, sent_ns: u64) -> usize {
         let len = count.min(self.capacity()) as usize * self.stride;
         for (message, sequence) in self.bytes[..len].chunks_exact_mut(self.stride).zip(first..) {
+            if let Some(at) = self.identifier_at {
+                message[at..at + 2].copy_from_slice(&mqtt::identifier(sequence).to_be_bytes());
+            }
             let stamp = &mut message[self.stamp_at..self.stamp_at + STAMP_BYTES];
             stamp[..8].copy_from_slice(&sequence.to_be_bytes());
             stamp[8..].copy_from_slice(&sent_ns.to_be_bytes());

@@ -1,7 +1,7 @@
 //! Measures FerryMQ against other brokers, and against what the machine allows.
 //!
-//! Four parts. A **load generator** ([`flow`]) speaks AMQP 0-9-1 in frames encoded beforehand, from
-//! one thread, far cheaper than any broker. A **null broker** ([`null`]) echoes frames and does
+//! Four parts. A **load generator** ([`flow`]) speaks AMQP 0-9-1, MQTT 3.1.1 and NATS in frames
+//! encoded beforehand, from one thread, far cheaper than any broker. A **null broker** ([`null`]) echoes frames and does
 //! nothing else: the yardstick for everything that is not the kernel's cost. **Targets**
 //! ([`target`]) are brokers that the bench starts on loopback with settings that the report states.
 //! **Scenarios** ([`scenario`]) put them together; their records become a [`report`].
@@ -22,6 +22,7 @@ pub mod batch;
 pub mod disk;
 pub mod flow;
 mod input;
+mod mqtt;
 mod nats;
 pub mod null;
 mod poller;

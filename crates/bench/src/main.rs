@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use bench::null::{Journal, NullBroker};
 use bench::record::{self, Records};
-use bench::report::{About, Report};
+use bench::report::{About, Notes, Report};
 use bench::run::Plan;
 use bench::scenario::Scenario;
 use bench::sessions::{self, Work};
@@ -19,6 +19,9 @@ use clap::{Parser, Subcommand, ValueEnum as _};
 /// The agent's, so that what is counted of the engine is what the agent does.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Text about missed bars, kept by hand.
+const NOTES: &str = "crates/bench/NOTES.md";
 
 /// Measures FerryMQ against other brokers, and against what the machine allows.
 #[derive(Debug, Parser)]
@@ -43,6 +46,9 @@ enum Command {
     Report {
         /// The directory that `run` wrote to.
         dir: PathBuf,
+        /// What to say about missed bars.
+        #[arg(long, value_name = "FILE", default_value = NOTES)]
+        notes: PathBuf,
     },
     /// Passes messages through the engine without sockets, for callgrind; prints how many.
     Sessions {
@@ -71,7 +77,7 @@ struct Run {
     #[arg(long, default_value_t = 5)]
     runs: u32,
     /// Seconds for which each throughput is measured.
-    #[arg(long, default_value_t = 2.0)]
+    #[arg(long, default_value_t = 1.5)]
     seconds: f64,
     /// Messages in the backlog.
     #[arg(long, default_value_t = 1_000_000)]
@@ -95,6 +101,16 @@ struct Run {
         default_value = "target/release/broker-agent"
     )]
     broker_agent: PathBuf,
+    /// `artemis` in the `bin` directory of its distribution.
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "/usr/share/artemis/bin/artemis"
+    )]
+    artemis: PathBuf,
+    /// `mosquitto`.
+    #[arg(long, value_name = "FILE", default_value = "/usr/sbin/mosquitto")]
+    mosquitto: PathBuf,
     /// `nats-server`.
     #[arg(long, value_name = "FILE", default_value = "/usr/bin/nats-server")]
     nats_server: PathBuf,
@@ -105,6 +121,9 @@ struct Run {
         default_value = "/usr/lib/rabbitmq/bin/rabbitmq-server"
     )]
     rabbitmq_server: PathBuf,
+    /// What the report says about missed bars.
+    #[arg(long, value_name = "FILE", default_value = NOTES)]
+    notes: PathBuf,
     /// What was measured, for the report: the commit.
     #[arg(long, default_value = "unknown")]
     commit: String,
@@ -113,9 +132,10 @@ struct Run {
 fn main() -> Result<ExitCode> {
     match Cli::parse().command {
         Command::Null { journal, port } => null(journal, port),
-        Command::Report { dir } => {
+        Command::Report { dir, notes } => {
             let records = record::read(&dir.join("records.jsonl"))?;
-            Report::new(About::read(&dir)?, records).write(&dir)?;
+            let notes = Notes::read(&notes)?;
+            Report::new(About::read(&dir)?, &records, notes).write(&dir)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Run(options) => run(options),
@@ -163,6 +183,8 @@ fn run(options: Run) -> Result<ExitCode> {
         programs: Programs {
             bench: std::env::current_exe()?,
             broker_agent: options.broker_agent,
+            artemis: options.artemis,
+            mosquitto: options.mosquitto,
             nats_server: options.nats_server,
             rabbitmq_server: options.rabbitmq_server,
         },
@@ -174,13 +196,18 @@ fn run(options: Run) -> Result<ExitCode> {
         nice: options.nice,
         data_dir: options.data_dir,
     };
-    plan.set_priority()?;
-    let mut about = About::of(&plan, &options.commit)?;
+    plan.prepare()?;
+    let notes = Notes::read(&options.notes)?;
+    let about = About::of(&plan, &options.commit)?;
+    let mut report = Report::new(about, &[], notes.clone());
     let mut records = Records::create(&options.out.join("records.jsonl"))?;
-    about.failures = plan.run(&mut records)?;
-    about.write(&options.out)?;
-    let report = Report::new(about, records.all);
-    report.write(&options.out)?;
+    plan.run(&mut records, |records, failures| {
+        // After each repetition, so that a run that is cut short is not lost.
+        report.about.failures = failures.to_vec();
+        report.about.write(&options.out)?;
+        report = Report::new(report.about.clone(), &records.all, notes.clone());
+        report.write(&options.out)
+    })?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", report.markdown())?;
     Ok(match report.about.failures.is_empty() {

@@ -8,6 +8,7 @@ use wire::amqp091::{ContentHeader, Decoder, FrameKind, Method};
 use crate::amqp::FRAME_MAX_BYTES;
 use crate::batch::{Protocol, Stamp};
 use crate::input::{Fill, Input};
+use crate::mqtt::{self, Packet};
 use crate::nats;
 
 /// Large reads: the fewer there are, the cheaper the generator.
@@ -20,6 +21,8 @@ pub struct Receiver {
     protocol: Protocol,
     body_left: u64,
     stamp: Option<Stamp>,
+    /// Acknowledgements of deliveries that MQTT wants one by one, encoded.
+    pub(crate) owed: Vec<u8>,
 }
 
 /// What came.
@@ -34,6 +37,8 @@ pub enum Incoming {
         /// All up to it.
         multiple: bool,
     },
+    /// The same by the packet identifier of MQTT.
+    Acknowledged(u16),
 }
 
 impl Receiver {
@@ -44,6 +49,7 @@ impl Receiver {
             protocol,
             body_left: 0,
             stamp: None,
+            owed: Vec::new(),
         }
     }
 
@@ -55,9 +61,33 @@ impl Receiver {
         }
         match self.protocol {
             Protocol::Amqp => self.report_amqp(report)?,
+            Protocol::Mqtt => self.report_mqtt(report)?,
             Protocol::Nats => self.report_nats(report)?,
         }
         Ok(fill == Fill::Some)
+    }
+
+    fn report_mqtt(&mut self, mut report: impl FnMut(Incoming)) -> Result<()> {
+        let mut rest = self.input.as_slice();
+        let whole = rest.len();
+        while let Some(packet) = mqtt::take(&mut rest)? {
+            match packet {
+                Packet::PubAck(identifier) => report(Incoming::Acknowledged(identifier)),
+                Packet::Publish {
+                    identifier,
+                    payload,
+                } => {
+                    let stamp = Stamp::read(payload).context("a body without our stamp")?;
+                    if let Some(identifier) = identifier {
+                        self.owed.extend_from_slice(&mqtt::puback(identifier));
+                    }
+                    report(Incoming::Delivery(stamp));
+                }
+            }
+        }
+        let used = whole - rest.len();
+        self.input.advance(used);
+        Ok(())
     }
 
     fn report_nats(&mut self, mut report: impl FnMut(Incoming)) -> Result<()> {

@@ -5,10 +5,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::record::Records;
-use crate::scenario::{Bench, Scenario};
+use crate::scenario::{Bench, Scenario, warm_up};
 use crate::target::{Kind, Programs, Target};
+
+/// How long a broker that compiles just in time is used at each of two loads before it counts.
+const WARM_UP: Duration = Duration::from_secs(8);
 
 /// What to run.
 #[derive(Debug)]
@@ -32,21 +36,33 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Moves this process, and with it every broker it starts, before or behind others.
-    pub fn set_priority(&self) -> Result<()> {
+    /// Moves this process, and with it every broker it starts, before or behind others, and lets
+    /// them open as many files as the system allows.
+    pub fn prepare(&self) -> Result<()> {
+        let mut files = getrlimit(Resource::Nofile);
+        files.current = files.maximum;
+        setrlimit(Resource::Nofile, files).context("raise the number of open files")?;
         rustix::process::setpriority_process(None, self.nice)
             .with_context(|| format!("run at nice {}; only root may go below 0", self.nice))
     }
 
-    /// Runs everything. What fails is said and left out; the rest goes on.
-    pub fn run(&self, records: &mut Records) -> Result<Vec<String>> {
+    /// Runs everything. What fails is noted and left out; the rest goes on. `after_each` is called
+    /// after each repetition, with all failures so far.
+    pub fn run(
+        &self,
+        records: &mut Records,
+        mut after_each: impl FnMut(&Records, &[String]) -> Result<()>,
+    ) -> Result<()> {
+        let dir = tempfile::Builder::new()
+            .prefix("ferrymq-bench-")
+            .tempdir_in(&self.data_dir)
+            .with_context(|| format!("a directory in {}", self.data_dir.display()))?;
+        let present = |kind: &&Kind| kind.missing(&self.programs).is_none();
+        let kinds: Vec<Kind> = self.kinds.iter().filter(present).copied().collect();
         let mut failures = Vec::new();
+        let mut targets = Vec::new();
         for run in 1..=self.runs {
-            let dir = tempfile::Builder::new()
-                .prefix("ferrymq-bench-")
-                .tempdir_in(&self.data_dir)
-                .with_context(|| format!("a directory in {}", self.data_dir.display()))?;
-            let (kinds, targets) = self.start(dir.path(), &mut failures)?;
+            self.start(&kinds, dir.path(), run, &mut targets, &mut failures);
             let mut bench = Bench {
                 programs: &self.programs,
                 targets: &targets,
@@ -56,34 +72,55 @@ impl Plan {
                 time: self.time,
                 backlog: self.backlog,
                 records,
+                failures: &mut failures,
+                broken: Vec::new(),
             };
             for scenario in &self.scenarios {
                 if let Err(error) = scenario.run(&mut bench) {
                     let failure = format!("run {run}: {}: {error:#}", scenario.name());
                     eprintln!("{failure}");
-                    failures.push(failure);
+                    bench.failures.push(failure);
                 }
             }
+            let broken = bench.broken;
+            targets.retain(|target| !broken.iter().any(|name| name == target.kind.name()));
+            after_each(records, &failures)?;
         }
-        Ok(failures)
+        Ok(())
     }
 
-    fn start(&self, dir: &Path, failures: &mut Vec<String>) -> Result<(Vec<Kind>, Vec<Target>)> {
-        let (mut kinds, mut targets) = (Vec::new(), Vec::new());
-        for kind in &self.kinds {
-            if kind.missing(&self.programs).is_some() {
+    /// Starts what does not run: everything at first, later what failed.
+    fn start(
+        &self,
+        kinds: &[Kind],
+        dir: &Path,
+        run: u32,
+        targets: &mut Vec<Target>,
+        failures: &mut Vec<String>,
+    ) {
+        for kind in kinds {
+            if !self
+                .scenarios
+                .iter()
+                .any(|scenario| scenario.shares_brokers())
+                || targets.iter().any(|target| target.kind == *kind)
+            {
                 continue;
             }
-            let data = dir.join(kind.name());
-            fs::create_dir_all(&data)?;
-            match kind.start(&self.programs, &data) {
-                Ok(target) => {
-                    kinds.push(*kind);
-                    targets.push(target);
-                }
-                Err(error) => failures.push(format!("{error:#}")),
+            let data = dir.join(format!("{}-{run}", kind.name()));
+            let started = fs::create_dir_all(&data)
+                .map_err(anyhow::Error::from)
+                .and_then(|()| kind.start(&self.programs, &data))
+                .and_then(|target| {
+                    if kind.compiles_just_in_time() {
+                        warm_up(&target, WARM_UP).context("warm up")?;
+                    }
+                    Ok(target)
+                });
+            match started {
+                Ok(target) => targets.push(target),
+                Err(error) => failures.push(format!("run {run}: {}: {error:#}", kind.name())),
             }
         }
-        Ok((kinds, targets))
     }
 }

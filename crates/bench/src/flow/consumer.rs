@@ -1,7 +1,9 @@
 //! One consuming connection.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use bytes::BytesMut;
@@ -9,12 +11,16 @@ use wire::amqp091::BasicAck;
 
 use crate::amqp::{CHANNEL, Client};
 use crate::batch::{Protocol, Stamp};
+use crate::mqtt;
 use crate::nats;
 use crate::receiver::{Incoming, Receiver};
 
 /// Deliveries that may be unsettled, as a multiple of those acknowledged at once. Enough that a
 /// broker never waits for an acknowledgement.
 const PREFETCH_FACTOR: u64 = 20;
+
+/// Longest a broker may leave no room for acknowledgements: it is stuck then.
+const STUCK: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
 pub(crate) struct Consumer {
@@ -40,6 +46,19 @@ impl Consumer {
     pub(crate) fn open_nats(subject: &str, address: SocketAddr) -> Result<Self> {
         let stream = nats::connect(address, Some(subject))?;
         Self::new(stream, Receiver::new(Protocol::Nats, &[]), None)
+    }
+
+    /// Subscribes to a topic of MQTT; at QoS 1 with a session that survives the connection, since
+    /// brokers may keep messages in memory for others.
+    pub(crate) fn open_mqtt(
+        client: &str,
+        topic: &str,
+        persistent: bool,
+        address: SocketAddr,
+    ) -> Result<Self> {
+        let mut stream = mqtt::connect(address, client, !persistent)?;
+        mqtt::subscribe(&mut stream, topic, u8::from(persistent))?;
+        Self::new(stream, Receiver::new(Protocol::Mqtt, &[]), None)
     }
 
     fn new(stream: TcpStream, receiver: Receiver, ack_every: Option<u64>) -> Result<Self> {
@@ -78,6 +97,10 @@ impl Consumer {
         if let Some((found, expected)) = wrong {
             bail!("message {found} came where {expected} was due: lost, repeated or out of order");
         }
+        if !self.receiver.owed.is_empty() {
+            let owed = std::mem::take(&mut self.receiver.owed);
+            self.send(&owed)?;
+        }
         match self.ack_every {
             Some(every) if self.received - self.acked >= every => self.acknowledge_all(),
             _ => Ok(()),
@@ -95,9 +118,26 @@ impl Consumer {
             multiple: true,
         };
         ack.encode(CHANNEL, &mut frame);
-        // A few bytes: if the socket does not even take those, the broker is stuck.
-        self.stream.write_all(&frame).context("acknowledge")?;
+        self.send(&frame)?;
         self.acked = self.received;
+        Ok(())
+    }
+
+    /// Writes all of it, which is so little that the socket nearly always takes it at once.
+    fn send(&mut self, mut bytes: &[u8]) -> Result<()> {
+        let began = Instant::now();
+        while !bytes.is_empty() {
+            match self.stream.write(bytes) {
+                Ok(count) => bytes = &bytes[count..],
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if began.elapsed() > STUCK {
+                        bail!("the broker takes no acknowledgements");
+                    }
+                    thread::yield_now();
+                }
+                Err(error) => return Err(error).context("acknowledge"),
+            }
+        }
         Ok(())
     }
 }

@@ -19,6 +19,7 @@ pub(crate) use self::publisher::Publisher;
 
 use crate::amqp::{Client, Lifetime};
 use crate::batch::{Protocol, Publish};
+use crate::mqtt;
 use crate::poller::{Interest, Poller, Ready};
 
 /// Longest pause of a broker that does not count as broken.
@@ -48,7 +49,9 @@ pub struct Flow {
 #[derive(Debug)]
 pub struct Running {
     flow: Flow,
-    /// Declared the queues, and deletes them; NATS has none.
+    /// Where the brokers are reached.
+    address: SocketAddr,
+    /// Declared the queues, and deletes them; only AMQP has any.
     control: Option<Client>,
     protocol: Protocol,
     names: Vec<String>,
@@ -72,10 +75,11 @@ impl Running {
     pub fn open(flow: &Flow, name: &str, protocol: Protocol, address: SocketAddr) -> Result<Self> {
         let control = match protocol {
             Protocol::Amqp => Some(Client::connect(address)?),
-            Protocol::Nats => None,
+            Protocol::Mqtt | Protocol::Nats => None,
         };
         let mut running = Self {
             flow: flow.clone(),
+            address,
             control,
             protocol,
             names: Vec::new(),
@@ -87,17 +91,19 @@ impl Running {
         for publisher in 0..flow.publishers {
             for queue in 0..flow.queues {
                 let queue = format!("bench.{name}.{publisher}.{queue}");
-                running.add_consumer(&queue, address)?;
+                running.add_consumer(&queue)?;
                 running.names.push(queue);
             }
         }
         for publisher in 0..flow.publishers {
-            running.add_publisher(publisher, address)?;
+            running.add_publisher(publisher)?;
         }
         Ok(running)
     }
 
-    fn add_consumer(&mut self, queue: &str, address: SocketAddr) -> Result<()> {
+    fn add_consumer(&mut self, queue: &str) -> Result<()> {
+        let address = self.address;
+        // All of one publisher's subscribers have its subject.
         let consumer = match &mut self.control {
             Some(control) => {
                 control.declare_queue(queue, Lifetime::Durable)?;
@@ -106,7 +112,9 @@ impl Running {
                 }
                 Consumer::open(queue, self.flow.ack_every, address)?
             }
-            // All of one publisher's subscribers have its subject.
+            None if self.protocol == Protocol::Mqtt => {
+                Consumer::open_mqtt(queue, subject(queue), self.flow.persistent, address)?
+            }
             None => Consumer::open_nats(subject(queue), address)?,
         };
         self.poller.add(consumer.stream(), self.consumers.len())?;
@@ -114,10 +122,10 @@ impl Running {
         Ok(())
     }
 
-    fn add_publisher(&mut self, number: usize, address: SocketAddr) -> Result<()> {
+    fn add_publisher(&mut self, number: usize) -> Result<()> {
         let queue = self.names[number * self.flow.queues].clone();
         let (exchange, key) = match (self.protocol, self.flow.queues) {
-            (Protocol::Nats, _) => ("", subject(&queue)),
+            (Protocol::Mqtt | Protocol::Nats, _) => ("", subject(&queue)),
             (Protocol::Amqp, 1) => ("", queue.as_str()),
             (Protocol::Amqp, _) => ("amq.fanout", ""),
         };
@@ -128,8 +136,9 @@ impl Running {
             body_bytes: self.flow.body_bytes,
         };
         let publisher = match self.protocol {
-            Protocol::Amqp => Publisher::open(&publish, self.flow.window, address)?,
-            Protocol::Nats => Publisher::open_nats(&publish, address)?,
+            Protocol::Amqp => Publisher::open(&publish, self.flow.window, self.address)?,
+            Protocol::Mqtt => Publisher::open_mqtt(&publish, self.flow.window, self.address)?,
+            Protocol::Nats => Publisher::open_nats(&publish, self.address)?,
         };
         let token = self.consumers.len() + number;
         self.poller.add(publisher.stream(), token)?;
@@ -175,6 +184,12 @@ impl Running {
         if let Some(control) = &mut self.control {
             for name in &self.names {
                 control.delete_queue(name)?;
+            }
+        }
+        if self.protocol == Protocol::Mqtt && self.flow.persistent {
+            drop(self.consumers);
+            for name in &self.names {
+                mqtt::forget(self.address, name)?;
             }
         }
         Ok(())

@@ -9,6 +9,7 @@ use wire::amqp091::ConfirmSelect;
 
 use crate::amqp::Client;
 use crate::batch::{Batch, Protocol, Publish};
+use crate::mqtt;
 use crate::nats;
 use crate::poller::Interest;
 use crate::receiver::{Incoming, Receiver};
@@ -50,6 +51,14 @@ impl Confirms {
         }
     }
 
+    /// By packet identifier: the first number beyond the gapless ones that has it.
+    pub(crate) fn add_identifier(&mut self, identifier: u16) {
+        let next = mqtt::identifier(self.without_gap);
+        let ahead =
+            (u64::from(identifier) + mqtt::IDENTIFIERS - u64::from(next)) % mqtt::IDENTIFIERS;
+        self.add(self.without_gap + ahead + 1, false);
+    }
+
     /// All publishes up to this one are confirmed.
     pub(crate) fn without_gap(&self) -> u64 {
         self.without_gap
@@ -80,6 +89,25 @@ impl Publisher {
         let stream = nats::connect(address, None)?;
         let receiver = Receiver::new(Protocol::Nats, &[]);
         Self::new(stream, receiver, Batch::new(publish, Protocol::Nats), None)
+    }
+
+    /// At QoS 1 and with a window if the messages are persistent.
+    pub(crate) fn open_mqtt(
+        publish: &Publish<'_>,
+        window: Option<u64>,
+        address: SocketAddr,
+    ) -> Result<Self> {
+        let client = format!("{}.publisher", publish.key);
+        let stream = mqtt::connect(address, &client, true)?;
+        let receiver = Receiver::new(Protocol::Mqtt, &[]);
+        // An identifier must not come again before it is acknowledged.
+        let window = window.map(|window| window.min(mqtt::IDENTIFIERS));
+        Self::new(
+            stream,
+            receiver,
+            Batch::new(publish, Protocol::Mqtt),
+            window,
+        )
     }
 
     fn new(
@@ -155,10 +183,12 @@ impl Publisher {
     pub(crate) fn receive(&mut self, mut report: impl FnMut(u64)) -> Result<()> {
         let confirms = &mut self.confirms;
         self.receiver.receive(&self.stream, |incoming| {
-            if let Incoming::Confirm { tag, multiple } = incoming {
-                confirms.add(tag, multiple);
-                report(confirms.without_gap());
+            match incoming {
+                Incoming::Acknowledged(identifier) => confirms.add_identifier(identifier),
+                Incoming::Confirm { tag, multiple } => confirms.add(tag, multiple),
+                Incoming::Delivery(_) => return,
             }
+            report(confirms.without_gap());
         })?;
         Ok(())
     }
@@ -183,5 +213,19 @@ mod tests {
         check(3, true, 5);
         check(8, true, 9);
         check(7, false, 9);
+    }
+
+    #[test]
+    fn identifiers_count_on_beyond_their_range() {
+        let mut confirms = Confirms::default();
+        for number in 0..3 * mqtt::IDENTIFIERS {
+            confirms.add_identifier(mqtt::identifier(number));
+            assert_eq!(confirms.without_gap(), number + 1);
+        }
+        let base = confirms.without_gap();
+        confirms.add_identifier(mqtt::identifier(base + 1));
+        assert_eq!(confirms.without_gap(), base);
+        confirms.add_identifier(mqtt::identifier(base));
+        assert_eq!(confirms.without_gap(), base + 2);
     }
 }

@@ -5,18 +5,19 @@ use std::fmt::Write as _;
 use super::about::About;
 use super::bars::{BARS, Limit, Verdict};
 use super::markdown::number;
+use super::notes::Notes;
 use super::summary::Summary;
 
 /// What is drawn: scenario, metric, title. Longer is better unless the title says otherwise.
 #[rustfmt::skip] // A table is read by column.
-const CHARTS: &[(&str, &str, &str)] = &[
+pub(super) const CHARTS: &[(&str, &str, &str)] = &[
     ("transient", "delivered_per_cpu_s", "Transient 1→1: messages per second of broker CPU"),
     ("transient", "delivered_per_s",     "Transient 1→1: messages per second"),
     ("confirmed", "confirmed_per_s",     "Persistent, confirmed, W=256: messages per second"),
     ("confirmed", "delivered_per_cpu_s", "Persistent, confirmed, W=256: messages per second of broker CPU"),
     ("bandwidth", "confirmed_per_s",     "Persistent 16 KiB, large window: messages per second"),
     ("fanout",    "delivered_per_cpu_s", "Fan-out 1→100: deliveries per second of broker CPU"),
-    ("scaling",   "delivered_per_s",     "Separate queues: messages per second"),
+    ("scaling",   "delivered_per_free_core_s", "Separate queues: messages per second for each free processor"),
     ("single",    "confirm_p50_us",      "W=1: median confirm, µs (shorter is better)"),
     ("latency",   "delivery_p50_us",     "5,000 messages per second: median delivery, µs (shorter is better)"),
     ("latency",   "delivery_p99_us",     "5,000 messages per second: 99th percentile of deliveries, µs (shorter is better)"),
@@ -25,6 +26,12 @@ const CHARTS: &[(&str, &str, &str)] = &[
     ("start",     "rss_bytes",           "Idle resident memory, bytes (shorter is better)"),
     ("backlog",   "drained_per_s",       "Backlog: drained messages per second"),
     ("backlog",   "rss_growth_bytes",    "Backlog: growth of resident memory, bytes (shorter is better)"),
+    ("backlog",   "usable_s",            "Backlog: usable after kill -9, s (shorter is better)"),
+    ("idle",      "bytes_per_connection", "Idle connection: resident bytes (shorter is better)"),
+    ("idle",      "connected_per_s",     "Connections opened in a row, per second"),
+    ("declares",  "declared_per_s",      "Durable queues declared in a row, per second"),
+    ("declares",  "bytes_per_queue",     "Durable queue: resident bytes (shorter is better)"),
+    ("instructions", "instructions_per_message", "Engine: instructions per message (shorter is better)"),
 ];
 
 /// Geometry of a chart, pixels.
@@ -38,7 +45,7 @@ td,th{text-align:left;padding:.25rem .5rem;border-bottom:1px solid #dde3ea;verti
 td.n{text-align:right;white-space:nowrap}.met{color:#13703a}.missed{color:#b3261e;font-weight:600}\
 svg{max-width:100%;height:auto}figure{margin:1.5rem 0}figcaption{font-weight:600}";
 
-pub(super) fn render(about: &About, summary: &Summary) -> String {
+pub(super) fn render(about: &About, summary: &Summary, notes: &Notes) -> String {
     let mut out = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\"><title>FerryMQ benchmark</title>\
@@ -46,6 +53,7 @@ pub(super) fn render(about: &About, summary: &Summary) -> String {
     );
     conditions(about, &mut out);
     bars(summary, &mut out);
+    missed(summary, notes, &mut out);
     push(&mut out, "<h2>Charts</h2>\n");
     for (scenario, metric, title) in CHARTS {
         chart(scenario, metric, title, summary, &mut out);
@@ -92,7 +100,12 @@ fn bars(summary: &Summary, out: &mut String) {
          otherwise.</p>\n<table>\n<tr><th>bar<th>figure<th>must<th>stretch<th>\n",
     );
     for bar in BARS {
+        let what = escape(bar.what);
         let Some(verdict) = bar.judge(summary) else {
+            push(
+                out,
+                &format!("<tr><td>{what}<td>not measured<td><td><td>\n"),
+            );
             continue;
         };
         let (sign, must) = match verdict.must {
@@ -103,15 +116,34 @@ fn bars(summary: &Summary, out: &mut String) {
         push(
             out,
             &format!(
-                "<tr><td>{}<td class=\"n\">{}<td class=\"n\">{sign} {must}<td class=\"n\">{stretch}\
+                "<tr><td>{what}<td class=\"n\">{}<td class=\"n\">{sign} {must}<td class=\"n\">{stretch}\
                  <td>{}\n",
-                escape(bar.what),
                 number(verdict.figure),
                 word(&verdict),
             ),
         );
     }
     push(out, "</table>\n");
+}
+
+/// By how much, and what is known about it.
+fn missed(summary: &Summary, notes: &Notes, out: &mut String) {
+    let scenarios = super::missed(summary);
+    if scenarios.is_empty() {
+        return;
+    }
+    push(out, "<h2>Missed bars</h2>\n");
+    for (scenario, bars) in scenarios {
+        push(out, &format!("<h3>{scenario}</h3>\n<ul>\n"));
+        for (what, factor) in bars {
+            let what = escape(what);
+            push(out, &format!("<li>{what}: by a factor of {factor:.2}\n"));
+        }
+        push(out, "</ul>\n");
+        for paragraph in notes.of(scenario) {
+            push(out, &format!("<p>{}</p>\n", escape(paragraph)));
+        }
+    }
 }
 
 fn word(verdict: &Verdict) -> String {
@@ -183,6 +215,8 @@ fn color(target: &str) -> &'static str {
         "null" | "null-journal" => "#9aa5b1",
         "disk" => "#c9b458",
         "rabbitmq" => "#e8762d",
+        "mosquitto" => "#3c5280",
+        "artemis" => "#b3477d",
         _ => "#2d9c8f",
     }
 }

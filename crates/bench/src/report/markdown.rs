@@ -4,12 +4,14 @@ use std::fmt::Write as _;
 
 use super::about::About;
 use super::bars::{BARS, Limit};
+use super::notes::Notes;
 use super::summary::Summary;
 
-pub(super) fn render(about: &About, summary: &Summary) -> String {
+pub(super) fn render(about: &About, summary: &Summary, notes: &Notes) -> String {
     let mut out = String::from("# Benchmark\n\n");
     conditions(about, &mut out);
     bars(summary, &mut out);
+    missed(summary, notes, &mut out);
     for scenario in summary.scenarios() {
         table(scenario, summary, &mut out);
     }
@@ -20,8 +22,9 @@ fn conditions(about: &About, out: &mut String) {
     line(
         out,
         &format!(
-            "Commit {}, {}; medians of {} runs, {} s each. Made by `make bench`; what is measured and \
-             how is told in `src/lib.rs` and `src/scenario/`.\n",
+            "Commit {}, {}; medians of {} runs, {} s each, of one where a broker takes long to start. \
+             Made by `make bench`; what is measured and how is told in `src/lib.rs` and \
+             `src/scenario/`.\n",
             about.commit, about.date, about.runs, about.seconds
         ),
     );
@@ -88,6 +91,24 @@ fn bars(summary: &Summary, out: &mut String) {
                 number(must)
             ),
         );
+    }
+}
+
+/// By how much, and what is known about it.
+fn missed(summary: &Summary, notes: &Notes, out: &mut String) {
+    let scenarios = super::missed(summary);
+    if scenarios.is_empty() {
+        return;
+    }
+    line(out, "\n## Missed bars");
+    for (scenario, bars) in scenarios {
+        line(out, &format!("\n### {scenario}\n"));
+        for (what, factor) in bars {
+            line(out, &format!("- {what}: by a factor of {factor:.2}"));
+        }
+        for paragraph in notes.of(scenario) {
+            line(out, &format!("\n{paragraph}"));
+        }
     }
 }
 

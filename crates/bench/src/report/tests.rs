@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use clap::ValueEnum as _;
+
 use super::about::{About, Broker};
 use super::markdown::number;
 use super::*;
+use crate::scenario::Scenario;
 
 fn record(
     scenario: &str,
@@ -63,7 +66,10 @@ fn report() -> Report {
             &[("start_s", 0.1), ("rss_bytes", 5e6)],
         ),
     ];
-    Report::new(about, records)
+    let notes = Notes::parse(
+        "How to use this.\n\n## start\n\nOne of the <first>.\n\nTwo.\n\n## transient\n\nMet.\n",
+    );
+    Report::new(about, &records, notes)
 }
 
 #[test]
@@ -76,6 +82,22 @@ fn html() {
     let html = report().html();
     assert!(!html.contains("http"), "the page must not need another");
     insta::assert_snapshot!(html);
+}
+
+#[test]
+fn every_scenario_has_a_chart_and_every_note_a_scenario() {
+    let scenarios = Scenario::value_variants();
+    for scenario in scenarios {
+        let name = scenario.name();
+        assert!(html::CHARTS.iter().any(|chart| chart.0 == name), "{name}");
+    }
+    let notes = Notes::parse(include_str!("../../NOTES.md"));
+    for name in notes.scenarios() {
+        assert!(
+            scenarios.iter().any(|scenario| scenario.name() == name),
+            "{name}"
+        );
+    }
 }
 
 #[test]

@@ -31,10 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
     for kind in [Kind::Ferrymq, Kind::Rabbitmq] {
         if bench.kinds.contains(&kind) && (kind == Kind::Ferrymq || bench.run == 1) {
-            let dir = bench.fresh_dir(&format!("backlog-{}", kind.name()))?;
-            let metrics = measure(bench, kind, &dir).with_context(|| kind.name())?;
-            bench.record(Scenario::Backlog, "1 KiB", kind.name(), &metrics)?;
-            fs::remove_dir_all(&dir)?;
+            let dir = bench.fresh_dir(kind.name())?;
+            let measured = measure(bench, kind, dir.path());
+            bench.take(Scenario::Backlog, "1 KiB", kind.name(), measured)?;
         }
     }
     Ok(())

@@ -27,14 +27,22 @@ pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
         return Ok(());
     }
     for (variant, body_bytes, durable) in VARIANTS {
-        let of = |messages| count(bench, messages, body_bytes, durable);
-        let (few, many) = (of(FEW)?, of(MANY)?);
-        let messages = (many.messages - few.messages) as f64;
-        let instructions = (many.instructions - few.instructions) as f64;
-        let metrics = [("instructions_per_message", instructions / messages)];
-        bench.record(Scenario::Instructions, variant, "ferrymq", &metrics)?;
+        let measured = per_message(bench, body_bytes, durable);
+        bench.take(Scenario::Instructions, variant, "ferrymq", measured)?;
     }
     Ok(())
+}
+
+fn per_message(
+    bench: &Bench<'_>,
+    body_bytes: usize,
+    durable: bool,
+) -> Result<Vec<(&'static str, f64)>> {
+    let of = |messages| count(bench, messages, body_bytes, durable);
+    let (few, many) = (of(FEW)?, of(MANY)?);
+    let messages = (many.messages - few.messages) as f64;
+    let instructions = (many.instructions - few.instructions) as f64;
+    Ok(vec![("instructions_per_message", instructions / messages)])
 }
 
 struct Count {
@@ -43,9 +51,9 @@ struct Count {
 }
 
 fn count(bench: &Bench<'_>, messages: u64, body_bytes: usize, durable: bool) -> Result<Count> {
-    let dir = bench.fresh_dir(&format!("instructions-{messages}-{body_bytes}-{durable}"))?;
-    let profile = dir.join("callgrind.out");
-    let data = dir.join("data");
+    let dir = bench.fresh_dir("instructions")?;
+    let profile = dir.path().join("callgrind.out");
+    let data = dir.path().join("data");
     let mut command = Command::new("valgrind");
     command
         // `rep movsb` copies any length, and callgrind counts one instruction for each byte of it.

@@ -2,18 +2,19 @@
 //!
 //! At the fixed rate every message has a time at which it is due, and its latency counts from
 //! there, not from when the generator got round to it: a broker that stalls is charged for every
-//! message that should have been sent meanwhile. The generator waits by spinning; a sleep's own
-//! delay would be larger than what is measured.
+//! message that should have been sent meanwhile. The generator waits by spinning, since a sleep's
+//! own delay would be larger than what is measured; how late it was itself is told beside.
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 
 use super::{Bench, Scenario};
 use crate::amqp::{Client, Lifetime};
 use crate::batch::{Protocol, Publish};
 use crate::disk;
 use crate::flow::{Consumer, Publisher};
+use crate::mqtt;
 use crate::poller::{Poller, Ready};
 use crate::stats::percentile;
 use crate::target::{Kind, Target};
@@ -36,6 +37,8 @@ const CONSUMER: usize = 1;
 #[derive(Debug, Default)]
 struct Samples {
     deliveries: Vec<u64>,
+    /// From when a message was due to when the generator came to it.
+    lateness: Vec<u64>,
     confirms: Vec<u64>,
 }
 
@@ -51,9 +54,9 @@ struct Pair {
 
 /// At 5,000 messages per second.
 pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
-    use Kind::{Ferrymq, Nats, Null, NullJournal, Rabbitmq};
-    let transient: &[Kind] = &[Ferrymq, Nats, Null, Rabbitmq];
-    let durable: &[Kind] = &[Ferrymq, NullJournal, Rabbitmq];
+    use Kind::{Artemis, Ferrymq, Mosquitto, Nats, Null, NullJournal, Rabbitmq};
+    let transient: &[Kind] = &[Artemis, Ferrymq, Mosquitto, Nats, Null, Rabbitmq];
+    let durable: &[Kind] = &[Artemis, Ferrymq, Mosquitto, NullJournal, Rabbitmq];
     for (variant, kinds) in [("transient", transient), ("durable", durable)] {
         if variant == "durable" {
             let disk = disk::measure(bench.dir)?;
@@ -61,9 +64,9 @@ pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
         }
         for target in bench.in_turn() {
             if kinds.contains(&target.kind) {
-                let metrics = at_fixed_rate(target, variant == "durable", bench.time)
-                    .with_context(|| format!("{variant} {}", target.kind.name()))?;
-                bench.record(Scenario::Latency, variant, target.kind.name(), &metrics)?;
+                let queue = format!("bench.latency.{}.0", bench.run);
+                let measured = at_fixed_rate(target, &queue, variant == "durable", bench.time);
+                bench.take(Scenario::Latency, variant, target.kind.name(), measured)?;
             }
         }
     }
@@ -76,67 +79,77 @@ pub(super) fn run_single(bench: &mut Bench<'_>) -> Result<()> {
     let disk = disk::measure(bench.dir)?;
     bench.record(Scenario::Single, VARIANT, "disk", &disk.metrics())?;
     for target in bench.in_turn() {
-        if !matches!(
-            target.kind,
-            Kind::Ferrymq | Kind::NullJournal | Kind::Rabbitmq
-        ) {
+        if matches!(target.kind, Kind::Nats | Kind::Null) {
             continue;
         }
-        let queue = "bench.single";
-        let mut control = Client::connect(target.address)?;
-        let mut pair = Pair::open(&mut control, queue, true, target)?;
-        pair.one_at_a_time(bench.time)?;
-        control.delete_queue(queue)?;
-        let metrics = spread("confirm", &mut pair.samples.confirms);
-        bench.record(Scenario::Single, VARIANT, target.kind.name(), &metrics)?;
+        let queue = format!("bench.single.{}", bench.run);
+        let measured = one_at_a_time(target, &queue, bench.time);
+        bench.take(Scenario::Single, VARIANT, target.kind.name(), measured)?;
     }
     Ok(())
 }
 
+fn one_at_a_time(target: &Target, queue: &str, time: Duration) -> Result<Vec<(&'static str, f64)>> {
+    let mut pair = Pair::open(queue, true, target)?;
+    pair.one_at_a_time(time)?;
+    let metrics = spread("confirm", &mut pair.samples.confirms);
+    pair.close(queue, target)?;
+    Ok(metrics)
+}
+
 fn at_fixed_rate(
     target: &Target,
+    queue: &str,
     durable: bool,
     time: Duration,
 ) -> Result<Vec<(&'static str, f64)>> {
-    let queue = "bench.latency.0";
-    let mut control = match target.kind.protocol() {
-        Protocol::Amqp => Some(Client::connect(target.address)?),
-        Protocol::Nats => None,
-    };
-    let mut pair = match &mut control {
-        Some(control) => Pair::open(control, queue, durable, target)?,
-        None => Pair::open_nats(queue, target)?,
-    };
+    let mut pair = Pair::open(queue, durable, target)?;
     let count = WARM_UP + time.as_nanos() as u64 / INTERVAL_NS;
     let before = target.usage()?;
     pair.at_fixed_rate(count)?;
     let cpu_s = target.usage()?.cpu_s - before.cpu_s;
-    if let Some(control) = &mut control {
-        control.delete_queue(queue)?;
-    }
     let mut metrics = spread("delivery", &mut pair.samples.deliveries);
     if durable {
         metrics.extend(spread("confirm", &mut pair.samples.confirms));
     }
+    metrics.extend(spread("late", &mut pair.samples.lateness));
     metrics.push(("cpu_us_per_message", cpu_s * 1e6 / count as f64));
+    pair.close(queue, target)?;
     Ok(metrics)
 }
 
 impl Pair {
-    fn open(control: &mut Client, queue: &str, durable: bool, target: &Target) -> Result<Self> {
-        control.declare_queue(queue, Lifetime::Durable)?;
-        let ack_every = durable.then_some(50);
-        let consumer = Consumer::open(queue, ack_every, target.address)?;
+    fn open(queue: &str, durable: bool, target: &Target) -> Result<Self> {
+        let address = target.address;
         let publish = publish(queue, durable);
         let window = durable.then_some(u64::MAX);
-        let publisher = Publisher::open(&publish, window, target.address)?;
+        let (consumer, publisher) = match target.kind.protocol() {
+            Protocol::Amqp => {
+                Client::connect(address)?.declare_queue(queue, Lifetime::Durable)?;
+                let ack_every = durable.then_some(50);
+                let consumer = Consumer::open(queue, ack_every, address)?;
+                (consumer, Publisher::open(&publish, window, address)?)
+            }
+            Protocol::Mqtt => {
+                let consumer = Consumer::open_mqtt(queue, queue, durable, address)?;
+                (consumer, Publisher::open_mqtt(&publish, window, address)?)
+            }
+            Protocol::Nats => {
+                let consumer = Consumer::open_nats(queue, address)?;
+                (consumer, Publisher::open_nats(&publish, address)?)
+            }
+        };
         Self::new(publisher, consumer)
     }
 
-    fn open_nats(subject: &str, target: &Target) -> Result<Self> {
-        let consumer = Consumer::open_nats(subject, target.address)?;
-        let publisher = Publisher::open_nats(&publish(subject, false), target.address)?;
-        Self::new(publisher, consumer)
+    /// Removes what it left in the broker.
+    fn close(self, queue: &str, target: &Target) -> Result<()> {
+        drop(self);
+        match target.kind.protocol() {
+            Protocol::Amqp => Client::connect(target.address)?.delete_queue(queue),
+            Protocol::Mqtt => mqtt::forget(target.address, queue),
+            Protocol::Nats => Ok(()),
+        }
     }
 
     fn new(publisher: Publisher, consumer: Consumer) -> Result<Self> {
@@ -162,7 +175,13 @@ impl Pair {
             // One by one: each has a time of its own.
             while self.publisher.published < due {
                 let sent_ns = self.publisher.published * INTERVAL_NS;
-                if !self.publisher.publish(1, sent_ns)? {
+                let number = self.publisher.published;
+                let late_ns = self.began.elapsed().as_nanos() as u64 - sent_ns;
+                let more = self.publisher.publish(1, sent_ns)?;
+                if self.publisher.published > number && number >= WARM_UP {
+                    self.samples.lateness.push(late_ns);
+                }
+                if !more {
                     break;
                 }
             }
@@ -233,6 +252,11 @@ fn publish(queue: &str, persistent: bool) -> Publish<'_> {
 fn spread(what: &str, samples: &mut [u64]) -> Vec<(&'static str, f64)> {
     let names = match what {
         "confirm" => ["confirm_p50_us", "confirm_p99_us", "confirm_p999_us"],
+        "late" => [
+            "generator_late_p50_us",
+            "generator_late_p99_us",
+            "generator_late_p999_us",
+        ],
         _ => ["delivery_p50_us", "delivery_p99_us", "delivery_p999_us"],
     };
     let percents = [50.0, 99.0, 99.9];

@@ -8,13 +8,17 @@ mod backlog;
 mod instructions;
 mod latency;
 mod life;
+mod scaling;
 mod throughput;
 
+pub(crate) use self::throughput::warm_up;
+
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use tempfile::TempDir;
 
 use crate::record::{Record, Records};
 use crate::target::{Kind, Programs, Target};
@@ -24,7 +28,7 @@ use crate::target::{Kind, Programs, Target};
 pub enum Scenario {
     /// Transient messages, one publisher, one consumer.
     Transient,
-    /// Four publishers, four queues, four consumers.
+    /// One publisher, queue and consumer on one processor; four of each on two.
     Scaling,
     /// Persistent messages with confirms, 256 of them unconfirmed.
     Confirmed,
@@ -67,6 +71,24 @@ impl Scenario {
         }
     }
 
+    /// Whether it needs brokers that are up, instead of starting its own.
+    pub fn shares_brokers(self) -> bool {
+        match self {
+            Self::Bandwidth
+            | Self::Confirmed
+            | Self::Fanout
+            | Self::Latency
+            | Self::Single
+            | Self::Transient => true,
+            Self::Backlog
+            | Self::Declares
+            | Self::Idle
+            | Self::Instructions
+            | Self::Scaling
+            | Self::Start => false,
+        }
+    }
+
     /// Measures once.
     pub fn run(self, bench: &mut Bench<'_>) -> Result<()> {
         match self {
@@ -76,8 +98,9 @@ impl Scenario {
             Self::Instructions => instructions::run(bench),
             Self::Latency => latency::run(bench),
             Self::Single => latency::run_single(bench),
+            Self::Scaling => scaling::run(bench),
             Self::Start => life::start(bench),
-            Self::Bandwidth | Self::Confirmed | Self::Fanout | Self::Scaling | Self::Transient => {
+            Self::Bandwidth | Self::Confirmed | Self::Fanout | Self::Transient => {
                 throughput::run(self, bench)
             }
         }
@@ -103,9 +126,34 @@ pub struct Bench<'a> {
     pub backlog: u64,
     /// Where results go.
     pub records: &'a mut Records,
+    /// What could not be measured, and why.
+    pub failures: &'a mut Vec<String>,
+    /// Brokers that failed, by name.
+    pub broken: Vec<String>,
 }
 
 impl<'a> Bench<'a> {
+    /// Records what was measured. A failure is noted, and the rest goes on.
+    pub fn take(
+        &mut self,
+        scenario: Scenario,
+        variant: &str,
+        target: &str,
+        measured: Result<Vec<(&str, f64)>>,
+    ) -> Result<()> {
+        match measured {
+            Ok(metrics) => self.record(scenario, variant, target, &metrics),
+            Err(error) => {
+                let (run, scenario) = (self.run, scenario.name());
+                let failure = format!("run {run}: {scenario} {variant} {target}: {error:#}");
+                eprintln!("{failure}");
+                self.failures.push(failure);
+                self.broken.push(target.to_owned());
+                Ok(())
+            }
+        }
+    }
+
     /// Adds a record and says so.
     pub fn record(
         &mut self,
@@ -141,10 +189,11 @@ impl<'a> Bench<'a> {
         tail.iter().chain(head)
     }
 
-    /// A directory of its own for a broker's data.
-    pub fn fresh_dir(&self, name: &str) -> Result<PathBuf> {
-        let dir = self.dir.join(format!("{name}-{}", self.run));
-        std::fs::create_dir_all(&dir).with_context(|| format!("create {}", dir.display()))?;
-        Ok(dir)
+    /// A directory for a broker's data; gone when dropped, so keep it longer than the broker.
+    pub fn fresh_dir(&self, name: &str) -> Result<TempDir> {
+        tempfile::Builder::new()
+            .prefix(&format!("{name}-"))
+            .tempdir_in(self.dir)
+            .with_context(|| format!("a directory in {}", self.dir.display()))
     }
 }

@@ -1,6 +1,8 @@
 //! The brokers under test, started by the bench itself on loopback.
 
+mod artemis;
 mod ferrymq;
+mod mosquitto;
 mod nats_server;
 mod null;
 mod rabbitmq;
@@ -17,6 +19,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::amqp;
 use crate::batch::Protocol;
+use crate::mqtt;
 use crate::nats;
 use crate::usage::{Usage, family};
 
@@ -36,6 +39,10 @@ pub enum Kind {
     Rabbitmq,
     /// NATS, its core without persistence.
     Nats,
+    /// Mosquitto.
+    Mosquitto,
+    /// ActiveMQ Artemis.
+    Artemis,
 }
 
 /// Where the programs are.
@@ -45,6 +52,10 @@ pub struct Programs {
     pub bench: PathBuf,
     /// `broker-agent`, release build.
     pub broker_agent: PathBuf,
+    /// `artemis` in the `bin` directory of the distribution.
+    pub artemis: PathBuf,
+    /// `mosquitto`.
+    pub mosquitto: PathBuf,
     /// `nats-server`.
     pub nats_server: PathBuf,
     /// The `sbin` directory with `rabbitmq-server`.
@@ -68,7 +79,9 @@ impl Kind {
     /// Its name in reports.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Artemis => "artemis",
             Self::Ferrymq => "ferrymq",
+            Self::Mosquitto => "mosquitto",
             Self::Nats => "nats",
             Self::Null => "null",
             Self::NullJournal => "null-journal",
@@ -79,15 +92,23 @@ impl Kind {
     /// What it is spoken to in.
     pub fn protocol(self) -> Protocol {
         match self {
+            Self::Artemis | Self::Mosquitto => Protocol::Mqtt,
             Self::Nats => Protocol::Nats,
             _ => Protocol::Amqp,
         }
     }
 
+    /// Whether it is slow at first because it is still being compiled.
+    pub fn compiles_just_in_time(self) -> bool {
+        matches!(self, Self::Artemis | Self::Rabbitmq)
+    }
+
     /// The settings it runs with, for the report.
     pub fn settings(self) -> &'static str {
         match self {
+            Self::Artemis => artemis::SETTINGS,
             Self::Ferrymq => ferrymq::SETTINGS,
+            Self::Mosquitto => mosquitto::SETTINGS,
             Self::Nats => nats_server::SETTINGS,
             Self::Null => null::SETTINGS,
             Self::NullJournal => null::JOURNAL_SETTINGS,
@@ -98,7 +119,9 @@ impl Kind {
     /// Why it cannot run here, or `None` if it can.
     pub fn missing(self, programs: &Programs) -> Option<String> {
         let program = match self {
+            Self::Artemis => &programs.artemis,
             Self::Ferrymq => &programs.broker_agent,
+            Self::Mosquitto => &programs.mosquitto,
             Self::Nats => &programs.nats_server,
             Self::Null | Self::NullJournal => &programs.bench,
             Self::Rabbitmq => &programs.rabbitmq_server,
@@ -109,7 +132,9 @@ impl Kind {
     /// What it calls its version.
     pub fn version(self, programs: &Programs) -> Option<String> {
         let mut command = match self {
+            Self::Artemis => return artemis::version(&programs.artemis),
             Self::Ferrymq => Command::new(&programs.broker_agent),
+            Self::Mosquitto => return mosquitto::version(&programs.mosquitto),
             Self::Nats => Command::new(&programs.nats_server),
             Self::Null | Self::NullJournal => return None,
             Self::Rabbitmq => return rabbitmq::version(),
@@ -123,9 +148,14 @@ impl Kind {
     /// serves.
     pub fn start(self, programs: &Programs, dir: &Path) -> Result<Target> {
         fs::create_dir_all(dir)?;
+        if self == Self::Artemis {
+            artemis::prepare(&programs.artemis, dir).context("artemis")?;
+        }
         let began = Instant::now();
         let (mut child, address) = match self {
+            Self::Artemis => artemis::start(dir),
             Self::Ferrymq => ferrymq::start(&programs.broker_agent, dir),
+            Self::Mosquitto => mosquitto::start(&programs.mosquitto, dir),
             Self::Nats => nats_server::start(&programs.nats_server, dir),
             Self::Null => null::start(&programs.bench, None),
             Self::NullJournal => null::start(&programs.bench, Some(dir)),
@@ -156,6 +186,7 @@ impl Kind {
         loop {
             let outcome = match self.protocol() {
                 Protocol::Amqp => amqp::greeted(address),
+                Protocol::Mqtt => mqtt::connect(address, "start", true).map(drop),
                 Protocol::Nats => nats::connect(address, None).map(drop),
             };
             match outcome {
