@@ -119,7 +119,11 @@ impl Plan {
                 });
             match started {
                 Ok(target) => targets.push(target),
-                Err(error) => failures.push(format!("run {run}: {}: {error:#}", kind.name())),
+                Err(error) => {
+                    let failure = format!("run {run}: {}: {error:#}", kind.name());
+                    eprintln!("{failure}");
+                    failures.push(failure);
+                }
             }
         }
     }
