@@ -17,6 +17,10 @@ const WARM_UP: Duration = Duration::from_millis(500);
 const UNDER_WAY: u64 = 20_000;
 const UNDER_WAY_BYTES: u64 = 64 * 1024 * 1024;
 
+/// The same for a broker that drops what is too much.
+const BOUNDED: u64 = 500;
+const BOUNDED_BYTES: u64 = 256 * 1024;
+
 /// The usual body sizes and their names.
 const SIZES: [(usize, &str); 4] = [
     (16, "16 B"),
@@ -77,11 +81,22 @@ fn cases(scenario: Scenario) -> Vec<Case> {
 /// Until code that is compiled just in time has seen all that is measured.
 pub(crate) fn warm_up(target: &Target, time: Duration) -> Result<()> {
     for (name, flow) in [("warm", transient(16)), ("warm-durable", confirmed(1024))] {
+        let flow = bounded(&flow, target.kind);
         let mut running = Running::open(&flow, name, target.kind.protocol(), target.address)?;
         running.run_for(time)?;
         running.finish()?;
     }
     Ok(())
+}
+
+/// Artemis drops at QoS 0 what a connection does not take at once: it gets less to keep under way.
+fn bounded(flow: &Flow, kind: Kind) -> Flow {
+    let mut flow = flow.clone();
+    if kind == Kind::Artemis && !flow.persistent {
+        let messages = BOUNDED_BYTES / flow.body_bytes as u64;
+        flow.under_way = flow.under_way.min(messages.clamp(1, BOUNDED));
+    }
+    flow
 }
 
 pub(super) fn transient(body_bytes: usize) -> Flow {
@@ -149,7 +164,8 @@ pub(super) fn measure(
     target: &Target,
     time: Duration,
 ) -> Result<Vec<(&'static str, f64)>> {
-    let mut running = Running::open(flow, name, target.kind.protocol(), target.address)?;
+    let flow = bounded(flow, target.kind);
+    let mut running = Running::open(&flow, name, target.kind.protocol(), target.address)?;
     running.run_for(WARM_UP)?;
     let before = Sample::take(&running, target)?;
     running.run_for(time)?;
