@@ -65,7 +65,7 @@ enum Command {
         dir: PathBuf,
     },
     /// Starts brokers, measures them in turn and writes a report.
-    Run(Run),
+    Run(Box<Run>),
 }
 
 #[derive(Debug, clap::Args)]
@@ -138,7 +138,7 @@ fn main() -> Result<ExitCode> {
             Report::new(About::read(&dir)?, &records, notes).write(&dir)?;
             Ok(ExitCode::SUCCESS)
         }
-        Command::Run(options) => run(options),
+        Command::Run(options) => run(*options),
         Command::Sessions {
             messages,
             body_bytes,

@@ -132,7 +132,7 @@ fn log_in(broker: &Arc<Broker>) -> Result<Attachment, Box<dyn Error>> {
         read: all(),
     };
     admin.put_permission(&spec, Expect::Any)?;
-    let login: Login = broker.login("u", b"secret").run()?;
+    let login: Login = broker.login("u", b"secret").run(Instant::now())?;
     Ok(broker.attach(&login, "/", "reopen".into(), Box::new(NoWake))?)
 }
 
