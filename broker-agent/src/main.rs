@@ -41,11 +41,6 @@ use serde_json::json;
 use cli::{Cli, Command};
 use config::{Config, ConfigError};
 
-/// Messages are allocated by publishers' threads and freed by consumers': the C library's allocator
-/// takes a lock for most of those, and keeps what once held a backlog or a password check.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// The command failed.
 const FAILED: u8 = 1;
 /// The command line or the configuration is wrong; also clap's own.
@@ -56,6 +51,7 @@ const UNREACHABLE: u8 = 3;
 const INCOMPLETE: u8 = 4;
 
 fn main() -> ExitCode {
+    memory::give_back_large_blocks();
     let result = match Cli::parse().command {
         Command::Brokers(options) => single(status::brokers(options)),
         Command::Dev(options) => many(dev::run(options)),

@@ -16,10 +16,6 @@ use bench::sessions::{self, Work};
 use bench::target::{Kind, Programs};
 use clap::{Parser, Subcommand, ValueEnum as _};
 
-/// The agent's, so that what is counted of the engine is what the agent does.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Text about missed bars, kept by hand.
 const NOTES: &str = "crates/bench/NOTES.md";
 
