@@ -29,7 +29,7 @@ pub(crate) struct Account {
     live: Mutex<Live>,
     /// Publishers that wait for memory to become free.
     paused: Waiting,
-    /// None was free, by the word of one of them, since the last was woken by a message that went.
+    /// One of them has looked for room since the last was woken by a message that went.
     was_over: AtomicBool,
 }
 
@@ -194,11 +194,9 @@ impl Account {
     /// Whether a publisher has to wait. If so its connection is woken once there is room again.
     pub(crate) fn pauses(&self, outbox: &Arc<Outbox>) -> bool {
         self.paused.wait_while(outbox, || {
-            let over = self.is_over();
-            if over {
-                self.was_over.store(true, Ordering::SeqCst);
-            }
-            over
+            // Before the look: room that comes after it has somebody woken.
+            self.was_over.store(true, Ordering::SeqCst);
+            self.is_over()
         })
     }
 
@@ -209,9 +207,7 @@ impl Account {
         if self.paused.is_empty() {
             return;
         }
-        if self.is_over() {
-            self.was_over.store(true, Ordering::SeqCst);
-        }
+        self.was_over.store(true, Ordering::SeqCst);
         if !self.is_over() {
             self.paused.wake_one();
         }

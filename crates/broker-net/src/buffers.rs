@@ -14,6 +14,9 @@ thread_local! {
     static SPARE_OUTPUT: RefCell<BytesMut> = RefCell::new(BytesMut::new());
 }
 
+/// A larger input buffer is freed and not kept.
+const KEPT_INPUT_BYTES: usize = 256 * 1024;
+
 /// A larger output buffer is freed and not kept.
 const KEPT_OUTPUT_BYTES: usize = 1024 * 1024;
 
@@ -28,7 +31,7 @@ pub(crate) fn prepare_input(buffer: &mut BytesMut, read_bytes: usize) {
 
 /// Gives an empty buffer back.
 pub(crate) fn release_input(buffer: &mut BytesMut) {
-    if buffer.is_empty() && buffer.capacity() > 0 {
+    if buffer.is_empty() && (1..=KEPT_INPUT_BYTES).contains(&buffer.capacity()) {
         SPARE_INPUT.set(std::mem::take(buffer));
     }
 }

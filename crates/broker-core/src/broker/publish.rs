@@ -78,6 +78,9 @@ const CHECKED_BYTES: usize = 64 * 1024;
 const SPARE_VECTORS: usize = 1;
 const SPARE_ENTRIES: usize = 256;
 
+/// Queues that a route leads to for which memory is kept.
+const SPARE_RUNS: usize = 256;
+
 impl Attachment {
     /// Publishes messages from the front of `batch`, and adds to `told` what became of each, up to
     /// the first that is refused: the error is about that one, which is taken out as well, and those
@@ -357,6 +360,7 @@ impl Batch {
     /// Hands each queue what was gathered for it, and ends the batch.
     fn enqueue(&mut self, broker: &Broker) {
         self.envelope = None;
+        self.reached.clear();
         self.places.clear();
         self.unchecked_bytes = 0;
         // While it writes, the queues are filled.
@@ -371,6 +375,9 @@ impl Batch {
                 self.spare.push(entries);
             }
         }
+        self.runs.shrink_to(SPARE_RUNS);
+        self.places.shrink_to(SPARE_RUNS);
+        self.reached.shrink_to(SPARE_RUNS);
         for (debt, placed) in mem::take(&mut self.owed) {
             broker.owe(debt, Due::Message(placed));
         }

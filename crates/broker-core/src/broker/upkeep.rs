@@ -113,7 +113,9 @@ impl Broker {
             self.moved(&moved.places, moved.copy.start);
         }
         if !upkeep.copies.is_empty() {
-            self.copy_forward(&mut upkeep);
+            if !upkeep.copies.is_empty() {
+                self.copy_forward(&mut upkeep);
+            }
         } else if !upkeep.moves.is_empty() {
             // Nothing is freed before every queue knows where its messages are.
         } else if upkeep.free.is_none() && upkeep.checkpoint.is_none() {
@@ -230,6 +232,12 @@ impl Broker {
 
     /// Appends some of the gathered messages again.
     fn copy_forward(&self, upkeep: &mut Upkeep) {
+        self.copy_some(upkeep);
+        // Segments are freed behind the copies.
+        self.journal.hurry();
+    }
+
+    fn copy_some(&self, upkeep: &mut Upkeep) {
         let mut window = ReadWindow::default();
         let mut copied = 0;
         while copied < COPY_BYTES {

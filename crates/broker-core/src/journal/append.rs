@@ -3,7 +3,7 @@
 //! One short mutex guards what is being gathered; nothing done under it waits or touches the disk.
 //! Checksums of payloads are computed before it is taken. The writer swaps full batches for empty
 //! ones under the same mutex, so that the next batch gathers while the last one is synced (rule
-//! J4): no timer, the running sync is the batching.
+//! J4): the running sync is the batching. Only what nobody waits for has a timer, see [`Haste`].
 
 use std::collections::VecDeque;
 use std::mem;
@@ -57,7 +57,8 @@ pub enum Haste {
     Soon,
 }
 
-/// How long [`Haste::Soon`] may take: what a crash may lose of it.
+/// How long [`Haste::Soon`] may take once the writer has nothing else to do: what a crash may lose
+/// of it.
 pub const PATIENCE: Duration = Duration::from_millis(10);
 
 /// One segment and the positions in it.
@@ -218,7 +219,7 @@ impl Journal {
         } else {
             shared.upkeep = true;
         }
-        shared.urgent |= haste == Haste::Now;
+        shared.urgent |= taken.is_ok() && haste == Haste::Now;
         if taken.is_err() || haste == Haste::Now || first && haste == Haste::Soon {
             self.wake(shared);
         } else {

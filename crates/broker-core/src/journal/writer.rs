@@ -24,7 +24,7 @@ const ZERO_AHEAD_BYTES: u64 = 1024 * 1024;
 /// Busy turns between two looks at the free space, and between attempts to prepare a segment.
 const UPKEEP_EVERY: u32 = 64;
 
-/// Owned by one thread, which calls [`Writer::turn`] and, when that is idle, [`Writer::wait`].
+/// Owned by one thread, which calls [`Writer::turn`] and [`Writer::wait`] by turns.
 #[derive(Debug)]
 pub struct Writer {
     journal: Arc<Journal>,
@@ -51,7 +51,7 @@ pub enum Turn {
     Closed,
     /// Everything below is durable now: confirms may go out, held publishers go on.
     Committed(Lsn),
-    /// Nothing to write: wait.
+    /// There was nothing to write.
     Idle,
     /// There is room again for who waited for it, or [`Journal::recall`] was called: held
     /// publishers go on.

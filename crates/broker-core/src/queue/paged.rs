@@ -114,6 +114,33 @@ impl Paged {
         self.chunks.push_front(Chunk::of(stub));
     }
 
+    /// Adds a stub at its place.
+    pub(super) fn insert(&mut self, stub: Stub) {
+        let begun = |chunk: &Chunk| chunk.begins_before(stub.sequence);
+        let after = self.chunks.partition_point(begun);
+        let Some(mut index) = after.checked_sub(1) else {
+            return self.push_front(stub);
+        };
+        self.entered(stub);
+        if self.chunks[index].stubs.len() == CHUNK_LEN {
+            let chunk = &mut self.chunks[index];
+            let (base, stubs) = (chunk.base, chunk.stubs.split_off(CHUNK_LEN / 2));
+            let second = Chunk { base, stubs };
+            index += usize::from(second.begins_before(stub.sequence));
+            self.chunks.insert(after, second);
+        }
+        let chunk = &mut self.chunks[index];
+        match chunk.pack(stub) {
+            Some(packed) => {
+                let behind = |it: &Packed| it.sequence < packed.sequence;
+                let place = chunk.stubs.partition_point(behind);
+                chunk.stubs.insert(place, packed);
+            }
+            // Behind all of the chunk, or it would not be too far away.
+            None => self.chunks.insert(index + 1, Chunk::of(stub)),
+        }
+    }
+
     /// Takes out the first stub. Whoever needs its record has seen to that it stays.
     pub(super) fn pop_front(&mut self) -> Option<Stub> {
         let chunk = self.chunks.front_mut()?;
@@ -153,10 +180,8 @@ impl Paged {
     }
 
     fn find(&self, sequence: Sequence) -> Option<(usize, usize)> {
-        let after = self.chunks.partition_point(|chunk| {
-            let first = chunk.stubs.front();
-            first.is_some_and(|packed| chunk.sequence(packed) <= sequence)
-        });
+        let begun = |chunk: &Chunk| chunk.begins_before(sequence);
+        let after = self.chunks.partition_point(begun);
         let index = after.checked_sub(1)?;
         let chunk = &self.chunks[index];
         let place = chunk
@@ -185,6 +210,11 @@ impl Chunk {
         };
         chunk.stubs.extend(chunk.pack(stub));
         chunk
+    }
+
+    fn begins_before(&self, sequence: Sequence) -> bool {
+        let first = self.stubs.front();
+        first.is_some_and(|packed| self.sequence(packed) <= sequence)
     }
 
     /// The stub as this chunk keeps it, unless the chunk is full or too far away.

@@ -14,7 +14,8 @@ use crate::call::Sequence;
 use crate::journal::Lsn;
 
 /// Entries by sequence. Taking the first and adding one behind all others take no search; an entry
-/// that belongs anywhere else, as one put back does, costs a search and never a shift of the others.
+/// that belongs anywhere else, as one put back does, costs a search, and a shift of at most
+/// [`OVERTAKEN`] others.
 #[derive(Debug)]
 pub(super) struct Ready {
     /// Those that came in order: these first,
@@ -34,6 +35,9 @@ struct Window {
     entries: VecDeque<Entry>,
     bytes: usize,
 }
+
+/// Most entries shifted for one that they overtook.
+const OVERTAKEN: usize = 1024;
 
 /// Most stubs brought back at a time, and most bytes of messages, though never less than one.
 const BATCH_LEN: usize = 256;
@@ -83,14 +87,34 @@ impl Ready {
     pub(super) fn insert(&mut self, entry: Entry) {
         match self.last() {
             Some(last) if last > entry.sequence => {
-                self.late_bytes += entry.weight_bytes();
-                self.late.insert(entry.sequence, entry);
+                if let Err(entry) = self.insert_near_end(entry) {
+                    self.late_bytes += entry.weight_bytes();
+                    self.late.insert(entry.sequence, entry);
+                }
             }
             _ if self.paged.is_empty() && self.tail.entries.is_empty() => {
                 self.head.push_back(entry);
             }
             _ => self.tail.push_back(entry),
         }
+    }
+
+    /// Puts an entry at its place that only a few came before: publishers at the same time overtake
+    /// each other by what they bring in one go. Gives back one that belongs elsewhere.
+    fn insert_near_end(&mut self, entry: Entry) -> Result<(), Entry> {
+        let is_all = self.paged.is_empty() && self.tail.entries.is_empty();
+        let window = if is_all {
+            &mut self.head
+        } else {
+            &mut self.tail
+        };
+        let before = |it: &Entry| it.sequence < entry.sequence;
+        let place = window.entries.partition_point(before);
+        if window.entries.len() - place > OVERTAKEN || place == 0 && !is_all {
+            return Err(entry);
+        }
+        window.insert(place, entry);
+        Ok(())
     }
 
     /// Begins with messages that only the journal has, in order.
@@ -166,6 +190,7 @@ impl Ready {
         }
         if self.late_bytes > keep_bytes {
             self.join_late();
+            self.page_late(durable);
         }
         if self.head.bytes > keep_bytes {
             self.cut_head(keep_bytes, durable);
@@ -204,6 +229,27 @@ impl Ready {
         joined.extend(head.into_iter().map(|entry| (entry.sequence, entry)));
         self.head.entries = joined.into_values().collect();
         self.head.bytes += put_back;
+    }
+
+    /// Leaves those to the journal that belong between others of which it has them alone.
+    fn page_late(&mut self, durable: Lsn) {
+        let Some(first) = self.paged.first() else {
+            return;
+        };
+        let next = self.late.range(first..).next();
+        if next.is_none_or(|(_, next)| next.stub(durable).is_none()) {
+            return;
+        }
+        let mut behind = self.late.split_off(&first);
+        behind.retain(|_, entry| match entry.stub(durable) {
+            Some(stub) => {
+                self.late_bytes -= entry.weight_bytes();
+                self.paged.insert(stub);
+                false
+            }
+            None => true,
+        });
+        self.late.append(&mut behind);
     }
 
     /// Makes the head short. Its end may be too new to be left to the journal: that becomes the
@@ -257,6 +303,11 @@ impl Window {
     fn push_back(&mut self, entry: Entry) {
         self.bytes += entry.weight_bytes();
         self.entries.push_back(entry);
+    }
+
+    fn insert(&mut self, place: usize, entry: Entry) {
+        self.bytes += entry.weight_bytes();
+        self.entries.insert(place, entry);
     }
 
     fn push_front(&mut self, entry: Entry) {
@@ -342,6 +393,35 @@ mod tests {
     #[test]
     fn what_the_journal_does_not_have_is_never_moved_about() {
         assert_eq!(lengths(&filled(false, Lsn(1 << 20))), [1000, 0, 0]);
+    }
+
+    #[test]
+    fn publishers_that_overtake_each_other_leave_no_more_in_memory() {
+        let account = Account::new(u64::MAX, 1 << 20);
+        for window_bytes in [10_000, 0] {
+            let mut ready = Ready::new(account);
+            for round in 0..20 {
+                for sequence in (0..256).step_by(2).chain((1..256).step_by(2)) {
+                    ready.insert(entry(round * 256 + sequence, account, true));
+                    // Every so often, as queues are entered.
+                    if sequence > 250 {
+                        ready.page_out(window_bytes, Lsn(1 << 20));
+                    }
+                }
+            }
+            assert!(ready.entries().count() < 20, "{}", ready.entries().count());
+            let mut order = Vec::new();
+            while !ready.is_empty() {
+                if let Some(entry) = ready.pop_first() {
+                    order.push(entry.sequence.0);
+                    continue;
+                }
+                let due = ready.due(1 << 20);
+                let back = due.iter().map(|stub| entry(stub.sequence.0, account, true));
+                ready.brought_back(back.collect());
+            }
+            assert!(order.iter().copied().eq(0..20 * 256));
+        }
     }
 
     #[test]

@@ -35,8 +35,11 @@ impl Output {
 
     /// Appends a body as it is.
     pub fn attach(&mut self, body: Bytes) {
-        self.bodies_bytes += body.len();
-        self.bodies.push_back((self.read + self.buffer.len(), body));
+        if !body.is_empty() {
+            self.bodies_bytes += body.len();
+            let place = self.read + self.buffer.len();
+            self.bodies.push_back((place, body));
+        }
     }
 
     /// Bytes of the buffer before the first body.

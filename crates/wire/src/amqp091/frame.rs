@@ -1,6 +1,6 @@
 //! Frames: cutting them out of a stream, and writing their envelope.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 
 use super::error::DecodeError;
 
@@ -139,24 +139,6 @@ impl Decoder {
             channel: heading.channel,
             payload,
         }))
-    }
-
-    /// Splits all whole frames off the front of `input`, without copying, for [`Self::decode`] to
-    /// go through; bodies can then be kept as slices of the result.
-    ///
-    /// `Ok(None)` means "not enough bytes yet" and leaves `input` untouched. An error behind whole
-    /// frames is kept for the next call, so that what came before it is handled first.
-    pub fn split_batch(&self, input: &mut BytesMut) -> Result<Option<Bytes>, DecodeError> {
-        let mut rest = &input[..];
-        let mut outcome = self.decode(&mut rest);
-        while let Ok(Some(_)) = outcome {
-            outcome = self.decode(&mut rest);
-        }
-        match (input.len() - rest.len(), outcome) {
-            (0, Err(error)) => Err(error),
-            (0, Ok(_)) => Ok(None),
-            (whole, _) => Ok(Some(input.split_to(whole).freeze())),
-        }
     }
 }
 

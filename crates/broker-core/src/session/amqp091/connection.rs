@@ -27,9 +27,11 @@ use crate::session::Output;
 /// deliveries fetched: a client that does not read costs this much and one more answer.
 const OUTPUT_BYTES: usize = 512 * 1024;
 
-/// Payloads of body frames above this size are kept as parts of the input buffer, smaller ones are
-/// copied out of it: a message must not keep a buffer alive that is many times its size.
+/// Payloads of body frames above this size are kept as parts of the input buffer, if they make up
+/// at least one part in so many of it; others are copied out of it. A message must not keep a buffer
+/// alive that is many times its size.
 const COPIED_BODY_BYTES: usize = 15 * 1024;
+const KEPT_PART: usize = 8;
 
 /// An authenticated connection to one virtual host.
 #[derive(Debug)]
@@ -170,13 +172,16 @@ impl Connection {
 
     /// Handles the whole frames in `input`, and takes them out.
     fn handle(&mut self, input: &mut BytesMut, out: &mut Output) -> Result<Flow, Fault> {
-        let mut done = 0;
+        let (mut done, quiet) = (0, input.is_empty());
         let mut outcome = self.handle_frames(input, &mut done, out);
         input.advance(done);
         // Also when a fault ends the connection: what the client published and settled before it
         // is published and settled.
         if self.context.publishes.is_empty() {
-            self.context.publishes.release();
+            // The client has said something else: it may be done publishing.
+            if !quiet {
+                self.context.publishes.release();
+            }
         } else if let Err(fault) = self.flush_publishes(out)
             && outcome.is_ok()
         {
@@ -218,7 +223,9 @@ impl Connection {
                 FrameKind::Heartbeat => {
                     return Err(Fault::unexpected_frame("a heartbeat belongs on channel 0"));
                 }
-                FrameKind::Body if size > COPIED_BODY_BYTES => {
+                FrameKind::Body
+                    if size > COPIED_BODY_BYTES && size * KEPT_PART >= input.capacity() =>
+                {
                     let handled = input.split_to(end).freeze();
                     *done = 0;
                     let payload = handled.slice(end - 1 - size..end - 1);

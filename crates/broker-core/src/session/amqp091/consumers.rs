@@ -56,7 +56,17 @@ impl Consumer {
         });
         template
     }
+
+    /// A message with this envelope was sent: a large template is not kept for the next.
+    pub(super) fn sent(&mut self, envelope: &Envelope) {
+        if envelope.properties.size_bytes() > TEMPLATE_BYTES {
+            self.template = None;
+        }
+    }
 }
+
+/// Largest properties of which a template is kept.
+const TEMPLATE_BYTES: usize = 1024;
 
 impl Consumers {
     /// Adds a consumer under a number never used before on this connection.

@@ -113,5 +113,6 @@ impl Channel {
                 template.encode(number, tag, again, body, frame_max, out);
             }),
         }
+        consumer.sent(envelope);
     }
 }
