@@ -25,7 +25,7 @@ use broker_core::broker::{Attachment, Broker, BrokerConfig, Login};
 use broker_core::call::{DeclareQueue, Publish, Published};
 use broker_core::definitions::{Expect, PasswordChange, PermissionSpec, UserUpdate};
 use broker_core::journal::{FileDisk, Stopped, Turn, Writer};
-use broker_core::message::Properties;
+use broker_core::message::{Envelope, Properties};
 use broker_core::outbox::Wake;
 use broker_core::value::Arguments;
 
@@ -77,18 +77,21 @@ fn fill(directory: &Path, messages: u64, body_bytes: usize) -> Result<(), Box<dy
         auto_delete: false,
         arguments: Arguments::new(),
     })?;
-    let body = bytes::Bytes::from(vec![b'x'; body_bytes]);
+    let envelope = Envelope {
+        exchange: "".into(),
+        routing_key: QUEUE.into(),
+        properties: Properties::Amqp091(vec![0x10, 0, 2].into()),
+        persistent: true,
+    };
+    let publish = Publish {
+        envelope: Arc::new(envelope),
+        body: vec![b'x'; body_bytes].into(),
+    };
     for _ in 0..messages {
         while client.publish_paused(|| false) {
             thread::yield_now();
         }
-        let published = client.publish(Publish {
-            exchange: "",
-            routing_key: QUEUE,
-            properties: Properties::Amqp091(vec![0x10, 0, 2].into()),
-            body: body.clone(),
-            persistent: true,
-        })?;
+        let published = client.publish_one(publish.clone())?;
         if !matches!(published, Published::Routed(_)) {
             return Err("the queue did not take it".into());
         }
