@@ -31,7 +31,8 @@ pub(crate) struct ModelField {
     is_block: bool,
     /// True if `required`, `optional` or `computed` was given.
     says_presence: bool,
-    has_default: bool,
+    /// What it is where the configuration says nothing.
+    default: Option<Expr>,
     /// Pairs of operation and default, if the field holds timeouts.
     timeouts: Option<Vec<TokenStream>>,
     /// Builder calls, in the order given.
@@ -51,7 +52,7 @@ impl ModelField {
             description: docs::text(&field.attrs),
             is_block: false,
             says_presence: false,
-            has_default: false,
+            default: None,
             timeouts: None,
             calls: Vec::new(),
         };
@@ -95,8 +96,9 @@ impl ModelField {
                 self.calls.push(quote!(.#option()));
             }
             "default" => {
-                self.has_default = true;
-                self.call_with_value(meta)?;
+                let default: Expr = meta.value()?.parse()?;
+                self.calls.push(quote!(.default(#default)));
+                self.default = Some(default);
             }
             "replace_if" | "same_if" => self.call_with_value(meta)?,
             other => {
@@ -176,6 +178,17 @@ impl ModelField {
         Ok(())
     }
 
+    /// The expression that reads the field at `index` of an object.
+    pub(crate) fn reading(&self, index: usize) -> TokenStream {
+        let name = &self.name;
+        match &self.default {
+            Some(default) => quote! {
+                fields.take_or(#index, #name, || ::core::convert::Into::into(#default))?
+            },
+            None => quote!(fields.take(#index, #name)?),
+        }
+    }
+
     /// The expression that builds the field's member of the schema.
     pub(crate) fn member(&self) -> TokenStream {
         let Self {
@@ -196,7 +209,7 @@ impl ModelField {
             quote!(::tfplugin_rs::schema::Block::of::<#ty>(#name))
         } else if self.says_presence {
             quote!(::tfplugin_rs::schema::Attribute::typed::<#ty>(#name))
-        } else if self.has_default {
+        } else if self.default.is_some() {
             quote!(::tfplugin_rs::schema::Attribute::typed::<#ty>(#name).optional().computed())
         } else {
             quote!(::tfplugin_rs::schema::Attribute::of::<#ty>(#name))

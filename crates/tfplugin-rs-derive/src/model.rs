@@ -68,10 +68,10 @@ fn shape(fields: &[ModelField], rules: &[Expr]) -> TokenStream {
 
 /// From a value and to one, field by field in the order of names.
 fn conversions(fields: &[ModelField]) -> TokenStream {
-    let reading = fields
-        .iter()
-        .enumerate()
-        .map(|(index, ModelField { ident, name, .. })| quote!(#ident: fields.take(#index, #name)?));
+    let reading = fields.iter().enumerate().map(|(index, field)| {
+        let (ident, value) = (&field.ident, field.reading(index));
+        quote!(#ident: #value)
+    });
     let idents = fields.iter().map(|field| &field.ident);
     let names = fields.iter().map(|field| &field.name);
     quote! {

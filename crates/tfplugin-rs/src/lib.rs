@@ -113,7 +113,7 @@
 //! | [`Attr<T>`] | computed | [`Attr::Null`] | [`Attr::Unknown`] |
 //! | `T` with `default = …` | optional, computed | the default | error |
 //!
-//! `T` is `bool`, an integer, `f64`, [`Number`](value::Number) (exact, any size), `String`,
+//! `T` is `bool`, an integer, `f32`, `f64`, [`Number`](value::Number) (exact, any size), `String`,
 //! [`Text<T>`](model::Text) (a string that is parsed; see [`types`]), [`Dynamic`](value::Dynamic), `Vec<T>`,
 //! `BTreeSet<T>`, `HashSet<T>`, `BTreeMap<String, T>`, `HashMap<String, T>`, or another model, which
 //! becomes a nested attribute, alone and in collections. A field marked `#[block]` or
@@ -137,8 +137,10 @@
 //! On the struct: `#[model(version = 2, deprecated = "…", rule = …)]`; for rules see [`rule`].
 //!
 //! Adding an attribute needs no new version if it may be null or has a default: states from before
-//! then hold null or the default. Anything else raises `version` and implements
-//! [`Resource::upgrade`].
+//! hold null, which a field with a default reads as that. [`Resource::read`] finds out what the
+//! resource really has, and where that is not the default, the next plan tells the change. Where it
+//! cannot be found out, an [`Attr<T>`] with the default keeps the null apart. Anything else raises
+//! `version` and implements [`Resource::upgrade`].
 //!
 //! # What happens when
 //!

@@ -23,7 +23,7 @@ use crate::value::{Names, Type, Value};
 
 /// A Rust type that can stand for an attribute.
 ///
-/// Implemented for `bool`, integers, `f64`, `String`, [`Number`](crate::value::Number),
+/// Implemented for `bool`, integers, `f32`, `f64`, `String`, [`Number`](crate::value::Number),
 /// [`Dynamic`](crate::value::Dynamic), `Vec`, `BTreeSet`, `HashSet`, `BTreeMap<String, _>`,
 /// `HashMap<String, _>`, `Option`, [`Attr`](crate::Attr), derived models, and through [`Text`] for
 /// everything that is `FromStr`, `Display`, `PartialEq` and `Hash`.
@@ -245,6 +245,26 @@ impl Fields {
 
     /// Takes the attribute `name`, which derived code expects at `index`.
     pub fn take<T: Field>(&mut self, index: usize, name: &str) -> Result<T, ConversionError> {
+        let value = self.value(index, name)?;
+        T::from_value(value).map_err(|error| error.within(Step::Attribute(name.to_owned())))
+    }
+
+    /// As [`Fields::take`], of an attribute with a default: a type that has no place for null reads
+    /// that as the default. Null is what states from before the attribute was added hold.
+    pub fn take_or<T: Field>(
+        &mut self,
+        index: usize,
+        name: &str,
+        default: impl FnOnce() -> Value,
+    ) -> Result<T, ConversionError> {
+        let value = match self.value(index, name)? {
+            Value::Null if T::PRESENCE == Presence::Required => default(),
+            value => value,
+        };
+        T::from_value(value).map_err(|error| error.within(Step::Attribute(name.to_owned())))
+    }
+
+    fn value(&mut self, index: usize, name: &str) -> Result<Value, ConversionError> {
         let index = if self.names.at(index) == Some(name) {
             Some(index)
         } else {
@@ -255,8 +275,7 @@ impl Fields {
                 "the object has no attribute `{name}`"
             )));
         };
-        T::from_value(std::mem::take(&mut self.values[index]))
-            .map_err(|error| error.within(Step::Attribute(name.to_owned())))
+        Ok(std::mem::take(&mut self.values[index]))
     }
 }
 

@@ -7,7 +7,9 @@ use std::net::IpAddr;
 
 use super::*;
 use crate::attr::Attr;
+use crate::diagnostics::Diagnostics;
 use crate::types::{Caseless, Cidr, Json, Period, Size, Timestamp};
+use crate::validate::{Report, Surroundings};
 use crate::value::{Dynamic, Number};
 
 fn number(text: &str) -> Value {
@@ -166,17 +168,60 @@ fn floats_end_where_they_end() {
         ("5e-324", 5e-324),
         // Nearer than any float can tell.
         ("0.1000000000000000000000001", 0.1),
-        ("1e-400", 0.0),
+        ("0e-400", 0.0),
     ] {
         assert_eq!(f64::from_value(number(text)), Ok(float), "{text}");
     }
-    assert_eq!(
-        refusal::<f64>(number("1e309")),
-        "error: Unexpected attribute value (at x): The number is beyond the range of a 64-bit \
-         float."
-    );
+    for text in ["1e309", "-1e309", "1e-400"] {
+        assert_eq!(
+            refusal::<f64>(number(text)),
+            "error: Unexpected attribute value (at x): The number is beyond the range of a 64-bit \
+             float."
+        );
+    }
     for float in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         assert_eq!(float.to_value(), Value::Null);
+    }
+}
+
+#[test]
+fn narrow_floats_end_where_they_end() {
+    for (text, float) in [
+        ("0.1", 0.1),
+        ("-3.4028235e38", f32::MIN),
+        // Still nearer to the greatest float than to what would come after it.
+        ("3.40282356e38", f32::MAX),
+        ("1e-45", 1e-45),
+    ] {
+        assert_eq!(f32::from_value(number(text)), Ok(float), "{text}");
+    }
+    // Shortest, and not what a 64-bit float makes of it.
+    assert_eq!(0.1_f32.to_value(), number("0.1"));
+    for text in ["3.5e38", "-1e300", "1e-46"] {
+        assert!(refusal::<f32>(number(text)).contains("a 32-bit float"), "{text}");
+    }
+    assert_eq!(f32::NAN.to_value(), Value::Null);
+}
+
+/// The rules that float types bring to a schema; a configuration meets them before any model does.
+#[test]
+fn floats_are_refused_by_validation_too() {
+    for (shape, inside, outside) in [
+        (f32::shape(), "3.4e38", "3.5e38"),
+        (f64::shape(), "1e308", "1e309"),
+        (f64::shape(), "5e-324", "1e-400"),
+    ] {
+        let said = |text: &str| {
+            let mut found = Diagnostics::new();
+            let surroundings = Surroundings::default();
+            let mut report = Report::new("x".into(), 0, false, &surroundings, &mut found);
+            for validator in &shape.validators {
+                validator.check(&number(text), &mut report);
+            }
+            found.to_string()
+        };
+        assert_eq!(said(inside), "");
+        assert!(said(outside).contains("must be within the range of a"), "{outside}");
     }
 }
 

@@ -56,28 +56,44 @@ impl Field for Number {
     }
 }
 
-/// The nearest float. A number with more digits than a float holds does not come back unchanged;
-/// use [`Number`] where that matters.
-impl Field for f64 {
-    fn shape() -> Shape {
-        Shape::of(Type::Number)
-    }
+macro_rules! float_field {
+    ($($float:ty, $bits:literal, $nearest:expr;)*) => {$(
+        /// The nearest float. A number with more digits than a float holds does not come back
+        /// unchanged; use [`Number`] where that matters. A number that would become infinite is
+        /// refused, as is one that would become zero.
+        impl Field for $float {
+            fn shape() -> Shape {
+                let holds = |number: &Number| is_near($nearest(number).into(), number);
+                Shape::of(Type::Number).validate(validate::representable($bits, holds))
+            }
 
-    fn from_value(value: Value) -> Result<Self, ConversionError> {
-        let float = Number::from_value(value)?.to_f64();
-        if float.is_finite() {
-            Ok(float)
-        } else {
-            Err(ConversionError::new(
-                "the number is beyond the range of a 64-bit float",
-            ))
+            fn from_value(value: Value) -> Result<Self, ConversionError> {
+                let number = Number::from_value(value)?;
+                let float: Self = $nearest(&number);
+                if is_near(float.into(), &number) {
+                    return Ok(float);
+                }
+                let bits = $bits;
+                Err(ConversionError::new(format!(
+                    "the number is beyond the range of a {bits}-bit float"
+                )))
+            }
+
+            fn to_value(&self) -> Value {
+                // Terraform has neither infinity nor not-a-number, which is no number's text.
+                format!("{self:e}").parse().map_or(Value::Null, Value::Number)
+            }
         }
-    }
+    )*};
+}
+float_field! {
+    f32, 32, |number: &Number| number.to_string().parse().unwrap_or(f32::NAN);
+    f64, 64, Number::to_f64;
+}
 
-    fn to_value(&self) -> Value {
-        // Terraform has neither infinity nor not-a-number.
-        Number::try_from(*self).map_or(Value::Null, Value::Number)
-    }
+/// False if the float nearest to a number is infinite, or zero where the number is not.
+fn is_near(float: f64, number: &Number) -> bool {
+    float.is_finite() && (float != 0.0 || *number == Number::ZERO)
 }
 
 macro_rules! integer_field {

@@ -96,6 +96,26 @@ fn order_of_attributes_in_the_object_does_not_matter() {
 }
 
 #[test]
+fn null_is_the_default_to_a_type_that_has_no_place_for_it() {
+    #[derive(Model)]
+    struct Late {
+        #[attr(default = 5671)]
+        port: u16,
+        #[attr(default = 5671)]
+        open: Attr<u16>,
+        #[attr(default = 5671)]
+        perhaps: Option<u16>,
+    }
+    let ty = Late::shape().ty();
+    let Type::Object(ty) = &ty else {
+        panic!("{ty}")
+    };
+    let late = Late::from_value(Value::Object(crate::value::Object::nulls(ty))).unwrap();
+    assert_eq!(late.port, 5671);
+    assert_eq!((late.open, late.perhaps), (Attr::Null, None));
+}
+
+#[test]
 fn what_does_not_fit_is_refused_with_its_path() {
     let with = |path: AttributePath, value: Value| {
         let mut host = host().to_value();

@@ -4,12 +4,11 @@
 use super::import::raw_state;
 use super::{Server, caught};
 use crate::diagnostics::{Diagnostic, Result};
-use crate::plan::{apply_defaults, check_known, null_write_only};
+use crate::plan::{check_known, null_write_only};
 use crate::proto::tfplugin6::DynamicValue;
 use crate::proto::tfplugin6::upgrade_resource_state::{Request, Response};
 use crate::provider::Provider;
-use crate::schema::Members;
-use crate::value::{Value, json};
+use crate::value::json;
 use crate::wire::codec_diagnostic;
 
 impl<P: Provider> Server<P> {
@@ -32,9 +31,10 @@ impl<P: Provider> Server<P> {
         let raw = raw_state(request.raw_state)?;
         let own_version = prepared.schema.version;
         let mut state = if request.version == own_version {
-            let stored = json::decode_lenient(raw.as_bytes(), &prepared.ty)
-                .map_err(|error| codec_diagnostic(error, "The state does not fit the schema"))?;
-            with_defaults(prepared.members(), stored)
+            // What has been added since is null here even where it has a default, so that the next
+            // plan tells the change and an update carries it out.
+            json::decode_lenient(raw.as_bytes(), &prepared.ty)
+                .map_err(|error| codec_diagnostic(error, "The state does not fit the schema"))?
         } else if request.version > own_version {
             let detail = format!(
                 "The state was written by version {} of the schema, this provider has version \
@@ -49,15 +49,4 @@ impl<P: Provider> Server<P> {
         check_known(&state, "the upgrade").into_result()?;
         prepared.encode(&state, "a state")
     }
-}
-
-/// A state from before an attribute was added has its default: that is how the resource behaved,
-/// and models need no room for null because of it.
-fn with_defaults(members: &Members, stored: Value) -> Value {
-    if !members.has_defaults() {
-        return stored;
-    }
-    let mut state = stored.clone();
-    apply_defaults(members, &stored, &mut state);
-    state
 }

@@ -48,6 +48,18 @@ pub(crate) fn whole<I: Into<Number>>(min: I, max: I) -> Validator {
     .about(Subject::Number)
 }
 
+/// A number that a float type of so many bits can hold, for which `holds` tells. Float fields of
+/// models bring this themselves.
+pub(crate) fn representable(bits: u8, holds: fn(&Number) -> bool) -> Validator {
+    value(move |value| match value.as_number() {
+        Some(number) if !holds(number) => {
+            Err(format!("must be within the range of a {bits}-bit float"))
+        }
+        _ => Ok(()),
+    })
+    .about(Subject::Number)
+}
+
 /// A number at least as great as these attributes together.
 pub fn at_least_sum_of<E: Into<PathExpression>>(addends: impl IntoIterator<Item = E>) -> Validator {
     sum_of(addends, "must be at least the sum of", |number, sum| {

@@ -32,8 +32,14 @@ async fn a_state_of_the_same_version_keeps_every_digit_and_loses_old_attributes(
     let boat = terraform.stored("yard_boat", 2, stored).await.unwrap();
     assert_eq!(boat.state()["sail"], json!([{"area": 5}]));
     assert_eq!(boat.state()["colour"], json!(null));
-    // Added since, with a default.
-    assert_eq!(boat.state()["flag"], "white");
+}
+
+#[tokio::test]
+async fn a_default_added_since_is_planned_and_not_assumed() {
+    let (_, terraform) = yard().await;
+    let stored = json!({"name": "b"});
+    let boat = terraform.stored("yard_boat", 2, stored).await.unwrap();
+    assert_eq!(boat.state()["flag"], json!(null));
 }
 
 #[tokio::test]
