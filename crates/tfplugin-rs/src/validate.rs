@@ -47,8 +47,8 @@ use std::ops::{Bound, RangeBounds};
 use std::sync::Arc;
 
 pub use self::collections::{each, items, keys, no_nulls, unique};
-pub(crate) use self::numbers::{representable, whole};
 pub use self::numbers::{at_least_sum_of, at_most_sum_of, equal_to_sum_of, float_range, range};
+pub(crate) use self::numbers::{representable, whole};
 pub(crate) use self::relations::write_only_warning;
 pub use self::relations::{
     also_requires, at_least_one_of, conflicts_with, exactly_one_of, prefer_write_only,

@@ -22,6 +22,9 @@ func (knownList) Metadata(_ context.Context, req resource.MetadataRequest, resp 
 
 func (knownList) ListResourceConfigSchema(_ context.Context, _ list.ListResourceSchemaRequest, resp *list.ListResourceSchemaResponse) {
 	resp.Schema = listschema.Schema{Attributes: map[string]listschema.Attribute{
+		"rule_a": listschema.StringAttribute{Optional: true},
+		"rule_b": listschema.StringAttribute{Optional: true},
+		"rule_c": listschema.StringAttribute{Optional: true},
 		"script": listschema.StringAttribute{Optional: true},
 		"prefix": listschema.StringAttribute{Optional: true},
 	}}

@@ -24,6 +24,9 @@ func (lease) Metadata(_ context.Context, req ephemeral.MetadataRequest, resp *ep
 
 func (lease) Schema(_ context.Context, _ ephemeral.SchemaRequest, resp *ephemeral.SchemaResponse) {
 	resp.Schema = schema.Schema{Attributes: map[string]schema.Attribute{
+		"rule_a": schema.StringAttribute{Optional: true},
+		"rule_b": schema.StringAttribute{Optional: true},
+		"rule_c": schema.StringAttribute{Optional: true},
 		"script": schema.StringAttribute{Optional: true},
 		"name":   schema.StringAttribute{Required: true},
 		"token":  schema.StringAttribute{Computed: true, Sensitive: true},

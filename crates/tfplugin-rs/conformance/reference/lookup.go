@@ -23,6 +23,9 @@ func (lookup) Metadata(_ context.Context, req datasource.MetadataRequest, resp *
 func (lookup) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
 	resp.Schema = schema.Schema{
 		Attributes: map[string]schema.Attribute{
+			"rule_a": schema.StringAttribute{Optional: true},
+			"rule_b": schema.StringAttribute{Optional: true},
+			"rule_c": schema.StringAttribute{Optional: true},
 			"script": schema.StringAttribute{Optional: true},
 			"label":  schema.StringAttribute{Optional: true, CustomType: caselessType{}},
 			"key":    schema.StringAttribute{Required: true, Validators: []validator.String{stringvalidator.UTF8LengthBetween(1, 5)}},

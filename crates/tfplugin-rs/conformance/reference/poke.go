@@ -17,6 +17,9 @@ func (poke) Metadata(_ context.Context, req action.MetadataRequest, resp *action
 
 func (poke) Schema(_ context.Context, _ action.SchemaRequest, resp *action.SchemaResponse) {
 	resp.Schema = schema.Schema{Attributes: map[string]schema.Attribute{
+		"rule_a": schema.StringAttribute{Optional: true},
+		"rule_b": schema.StringAttribute{Optional: true},
+		"rule_c": schema.StringAttribute{Optional: true},
 		"script": schema.StringAttribute{Optional: true},
 		"name":   schema.StringAttribute{Required: true},
 	}}

@@ -32,6 +32,9 @@ func (conform) Schema(_ context.Context, _ provider.SchemaRequest, resp *provide
 				Optional:   true,
 				Validators: []validator.String{stringvalidator.UTF8LengthBetween(1, 20)},
 			},
+			"rule_a": schema.StringAttribute{Optional: true},
+			"rule_b": schema.StringAttribute{Optional: true},
+			"rule_c": schema.StringAttribute{Optional: true},
 			"script": schema.StringAttribute{Optional: true},
 			"token":  schema.StringAttribute{Optional: true, Sensitive: true},
 			"labels": schema.MapAttribute{Optional: true, ElementType: types.StringType},
@@ -61,7 +64,7 @@ func (conform) Configure(ctx context.Context, req provider.ConfigureRequest, res
 
 func (conform) MetaSchema(_ context.Context, _ provider.MetaSchemaRequest, resp *provider.MetaSchemaResponse) {
 	resp.Schema = metaschema.Schema{Attributes: map[string]metaschema.Attribute{
-		"note": metaschema.StringAttribute{Optional: true},
+		"note":   metaschema.StringAttribute{Optional: true},
 		"weight": metaschema.NumberAttribute{Optional: true},
 	}}
 }
@@ -71,12 +74,19 @@ func (conform) Resources(context.Context) []func() resource.Resource {
 		remembers("blocks", blocks),
 		remembers("collections", collections),
 		identifies("known", false),
+		remembers("keeping", keeping),
+		remembers("modelled", modelled),
 		remembers("modifiers", modifiers),
 		remembers("nested", nested),
+		remembers("numbers", numbers),
+		remembers("relations", relations),
 		identifies("renamed", true),
+		func() resource.Resource { return ruled{scripted{memory{"ruled", ruledSchema}}} },
 		remembers("scalars", scalars),
 		remembers("secrets", secrets),
+		remembers("sizes", sizes),
 		func() resource.Resource { return spelled{scripted{memory{"spelled", spelledSchema}}} },
+		remembers("texts", texts),
 		func() resource.Resource { return timed{scripted{memory{"timed", timedSchema}}} },
 		func() resource.Resource { return validated{scripted{memory{"validated", validatedSchema}}} },
 		func() resource.Resource { return versioned{scripted{memory{"versioned", versionedSchema}}} },
@@ -103,6 +113,7 @@ func (conform) Actions(context.Context) []func() action.Action {
 func (conform) Functions(context.Context) []func() function.Function {
 	return []func() function.Function{
 		func() function.Function { return add{} },
+		func() function.Function { return checked{} },
 		func() function.Function { return describe{} },
 		func() function.Function { return join{} },
 		func() function.Function { return pick{} },

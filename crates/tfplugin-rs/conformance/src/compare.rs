@@ -6,8 +6,9 @@ use tonic::transport::Channel;
 use crate::answer::{Answer, Difference};
 use crate::call::Call;
 use crate::justified::{Exchange, claim};
-use crate::schema::{Shape, World};
+use crate::schema::World;
 use crate::send::send;
+use crate::tables::nothing;
 use crate::term::Term;
 
 /// The two providers, and what both offer.
@@ -90,15 +91,9 @@ impl Pair<'_> {
         let Some(kind) = kinds.or_else(|| self.world.data_sources.get(&call.subject)) else {
             return Vec::new();
         };
-        let members = kind.members.iter().map(|member| {
-            use tfplugin_rs::schema::Nesting;
-            let absent = match (&member.shape, member.role) {
-                (Shape::Nested(Nesting::List, _), crate::schema::Role::Block) => Term::List(vec![]),
-                (Shape::Nested(Nesting::Set, _), crate::schema::Role::Block) => Term::Set(vec![]),
-                _ => Term::Null,
-            };
-            (member.name.clone(), absent)
-        });
-        members.collect()
+        let Term::Map(entries) = nothing(&kind.members) else {
+            return Vec::new();
+        };
+        entries.into_iter().collect()
     }
 }

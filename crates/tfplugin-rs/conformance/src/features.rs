@@ -3,6 +3,7 @@
 
 use crate::answer::Answer;
 use crate::call::{Call, Rpc, Slot};
+use crate::edges;
 use crate::proposed::proposed;
 use crate::schema::{Kind, World};
 use crate::single::private_bytes;
@@ -32,6 +33,8 @@ pub(crate) fn calls(world: &World) -> Vec<Call> {
     calls.extend(kept_leases());
     calls.extend(older_states());
     calls.extend(joins());
+    calls.extend(edges::calls(world));
+    calls.extend(equal_elements(world));
     calls.extend(UNKNOWN.map(|rpc| Call::new(rpc, "conform_nowhere")));
     calls
 }
@@ -468,4 +471,22 @@ fn joins() -> Vec<Call> {
         })
     });
     calls.into()
+}
+
+/// Two elements of a set of which one has by default what the other says.
+fn equal_elements(world: &World) -> Option<Call> {
+    let name = "conform_nested";
+    let kind = world.resources.get(name)?;
+    let element = |count: Term| {
+        Term::object([
+            ("count", count),
+            ("id", Term::Null),
+            ("name", Term::text("a")),
+            ("note", Term::Null),
+            ("stamp", Term::Null),
+        ])
+    };
+    let set = Term::set(vec![element(Term::Null), element(Term::number("1"))]);
+    let config = with(nothing(&kind.members), "set", set);
+    Some(plan(name, kind, Term::Null, config))
 }

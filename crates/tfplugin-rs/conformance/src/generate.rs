@@ -14,12 +14,17 @@ use crate::random::Random;
 use crate::schema::{Member, Role, Shape};
 use crate::term::Term;
 
-const TEXTS: [&str; 12] = [
+const TEXTS: [&str; 17] = [
     "",
     "a",
     "b",
     "go",
+    "aa",
     "aaa",
+    "aaaa",
+    "aaaaa",
+    "AB",
+    "unı",
     "too long for five",
     "ünï",
     "d",
@@ -50,6 +55,7 @@ const KEYS: [&str; 4] = ["k", "l", "made", "with space"];
 /// Integers that only just fit, and floats.
 const INT32: [&str; 2] = ["2147483647", "-2147483648"];
 const INT64: [&str; 3] = ["2147483648", "9223372036854775807", "-9223372036854775808"];
+const HALVES: [&str; 6] = ["0.5", "0.1", "-0.5", "-1.5", "3.25", "3.4e38"];
 const FLOATS: [&str; 6] = ["0.5", "0.1", "-1.5", "1e-7", "1e308", "3.25"];
 
 /// What timeouts say: durations of Go, and now and then something else.
@@ -123,6 +129,21 @@ fn is_limit(name: &str) -> bool {
     ["create", "delete", "read", "update"].contains(&name)
 }
 
+/// A value of an attribute without numbers that the attribute does not take.
+fn fitting(name: &str, value: Term) -> Term {
+    let each = |elements: Vec<Term>| elements.into_iter().map(|e| fitting(name, e)).collect();
+    match value {
+        Term::Number(number) if !Declared::of(name).takes(&number) => Term::number("7"),
+        Term::List(elements) => Term::List(each(elements)),
+        Term::Set(elements) => Term::set(each(elements)),
+        Term::Map(entries) => {
+            let entries = entries.into_iter();
+            Term::Map(entries.map(|(key, e)| (key, fitting(name, e))).collect())
+        }
+        value => value,
+    }
+}
+
 /// Makes values.
 pub(crate) struct Generate<'r> {
     pub(crate) random: &'r mut Random,
@@ -156,7 +177,7 @@ impl Generate<'_> {
         match &member.shape {
             Shape::Plain(Type::Number) => self.number(&member.name),
             Shape::Plain(Type::String) if is_limit(&member.name) => self.duration(10),
-            Shape::Plain(ty) => self.value(ty, certainty, 0),
+            Shape::Plain(ty) => fitting(&member.name, self.value(ty, certainty, 0)),
             Shape::Nested(nesting, members) => {
                 self.nested(*nesting, members, is_block, &mut |g, m| {
                     g.config(m, certainty)
@@ -179,7 +200,7 @@ impl Generate<'_> {
                 _ => match &member.shape {
                     Shape::Plain(Type::Number) => self.number(&member.name),
                     Shape::Plain(Type::String) if is_limit(&member.name) => self.duration(0),
-                    Shape::Plain(ty) => self.value(ty, Certainty::Known, 0),
+                    Shape::Plain(ty) => fitting(&member.name, self.value(ty, Certainty::Known, 0)),
                     Shape::Nested(nesting, members) => {
                         let is_block = member.role == Role::Block;
                         self.nested(*nesting, members, is_block, &mut |g, m| g.state(m))
@@ -325,7 +346,8 @@ impl Generate<'_> {
     fn number(&mut self, name: &str) -> Term {
         let odd: &[&str] = match Declared::of(name) {
             Declared::Any => &NUMBERS,
-            Declared::Float64 => &FLOATS,
+            Declared::Float32 => &HALVES,
+            Declared::Exact | Declared::Float64 => &FLOATS,
             Declared::Int32 => &INT32,
             Declared::Int64 => &INT64,
         };

@@ -9,13 +9,15 @@ use crate::proposed::proposed;
 use crate::schema::World;
 use crate::term::{Term, Unequal};
 
-use self::defaults::default_in_state;
 use self::elements::{in_a_set, kept_in_new_element};
-use self::numbers::{not_an_integer, rounded};
+use self::numbers::{refused_before, rounded};
+use self::refused::{digits_beyond_float, element_named, inside_refused_block, sum_overflows};
 
-mod defaults;
 mod elements;
 mod numbers;
+mod refused;
+#[cfg(test)]
+mod row_tests;
 #[cfg(test)]
 mod tests;
 
@@ -44,12 +46,35 @@ pub(crate) const TABLE: &[Justified] = &[
         claims: misfit,
     },
     Justified {
-        name: "numbers that are no integers",
-        reason: "The reference has types for integers of 32 and 64 bits and for floats, and \
-                 refuses other numbers in every call. Ours refuses other integers in the validation \
-                 that comes before every plan, but floats out of range only where a model converts \
-                 them; these models do not.",
-        claims: not_an_integer,
+        name: "values that validation has refused",
+        reason: "The reference has types for integers and floats of 32 and 64 bits and for durations, \
+                 and refuses everything else in every call. Ours refuses it in the validation that \
+                 comes before every plan, and where a model converts it; most models here do not.",
+        claims: refused_before,
+    },
+    Justified {
+        name: "elements that are refused",
+        reason: "Both refuse. The reference names the collection, and no place at all if it is a \
+                 set; ours names the element, as far as a path can.",
+        claims: element_named,
+    },
+    Justified {
+        name: "inside blocks that are refused",
+        reason: "An error of a block's own validators keeps the reference from looking into the \
+                 block. Ours tells all that is wrong at once.",
+        claims: inside_refused_block,
+    },
+    Justified {
+        name: "digits beyond a float",
+        reason: "The reference turns a number into a float before its validators see it, so that \
+                 0.50000000000000000000001 is at most 0.5. Ours compares every digit.",
+        claims: digits_beyond_float,
+    },
+    Justified {
+        name: "sums beyond 64 bits",
+        reason: "A sum of integers that is beyond 64 bits starts again from below in the reference. \
+                 Ours is exact.",
+        claims: sum_overflows,
     },
     Justified {
         name: "beside an error",
@@ -108,8 +133,8 @@ pub(crate) const TABLE: &[Justified] = &[
     Justified {
         name: "types of what is null or unknown",
         reason: "A dynamic value that is null or unknown but whose type is known is just null or \
-                 unknown to a typed function of ours, and to a generated configuration, which leave \
-                 the type open.",
+                 unknown to a typed function or model of ours, and to a generated configuration, \
+                 which leave the type open.",
         claims: unknown_of_known_type,
     },
     Justified {
@@ -147,8 +172,8 @@ pub(crate) const TABLE: &[Justified] = &[
     },
     Justified {
         name: "durations",
-        reason: "The reference takes timeouts below zero, which have passed before they begin, and \
-                 none above 292 years; ours takes none below zero, and up to 584 years.",
+        reason: "The reference takes durations below zero, and so timeouts that have passed before \
+                 they begin. Ours takes none.",
         claims: odd_duration,
     },
     Justified {
@@ -162,13 +187,6 @@ pub(crate) const TABLE: &[Justified] = &[
         reason: "A proposal that does not follow from the configuration is refused: Terraform \
                  would take the plan for a mistake of the provider. The reference plans it.",
         claims: no_proposal,
-    },
-    Justified {
-        name: "defaults of older states",
-        reason: "A state from before an attribute was added has its default in ours: so the \
-                 resource has behaved all along. The reference leaves null, and the next plan sets \
-                 the default.",
-        claims: default_in_state,
     },
 ];
 
@@ -248,7 +266,9 @@ fn planned_private(exchange: &Exchange<'_>, difference: &Difference) -> bool {
 }
 
 fn unknown_of_known_type(exchange: &Exchange<'_>, difference: &Difference) -> bool {
-    matches!(exchange.call.rpc, Rpc::CallFunction | Rpc::GenerateConfig)
+    let is_open = matches!(exchange.call.rpc, Rpc::CallFunction | Rpc::GenerateConfig)
+        || exchange.call.subject == "conform_modelled";
+    is_open
         && (matches!(
             difference,
             Difference::Value(Unequal { reference: Term::Dynamic(known), ours: Term::Unknown(_), .. })
@@ -324,9 +344,11 @@ fn empty_identity(exchange: &Exchange<'_>, _: &Difference) -> bool {
 }
 
 fn odd_duration(exchange: &Exchange<'_>, _: &Difference) -> bool {
-    let is_odd = |term: &Term| matches!(term, Term::Text(text) if text.starts_with('-') || text == "3000000h");
+    let is_negative = |term: &Term| matches!(term, Term::Text(text) if text.starts_with('-'));
     let mut values = exchange.call.values.iter();
-    exchange.call.subject == "conform_timed" && values.any(|(_, value)| value.any(&is_odd))
+    ["conform_texts", "conform_timed"].contains(&exchange.call.subject.as_str())
+        && values.any(|(_, value)| value.any(&is_negative))
+        && exchange.ours.stops()
 }
 
 fn nothing_to_generate(exchange: &Exchange<'_>, _: &Difference) -> bool {

@@ -25,6 +25,7 @@ mod codec;
 mod compare;
 mod coverage;
 mod decimal;
+mod edges;
 mod ephemeral;
 mod features;
 mod generate;

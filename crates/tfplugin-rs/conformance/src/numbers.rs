@@ -1,5 +1,5 @@
-//! Which numbers an attribute takes. The wire knows only numbers; the reference declares integers of
-//! 32 and 64 bits, floats, and numbers of any kind, and refuses what it did not declare.
+//! Which numbers an attribute takes. The wire knows only numbers; the reference declares integers and
+//! floats of 32 and 64 bits, and numbers of any kind, and refuses what it did not declare.
 
 use crate::decimal::Decimal;
 use crate::term::Term;
@@ -8,6 +8,9 @@ use crate::term::Term;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Declared {
     Any,
+    /// What a model holds in a float: numbers that no float changes.
+    Exact,
+    Float32,
     Float64,
     Int32,
     Int64,
@@ -21,11 +24,16 @@ const INTEGERS: [&str; 7] = [
 impl Declared {
     /// By the attribute's name, which says it throughout both providers.
     pub(crate) fn of(name: &str) -> Self {
-        if name == "stamp" || INTEGERS.iter().any(|prefix| name.starts_with(prefix)) {
+        let is_integer = ["int", "stamp"].contains(&name) || name.ends_with("_counts");
+        if is_integer || INTEGERS.iter().any(|prefix| name.starts_with(prefix)) {
             Self::Int64
-        } else if name.starts_with("small_") {
+        } else if name == "small" || name.starts_with("small_") {
             Self::Int32
-        } else if name.starts_with("float_") {
+        } else if name == "half" || name.starts_with("half_") {
+            Self::Float32
+        } else if name == "float_exact" {
+            Self::Exact
+        } else if name.starts_with("float_") || name.ends_with("_floats") {
             Self::Float64
         } else {
             Self::Any
@@ -35,7 +43,9 @@ impl Declared {
     pub(crate) fn takes(self, number: &Decimal) -> bool {
         match self {
             Self::Any => true,
-            Self::Float64 => is_float(number),
+            Self::Exact => Decimal::parse(&format!("{:e}", float(number))).as_ref() == Some(number),
+            Self::Float32 => is_near(format!("{number:e}").parse::<f32>().map(f64::from), number),
+            Self::Float64 => is_near(Ok::<_, ()>(float(number)), number),
             Self::Int32 => number.to_string().parse::<i32>().is_ok(),
             Self::Int64 => number.to_string().parse::<i64>().is_ok(),
         }
@@ -45,7 +55,8 @@ impl Declared {
     pub(crate) const fn misfits(self) -> &'static [&'static str] {
         match self {
             Self::Any => &[],
-            Self::Float64 => &["1e309", "1e-400"],
+            Self::Float32 => &["3.5e38", "1e-46", "1e309"],
+            Self::Exact | Self::Float64 => &["1e309", "1e-400"],
             Self::Int32 => &["0.5", "2147483648"],
             Self::Int64 => &["0.5", "9223372036854775808", "1e100"],
         }
@@ -62,10 +73,13 @@ pub(crate) fn has_misfit(term: &Term) -> bool {
     )
 }
 
-/// True for a number that a 64-bit float holds without turning into infinity or nothing.
-fn is_float(number: &Decimal) -> bool {
-    let float: f64 = format!("{number:e}").parse().unwrap_or(f64::INFINITY);
-    float.is_finite() && (float != 0.0 || number.to_string() == "0")
+fn float(number: &Decimal) -> f64 {
+    format!("{number:e}").parse().unwrap_or(f64::INFINITY)
+}
+
+/// True for a float that has not turned into infinity or nothing.
+fn is_near<E>(float: Result<f64, E>, number: &Decimal) -> bool {
+    float.is_ok_and(|float| float.is_finite() && (float != 0.0 || number.to_string() == "0"))
 }
 
 #[cfg(test)]
@@ -80,7 +94,11 @@ mod tests {
             "number_07",
             "small_default",
             "float_both",
+            "float_exact",
+            "half_most",
             "stamp",
+            "list_counts",
+            "map_floats",
         ] {
             let declared = Declared::of(name);
             assert!(!declared.misfits().is_empty(), "{name}");

@@ -230,6 +230,10 @@ fn upgrade_identity(world: &World, random: &mut Random) -> Call {
 }
 
 fn older_identity(random: &mut Random) -> String {
+    if random.chance(50) {
+        let name = random.text(&["a", "b", "go", "made"]);
+        return format!(r#"{{"id":"{name}"}}"#);
+    }
     let texts = [
         r#"{"id":"old"}"#,
         r#"{"id":"old","more":{"x":[1.5]}}"#,

@@ -25,7 +25,7 @@ pub(crate) fn calls(world: &World) -> Vec<Call> {
             !number.is_empty() && number != "00" && number.bytes().all(|b| b.is_ascii_digit())
         };
         for member in kind.members.iter().filter(|member| !is_another(member)) {
-            for value in edges(member) {
+            for value in some_edges(name, member) {
                 calls.extend(situations(name, kind, member, &value));
             }
         }
@@ -34,6 +34,15 @@ pub(crate) fn calls(world: &World) -> Vec<Call> {
     calls.extend(features::calls(world));
     calls
 }
+
+/// Resources that are about validation.
+pub(crate) const VALIDATED: [&str; 5] = [
+    "conform_numbers",
+    "conform_relations",
+    "conform_ruled",
+    "conform_sizes",
+    "conform_texts",
+];
 
 /// An object with nothing set but what must be.
 pub(crate) fn nothing(members: &[Member]) -> Term {
@@ -74,6 +83,17 @@ fn collected(nesting: Nesting, object: Term) -> Term {
         Nesting::Map => Term::object([("k", object)]),
         Nesting::Single => object,
     }
+}
+
+/// Where plan modifiers are all that matters, few values do.
+fn some_edges(name: &str, member: &Member) -> Vec<Term> {
+    let mut edges = edges(member);
+    if name == "conform_keeping" && edges.len() > 6 {
+        let ends = edges.split_off(edges.len() - 2);
+        edges.truncate(4);
+        edges.extend(ends);
+    }
+    edges
 }
 
 /// The values worth trying in a member: none, unknown, empty, the ends of ranges.
@@ -247,6 +267,9 @@ fn nested_edges(nesting: Nesting, members: &[Member]) -> Vec<Term> {
 
 /// One value in a configuration: validated, planned for a new resource, for one that holds another
 /// value, for one that holds the same, and applied.
+///
+/// What the schema refuses is validated alone, since nothing else follows on it; likewise the
+/// resources that are about validation.
 fn situations(name: &str, kind: &Kind, member: &Member, value: &Term) -> Vec<Call> {
     let set = |object: &Term, value: &Term| {
         let mut object = object.clone();
@@ -263,6 +286,10 @@ fn situations(name: &str, kind: &Kind, member: &Member, value: &Term) -> Vec<Cal
     };
     if member.role != Role::Computed {
         calls.push(Call::new(Rpc::ValidateResource, name).with(Slot::Config, config.clone()));
+    }
+    let is_refused = member.role == Role::Required && value.is_null();
+    if is_refused || VALIDATED.contains(&name) {
+        return calls;
     }
     let mut plan = |prior: Term, config: &Term| {
         let proposal = proposed(&kind.members, &prior, config);

@@ -26,7 +26,7 @@ fn a_provider_does_not_differ_from_itself() {
     let rows: Vec<_> = rows.take_while(|line| line.starts_with('|')).collect();
     assert!(rows.len() > 10, "{text}");
     for row in rows {
-        assert!(row.contains(" | 0 | 0.00 % | "), "{row}");
+        assert!(row.contains(" | 0 | nothing | "), "{row}");
     }
 }
 

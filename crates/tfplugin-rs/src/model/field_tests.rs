@@ -198,7 +198,10 @@ fn narrow_floats_end_where_they_end() {
     // Shortest, and not what a 64-bit float makes of it.
     assert_eq!(0.1_f32.to_value(), number("0.1"));
     for text in ["3.5e38", "-1e300", "1e-46"] {
-        assert!(refusal::<f32>(number(text)).contains("a 32-bit float"), "{text}");
+        assert!(
+            refusal::<f32>(number(text)).contains("a 32-bit float"),
+            "{text}"
+        );
     }
     assert_eq!(f32::NAN.to_value(), Value::Null);
 }
@@ -221,7 +224,10 @@ fn floats_are_refused_by_validation_too() {
             found.to_string()
         };
         assert_eq!(said(inside), "");
-        assert!(said(outside).contains("must be within the range of a"), "{outside}");
+        assert!(
+            said(outside).contains("must be within the range of a"),
+            "{outside}"
+        );
     }
 }
 

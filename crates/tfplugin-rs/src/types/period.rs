@@ -32,7 +32,7 @@ pub enum PeriodError {
     /// A number has no unit.
     #[error("a unit is missing after {0:?}; units are h, m, s, ms, us and ns")]
     NoUnit(String),
-    /// More than 584 years.
+    /// More than 292 years, which is where durations end in Go.
     #[error("the duration is too long")]
     TooLong,
     /// The unit is not known.
@@ -77,6 +77,9 @@ impl FromStr for Period {
             };
             let more = scaled(number, *scale)?;
             nanos = nanos.checked_add(more).ok_or(PeriodError::TooLong)?;
+            if i64::try_from(nanos).is_err() {
+                return Err(PeriodError::TooLong);
+            }
         }
         Ok(Self(Duration::from_nanos(nanos)))
     }

@@ -60,8 +60,27 @@ pub fn none_of_ignoring_case<S: Into<String>>(refused: impl IntoIterator<Item = 
 }
 
 fn contains_ignoring_case(texts: &[String], text: &str) -> bool {
-    let folded = text.to_lowercase();
-    texts.iter().any(|choice| choice.to_lowercase() == folded)
+    let is_same = |choice: &String| folded(choice).eq(folded(text));
+    texts.iter().any(is_same)
+}
+
+/// Letter by letter, by the rules of no language, as Go and regular expressions fold: `ſ` is an `s`
+/// and `ς` a `σ`, but no letter becomes two, and the Turkish `ı` stays what it is.
+fn folded(text: &str) -> impl Iterator<Item = char> {
+    text.chars().map(|c| match c {
+        'ı' => c,
+        c => {
+            let upper = single(c.to_uppercase(), c);
+            single(upper.to_lowercase(), upper)
+        }
+    })
+}
+
+fn single(mut folded: impl ExactSizeIterator<Item = char>, c: char) -> char {
+    match folded.len() {
+        1 => folded.next().unwrap_or(c),
+        _ => c,
+    }
 }
 
 fn listed(texts: &[String]) -> String {

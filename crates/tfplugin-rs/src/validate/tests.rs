@@ -72,6 +72,21 @@ fn choices_are_exact_or_ignore_case() {
         "c",
         "must be one of \"Straße\", \"b\", in any case, got \"c\"",
     );
+    // Letters that mean the same as another in no language in particular.
+    for (choice, text, is_same) in [
+        ("skſ", "SKS", true),
+        ("k", "\u{212a}", true),
+        ("σ", "ς", true),
+        ("ß", "ẞ", true),
+        ("µ", "μ", true),
+        ("ß", "SS", false),
+        ("i", "ı", false),
+        ("i", "İ", false),
+        ("i\u{307}", "İ", false),
+    ] {
+        let refusal = check(&one_of_ignoring_case([choice]), text, false);
+        assert_eq!(refusal.is_empty(), is_same, "{choice} and {text}");
+    }
     verdict(&none_of(["root"]), "ROOT", "");
     verdict(
         &none_of(["root"]),

@@ -99,7 +99,7 @@ fn bare(elements: &[Term], without: &[&str]) -> Vec<Term> {
 }
 
 /// Elements with the one default that there is in sets.
-pub(super) fn with_defaults(elements: &[Term]) -> Vec<Term> {
+fn with_defaults(elements: &[Term]) -> Vec<Term> {
     let mut filled = elements.to_vec();
     for element in &mut filled {
         if let Term::Map(entries) = element

@@ -1,4 +1,6 @@
-//! Numbers that the reference rounds, and those that it has no room for.
+//! Numbers that the reference rounds, and values that it has no room for.
+
+use tfplugin_rs::types::Period;
 
 use super::Exchange;
 use crate::answer::{Difference, Told};
@@ -50,8 +52,12 @@ fn was_sent(call: &Call, number: &Decimal) -> bool {
         || words.any(|word| Decimal::parse(word).as_ref() == Some(number))
 }
 
-/// True for what follows from the reference's refusal of a number that its type has no room for.
-pub(super) fn not_an_integer(exchange: &Exchange<'_>, difference: &Difference) -> bool {
+/// True for what follows from the reference's refusal of a value that its type has no room for, in a
+/// call that comes after validation.
+pub(super) fn refused_before(exchange: &Exchange<'_>, difference: &Difference) -> bool {
+    if exchange.call.rpc.name().starts_with("Validate") {
+        return false;
+    }
     let (reference, ours) = (exchange.reference, exchange.ours);
     let mut misfits = Vec::new();
     for (_, value) in &exchange.call.values {
@@ -66,8 +72,9 @@ pub(super) fn not_an_integer(exchange: &Exchange<'_>, difference: &Difference) -
     match difference {
         Difference::Diagnostics { reference, ours } => {
             // What a script says is not asked for any more once the reference has refused.
+            let is_free = ours.is_empty() || !exchange.call.script().is_empty();
             reference.iter().all(|told| is_refusal(&told))
-                && (ours.is_empty() || !exchange.call.script().is_empty())
+                && (is_free || ours.iter().all(|told| is_refusal(&told)))
         }
         Difference::Private
         | Difference::RequiresReplace { .. }
@@ -77,7 +84,13 @@ pub(super) fn not_an_integer(exchange: &Exchange<'_>, difference: &Difference) -
     }
 }
 
-/// Where a number is that its attribute does not take.
+/// True for a text in the one attribute whose type is that of durations.
+fn is_no_duration(name: &str, value: &Term) -> bool {
+    let is_duration = |text: &str| text.trim_start_matches('-').parse::<Period>().is_ok();
+    matches!(value, Term::Text(text) if name == "duration" && !is_duration(text))
+}
+
+/// Where a value is that its attribute does not take.
 struct Misfit {
     path: String,
     /// The reference loses its way in sets, and then names no place.
@@ -106,7 +119,8 @@ fn misfit_paths(term: &Term, path: &str, is_in_set: bool, found: &mut Vec<Misfit
                     true => name.clone(),
                     false => format!("{path}.{name}"),
                 };
-                if has_misfit(&Term::object([(name.as_str(), value.clone())])) {
+                let alone = Term::object([(name.as_str(), value.clone())]);
+                if has_misfit(&alone) || is_no_duration(name, value) {
                     let path = inner.clone();
                     found.push(Misfit { path, is_in_set });
                 }

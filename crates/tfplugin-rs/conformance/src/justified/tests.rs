@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use tfplugin_rs::schema::Nesting;
 use tfplugin_rs::value::Type;
 
 use super::{Exchange, claim};
 use crate::answer::{Answer, Difference, Told};
 use crate::call::{Call, Rpc, Slot};
-use crate::schema::{Kind, World};
+use crate::schema::{Kind, Member, Role, Shape, World};
 use crate::term::{Term, Unequal};
 
-fn world() -> World {
+pub(super) fn world() -> World {
     let kind = || Kind {
         version: 0,
         members: Vec::new(),
@@ -18,7 +19,7 @@ fn world() -> World {
     };
     World {
         provider: kind(),
-        resources: BTreeMap::new(),
+        resources: [("conform_thing".to_owned(), thing())].into(),
         data_sources: BTreeMap::new(),
         ephemeral: BTreeMap::new(),
         actions: BTreeMap::new(),
@@ -29,8 +30,34 @@ fn world() -> World {
     }
 }
 
+/// A resource with a name and blocks.
+fn thing() -> Kind {
+    let member = |name: &str, role, shape| Member {
+        name: name.to_owned(),
+        shape,
+        role,
+    };
+    let blocks = Shape::Nested(Nesting::List, Vec::new());
+    Kind {
+        version: 0,
+        members: vec![
+            member("name", Role::Optional, Shape::Plain(Type::String)),
+            member("block", Role::Block, blocks),
+        ],
+        ty: Type::Bool,
+    }
+}
+
+/// The rows that these tests are about; for the others see `row_tests`.
+pub(super) const BY_VALUE: [&str; 4] = [
+    "computed values in sets",
+    "kept values of new elements",
+    "numbers above 63 bits",
+    "values that validation has refused",
+];
+
 /// The row that claims the first difference of two answers to a call.
-fn row(call: &Call, reference: &Answer, ours: &Answer) -> Option<&'static str> {
+pub(super) fn row(call: &Call, reference: &Answer, ours: &Answer) -> Option<&'static str> {
     let differences = reference.differences(ours);
     claim(
         &Exchange {
@@ -43,20 +70,20 @@ fn row(call: &Call, reference: &Answer, ours: &Answer) -> Option<&'static str> {
     )
 }
 
-fn plan(prior: Term, config: Term) -> Call {
+pub(super) fn plan(prior: Term, config: Term) -> Call {
     Call::new(Rpc::Plan, "conform_nested")
         .with(Slot::Config, config)
         .with(Slot::Prior, prior)
 }
 
-fn answer(name: &'static str, value: Term) -> Answer {
+pub(super) fn answer(name: &'static str, value: Term) -> Answer {
     Answer {
         values: [(name, value)].into(),
         ..Answer::default()
     }
 }
 
-fn object(name: &str, value: Term) -> Term {
+pub(super) fn object(name: &str, value: Term) -> Term {
     Term::object([(name, value)])
 }
 
@@ -82,7 +109,7 @@ fn a_rounded_number_must_have_been_sent() {
 
 #[test]
 fn a_misfit_is_refused_where_it_is() {
-    const ROW: Option<&str> = Some("numbers that are no integers");
+    const ROW: Option<&str> = Some("values that validation has refused");
     let refused = |path: &str| Answer {
         diagnostics: vec![Told {
             is_error: true,
@@ -199,37 +226,4 @@ fn a_plan_without_a_change_is_the_prior_state() {
     assert_eq!(row(&call, &reference, &answer("planned", prior)), ROW);
     let other = answer("planned", state("7", Term::text("something else")));
     assert_eq!(row(&call, &reference, &other), None);
-}
-
-#[test]
-fn a_default_in_a_state_is_the_declared_one_where_nothing_was() {
-    const ROW: Option<&str> = Some("defaults of older states");
-    let state = |value: Term| answer("state", object("int_default", value));
-    let row = |text: &str, ours: &str| {
-        let mut call = Call::new(Rpc::Upgrade, "conform_scalars");
-        text.clone_into(&mut call.text);
-        row(&call, &state(Term::Null), &state(Term::number(ours)))
-    };
-    assert_eq!(row("{}", "5"), ROW);
-    assert_eq!(row(r#"{"int_default":null}"#, "5"), ROW);
-    assert_eq!(row("{}", "6"), None);
-    assert_eq!(row(r#"{"int_default":5}"#, "5"), None);
-    let call = Call::new(Rpc::Read, "conform_scalars");
-    let (null, five) = (state(Term::Null), state(Term::number("5")));
-    assert_eq!(super::tests::row(&call, &null, &five), None);
-}
-
-#[test]
-fn a_default_in_a_set_of_a_state_is_the_declared_one() {
-    const ROW: Option<&str> = Some("defaults of older states");
-    let set = |count: Term| {
-        answer(
-            "state",
-            object("set", Term::Set(vec![object("count", count)])),
-        )
-    };
-    let call = Call::new(Rpc::Upgrade, "conform_nested");
-    let row = |count: &str| row(&call, &set(Term::Null), &set(Term::number(count)));
-    assert_eq!(row("1"), ROW);
-    assert_eq!(row("2"), None);
 }

@@ -1,5 +1,7 @@
 //! Functions with every kind of parameter.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use tfplugin_rs::prelude::*;
 use tfplugin_rs::value::{Dynamic, Number};
 
@@ -110,5 +112,41 @@ impl Function for Describe {
             any: arguments.any,
             name: arguments.object.name,
         })
+    }
+}
+
+#[derive(Arguments)]
+pub(crate) struct CheckedArguments {
+    #[arg(validate = [validate::length(1..=5), validate::none_of(["b"])])]
+    text: Attr<String>,
+    #[arg(validate = validate::range(1..=10))]
+    count: i64,
+    #[arg(validate = validate::float_range(..=5.0))]
+    share: Option<f64>,
+    #[arg(validate = validate::none_of([-1]))]
+    number: Number,
+    #[arg(validate = validate::items(..=1))]
+    list: Attr<Vec<Attr<String>>>,
+    #[arg(validate = validate::items(0..=1))]
+    map: BTreeMap<String, String>,
+    #[arg(validate = validate::items(0..))]
+    set: BTreeSet<String>,
+    #[arg(variadic, validate = [validate::bytes(..=5), validate::one_of_ignoring_case(["A", "b", "go", "d"])])]
+    words: Vec<String>,
+}
+
+// Takes arguments of every kind that validators look at, and says how many they are.
+pub(crate) struct Checked;
+
+impl Function for Checked {
+    const NAME: &'static str = "checked";
+    type Arguments = CheckedArguments;
+    type Output = String;
+
+    fn call(&self, a: CheckedArguments) -> Result<String, FunctionError> {
+        // What is not told is used up all the same.
+        drop((a.text, a.share, a.number, a.list));
+        let (count, words) = (a.count, a.words.len());
+        Ok(format!("{count} {} {} {words}", a.map.len(), a.set.len()))
     }
 }

@@ -8,6 +8,7 @@ use tfplugin_rs::{ListResource, Listed, Listing};
 use crate::known::{Known, identify, thing};
 use crate::memory::{self, Refusal, script, warning};
 use crate::raw::{Describe, Raw};
+use crate::ruled::everywhere;
 
 const EXISTING: [&str; 6] = ["a", "aaa", "b", "d", "go", "made"];
 
@@ -15,12 +16,15 @@ pub(crate) struct Filter;
 
 impl Describe for Filter {
     fn schema() -> Schema {
-        FilterModel::schema()
+        everywhere(FilterModel::schema())
     }
 }
 
 #[derive(Model)]
 struct FilterModel {
+    rule_a: Option<String>,
+    rule_b: Option<String>,
+    rule_c: Option<String>,
     script: Option<String>,
     prefix: Option<String>,
 }

@@ -10,17 +10,21 @@ use tfplugin_rs::{Deferral, EphemeralResource, Lease as Opened, Private};
 use crate::lookup::fill;
 use crate::memory::{Refusal, count, script, warning};
 use crate::raw::{Describe, Raw};
+use crate::ruled::everywhere;
 
 pub(crate) struct Ticket;
 
 impl Describe for Ticket {
     fn schema() -> Schema {
-        TicketModel::schema()
+        everywhere(TicketModel::schema())
     }
 }
 
 #[derive(Model)]
 struct TicketModel {
+    rule_a: Option<String>,
+    rule_b: Option<String>,
+    rule_c: Option<String>,
     script: Option<String>,
     name: String,
     #[attr(sensitive)]

@@ -11,13 +11,14 @@ use tfplugin_rs::value::{Number, Value};
 
 use crate::memory::{Refusal, note, script, warning};
 use crate::raw::{Describe, Raw};
+use crate::ruled::everywhere;
 use crate::spelled::shouted;
 
 pub(crate) struct Query;
 
 impl Describe for Query {
     fn schema() -> Schema {
-        QueryModel::schema()
+        everywhere(QueryModel::schema())
     }
 }
 
@@ -29,6 +30,9 @@ struct Filter {
 
 #[derive(Model)]
 struct QueryModel {
+    rule_a: Option<String>,
+    rule_b: Option<String>,
+    rule_c: Option<String>,
     script: Option<String>,
     label: Option<Text<Caseless>>,
     #[attr(validate = validate::length(1..=5))]

@@ -13,18 +13,25 @@ use crate::memory::{Memory, Refusal, script};
 mod blocks;
 mod collections;
 mod functions;
+mod keeping;
 mod known;
 mod known_list;
 mod lease;
 mod lookup;
 mod memory;
+mod modelled;
 mod modifiers;
 mod nested;
+mod numbers;
 mod poke;
 mod raw;
+mod relations;
+mod ruled;
 mod scalars;
 mod secrets;
+mod sizes;
 mod spelled;
+mod texts;
 mod timed;
 mod validated;
 mod versioned;
@@ -44,6 +51,9 @@ struct Conform;
 struct ConformConfig {
     #[attr(validate = validate::length(1..=20))]
     endpoint: Option<String>,
+    rule_a: Option<String>,
+    rule_b: Option<String>,
+    rule_c: Option<String>,
     #[attr(optional)]
     script: Attr<String>,
     #[attr(optional, sensitive)]
@@ -56,7 +66,7 @@ struct Config;
 
 impl raw::Describe for Config {
     fn schema() -> tfplugin_rs::schema::Schema {
-        ConformConfig::schema()
+        ruled::everywhere(ConformConfig::schema())
     }
 }
 
@@ -85,6 +95,7 @@ impl Provider for Conform {
             .action(poke::Poke)
             .ephemeral_resource(lease::Lease)
             .function(functions::Add)
+            .function(functions::Checked)
             .function(functions::Describe)
             .function(functions::Join)
             .function(functions::Pick)
@@ -94,11 +105,18 @@ impl Provider for Conform {
             .list_resource(known_list::KnownList)
             .resource(Memory::<blocks::Blocks>::new())
             .resource(Memory::<collections::Collections>::new())
+            .resource(Memory::<keeping::Keeping>::new())
+            .resource(modelled::Modelled)
             .resource(Memory::<modifiers::Modifiers>::new())
             .resource(Memory::<nested::Nested>::new())
+            .resource(Memory::<numbers::Numbers>::new())
+            .resource(Memory::<relations::Relations>::new())
+            .resource(Memory::<ruled::Ruled>::new())
             .resource(Memory::<scalars::Scalars>::new())
             .resource(Memory::<secrets::Secrets>::new())
+            .resource(Memory::<sizes::Sizes>::new())
             .resource(spelled::Spelled)
+            .resource(Memory::<texts::Texts>::new())
             .resource(timed::Timed)
             .resource(validated::Validated)
             .resource(versioned::Versioned)

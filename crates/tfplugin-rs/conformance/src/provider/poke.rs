@@ -6,17 +6,21 @@ use tfplugin_rs::{Action, Deferral, Invocation, Values};
 
 use crate::memory::{Refusal, script, warning};
 use crate::raw::{Describe, Raw};
+use crate::ruled::everywhere;
 
 pub(crate) struct Target;
 
 impl Describe for Target {
     fn schema() -> Schema {
-        TargetModel::schema()
+        everywhere(TargetModel::schema())
     }
 }
 
 #[derive(Model)]
 struct TargetModel {
+    rule_a: Option<String>,
+    rule_b: Option<String>,
+    rule_c: Option<String>,
     script: Option<String>,
     name: String,
 }

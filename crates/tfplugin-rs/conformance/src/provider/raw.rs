@@ -2,8 +2,9 @@
 
 use std::marker::PhantomData;
 
+use tfplugin_rs::Attr;
 use tfplugin_rs::model::{ConversionError, Field, Model, Shape};
-use tfplugin_rs::schema::Schema;
+use tfplugin_rs::schema::{Attribute, Schema};
 use tfplugin_rs::value::{Dynamic, Type, Value};
 
 /// A value of the shape that `M` describes. What is compared is the framework's doing, and a typed
@@ -47,6 +48,13 @@ pub(crate) trait Describe: 'static {
     const NAME: &'static str = "";
 
     fn schema() -> Schema;
+}
+
+/// A schema with what is in every one: what shall go wrong, and something computed.
+pub(crate) fn based() -> Schema {
+    Schema::new()
+        .with(Attribute::of::<Option<String>>("script"))
+        .with(Attribute::of::<Attr<String>>("stamp"))
 }
 
 impl<M: Describe> Field for Raw<M> {
