@@ -90,86 +90,21 @@ fn edges(member: &Member) -> Vec<Term> {
     }
 }
 
+/// Around the lengths that are bounds, in letters of one, two and four bytes; letters that mean the
+/// same in another case, with and without the rules of a language; ends of lines; durations.
+#[rustfmt::skip] // As many to a line as there is room for.
+const TEXTS: &[&str] = &[
+    "", "a", "b", "aa", "aaa", "aaaa", "aaaaa", "aaaaaa", "aaaaaaa", "ü", "üü", "üüü", "üüüü",
+    "üüüüü", "𝄞", "𝄞𝄞", "e\u{301}", "AB", "ab", "aB", "A", "ünï", "ÜNÏ", "SKS", "sks",
+    "\u{212a}", "s\u{212a}ſ", "Σ", "ς", "I", "ı", "İ", "i\u{307}", "ß", "SS", "go", "go on",
+    "let go", "gone", "ägo", "go!", "b\n", "a\nb\nc", "\n", "\r", "\0", "_a", "a_1", "1a", "a-",
+    "ä1", "no a", "1h", "1h30m", "-1h", "+1h", "1d", "1.5h", ".5s", "1.s", "5", "0", "1us",
+    "1µs", "1μs", "2540400h", "2562048h", "9223372036854775807ns", "9223372036854775808ns",
+    "1e3s", "1h ", " 1h", "1H", "1h-1m",
+];
+
 fn texts() -> Vec<Term> {
-    // Around the lengths that are bounds, in letters of one, two and four bytes; letters that mean
-    // the same in another case, with and without the rules of a language; ends of lines; durations.
-    let texts = [
-        "",
-        "a",
-        "b",
-        "aa",
-        "aaa",
-        "aaaa",
-        "aaaaa",
-        "aaaaaa",
-        "aaaaaaa",
-        "ü",
-        "üü",
-        "üüü",
-        "üüüü",
-        "üüüüü",
-        "𝄞",
-        "𝄞𝄞",
-        "e\u{301}",
-        "AB",
-        "ab",
-        "aB",
-        "A",
-        "ünï",
-        "ÜNÏ",
-        "SKS",
-        "sks",
-        "\u{212a}",
-        "s\u{212a}ſ",
-        "Σ",
-        "ς",
-        "I",
-        "ı",
-        "İ",
-        "i\u{307}",
-        "ß",
-        "SS",
-        "go",
-        "go on",
-        "let go",
-        "gone",
-        "ägo",
-        "go!",
-        "b\n",
-        "a\nb\nc",
-        "\n",
-        "\r",
-        "\0",
-        "_a",
-        "a_1",
-        "1a",
-        "a-",
-        "ä1",
-        "no a",
-        "1h",
-        "1h30m",
-        "-1h",
-        "+1h",
-        "1d",
-        "1.5h",
-        ".5s",
-        "1.s",
-        "5",
-        "0",
-        "1us",
-        "1µs",
-        "1μs",
-        "2540400h",
-        "2562048h",
-        "9223372036854775807ns",
-        "9223372036854775808ns",
-        "1e3s",
-        "1h ",
-        " 1h",
-        "1H",
-        "1h-1m",
-    ];
-    texts.iter().map(|text| Term::text(text)).collect()
+    TEXTS.iter().map(|text| Term::text(text)).collect()
 }
 
 fn numbers(name: &str) -> Vec<Term> {

@@ -112,12 +112,6 @@ pub(crate) const TABLE: &[Justified] = &[
         claims: made_equal,
     },
     Justified {
-        name: "read-only attributes in a configuration",
-        reason: "Terraform refuses them by the schema before it asks the provider. The reference \
-                 refuses them once more.",
-        claims: read_only,
-    },
-    Justified {
         name: "promises that apply broke",
         reason: "A state that is not what was planned, or not known, is refused by Terraform as \
                  soon as it is answered, as a bug of the provider. Ours finds it first and names the \
@@ -232,12 +226,6 @@ fn made_equal(exchange: &Exchange<'_>, _: &Difference) -> bool {
             &["has other elements than the configuration"],
         )
         && call.value(Slot::Config).any(&has_set)
-}
-
-fn read_only(exchange: &Exchange<'_>, _: &Difference) -> bool {
-    exchange.call.rpc.name().starts_with("Validate")
-        && says(exchange.reference, &["for Read-Only Attribute"])
-        && !exchange.ours.stops()
 }
 
 fn broken_promise(exchange: &Exchange<'_>, _: &Difference) -> bool {

@@ -263,6 +263,33 @@ fn config(marks: &str) -> Value {
     Value::object([("a", a), ("b", b), ("c", c), ("l", inner)])
 }
 
+/// What only the provider sets must not be configured, nested objects included, where Terraform does
+/// not look.
+#[test]
+fn what_the_provider_sets_is_refused_in_a_configuration() {
+    let inner = || {
+        Members::new()
+            .with(Attribute::new("made", Type::String).computed())
+            .with(Attribute::new("both", Type::String).optional().computed())
+    };
+    let schema = Schema::new()
+        .with(Attribute::nested("one", Nesting::Single, inner()).optional())
+        .with(Block::new("some", Nesting::List, inner()));
+    let object = |made: Value| Value::object([("both", "x".into()), ("made", made)]);
+    let config = |made: Value| {
+        let some = Value::list([object(Value::Null), object(made.clone())]);
+        Value::object([("one", object(made)), ("some", some)])
+    };
+    let told = |made| {
+        let found = all_found(&schema, &config(made), true);
+        found.iter().map(|d| d.path.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(told(Value::Null), [] as [&str; 0]);
+    for made in ["x".into(), Value::Unknown] {
+        assert_eq!(told(made), ["one.made", "some[1].made"]);
+    }
+}
+
 /// Severity and path of all that is found.
 fn found(schema: &Schema, marks: &str) -> Vec<String> {
     let found = all_found(schema, &config(marks), true);

@@ -65,6 +65,9 @@ impl<'a> Walk<'a> {
         if attribute.required && value.is_null() {
             self.missing();
         }
+        if attribute.computed && !attribute.optional && !value.is_null() {
+            self.read_only();
+        }
         let is_stored = attribute.write_only && !self.surroundings.write_only_allowed;
         if is_stored && !value.is_null() {
             let detail = "Write-only arguments need Terraform 1.11 or later; this caller would \
@@ -85,6 +88,13 @@ impl<'a> Walk<'a> {
     fn missing(&mut self) {
         let detail = "The argument is required, but its value is null.";
         let error = Diagnostic::error("Missing required argument", detail);
+        self.diagnostics.push(error.at(&self.path));
+    }
+
+    /// Terraform itself sees to what stands directly in the resource, but not to nested objects.
+    fn read_only(&mut self) {
+        let detail = "Only the provider sets this attribute. Remove it from the configuration.";
+        let error = Diagnostic::error("Read-only attribute cannot be set", detail);
         self.diagnostics.push(error.at(&self.path));
     }
 

@@ -166,15 +166,6 @@ fn of_validation() -> Vec<Case> {
             (sum("9223372036854775806"), fine(), error("int_sum", "")),
         ),
         (
-            "read-only attributes in a configuration",
-            (
-                thing(),
-                error("name", "Invalid Configuration for Read-Only Attribute"),
-                fine(),
-            ),
-            (thing(), error("name", "Invalid value"), fine()),
-        ),
-        (
             "durations",
             (
                 validate("conform_texts", object("duration", Term::text("-1h"))),

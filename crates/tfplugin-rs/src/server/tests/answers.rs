@@ -319,6 +319,8 @@ async fn write_only_values_are_refused_where_they_stand() {
     let prepared = server.resource_schema("yard_boat").unwrap();
     let mut config = super::boat("b", 1).to_value();
     config.set_at(&"key".into(), Value::Unknown);
+    // Nobody configures what the provider sets.
+    config.set_at(&"berth".into(), Value::Null);
     let mut request = proto::validate_resource_config::Request {
         type_name: "yard_boat".to_owned(),
         config: Some(prepared.encode(&config, "a configuration").unwrap()),
