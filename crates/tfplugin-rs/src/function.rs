@@ -76,13 +76,14 @@ impl Parameter {
     /// A parameter held in a Rust type.
     pub fn of<T: Field>(name: impl Into<String>, description: impl Into<String>) -> Self {
         use crate::model::Presence;
+        let shape = T::shape();
         Self {
             name: name.into(),
             description: description.into(),
-            ty: T::shape().ty(),
+            ty: shape.ty(),
             allow_null: T::PRESENCE != Presence::Required,
             allow_unknown: T::PRESENCE == Presence::Computed,
-            validators: Vec::new(),
+            validators: shape.validators,
         }
     }
 

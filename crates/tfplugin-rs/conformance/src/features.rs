@@ -22,11 +22,11 @@ pub(crate) fn calls(world: &World) -> Vec<Call> {
     }
     for (name, kind) in &world.resources {
         calls.extend(scripted(name, kind));
-        let bare = nothing(&kind.members);
-        for state in [bare, Term::Null] {
-            calls.push(Call::new(Rpc::GenerateConfig, name).with(Slot::State, state));
-        }
+        let generate = Call::new(Rpc::GenerateConfig, name);
+        calls.push(generate.with(Slot::State, nothing(&kind.members)));
     }
+    let none = Call::new(Rpc::GenerateConfig, "conform_known");
+    calls.push(none.with(Slot::State, Term::Null));
     calls.extend(timeouts(world));
     calls.extend(data_sources(world));
     calls.extend(short_lived(world));

@@ -11,7 +11,7 @@ use crate::term::{Term, Unequal};
 
 use self::elements::{in_a_set, kept_in_new_element};
 use self::numbers::{refused_before, rounded};
-use self::refused::{digits_beyond_float, element_named, inside_refused_block, sum_overflows};
+use self::refused::{digits_beyond_float, element_named, inside_refused, sum_overflows};
 
 mod elements;
 mod numbers;
@@ -47,9 +47,9 @@ pub(crate) const TABLE: &[Justified] = &[
     },
     Justified {
         name: "values that validation has refused",
-        reason: "The reference has types for integers and floats of 32 and 64 bits and for durations, \
-                 and refuses everything else in every call. Ours refuses it in the validation that \
-                 comes before every plan, and where a model converts it; most models here do not.",
+        reason: "The reference has types for integers and floats of 32 and 64 bits, and refuses other \
+                 numbers in every call. Ours refuses them in the validation that comes before every \
+                 plan, and where a model converts them; these models do not.",
         claims: refused_before,
     },
     Justified {
@@ -59,10 +59,10 @@ pub(crate) const TABLE: &[Justified] = &[
         claims: element_named,
     },
     Justified {
-        name: "inside blocks that are refused",
-        reason: "An error of a block's own validators keeps the reference from looking into the \
-                 block. Ours tells all that is wrong at once.",
-        claims: inside_refused_block,
+        name: "inside what is refused",
+        reason: "An error of the validators of a block or of nested objects, or of their keys, keeps \
+                 the reference from looking inside. Ours tells all that is wrong at once.",
+        claims: inside_refused,
     },
     Justified {
         name: "digits beyond a float",
@@ -128,7 +128,8 @@ pub(crate) const TABLE: &[Justified] = &[
         name: "types of what is null or unknown",
         reason: "A dynamic value that is null or unknown but whose type is known is just null or \
                  unknown to a typed function or model of ours, and to a generated configuration, \
-                 which leave the type open.",
+                 which leave the type open; and what keeps its state unless that is null is free \
+                 to get a value.",
         claims: unknown_of_known_type,
     },
     Justified {
@@ -254,18 +255,23 @@ fn planned_private(exchange: &Exchange<'_>, difference: &Difference) -> bool {
 }
 
 fn unknown_of_known_type(exchange: &Exchange<'_>, difference: &Difference) -> bool {
-    let is_open = matches!(exchange.call.rpc, Rpc::CallFunction | Rpc::GenerateConfig)
-        || exchange.call.subject == "conform_modelled";
-    is_open
-        && (matches!(
-            difference,
-            Difference::Value(Unequal { reference: Term::Dynamic(known), ours: Term::Unknown(_), .. })
-                if known.1.is_unknown()
-        ) || matches!(
-            difference,
-            Difference::Value(Unequal { reference: Term::Dynamic(known), ours: Term::Null, .. })
-                if known.1.is_null()
-        ))
+    let call = exchange.call;
+    let is_open = matches!(call.rpc, Rpc::CallFunction | Rpc::GenerateConfig)
+        || call.subject == "conform_modelled";
+    let Difference::Value(Unequal {
+        path,
+        reference: Term::Dynamic(known),
+        ours,
+    }) = difference
+    else {
+        return false;
+    };
+    match ours {
+        Term::Unknown(_) if path == "planned.dynamic_valued" => known.1.is_null(),
+        Term::Unknown(_) => is_open && known.1.is_unknown(),
+        Term::Null => is_open && known.1.is_null(),
+        _ => false,
+    }
 }
 
 fn no_proposal(exchange: &Exchange<'_>, _: &Difference) -> bool {
@@ -336,7 +342,6 @@ fn odd_duration(exchange: &Exchange<'_>, _: &Difference) -> bool {
     let mut values = exchange.call.values.iter();
     ["conform_texts", "conform_timed"].contains(&exchange.call.subject.as_str())
         && values.any(|(_, value)| value.any(&is_negative))
-        && exchange.ours.stops()
 }
 
 fn nothing_to_generate(exchange: &Exchange<'_>, _: &Difference) -> bool {

@@ -4,7 +4,6 @@
 //! real run; where the two providers differ, the reference's answer goes on to both.
 
 use tfplugin_rs::schema::Nesting;
-use tfplugin_rs::value::Type;
 
 use crate::answer::Answer;
 use crate::call::{Call, Rpc, Slot};
@@ -13,6 +12,7 @@ use crate::proposed::proposed;
 use crate::random::Random;
 use crate::schema::{Kind, Member, Role, Shape, World};
 use crate::single::{private_bytes, single};
+use crate::tables::MODELLED;
 use crate::term::Term;
 
 /// In so many of a hundred calls one value is made not to fit.
@@ -99,7 +99,7 @@ impl<'w> Scenario<'w> {
         };
         if what < BROKEN_PERCENT {
             *value = generate.broken(value);
-        } else if what < BROKEN_PERCENT + ODD_PERCENT {
+        } else if what < BROKEN_PERCENT + ODD_PERCENT && call.subject != MODELLED {
             *value = generate.with_odd_number(value);
         }
         call
@@ -286,16 +286,11 @@ pub(crate) fn with_meta(call: Call, world: &World, random: &mut Random) -> Call 
 
 /// The configuration with every unknown decided.
 fn settled(members: &[Member], config: &Term, generate: &mut Generate<'_>) -> Term {
-    let known = |generate: &mut Generate<'_>, ty: &Type, value: &Term| match value.is_wholly_known()
-    {
-        true => value.clone(),
-        false => generate.value(ty, Certainty::Known, 0),
-    };
     let each = members.iter().map(|member| {
         let value = config.get(&member.name);
         let value = match (&member.shape, value) {
             (_, value) if value.is_wholly_known() => value.clone(),
-            (Shape::Plain(ty), value) => known(generate, ty, value),
+            (Shape::Plain(ty), _) => generate.plain(&member.name, ty, Certainty::Known),
             (Shape::Nested(nesting, inner), value) => match (nesting, value) {
                 (Nesting::Single, Term::Map(_)) => settled(inner, value, generate),
                 (Nesting::List, Term::List(elements)) => {

@@ -5,7 +5,7 @@ use tfplugin_rs::value::Type;
 
 use crate::call::{Call, Rpc, Slot};
 use crate::features;
-use crate::numbers::Declared;
+use crate::numbers::{Declared, has_misfit};
 use crate::proposed::proposed;
 use crate::schema::{Kind, Member, Role, Shape, World};
 use crate::term::Term;
@@ -35,8 +35,11 @@ pub(crate) fn calls(world: &World) -> Vec<Call> {
     calls
 }
 
+/// The resource with a model, which has no place for numbers that validation refuses.
+pub(crate) const MODELLED: &str = "conform_modelled";
+
 /// Resources that are about validation.
-pub(crate) const VALIDATED: [&str; 5] = [
+const VALIDATED: [&str; 5] = [
     "conform_numbers",
     "conform_relations",
     "conform_ruled",
@@ -287,7 +290,9 @@ fn situations(name: &str, kind: &Kind, member: &Member, value: &Term) -> Vec<Cal
     if member.role != Role::Computed {
         calls.push(Call::new(Rpc::ValidateResource, name).with(Slot::Config, config.clone()));
     }
-    let is_refused = member.role == Role::Required && value.is_null();
+    let is_null = member.role == Role::Required && value.is_null();
+    let alone = Term::object([(member.name.as_str(), value.clone())]);
+    let is_refused = is_null || (name == MODELLED && has_misfit(&alone));
     if is_refused || VALIDATED.contains(&name) {
         return calls;
     }

@@ -176,6 +176,8 @@ fn compare(
     match (planned, applied) {
         // What is still unknown is another rule's business.
         (Value::Unknown, _) | (_, Value::Unknown) => {}
+        // Terraform takes null for null, whatever type it is said to have.
+        (planned, applied) if planned.is_null() && applied.is_null() => {}
         (Value::Object(planned), Value::Object(applied)) if planned.names() == applied.names() => {
             for ((name, planned), applied) in planned.iter().zip(applied.values()) {
                 at(Step::Attribute(name.to_owned()), planned, applied, path);

@@ -36,6 +36,18 @@ fn what_was_planned_must_come_back_at_every_depth() {
         (one(one(unknown())), one(one("y")), vec![]),
         (one(one("x")), one(Value::Null), vec!["a"]),
         (one(Value::Null), one(one("x")), vec!["a"]),
+        // Terraform takes null for null, whatever type it is said to have.
+        (
+            one(dynamic(Type::Bool, Value::Null)),
+            one(Value::Null),
+            vec![],
+        ),
+        (
+            one(Value::Null),
+            one(dynamic(Type::Bool, Value::Null)),
+            vec![],
+        ),
+        (one(dynamic(Type::Bool, true)), one(Value::Null), vec!["a"]),
         // Each difference is told.
         (
             Value::list(["x", "y", "z"]),

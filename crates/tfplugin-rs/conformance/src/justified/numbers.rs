@@ -1,7 +1,5 @@
 //! Numbers that the reference rounds, and values that it has no room for.
 
-use tfplugin_rs::types::Period;
-
 use super::Exchange;
 use crate::answer::{Difference, Told};
 use crate::call::Call;
@@ -72,9 +70,8 @@ pub(super) fn refused_before(exchange: &Exchange<'_>, difference: &Difference) -
     match difference {
         Difference::Diagnostics { reference, ours } => {
             // What a script says is not asked for any more once the reference has refused.
-            let is_free = ours.is_empty() || !exchange.call.script().is_empty();
             reference.iter().all(|told| is_refusal(&told))
-                && (is_free || ours.iter().all(|told| is_refusal(&told)))
+                && (ours.is_empty() || !exchange.call.script().is_empty())
         }
         Difference::Private
         | Difference::RequiresReplace { .. }
@@ -82,12 +79,6 @@ pub(super) fn refused_before(exchange: &Exchange<'_>, difference: &Difference) -
         | Difference::Value(_) => true,
         _ => false,
     }
-}
-
-/// True for a text in the one attribute whose type is that of durations.
-fn is_no_duration(name: &str, value: &Term) -> bool {
-    let is_duration = |text: &str| text.trim_start_matches('-').parse::<Period>().is_ok();
-    matches!(value, Term::Text(text) if name == "duration" && !is_duration(text))
 }
 
 /// Where a value is that its attribute does not take.
@@ -120,7 +111,7 @@ fn misfit_paths(term: &Term, path: &str, is_in_set: bool, found: &mut Vec<Misfit
                     false => format!("{path}.{name}"),
                 };
                 let alone = Term::object([(name.as_str(), value.clone())]);
-                if has_misfit(&alone) || is_no_duration(name, value) {
+                if has_misfit(&alone) {
                     let path = inner.clone();
                     found.push(Misfit { path, is_in_set });
                 }

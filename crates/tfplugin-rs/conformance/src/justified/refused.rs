@@ -5,7 +5,7 @@ use crate::answer::{Difference, Told};
 use crate::call::{Rpc, Slot};
 use crate::decimal::Decimal;
 use crate::numbers::Declared;
-use crate::schema::Role;
+use crate::schema::Shape;
 use crate::term::Term;
 
 fn is_validation(exchange: &Exchange<'_>) -> bool {
@@ -44,27 +44,31 @@ pub(super) fn element_named(exchange: &Exchange<'_>, difference: &Difference) ->
             .all(|inside| reference.iter().any(|around| is_inside(around, inside)))
 }
 
-/// True for what ours tells of the inside of a block that both refuse as a whole.
-pub(super) fn inside_refused_block(exchange: &Exchange<'_>, difference: &Difference) -> bool {
+/// True for what ours tells of the inside of objects that both refuse as a whole, or for their keys.
+pub(super) fn inside_refused(exchange: &Exchange<'_>, difference: &Difference) -> bool {
     let Difference::Diagnostics { reference, ours } = difference else {
         return false;
     };
     let Some(kind) = exchange.world.resources.get(&exchange.call.subject) else {
         return false;
     };
-    let is_block = |name: &str| {
+    let root = |path: &str| path.split(['[', '.']).next().unwrap_or_default().to_owned();
+    let has_objects = |name: &str| {
         let mut members = kind.members.iter();
-        members.any(|member| member.name == name && member.role == Role::Block)
+        members.any(|member| member.name == name && matches!(member.shape, Shape::Nested(..)))
     };
     let refused = |name: &str| {
-        let told = &exchange.reference.diagnostics;
-        told.iter().any(|told| told.is_error && told.path == name)
+        let mut told = exchange.reference.diagnostics.iter();
+        told.any(|told| {
+            let rest = told.path.strip_prefix(name);
+            told.is_error && rest.is_some_and(|rest| rest.is_empty() || rest.ends_with(']'))
+        })
     };
     is_validation(exchange)
         && reference.is_empty()
         && ours.iter().all(|told| {
-            let name = told.path.split('[').next().unwrap_or_default();
-            name != told.path && is_block(name) && refused(name)
+            let name = root(&told.path);
+            name != told.path && has_objects(&name) && refused(&name)
         })
 }
 

@@ -147,7 +147,7 @@ fn of_validation() -> Vec<Case> {
             (thing(), lost(), error("name", "")),
         ),
         (
-            "inside blocks that are refused",
+            "inside what is refused",
             (thing(), error("block", ""), both("block[0].name")),
             (thing(), error("block", ""), both("name[0]")),
         ),
@@ -311,6 +311,7 @@ fn of_the_rest() -> Vec<Case> {
     let result = |value: Term| answer("result", value);
     let function = || Call::new(Rpc::CallFunction, "describe");
     let modelled = |rpc| Call::new(rpc, "conform_modelled");
+    let kept = |value| answer("planned", object("dynamic_valued", value));
     let nothing = || error("", "Nothing to generate from");
     let generate = |state: Term| call(Rpc::GenerateConfig).with(Slot::State, state);
     vec![
@@ -338,6 +339,19 @@ fn of_the_rest() -> Vec<Case> {
                 call(Rpc::Read),
                 answer("state", typed(Term::Null)),
                 answer("state", Term::Null),
+            ),
+        ),
+        (
+            "types of what is null or unknown",
+            (
+                call(Rpc::Plan),
+                kept(typed(Term::Null)),
+                kept(Term::unknown()),
+            ),
+            (
+                call(Rpc::Plan),
+                kept(typed(Term::Bool(true))),
+                kept(Term::unknown()),
             ),
         ),
         (

@@ -301,10 +301,7 @@ async fn functions_take_null_unknown_and_variadic_arguments() {
         ),
         (
             json!([null, 1, 2, -3]),
-            FunctionError::argument(
-                3,
-                "A whole number from 0 to 255 is needed, but the value is -3.",
-            ),
+            FunctionError::argument(3, "Argument numbers must be from 0 to 255, got -3."),
         ),
     ] {
         assert_eq!(sum(arguments).await, Err(error));

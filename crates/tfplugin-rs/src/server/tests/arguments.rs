@@ -283,7 +283,7 @@ async fn the_number_of_arguments_is_that_of_the_parameters() {
         (
             "many",
             vec![text(), number(1), number(300)],
-            "argument 2: A whole number from 0 to 255 is needed, but the value is 300.",
+            "argument 2: Argument they must be from 0 to 255, got 300.",
         ),
         (
             "many",
