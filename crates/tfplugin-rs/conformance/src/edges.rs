@@ -268,7 +268,7 @@ fn states(member: &Member) -> Vec<Term> {
     let lists = || {
         vec![
             list(&[]),
-            list(&[null.clone()]),
+            list(std::slice::from_ref(&null)),
             list(&[a.clone(), null.clone()]),
             list(&[a.clone(), open.clone()]),
             list(&[open.clone(), null.clone()]),
