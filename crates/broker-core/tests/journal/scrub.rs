@@ -1,9 +1,14 @@
 //! The background scrub finds every flipped bit, and nothing else.
 
-use std::sync::Arc;
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::mem;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use broker_core::journal::{Corrupt, Lsn, Options, Scrub, SimDisk, Trouble};
+use broker_core::journal::{
+    Corrupt, Disk, DiskFile, FileEntry, Lsn, Options, Scrub, SimDisk, Space, Trouble, Turn,
+};
 
 use crate::harness::{Bench, open_on, payloads, small};
 
@@ -145,10 +150,7 @@ fn a_record_larger_than_a_step_is_checked_too() {
 fn a_place_that_cannot_be_read_is_damage_and_ends_nothing() {
     let disk = SimDisk::new(1);
     let mut bench = filled(&disk);
-    disk.plan(
-        disk.operations() + 1,
-        Trouble::Error(std::io::ErrorKind::Other),
-    );
+    disk.plan(disk.operations() + 1, Trouble::Error(io::ErrorKind::Other));
     let mut scrub = Scrub::new(Arc::clone(&bench.journal));
     let (damaged, _) = round(&mut scrub);
     assert_eq!(damaged.len(), 1, "{damaged:?}");
@@ -205,4 +207,108 @@ fn it_rests_between_steps_and_between_rounds() {
             return;
         }
     }
+}
+
+/// What happens in the moment of the scrub's next read.
+type Meanwhile = Arc<Mutex<Option<Box<dyn FnOnce() + Send>>>>;
+
+/// A disk on which something happens meanwhile.
+struct Busy {
+    disk: SimDisk,
+    meanwhile: Meanwhile,
+}
+
+struct BusyFile {
+    file: Box<dyn DiskFile>,
+    meanwhile: Meanwhile,
+}
+
+impl fmt::Debug for Busy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.disk.fmt(f)
+    }
+}
+
+impl fmt::Debug for BusyFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.file.fmt(f)
+    }
+}
+
+impl Busy {
+    fn file(&self, file: Box<dyn DiskFile>) -> Box<dyn DiskFile> {
+        let meanwhile = Arc::clone(&self.meanwhile);
+        Box::new(BusyFile { file, meanwhile })
+    }
+}
+
+impl Disk for Busy {
+    fn list(&self) -> io::Result<Vec<FileEntry>> {
+        self.disk.list()
+    }
+    fn create(&self, name: &str, length_bytes: u64) -> io::Result<Box<dyn DiskFile>> {
+        Ok(self.file(self.disk.create(name, length_bytes)?))
+    }
+    fn open(&self, name: &str) -> io::Result<Box<dyn DiskFile>> {
+        Ok(self.file(self.disk.open(name)?))
+    }
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.disk.rename(from, to)
+    }
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.disk.remove(name)
+    }
+    fn sync_dir(&self) -> io::Result<()> {
+        self.disk.sync_dir()
+    }
+    fn space(&self) -> io::Result<Space> {
+        self.disk.space()
+    }
+    fn unique(&self) -> io::Result<[u8; 16]> {
+        self.disk.unique()
+    }
+}
+
+impl DiskFile for BusyFile {
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.file.read_at(offset, out)
+    }
+    fn read_from_disk(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let meanwhile = mem::take(&mut *self.meanwhile.lock().unwrap());
+        if let Some(meanwhile) = meanwhile {
+            meanwhile();
+        }
+        self.file.read_from_disk(offset, out)
+    }
+    fn write_at(&self, offset: u64, parts: &mut [IoSlice<'_>]) -> io::Result<()> {
+        self.file.write_at(offset, parts)
+    }
+    fn sync(&self) -> io::Result<()> {
+        self.file.sync()
+    }
+}
+
+#[test]
+fn a_segment_freed_in_the_moment_it_is_read_is_no_damage() {
+    let meanwhile = Meanwhile::default();
+    let busy = Busy {
+        disk: SimDisk::new(1),
+        meanwhile: Arc::clone(&meanwhile),
+    };
+    let mut bench = open_on(Arc::new(busy), &small()).unwrap();
+    bench.publish_all(&payloads(60, 1100));
+    let journal = Arc::clone(&bench.journal);
+    let third = journal.segments()[3].start;
+    journal.checkpoint(third, b"all").unwrap();
+    journal.release_before(third);
+    let mut writer = bench.writer;
+    *meanwhile.lock().unwrap() = Some(Box::new(move || {
+        while writer.turn().unwrap() != Turn::Idle {}
+        // A writer that is dropped closes the journal.
+        mem::forget(writer);
+    }));
+    let mut scrub = Scrub::new(Arc::clone(&journal));
+    let step = scrub.step();
+    assert!(journal.first() >= third, "it was freed meanwhile");
+    assert!(step.damaged.is_empty(), "{:?}", step.damaged);
 }
