@@ -11,8 +11,8 @@ use crate::record::Records;
 use crate::scenario::{Bench, Scenario, warm_up};
 use crate::target::{Kind, Programs, Target};
 
-/// How long a broker that compiles just in time is used at each of two loads before it counts.
-const WARM_UP: Duration = Duration::from_secs(8);
+/// How long a broker that compiles just in time is used before it counts.
+const WARM_UP: Duration = Duration::from_secs(10);
 
 /// What to run.
 #[derive(Debug)]

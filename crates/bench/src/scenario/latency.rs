@@ -55,7 +55,7 @@ struct Pair {
 /// At 5,000 messages per second.
 pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
     use Kind::{Artemis, Ferrymq, Mosquitto, Nats, Null, NullJournal, Rabbitmq};
-    let transient: &[Kind] = &[Artemis, Ferrymq, Mosquitto, Nats, Null, Rabbitmq];
+    let transient: &[Kind] = &[Ferrymq, Mosquitto, Nats, Null, Rabbitmq];
     let durable: &[Kind] = &[Artemis, Ferrymq, Mosquitto, NullJournal, Rabbitmq];
     for (variant, kinds) in [("transient", transient), ("durable", durable)] {
         if variant == "durable" {

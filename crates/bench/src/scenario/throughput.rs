@@ -17,10 +17,6 @@ const WARM_UP: Duration = Duration::from_millis(500);
 const UNDER_WAY: u64 = 20_000;
 const UNDER_WAY_BYTES: u64 = 64 * 1024 * 1024;
 
-/// The same for a broker that drops what is too much.
-const BOUNDED: u64 = 500;
-const BOUNDED_BYTES: u64 = 256 * 1024;
-
 /// The usual body sizes and their names.
 const SIZES: [(usize, &str); 4] = [
     (16, "16 B"),
@@ -58,7 +54,7 @@ pub(super) fn run(scenario: Scenario, bench: &mut Bench<'_>) -> Result<()> {
 
 fn cases(scenario: Scenario) -> Vec<Case> {
     use Kind::{Artemis, Ferrymq, Mosquitto, Nats, Null, NullJournal, Rabbitmq};
-    let all = &[Artemis, Ferrymq, Mosquitto, Nats, Null, Rabbitmq];
+    let all = &[Ferrymq, Mosquitto, Nats, Null, Rabbitmq];
     let durable = &[Artemis, Ferrymq, Mosquitto, NullJournal, Rabbitmq];
     let sized = |sizes: &[(usize, &str)], make: fn(usize) -> Flow, kinds| {
         let case = |(bytes, name): &(usize, &str)| Case {
@@ -78,25 +74,16 @@ fn cases(scenario: Scenario) -> Vec<Case> {
     }
 }
 
-/// Until code that is compiled just in time has seen all that is measured.
+/// Until code that is compiled just in time has seen what is measured.
 pub(crate) fn warm_up(target: &Target, time: Duration) -> Result<()> {
-    for (name, flow) in [("warm", transient(16)), ("warm-durable", confirmed(1024))] {
-        let flow = bounded(&flow, target.kind);
-        let mut running = Running::open(&flow, name, target.kind.protocol(), target.address)?;
-        running.run_for(time)?;
-        running.finish()?;
-    }
-    Ok(())
-}
-
-/// Artemis drops at QoS 0 what a connection does not take at once: it gets less to keep under way.
-fn bounded(flow: &Flow, kind: Kind) -> Flow {
-    let mut flow = flow.clone();
-    if kind == Kind::Artemis && !flow.persistent {
-        let messages = BOUNDED_BYTES / flow.body_bytes as u64;
-        flow.under_way = flow.under_way.min(messages.clamp(1, BOUNDED));
-    }
-    flow
+    let mut running = Running::open(
+        &confirmed(16),
+        "warm",
+        target.kind.protocol(),
+        target.address,
+    )?;
+    running.run_for(time)?;
+    running.finish()
 }
 
 pub(super) fn transient(body_bytes: usize) -> Flow {
@@ -164,8 +151,7 @@ pub(super) fn measure(
     target: &Target,
     time: Duration,
 ) -> Result<Vec<(&'static str, f64)>> {
-    let flow = bounded(flow, target.kind);
-    let mut running = Running::open(&flow, name, target.kind.protocol(), target.address)?;
+    let mut running = Running::open(flow, name, target.kind.protocol(), target.address)?;
     running.run_for(WARM_UP)?;
     let before = Sample::take(&running, target)?;
     running.run_for(time)?;
