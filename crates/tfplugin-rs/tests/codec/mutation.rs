@@ -84,7 +84,7 @@ fn mutate(input: &mut Vec<u8>, dice: &mut Dice) {
 
 /// What the fuzz target starts from.
 fn corpus() -> Vec<Vec<u8>> {
-    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/corpus/values");
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/fuzz/seeds/values");
     let files = std::fs::read_dir(directory).expect("it is beside the sources");
     let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
     // In another order the rolls would fall on other inputs.
