@@ -45,6 +45,10 @@ impl Agent {
             "{}",
             String::from_utf8_lossy(&init.stderr)
         );
+        // The machine that tests may be short of disk: what they store is little.
+        let file = dir.path().join("a/agent.toml");
+        let config = fs::read_to_string(&file).unwrap();
+        fs::write(&file, format!("disk_keep_free_mib = 64\n{config}")).unwrap();
         let process = serve(&dir, environment);
         Self { process, dir }
     }

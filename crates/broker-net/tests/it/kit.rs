@@ -9,7 +9,7 @@ use std::time::Duration;
 use broker_core::access::PasswordHash;
 use broker_core::broker::{Broker, BrokerConfig};
 use broker_core::definitions::{Expect, PasswordChange, PermissionSpec, UserUpdate};
-use broker_core::journal::{Disk, FileDisk, Options as JournalOptions, SimDisk};
+use broker_core::journal::{Disk, FileDisk, Options as JournalOptions, SimDisk, Writer};
 use broker_net::{ListenerConfig, Options, Protocol, Server};
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -63,10 +63,22 @@ pub(crate) async fn server_over(disk: Arc<dyn Disk>, options: Options) -> Server
 
 /// A server that keeps its journal in a directory.
 pub(crate) async fn server_on_disk(directory: &Path) -> Server {
-    let disk = FileDisk::open(directory).unwrap();
-    let (broker, writer) = Broker::open(&BrokerConfig::default(), disk).unwrap();
+    let (broker, writer) = broker_on_disk(directory);
     add_guest(&broker);
     Server::start(broker, writer, vec![LOOPBACK]).await.unwrap()
+}
+
+/// A broker that keeps its journal in a directory, on a disk that may be nearly full.
+pub(crate) fn broker_on_disk(directory: &Path) -> (Arc<Broker>, Writer) {
+    let journal = JournalOptions {
+        keep_free_bytes: Some(0),
+        ..Default::default()
+    };
+    let config = BrokerConfig {
+        journal,
+        ..Default::default()
+    };
+    Broker::open(&config, FileDisk::open(directory).unwrap()).unwrap()
 }
 
 pub(crate) fn address(server: &Server) -> SocketAddr {

@@ -6,12 +6,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use broker_core::admin::ScrubStats;
-use broker_core::broker::{Broker, BrokerConfig};
-use broker_core::journal::FileDisk;
 use broker_net::{Options, Server};
 use tokio::time::interval;
 
-use crate::kit::{LOOPBACK, in_time, server_on_disk};
+use crate::kit::{LOOPBACK, broker_on_disk, in_time, server_on_disk};
 
 /// Flips a bit of the first record of the journal's first segment.
 fn flip(directory: &Path) {
@@ -28,8 +26,7 @@ fn flip(directory: &Path) {
 /// Starts the server with the scrub at once, after something was done to its journal, and answers
 /// what the first round has seen.
 async fn scrubbed(directory: &Path, meanwhile: impl FnOnce()) -> ScrubStats {
-    let disk = FileDisk::open(directory).unwrap();
-    let (broker, writer) = Broker::open(&BrokerConfig::default(), disk).unwrap();
+    let (broker, writer) = broker_on_disk(directory);
     meanwhile();
     let options = Options {
         scrub_after: Some(Duration::ZERO),
