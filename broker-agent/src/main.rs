@@ -51,7 +51,7 @@ const UNREACHABLE: u8 = 3;
 const INCOMPLETE: u8 = 4;
 
 fn main() -> ExitCode {
-    memory::give_back_large_blocks();
+    memory::set_allocator_up();
     let result = match Cli::parse().command {
         Command::Brokers(options) => single(status::brokers(options)),
         Command::Dev(options) => many(dev::run(options)),
@@ -73,10 +73,11 @@ fn main() -> ExitCode {
 
 /// Runs a command that serves, on all cores.
 fn many(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
-    tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .build()?
-        .block_on(command)
+        .build()?;
+    runtime.spawn(memory::give_back_after_load());
+    runtime.block_on(command)
 }
 
 /// Runs a command that asks and answers.
