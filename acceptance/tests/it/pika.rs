@@ -22,6 +22,7 @@ macro_rules! scripts {
 scripts!(
     cancel_notify,
     errors,
+    expiry,
     get,
     heartbeat,
     large_body,

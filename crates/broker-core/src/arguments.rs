@@ -6,10 +6,11 @@ use crate::durability::{self, Durability};
 use crate::limits::Limits;
 use crate::records;
 use crate::refusal::{Reason, Refusal};
+use crate::rules;
 use crate::value::{Arguments, Value};
 
-/// Queue arguments the broker accepts: the kind of queue and its durability are checked by value, the
-/// others only hint at where or how RabbitMQ keeps messages and lose nothing here.
+/// Queue arguments the broker accepts beside those that are rules of its own: the kind of queue and its
+/// durability are checked by value, the others only hint at where or how RabbitMQ keeps messages and lose nothing here.
 const QUEUE_ARGUMENTS: &[&str] = &[
     durability::ARGUMENT,
     "x-queue-leader-locator",
@@ -33,9 +34,12 @@ pub(crate) fn check_queue(
     arguments: &Arguments,
     durable: bool,
     exclusive: bool,
+    thing: &str,
     limits: &Limits,
 ) -> Result<(), Refusal> {
-    check_offered(arguments, QUEUE_ARGUMENTS, limits)?;
+    let known = |name: &str| QUEUE_ARGUMENTS.contains(&name) || rules::ARGUMENTS.contains(&name);
+    check_offered(arguments, known, limits)?;
+    rules::check(arguments, thing)?;
     check_durability(arguments, durable && !exclusive)?;
     let Some(kind) = arguments.get(QUEUE_TYPE) else {
         return Ok(());
@@ -90,7 +94,7 @@ pub(crate) fn normalize_queue(arguments: &mut Arguments) {
 }
 
 /// An argument as a property of the object.
-fn path(argument: &str) -> String {
+pub(crate) fn path(argument: &str) -> String {
     format!("arguments.{argument}")
 }
 
@@ -99,12 +103,12 @@ pub(crate) fn check_exchange(arguments: &Arguments, limits: &Limits) -> Result<(
     if arguments.contains_key("alternate-exchange") {
         return Err(not_offered("alternate-exchange"));
     }
-    check_offered(arguments, &[], limits)
+    check_offered(arguments, |_| false, limits)
 }
 
 /// Checks the arguments of a consumer.
 pub(crate) fn check_consumer(arguments: &Arguments, limits: &Limits) -> Result<(), Refusal> {
-    check_offered(arguments, CONSUMER_ARGUMENTS, limits)
+    check_offered(arguments, |name| CONSUMER_ARGUMENTS.contains(&name), limits)
 }
 
 /// Checks that arguments are neither too many nor too deep.
@@ -155,9 +159,13 @@ pub(crate) fn inequivalent<T: fmt::Display>(
     Refusal::new(Reason::Mismatch, text).at(property)
 }
 
-fn check_offered(arguments: &Arguments, known: &[&str], limits: &Limits) -> Result<(), Refusal> {
+fn check_offered(
+    arguments: &Arguments,
+    known: impl Fn(&str) -> bool,
+    limits: &Limits,
+) -> Result<(), Refusal> {
     check_size(arguments, limits)?;
-    let unknown = |name: &&String| name.starts_with("x-") && !known.contains(&name.as_str());
+    let unknown = |name: &&String| name.starts_with("x-") && !known(name);
     match arguments.keys().find(unknown) {
         Some(name) => Err(not_offered(name)),
         None => Ok(()),
@@ -213,7 +221,7 @@ mod tests {
     fn arguments_that_are_not_honoured_are_refused_by_name() {
         let check = |name: &str, value: Value| {
             let arguments = Arguments::from([(name.to_owned(), value)]);
-            check_queue(&arguments, true, false, &Limits::default())
+            check_queue(&arguments, true, false, "queue 'q'", &Limits::default())
         };
         let text = |text: &str| Value::Text(text.into());
         assert!(check("x-queue-type", text("classic")).is_ok());
@@ -222,7 +230,6 @@ mod tests {
         assert!(check("owner", text("team a")).is_ok());
         for (name, value) in [
             ("x-queue-type", text("stream")),
-            ("x-message-ttl", Value::Int(1000)),
             ("x-dead-letter-exchange", text("dlx")),
             ("x-whatever", Value::Null),
         ] {
@@ -240,7 +247,13 @@ mod tests {
     fn a_quorum_queue_is_durable_and_shared() {
         let arguments = Arguments::from([("x-queue-type".into(), Value::Text("quorum".into()))]);
         for (durable, exclusive) in [(false, false), (true, true)] {
-            let result = check_queue(&arguments, durable, exclusive, &Limits::default());
+            let result = check_queue(
+                &arguments,
+                durable,
+                exclusive,
+                "queue 'q'",
+                &Limits::default(),
+            );
             assert_eq!(reason(result), Some(Reason::Invalid));
         }
     }
@@ -253,6 +266,7 @@ mod tests {
                 &arguments,
                 durable,
                 exclusive,
+                "queue 'q'",
                 &Limits::default(),
             ))
         };

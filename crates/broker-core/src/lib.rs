@@ -1,8 +1,8 @@
 //! The broker engine of FerryMQ: routing, queues, sessions, journal, access.
 //!
 //! What it is deliberately not: it has no async, no sockets, no TLS, no gRPC and no cloud; it does
-//! not look at the clock or the file system by itself. Time comes in as an argument, the disk as a
-//! [`journal::Disk`], randomness from the operating system through one function. `broker-net`
+//! not look at the clock or the file system by itself. Time comes in as an argument or from a
+//! [`clock::Clock`], the disk as a [`journal::Disk`], randomness from the operating system through one function. `broker-net`
 //! drives it, `broker-agent` configures it.
 //!
 //! # One message's path
@@ -31,8 +31,10 @@ pub mod admin;
 mod arguments;
 pub mod broker;
 pub mod call;
+pub mod clock;
 pub mod definitions;
 pub mod durability;
+mod expiration;
 pub mod journal;
 pub mod limits;
 mod lock;
@@ -44,5 +46,6 @@ mod queue;
 mod records;
 pub mod refusal;
 mod routing;
+mod rules;
 pub mod session;
 pub mod value;

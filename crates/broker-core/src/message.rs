@@ -7,6 +7,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::account::Hold;
+use crate::clock::Timestamp;
+use crate::expiration;
 use crate::journal::Lsn;
 
 /// One published message, shared by every queue and delivery that refers to it.
@@ -19,6 +21,8 @@ pub struct Message {
     /// Where the journal must be durable before this message may be delivered (rule F13); 0 when no
     /// journal holds it.
     pub lsn: Lsn,
+    /// When it came; noted only where it, or a queue it is in, lets messages expire.
+    pub arrived: Option<Timestamp>,
     /// Its share of the broker's memory and its place in the journal; given back on drop.
     pub(crate) hold: Option<Hold>,
 }
@@ -54,6 +58,9 @@ enum Place {
     Outside(Bytes),
 }
 
+/// The bit in the first byte of AMQP 0-9-1 properties that announces an expiration.
+const EXPIRATION_FLAG: u8 = 1;
+
 /// Longest payload inside a message. With its length it fills one cache line.
 const INSIDE_BYTES: usize = 62;
 
@@ -64,6 +71,7 @@ impl Message {
             envelope,
             body,
             lsn: Lsn(0),
+            arrived: None,
             hold: None,
         }
     }
@@ -86,6 +94,18 @@ impl Properties {
     pub fn size_bytes(&self) -> usize {
         let Self::Amqp091(properties) = self;
         properties.len()
+    }
+
+    /// How long the publisher lets the message wait in a queue, in milliseconds. Sessions refuse
+    /// what is no such time.
+    pub(crate) fn ttl_ms(&self) -> Option<u32> {
+        let Self::Amqp091(properties) = self;
+        // Told by its flag, since nearly no message has it.
+        if properties.first()? & EXPIRATION_FLAG == 0 {
+            return None;
+        }
+        let properties = wire::amqp091::Properties::parse(properties).ok()?;
+        expiration::parse(properties.expiration?).ok()
     }
 }
 

@@ -29,6 +29,7 @@ mod logins;
 mod scrub;
 mod server;
 mod throttle;
+mod timers;
 
 pub use admission::AdmissionLimits;
 pub use error::{FatalError, StartError};

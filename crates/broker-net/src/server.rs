@@ -20,6 +20,7 @@ use crate::journal_thread::{self, End, Progress};
 use crate::listener::{Bound, Closed, Endpoint, Listener, ListenerConfig};
 use crate::logins::Logins;
 use crate::scrub;
+use crate::timers;
 
 /// What a server can be told beside its listeners.
 #[derive(Debug, Clone, Default)]
@@ -123,6 +124,8 @@ impl Server {
         shared
             .tasks
             .spawn(scrub::run(broker, scrub_after, shared.stop.clone()));
+        let broker = Arc::clone(&shared.broker);
+        shared.tasks.spawn(timers::run(broker, shared.stop.clone()));
         Ok(Self {
             shared,
             listeners: Mutex::new(listeners),

@@ -190,6 +190,7 @@ impl Attachment {
         if call.passive {
             let queue = self.broker.queue(vhost, call.name)?;
             check_owner(&queue, Some(self.id()))?;
+            queue.touch(&self.broker);
             return Ok(declared(&queue, self.broker.last_change()));
         }
         let generated;
@@ -371,9 +372,7 @@ impl Drop for Attachment {
         let own = std::mem::take(&mut *lock(&self.own));
         let id = self.id();
         for queue in own.queues.values() {
-            let (unused, _) = queue.run(&self.broker, |state, durable, out| {
-                state.detach(id, durable, out)
-            });
+            let (unused, _) = queue.run(&self.broker, |state, at, out| state.detach(id, at, out));
             if unused {
                 self.broker.delete_unused(&self.connection.vhost, queue);
             }

@@ -33,8 +33,8 @@ impl Attachment {
             unsettled: AtomicU32::new(0),
         });
         let most = limits.consumers_per_queue;
-        let (attached, _) = queue.run(&self.broker, |state, durable, out| {
-            state.consume(consumer, most, durable, out)
+        let (attached, _) = queue.run(&self.broker, |state, at, out| {
+            state.consume(consumer, most, at, out)
         });
         attached.map_err(|error| {
             lock(&self.own).consumers.remove(&call.consumer);
@@ -57,7 +57,9 @@ impl Attachment {
             return;
         };
         let id = self.id();
-        let (unused, _) = queue.run(&self.broker, |state, _, _| state.cancel(id, consumer));
+        let (unused, _) = queue.run(&self.broker, |state, at, _| {
+            state.cancel(id, consumer, at.now)
+        });
         if unused {
             self.broker.delete_unused(&self.connection.vhost, &queue);
         }
@@ -72,8 +74,8 @@ impl Attachment {
             lock(&self.own).note_queue(&queue);
         }
         let id = self.id();
-        let got = queue.run_with_first(&self.broker, |state, _, out| {
-            state.get(id, auto_settle, out)
+        let got = queue.run_with_first(&self.broker, |state, at, out| {
+            state.get(id, auto_settle, at.now, out)
         });
         let (got, _) = got.map_err(|stopped| Refusal::new(Reason::Unavailable, stopped))?;
         Ok(got)
@@ -86,8 +88,8 @@ impl Attachment {
             return Lsn(0);
         };
         let id = self.id();
-        let (settled, lsn) = queue.run(&self.broker, |state, durable, out| {
-            state.settle(id, sequences, outcome, durable, out)
+        let (settled, lsn) = queue.run(&self.broker, |state, at, out| {
+            state.settle(id, sequences, outcome, at, out)
         });
         if settled.shared_credit {
             self.go_on();
@@ -115,9 +117,9 @@ impl Attachment {
         queues.dedup_by_key(|queue| queue.id);
         let id = self.id();
         for queue in queues {
-            queue.run(&self.broker, |state, durable, out| {
+            queue.run(&self.broker, |state, at, out| {
                 state.unpark(id);
-                state.pump(durable, out);
+                state.pump(at, out);
             });
         }
     }

@@ -18,6 +18,8 @@ pub(super) struct Held {
     /// Where its record begins.
     pub(super) record: Lsn,
     pub(super) size_bytes: u32,
+    /// It may expire.
+    pub(super) timed: bool,
 }
 
 /// Sequences that are settled, from the first to the one behind the last.
@@ -135,6 +137,7 @@ mod tests {
             sequence: Sequence(sequence),
             record: Lsn(record),
             size_bytes: 1,
+            timed: false,
         }
     }
 

@@ -7,13 +7,16 @@ use super::Broker;
 use super::owed::Due;
 use crate::account::Account;
 use crate::call::{ConnectionId, QueueId, Sequence};
+use crate::clock::Timestamp;
 use crate::definitions::{QueueSpec, QueueStats, Stored};
-use crate::durability::Durability;
+use crate::durability::{Durability, Reached};
 use crate::journal::{Admission, AppendError, Haste, Lsn, Record, Stopped};
 use crate::lock::lock;
+use crate::message::Message;
 use crate::outbox::Event;
-use crate::queue::{Consumer, Effect, State, Stub};
+use crate::queue::{At, Consumer, Effect, State, Stub};
 use crate::records::{self, write_settle};
+use crate::rules::Rules;
 
 /// One queue of a virtual host.
 #[derive(Debug)]
@@ -26,6 +29,8 @@ pub(crate) struct LiveQueue {
     pub(crate) owner: Option<ConnectionId>,
     /// How safe its messages are before anyone gets them.
     pub(crate) durability: Durability,
+    /// What it was asked to do beyond keeping messages.
+    pub(crate) rules: Option<Arc<Rules>>,
     next_sequence: AtomicU64,
     inner: Mutex<Inner>,
 }
@@ -35,6 +40,8 @@ struct Inner {
     state: State,
     /// It is on the broker's list of queues to look at after the next commit.
     awaiting: bool,
+    /// When the broker's timers will look at it; never later than there is something to do.
+    armed: Timestamp,
     /// Working memory, so that steady traffic allocates nothing here.
     effects: Vec<Effect>,
     /// What the journal is still to be told.
@@ -60,16 +67,19 @@ impl LiveQueue {
         account: &'static Account,
     ) -> Self {
         let id = QueueId(definition.generation);
+        let rules = Rules::of(&definition.value.arguments).map(Arc::new);
         Self {
             id,
             name: definition.value.name.as_str().into(),
             durability: Durability::of(&definition.value.arguments),
             definition,
             owner,
+            rules: rules.clone(),
             next_sequence: AtomicU64::new(0),
             inner: Mutex::new(Inner {
-                state: State::new(id, account),
+                state: State::new(id, rules, account),
                 awaiting: false,
+                armed: Timestamp::NEVER,
                 effects: Vec::new(),
                 done: Vec::new(),
                 owed: None,
@@ -114,7 +124,7 @@ impl LiveQueue {
     pub(crate) fn run<R>(
         self: &Arc<Self>,
         broker: &Broker,
-        operation: impl FnOnce(&mut State, Lsn, &mut Vec<Effect>) -> R,
+        operation: impl FnOnce(&mut State, At, &mut Vec<Effect>) -> R,
     ) -> (R, Lsn) {
         self.run_locked(lock(&self.inner), broker, operation)
     }
@@ -124,29 +134,37 @@ impl LiveQueue {
     pub(crate) fn run_with_first<R>(
         self: &Arc<Self>,
         broker: &Broker,
-        operation: impl FnOnce(&mut State, Lsn, &mut Vec<Effect>) -> R,
+        operation: impl FnOnce(&mut State, At, &mut Vec<Effect>) -> R,
     ) -> Result<(R, Lsn), Stopped> {
         let mut inner = lock(&self.inner);
-        if inner.state.is_due() {
-            inner.bring_back(self.id, broker)?;
+        loop {
+            let Inner { state, effects, .. } = &mut *inner;
+            // Expired ones do not stand before those behind them.
+            state.pump(self.at(broker.reached(), state, broker), effects);
+            if !state.is_due() {
+                return Ok(self.run_locked(inner, broker, operation));
+            }
+            inner.bring_back(self, broker)?;
         }
-        Ok(self.run_locked(inner, broker, operation))
     }
 
     fn run_locked<R>(
         self: &Arc<Self>,
         mut inner: MutexGuard<'_, Inner>,
         broker: &Broker,
-        operation: impl FnOnce(&mut State, Lsn, &mut Vec<Effect>) -> R,
+        operation: impl FnOnce(&mut State, At, &mut Vec<Effect>) -> R,
     ) -> (R, Lsn) {
         let reached = broker.reached();
         let safe = reached.at(self.durability);
         let Inner { state, effects, .. } = &mut *inner;
-        let result = operation(state, safe, effects);
+        let result = operation(state, self.at(reached, state, broker), effects);
         // What cannot be read stays where it is: the broker is about to stop.
-        while inner.state.is_wanted() && inner.bring_back(self.id, broker).is_ok() {
+        while inner.state.is_wanted() && inner.bring_back(self, broker).is_ok() {
             let Inner { state, effects, .. } = &mut *inner;
-            state.pump(safe, effects);
+            state.pump(self.at(reached, state, broker), effects);
+        }
+        if inner.state.wants_time() {
+            inner.arm(self, broker);
         }
         let window_bytes = broker.window_bytes();
         inner.state.page_out(window_bytes, reached.durable);
@@ -160,10 +178,71 @@ impl LiveQueue {
         (result, lsn)
     }
 
+    /// When an operation on the state takes place.
+    fn at(&self, reached: Reached, state: &State, broker: &Broker) -> At {
+        let now = if state.wants_time() {
+            broker.clock.now()
+        } else {
+            Timestamp::default()
+        };
+        At {
+            durable: reached.at(self.durability),
+            now,
+        }
+    }
+
+    /// The broker's timers are due. Says whether the queue is to go, since nobody used it.
+    pub(crate) fn on_time(self: &Arc<Self>, broker: &Broker) -> bool {
+        lock(&self.inner).armed = Timestamp::NEVER;
+        let (abandoned, _) = self.run(broker, |state, at, out| {
+            state.pump(at, out);
+            state.is_abandoned(at.now)
+        });
+        abandoned
+    }
+
+    /// Somebody asks for the queue.
+    pub(crate) fn touch(self: &Arc<Self>, broker: &Broker) {
+        if self.rules.is_some() {
+            self.run(broker, |state, at, _| state.touch(at.now));
+        }
+    }
+
+    /// Has the timers look at a queue that has just come back, if it wants them. Not at once: its
+    /// first message may have to be read.
+    pub(crate) fn arm(self: &Arc<Self>, broker: &Broker) {
+        let mut inner = lock(&self.inner);
+        if inner.state.wants_time() {
+            let now = broker.clock.now();
+            inner.state.touch(now);
+            inner.armed = now;
+            broker.timers.set(self, Timestamp::NEVER, now);
+        }
+    }
+
+    /// Messages expire here even if their publishers do not ask for it.
+    pub(crate) fn lets_expire(&self) -> bool {
+        self.message_ttl_ms().is_some()
+    }
+
+    /// When the message expires here.
+    pub(crate) fn expires(&self, message: &Message) -> Timestamp {
+        let Some(arrived) = message.arrived else {
+            return Timestamp::NEVER;
+        };
+        let theirs = message.envelope.properties.ttl_ms();
+        let ttl_ms = self.message_ttl_ms().into_iter().chain(theirs).min();
+        ttl_ms.map_or(Timestamp::NEVER, |ms| arrived.plus_ms(ms.into()))
+    }
+
+    fn message_ttl_ms(&self) -> Option<u32> {
+        self.rules.as_ref()?.message_ttl_ms
+    }
+
     /// A commit may let it go on.
     pub(crate) fn commit_reached(self: &Arc<Self>, broker: &Broker) {
         lock(&self.inner).awaiting = false;
-        self.run(broker, |state, durable, out| state.pump(durable, out));
+        self.run(broker, |state, at, out| state.pump(at, out));
     }
 
     /// A copy of the message was appended at `record`. If the queue does not hold the message any
@@ -206,8 +285,18 @@ impl LiveQueue {
 }
 
 impl Inner {
+    /// Has the timers look at the queue when time has something to do in it. They may look sooner:
+    /// what comes later than they will is left until then.
+    fn arm(&mut self, queue: &Arc<LiveQueue>, broker: &Broker) {
+        let deadline = self.state.deadline();
+        if deadline < self.armed || self.state.is_deleted() {
+            broker.timers.set(queue, self.armed, deadline);
+            self.armed = deadline;
+        }
+    }
+
     /// Reads the next messages back.
-    fn bring_back(&mut self, queue: QueueId, broker: &Broker) -> Result<(), Stopped> {
+    fn bring_back(&mut self, queue: &LiveQueue, broker: &Broker) -> Result<(), Stopped> {
         let due = self.state.due(broker.window_bytes());
         self.state.brought_back(broker.read_back(queue, &due)?);
         Ok(())

@@ -19,6 +19,7 @@ mod queues;
 mod recovery;
 mod salvage;
 mod scrubbing;
+mod timers;
 mod topology;
 mod upkeep;
 mod users;
@@ -41,10 +42,12 @@ pub(crate) use vhosts::{Vhost, Vhosts};
 use self::changes::Changes;
 use self::owed::Owed;
 use self::scrubbing::Scrubbing;
+use self::timers::Timers;
 use self::upkeep::Upkeep;
 use crate::access::{PasswordHash, Remembered, Users};
 use crate::account::Account;
 use crate::admin::{Admin, BrokerStats, DeleteIf};
+use crate::clock::{Clock, SystemClock};
 use crate::durability::Reached;
 use crate::journal::{self, AppendError, Journal, Lsn, Stopped};
 use crate::limits::Limits;
@@ -56,12 +59,24 @@ use crate::refusal::{Reason, Refusal};
 type Abandoned = (Arc<Vhost>, Arc<LiveQueue>, DeleteIf);
 
 /// How to open a broker.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct BrokerConfig {
     /// Upper bounds.
     pub limits: Limits,
     /// How the journal is kept.
     pub journal: journal::Options,
+    /// What tells the time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Default for BrokerConfig {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            journal: journal::Options::default(),
+            clock: Arc::new(SystemClock),
+        }
+    }
 }
 
 /// One broker. All methods may be called from any thread; the order of its locks is written down in
@@ -69,6 +84,7 @@ pub struct BrokerConfig {
 #[derive(Debug)]
 pub struct Broker {
     limits: Limits,
+    clock: Arc<dyn Clock>,
     journal: Arc<Journal>,
     account: &'static Account,
     /// Held by whoever changes definitions, so that the journal has the changes in the order in
@@ -94,6 +110,7 @@ pub struct Broker {
     abandoned: Mutex<Vec<Abandoned>>,
     upkeep: Mutex<Upkeep>,
     scrubbing: Scrubbing,
+    timers: Timers,
     /// What logins of unknown users are checked against.
     fake_hash: PasswordHash,
     /// Logins of late.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::Broker;
+use super::{Broker, LiveQueue};
 use crate::call::{QueueId, Sequence};
 use crate::journal::{Lsn, ReadWindow, RecordRef, Stopped, Unreadable};
 use crate::lock::read;
@@ -37,7 +37,11 @@ impl Broker {
 
     /// The messages of these stubs of one queue. Nothing they need is freed meanwhile, since the
     /// queue still has the stubs.
-    pub(super) fn read_back(&self, queue: QueueId, stubs: &[Stub]) -> Result<Vec<Entry>, Stopped> {
+    pub(super) fn read_back(
+        &self,
+        queue: &LiveQueue,
+        stubs: &[Stub],
+    ) -> Result<Vec<Entry>, Stopped> {
         let mut window = ReadWindow::default();
         let mut names = HashSet::new();
         let mut entries = Vec::with_capacity(stubs.len());
@@ -46,7 +50,7 @@ impl Broker {
             if !run.contains(&stub.record) {
                 run = stub.record..end_of_run(&stubs[index..]);
             }
-            let place = (queue, stub.sequence);
+            let place = (queue.id, stub.sequence);
             let mut message = self
                 .journal
                 .read(stub.record, run.end, &mut window, |record| {
@@ -57,6 +61,7 @@ impl Broker {
             message.hold = Some(hold);
             entries.push(Entry {
                 sequence: stub.sequence,
+                expires: queue.expires(&message),
                 message: Arc::new(message),
                 journaled: true,
                 redelivered: stub.redelivered,
@@ -117,6 +122,7 @@ fn read_message(
         return Err(Unreadable("the message of another queue".into()));
     }
     let PublishRecord {
+        arrived,
         exchange,
         routing_key,
         properties,
@@ -139,5 +145,6 @@ fn read_message(
     };
     // It may be delivered at once: it has been durable since it left the memory.
     let body = Body::copy_from_slice(body);
-    Ok(Message::new(Arc::new(envelope), body))
+    let message = Message::new(Arc::new(envelope), body);
+    Ok(Message { arrived, ..message })
 }

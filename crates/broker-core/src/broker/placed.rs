@@ -45,7 +45,8 @@ impl Broker {
             properties,
             ..
         } = &*message.envelope;
-        write_publish_head(record, &targets, exchange, routing_key, properties);
+        let arrived = message.arrived;
+        write_publish_head(record, arrived, &targets, exchange, routing_key, properties);
         self.append_publish(record, &message.body, admission)
     }
 

@@ -27,6 +27,7 @@ use super::{Broker, Topology, refuse_append};
 use crate::access::Action;
 use crate::account::{Account, Hold};
 use crate::call::{Publish, Published, QueueId};
+use crate::clock::Timestamp;
 use crate::durability::{Durability, Promise};
 use crate::journal::{Admission, AppendError, Lsn};
 use crate::lock::lock;
@@ -55,6 +56,8 @@ pub(super) struct Batch {
     envelope: Option<Arc<Envelope>>,
     /// The runs of the queues it reaches, in the order of the route.
     reached: Vec<usize>,
+    /// The message, or a queue it reaches, lets messages expire.
+    timed: bool,
     owed: Vec<(DebtId, Placed)>,
     /// The journal has some of it.
     journaled: bool,
@@ -157,16 +160,18 @@ impl Attachment {
             return Ok(Published::Unroutable(publish));
         }
         self.check_memory(size_bytes, &mut own.batch)?;
+        let arrived = own.batch.timed.then(|| self.broker.clock.now());
         let Journaled {
             promise,
             hold,
             debt,
-        } = self.journal(&publish, size_bytes, own)?;
+        } = self.journal(&publish, arrived, size_bytes, own)?;
         let Publish { envelope, body } = publish;
         let message = Arc::new(Message {
             envelope,
             body,
             lsn: promise.lsn,
+            arrived,
             hold: Some(hold),
         });
         if let Some(debt) = debt {
@@ -236,6 +241,7 @@ impl Attachment {
     fn journal(
         &self,
         publish: &Publish,
+        arrived: Option<Timestamp>,
         size_bytes: usize,
         own: &mut Own,
     ) -> Result<Journaled, Refusal> {
@@ -270,7 +276,7 @@ impl Attachment {
         }
         // Entered before it is appended, so that its segment cannot be freed in between.
         let hold = broker.account.hold(size_bytes, Some(broker.journal.end()));
-        write_publish_head(record, targets, exchange, routing_key, properties);
+        write_publish_head(record, arrived, targets, exchange, routing_key, properties);
         let appended = broker.append_publish(record, &publish.body, Admission::Ordinary);
         let (lsn, debt) = match appended {
             Ok(Appended { start, end }) => {
@@ -315,6 +321,7 @@ impl Own {
             };
             batch.runs[run].entries.push(Entry {
                 sequence: place.unwrap_or_else(|| queue.next_sequence()),
+                expires: queue.expires(&message),
                 message,
                 journaled: place.is_some(),
                 redelivered: false,
@@ -344,6 +351,8 @@ impl Batch {
     /// The envelope reaches these queues.
     fn routed(&mut self, envelope: &Arc<Envelope>, queues: &[Arc<LiveQueue>]) {
         self.envelope = Some(Arc::clone(envelope));
+        self.timed = envelope.properties.ttl_ms().is_some()
+            || queues.iter().any(|queue| queue.lets_expire());
         self.reached.clear();
         for queue in queues {
             let place = *self.places.entry(queue.id).or_insert_with(|| {
@@ -368,8 +377,8 @@ impl Batch {
             broker.journal.hurry();
         }
         for Run { queue, mut entries } in self.runs.drain(..) {
-            queue.run(broker, |state, durable, out| {
-                state.push(entries.drain(..), durable, out)
+            queue.run(broker, |state, at, out| {
+                state.push(entries.drain(..), at, out)
             });
             if self.spare.len() < SPARE_VECTORS && entries.capacity() <= SPARE_ENTRIES {
                 self.spare.push(entries);
@@ -391,6 +400,7 @@ fn apart(message: &Message, account: &'static Account) -> Arc<Message> {
         envelope: Arc::clone(&message.envelope),
         body: message.body.clone(),
         lsn: Lsn(0),
+        arrived: message.arrived,
         hold: Some(account.hold(message.size_bytes(), None)),
     })
 }

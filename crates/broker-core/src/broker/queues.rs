@@ -56,10 +56,13 @@ impl Broker {
             arguments::normalize_queue(&mut spec.arguments);
         }
         if let Some(queue) = existing_queue(vhost, &spec, owner, expect)? {
+            queue.touch(self);
             return Ok((queue, self.last_change()));
         }
         names::check("queue", &spec.name, &self.limits)?;
-        arguments::check_queue(&spec.arguments, spec.durable, spec.exclusive, &self.limits)?;
+        let thing = thing(&spec.name, &vhost.name);
+        let (durable, exclusive) = (spec.durable, spec.exclusive);
+        arguments::check_queue(&spec.arguments, durable, exclusive, &thing, &self.limits)?;
         let mut change = self.change();
         vhost.check_alive()?;
         if let Some(queue) = existing_queue(vhost, &spec, owner, expect)? {
@@ -80,6 +83,7 @@ impl Broker {
             self.last_change()
         };
         write(&vhost.topology).insert_queue(Arc::clone(&queue));
+        queue.touch(self);
         Ok((queue, lsn))
     }
 

@@ -14,6 +14,7 @@ use super::contents::{Contents, Held};
 use super::indexer::SegmentIndexer;
 use super::owed::Owed;
 use super::scrubbing::Scrubbing;
+use super::timers::Timers;
 use super::topology::Removal;
 use super::upkeep::Upkeep;
 use super::{Broker, BrokerConfig, ByReach, Connections, LiveQueue, Topology, Vhost, Vhosts};
@@ -76,6 +77,7 @@ impl Broker {
         } = recovery;
         let broker = Arc::new(Self {
             limits: config.limits.clone(),
+            clock: Arc::clone(&config.clock),
             journal,
             account,
             changes: Mutex::new(Changes::new(next_id)),
@@ -87,6 +89,7 @@ impl Broker {
             awaiting: Mutex::default(),
             watchers: ByReach::default(),
             scrubbing: Scrubbing::default(),
+            timers: Timers::default(),
             journal_waiters: Waiting::default(),
             writer_waiters: Waiting::default(),
             owed: Owed::new(),
@@ -95,6 +98,7 @@ impl Broker {
             fake_hash,
             remembered,
         });
+        broker.arm_queues();
         if fresh {
             let spec = VhostSpec {
                 name: FIRST_VHOST.to_owned(),
@@ -198,6 +202,7 @@ impl Recovery {
                 sequence,
                 record: start,
                 size_bytes: u32::try_from(head.size_bytes).unwrap_or(u32::MAX),
+                timed: head.timed,
             });
         }
     }
@@ -208,6 +213,7 @@ impl Recovery {
                 sequence: found.sequence,
                 record: found.record,
                 size_bytes: found.size_bytes,
+                timed: found.timed,
             });
         }
     }
@@ -377,6 +383,7 @@ impl Recovery {
                     record: held.record,
                     size_bytes: held.size_bytes,
                     redelivered: true,
+                    timed: held.timed,
                 });
                 queue.restore(next, stubs);
             }
@@ -426,7 +433,7 @@ mod tests {
         let mut payload = Vec::new();
         let targets = [(QueueId(1), Sequence(sequence))];
         let properties = crate::message::Properties::Amqp091(Bytes::new());
-        records::write_publish_head(&mut payload, &targets, "", "q", &properties);
+        records::write_publish_head(&mut payload, None, &targets, "", "q", &properties);
         (records::PUBLISH, payload)
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::{Consumer, Stub};
 use crate::account::MESSAGE_BYTES;
 use crate::call::{ConnectionId, Delivery, QueueId, Sequence};
+use crate::clock::Timestamp;
 use crate::journal::Lsn;
 use crate::message::Message;
 use crate::number_hash::NumberHasher;
@@ -16,6 +17,8 @@ use crate::number_hash::NumberHasher;
 pub(crate) struct Entry {
     pub(crate) sequence: Sequence,
     pub(crate) message: Arc<Message>,
+    /// When it is no more for anyone who has not got it yet; see [`Timestamp::NEVER`].
+    pub(crate) expires: Timestamp,
     /// The journal holds the message for this queue, and must be told when it is done.
     pub(crate) journaled: bool,
     /// It was, or may have been, handed out before.
@@ -52,6 +55,11 @@ impl Entry {
         }
     }
 
+    /// It may expire.
+    pub(super) fn is_timed(&self) -> bool {
+        self.expires < Timestamp::NEVER
+    }
+
     /// Bytes it takes in memory, the message's own structures included.
     pub(super) fn weight_bytes(&self) -> usize {
         self.message.size_bytes() + MESSAGE_BYTES as usize
@@ -68,6 +76,7 @@ impl Entry {
             record,
             size_bytes: u32::try_from(self.message.size_bytes()).ok()?,
             redelivered: self.redelivered,
+            timed: self.is_timed(),
         })
     }
 }

@@ -1,12 +1,13 @@
 //! One queue's state machine: messages in order, consumers in turn.
 //!
 //! It touches no journal and no socket: what must happen outside is an [`Effect`], which the
-//! caller carries out before it lets go of the queue's lock, in order. `durable` is always the
+//! caller carries out before it lets go of the queue's lock, in order. [`At::durable`] is always the
 //! position up to which the journal is safe, as the queue's level has it; nothing beyond it is pushed to a consumer (rule F13),
 //! and a message that has to wait holds back those behind it, so that order is kept.
 
 mod consumers;
 mod entry;
+mod life;
 mod paged;
 mod ready;
 
@@ -21,8 +22,19 @@ use self::entry::{Holder, Unsettled, UnsettledMap};
 use self::ready::Ready;
 use crate::account::Account;
 use crate::call::{ConnectionId, ConsumerId, Delivery, Outcome, QueueId, Sequence};
+use crate::clock::Timestamp;
 use crate::definitions::QueueStats;
 use crate::journal::Lsn;
+use crate::rules::Rules;
+
+/// When an operation takes place.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct At {
+    /// How far the journal is safe.
+    pub(crate) durable: Lsn,
+    /// The time; 0 for a queue that does not [want to know](State::wants_time).
+    pub(crate) now: Timestamp,
+}
 
 /// What the caller must now do.
 #[derive(Debug)]
@@ -74,16 +86,36 @@ pub(crate) struct State {
     unsettled: UnsettledMap,
     consumers: Consumers,
     deleted: bool,
+    /// A ready message may expire.
+    timed: bool,
+    /// What most queues do without.
+    features: Option<Box<Features>>,
+}
+
+/// What the queue's rules need to know.
+#[derive(Debug)]
+struct Features {
+    rules: Arc<Rules>,
+    /// When somebody last asked for the queue, or its last consumer went.
+    last_used: Timestamp,
 }
 
 impl State {
-    pub(crate) fn new(id: QueueId, account: &'static Account) -> Self {
+    pub(crate) fn new(id: QueueId, rules: Option<Arc<Rules>>, account: &'static Account) -> Self {
+        let features = rules.map(|rules| {
+            Box::new(Features {
+                rules,
+                last_used: Timestamp::NEVER,
+            })
+        });
         Self {
             id,
             ready: Ready::new(account),
             unsettled: UnsettledMap::default(),
             consumers: Consumers::default(),
             deleted: false,
+            timed: false,
+            features,
         }
     }
 
@@ -112,7 +144,7 @@ impl State {
     pub(crate) fn push(
         &mut self,
         entries: impl Iterator<Item = Entry>,
-        durable: Lsn,
+        at: At,
         out: &mut Vec<Effect>,
     ) {
         if self.deleted {
@@ -121,20 +153,22 @@ impl State {
         for entry in entries {
             // The fast path: a consumer that waits gets the message past all bookkeeping.
             if self.ready.is_empty()
-                && entry.message.lsn <= durable
+                && entry.message.lsn <= at.durable
                 && let Some(consumer) = self.consumers.next(entry.message.size_bytes())
             {
                 self.hand_out(consumer, entry, out);
             } else {
-                self.ready.insert(entry);
+                self.insert(entry);
             }
         }
-        self.pump(durable, out);
+        self.pump(at, out);
     }
 
     /// Takes in messages found in the journal, in order. Nothing else has come yet.
     pub(crate) fn restore(&mut self, stubs: impl Iterator<Item = Stub>) {
-        self.ready.restore(stubs);
+        let timed = &mut self.timed;
+        self.ready
+            .restore(stubs.inspect(|stub| *timed |= stub.timed));
     }
 
     /// Whether the first message has to be brought back from the journal before anyone can have it.
@@ -142,9 +176,9 @@ impl State {
         self.ready.is_due()
     }
 
-    /// Whether a consumer may be waiting for that.
+    /// Whether that is to be done: a consumer may be waiting for it, or its time may be over.
     pub(crate) fn is_wanted(&self) -> bool {
-        self.is_due() && self.consumers.any_active()
+        self.is_due() && (self.consumers.any_active() || self.ready.due_is_timed())
     }
 
     /// What to bring back.
@@ -163,13 +197,19 @@ impl State {
     }
 
     /// Hands out what can be handed out.
-    pub(crate) fn pump(&mut self, durable: Lsn, out: &mut Vec<Effect>) {
+    pub(crate) fn pump(&mut self, at: At, out: &mut Vec<Effect>) {
+        if self.timed {
+            self.drop_expired(at.now, out);
+        }
         while let Some(first) = self.ready.first()
-            && first.message.lsn <= durable
+            && first.message.lsn <= at.durable
             && let Some(consumer) = self.consumers.next(first.message.size_bytes())
             && let Some(entry) = self.ready.pop_first()
         {
             self.hand_out(consumer, entry, out);
+            if self.timed {
+                self.drop_expired(at.now, out);
+            }
         }
     }
 
@@ -178,7 +218,7 @@ impl State {
         &mut self,
         consumer: Arc<Consumer>,
         most: usize,
-        durable: Lsn,
+        at: At,
         out: &mut Vec<Effect>,
     ) -> Result<(), ConsumeError> {
         if self.deleted {
@@ -192,15 +232,24 @@ impl State {
             return Err(ConsumeError::TooMany);
         }
         self.consumers.add(consumer);
-        self.pump(durable, out);
+        self.touch(at.now);
+        self.pump(at, out);
         Ok(())
     }
 
     /// Ends one consumer; what it holds stays unsettled. True if it was the queue's last.
-    pub(crate) fn cancel(&mut self, connection: ConnectionId, id: ConsumerId) -> bool {
+    pub(crate) fn cancel(
+        &mut self,
+        connection: ConnectionId,
+        id: ConsumerId,
+        now: Timestamp,
+    ) -> bool {
         let removed = self
             .consumers
             .remove(|consumer| consumer.connection == connection && consumer.id == id);
+        if removed > 0 {
+            self.touch(now);
+        }
         removed > 0 && self.consumers.len() == 0
     }
 
@@ -209,12 +258,15 @@ impl State {
     pub(crate) fn detach(
         &mut self,
         connection: ConnectionId,
-        durable: Lsn,
+        at: At,
         out: &mut Vec<Effect>,
     ) -> bool {
         let removed = self
             .consumers
             .remove(|consumer| consumer.connection == connection);
+        if removed > 0 {
+            self.touch(at.now);
+        }
         let held: Vec<_> = self
             .unsettled
             .extract_if(|_, unsettled| unsettled.holder.connection() == connection)
@@ -224,12 +276,12 @@ impl State {
             if let Holder::Consumer(consumer) = &unsettled.holder {
                 consumer.give_back();
             }
-            self.ready.insert(Entry {
+            self.insert(Entry {
                 redelivered: true,
                 ..unsettled.entry
             });
         }
-        self.pump(durable, out);
+        self.pump(at, out);
         removed > 0 && self.consumers.len() == 0
     }
 
@@ -241,8 +293,10 @@ impl State {
         &mut self,
         connection: ConnectionId,
         auto_settle: bool,
+        now: Timestamp,
         out: &mut Vec<Effect>,
     ) -> Option<(Delivery, u32)> {
+        self.touch(now);
         let entry = self.ready.pop_first()?;
         let delivery = entry.clone().into_delivery(self.id, None);
         if auto_settle {
@@ -261,7 +315,7 @@ impl State {
         connection: ConnectionId,
         sequences: &[Sequence],
         outcome: Outcome,
-        durable: Lsn,
+        at: At,
         out: &mut Vec<Effect>,
     ) -> Settled {
         let mut settled = Settled::default();
@@ -274,14 +328,14 @@ impl State {
             }
             match outcome {
                 Outcome::Accept | Outcome::Reject => done(&unsettled.entry, out),
-                Outcome::Requeue => self.ready.insert(Entry {
+                Outcome::Requeue => self.insert(Entry {
                     redelivered: true,
                     ..unsettled.entry
                 }),
             }
         }
         self.unpark(connection);
-        self.pump(durable, out);
+        self.pump(at, out);
         settled
     }
 
@@ -366,6 +420,12 @@ impl State {
             hold.move_to(record);
         }
         true
+    }
+
+    /// Puts a message at its place.
+    fn insert(&mut self, entry: Entry) {
+        self.timed |= entry.is_timed();
+        self.ready.insert(entry);
     }
 
     fn hand_out(&mut self, consumer: Arc<Consumer>, entry: Entry, out: &mut Vec<Effect>) {

@@ -16,6 +16,8 @@ pub(crate) struct Stub {
     pub(crate) size_bytes: u32,
     /// It was, or may have been, handed out before.
     pub(crate) redelivered: bool,
+    /// It may expire.
+    pub(crate) timed: bool,
 }
 
 /// Stubs by sequence. Each keeps its record in the journal until it is taken out.
@@ -36,7 +38,7 @@ struct Chunk {
 
 #[derive(Debug, Clone, Copy)]
 struct Packed {
-    /// Records lie at multiples of 8: the lowest bit says whether the message is redelivered.
+    /// Records lie at multiples of 8: the lowest bits are flags.
     record: u64,
     sequence: i32,
     size_bytes: u32,
@@ -47,6 +49,8 @@ struct Packed {
 const CHUNK_LEN: usize = 512;
 
 const REDELIVERED: u64 = 1;
+const TIMED: u64 = 2;
+const FLAGS: u64 = REDELIVERED | TIMED;
 
 impl Paged {
     pub(super) fn new(account: &'static Account) -> Self {
@@ -69,6 +73,12 @@ impl Paged {
     pub(super) fn first(&self) -> Option<Sequence> {
         let chunk = self.chunks.front()?;
         chunk.stubs.front().map(|packed| chunk.sequence(packed))
+    }
+
+    /// Whether the first message may expire.
+    pub(super) fn first_is_timed(&self) -> bool {
+        let first = self.chunks.front().and_then(|chunk| chunk.stubs.front());
+        first.is_some_and(|packed| packed.record & TIMED != 0)
     }
 
     /// Sequence of the last stub.
@@ -171,9 +181,9 @@ impl Paged {
             return false;
         };
         let packed = &mut self.chunks[chunk].stubs[place];
-        let flag = packed.record & REDELIVERED;
-        let (old, size_bytes) = (Lsn(packed.record & !REDELIVERED), packed.size_bytes);
-        packed.record = record.0 | flag;
+        let flags = packed.record & FLAGS;
+        let (old, size_bytes) = (Lsn(packed.record & !FLAGS), packed.size_bytes);
+        packed.record = record.0 | flags;
         self.account.enter_record(record, size_bytes);
         self.account.leave_record(old, size_bytes);
         true
@@ -224,7 +234,7 @@ impl Chunk {
         }
         let distance = stub.sequence.0.wrapping_sub(self.base).cast_signed();
         Some(Packed {
-            record: stub.record.0 | u64::from(stub.redelivered),
+            record: stub.record.0 | u64::from(stub.redelivered) | u64::from(stub.timed) << 1,
             sequence: i32::try_from(distance).ok()?,
             size_bytes: stub.size_bytes,
         })
@@ -233,9 +243,10 @@ impl Chunk {
     fn unpack(&self, packed: Packed) -> Stub {
         Stub {
             sequence: self.sequence(&packed),
-            record: Lsn(packed.record & !REDELIVERED),
+            record: Lsn(packed.record & !FLAGS),
             size_bytes: packed.size_bytes,
             redelivered: packed.record & REDELIVERED != 0,
+            timed: packed.record & TIMED != 0,
         }
     }
 
@@ -256,6 +267,7 @@ mod tests {
             record: Lsn(4096 + sequence * 8),
             size_bytes: 100,
             redelivered: sequence.is_multiple_of(3),
+            timed: sequence.is_multiple_of(4),
         }
     }
 

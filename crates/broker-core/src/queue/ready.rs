@@ -155,6 +155,11 @@ impl Ready {
         self.head.entries.is_empty() && !self.paged.is_empty() && !self.late_is_first()
     }
 
+    /// Whether that message may expire.
+    pub(super) fn due_is_timed(&self) -> bool {
+        self.is_due() && self.paged.first_is_timed()
+    }
+
     /// What to bring back next, of a queue that keeps so many bytes at either end.
     pub(super) fn due(&self, keep_bytes: usize) -> Vec<Stub> {
         // More would be put away again at once.
@@ -340,6 +345,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::clock::Timestamp;
     use crate::message::{Body, Envelope, Message, Properties};
 
     /// An entry of some 1,000 bytes that is in the journal, durable below 1 MiB, or is not.
@@ -362,6 +368,7 @@ mod tests {
         Entry {
             sequence: Sequence(sequence),
             message: Arc::new(message),
+            expires: Timestamp::NEVER,
             journaled,
             redelivered: false,
         }

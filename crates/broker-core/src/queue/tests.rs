@@ -1,5 +1,7 @@
 //! The state machine alone: calls in, effects out.
 
+mod life;
+
 use std::iter;
 use std::sync::atomic::AtomicU32;
 
@@ -24,14 +26,16 @@ const LATER: Lsn = Lsn(2000);
 struct Bench {
     state: State,
     durable: Lsn,
+    now: Timestamp,
     out: Vec<Effect>,
 }
 
 impl Bench {
     fn new() -> Self {
         Self {
-            state: State::new(QueueId(1), Account::new(u64::MAX, 1 << 20)),
+            state: State::new(QueueId(1), None, Account::new(u64::MAX, 1 << 20)),
             durable: NOW,
+            now: Timestamp(0),
             out: Vec::new(),
         }
     }
@@ -43,27 +47,53 @@ impl Bench {
     }
 
     fn push(&mut self, sequence: u64, lsn: Lsn) {
-        self.state.push(
-            iter::once(entry(sequence, lsn)),
-            self.durable,
-            &mut self.out,
-        );
+        self.push_entry(entry(sequence, lsn));
+    }
+
+    fn push_entry(&mut self, entry: Entry) {
+        let at = self.at();
+        self.state.push(iter::once(entry), at, &mut self.out);
+    }
+
+    fn at(&self) -> At {
+        At {
+            durable: self.durable,
+            now: self.now,
+        }
+    }
+
+    fn pump(&mut self) {
+        let at = self.at();
+        self.state.pump(at, &mut self.out);
+    }
+
+    fn detach(&mut self, connection: u64) -> bool {
+        let at = self.at();
+        let connection = ConnectionId(connection);
+        self.state.detach(connection, at, &mut self.out)
+    }
+
+    fn cancel(&mut self, id: u64) -> bool {
+        let (connection, consumer) = (ConnectionId(id), ConsumerId(id));
+        self.state.cancel(connection, consumer, self.now)
     }
 
     fn consume(&mut self, consumer: Consumer) -> Result<(), ConsumeError> {
-        self.state
-            .consume(Arc::new(consumer), 3, self.durable, &mut self.out)
+        let at = self.at();
+        self.state.consume(Arc::new(consumer), 3, at, &mut self.out)
     }
 
     fn settle(&mut self, connection: u64, sequences: &[u64], outcome: Outcome) -> Settled {
         let sequences: Vec<_> = sequences.iter().copied().map(Sequence).collect();
-        let connection = ConnectionId(connection);
+        let (at, connection) = (self.at(), ConnectionId(connection));
         self.state
-            .settle(connection, &sequences, outcome, self.durable, &mut self.out)
+            .settle(connection, &sequences, outcome, at, &mut self.out)
     }
 
     fn get(&mut self, auto_settle: bool) -> Option<(u64, u32)> {
-        let got = self.state.get(ConnectionId(9), auto_settle, &mut self.out);
+        // As the broker does it: first what is expired goes.
+        self.pump();
+        let got = (self.state).get(ConnectionId(9), auto_settle, self.now, &mut self.out);
         got.map(|(delivery, remaining)| (delivery.sequence.0, remaining))
     }
 
@@ -105,6 +135,7 @@ fn entry(sequence: u64, lsn: Lsn) -> Entry {
     Entry {
         sequence: Sequence(sequence),
         message: Arc::new(message),
+        expires: Timestamp::NEVER,
         journaled: true,
         redelivered: false,
     }
@@ -173,7 +204,7 @@ fn a_message_the_journal_has_not_yet_holds_back_those_behind_it() {
     assert_eq!(bench.effects(), "");
     assert!(bench.state.awaits_commit(NOW));
     bench.durable = LATER;
-    bench.state.pump(LATER, &mut bench.out);
+    bench.pump();
     assert_eq!(bench.effects(), ">1:0 >1:1");
     assert!(!bench.state.awaits_commit(LATER));
 }
@@ -198,7 +229,7 @@ fn requeued_messages_go_back_to_their_places_as_redelivered() {
         })
         .unwrap();
     assert_eq!(bench.effects(), ">1:0 >1:1 >1:2");
-    bench.state.cancel(ConnectionId(1), ConsumerId(1));
+    bench.cancel(1);
     bench.settle(1, &[2, 0], Outcome::Requeue);
     bench.consume(consumer(2)).unwrap();
     assert_eq!(bench.effects(), ">2:0! >2:2! >2:3");
@@ -215,12 +246,9 @@ fn detaching_puts_back_all_a_connection_holds() {
         .unwrap();
     bench.consume(consumer(2)).unwrap();
     assert_eq!(bench.effects(), ">1:0 >1:1 >2:2 >2:3");
-    assert!(
-        !bench.state.detach(ConnectionId(1), NOW, &mut bench.out),
-        "one is left"
-    );
+    assert!(!bench.detach(1), "one is left");
     assert_eq!(bench.effects(), ">2:0! >2:1!");
-    assert!(bench.state.detach(ConnectionId(2), NOW, &mut bench.out));
+    assert!(bench.detach(2));
     assert_eq!(bench.counts(), (4, 0, 0));
 }
 
@@ -273,7 +301,7 @@ fn an_exclusive_consumer_is_alone() {
     let mut bench = Bench::new();
     bench.consume(consumer(1)).unwrap();
     assert_eq!(bench.consume(exclusive(2)), Err(ConsumeError::Exclusive));
-    assert!(bench.state.cancel(ConnectionId(1), ConsumerId(1)));
+    assert!(bench.cancel(1));
     bench.consume(exclusive(2)).unwrap();
     assert_eq!(bench.consume(consumer(1)), Err(ConsumeError::Exclusive));
 }
@@ -306,7 +334,7 @@ fn a_shared_limit_counts_over_all_its_consumers() {
     assert_eq!(bench.effects(), ".0 >1:2", "this queue came first");
     shared.limit.store(3, std::sync::atomic::Ordering::SeqCst);
     other.state.unpark(ConnectionId(1));
-    other.state.pump(NOW, &mut other.out);
+    other.pump();
     assert_eq!(other.effects(), ">1:0");
     other.state.end(&mut other.out);
     assert_eq!(other.effects(), "^1 x1");
@@ -392,7 +420,7 @@ fn messages_put_back_in_any_order_stand_at_their_places() {
     bench.settle(9, &[4, 1], Outcome::Requeue);
     bench.settle(9, &[2, 5], Outcome::Requeue);
     assert_eq!(bench.get(false), Some((1, 7)));
-    bench.state.detach(ConnectionId(9), NOW, &mut bench.out);
+    bench.detach(9);
     let order: Vec<_> = iter::from_fn(|| bench.get(true))
         .map(|(sequence, _)| sequence)
         .collect();
@@ -407,7 +435,9 @@ fn very_many_messages_are_put_back() {
     let hold_all = |bench: &mut Bench| {
         for sequence in 0..MANY {
             let connection = ConnectionId(sequence % 3);
-            let got = bench.state.get(connection, false, &mut bench.out);
+            let got = bench
+                .state
+                .get(connection, false, bench.now, &mut bench.out);
             assert_eq!(got.unwrap().0.sequence, Sequence(sequence));
         }
     };
@@ -417,7 +447,7 @@ fn very_many_messages_are_put_back() {
     for sequence in held(1) {
         bench.settle(1, &[sequence], Outcome::Requeue);
     }
-    bench.state.detach(ConnectionId(2), NOW, &mut bench.out);
+    bench.detach(2);
     assert_eq!(bench.counts(), (MANY, 0, 0));
     hold_all(&mut bench);
 }
@@ -453,7 +483,7 @@ proptest! {
         for step in steps {
             match step {
                 Step::Cancel(id) => {
-                    bench.state.cancel(ConnectionId(id), ConsumerId(id));
+                    bench.cancel(id);
                 }
                 Step::Consume(id, most) => {
                     if !bench.state.consumers.iter().any(|consumer| consumer.id.0 == id)
@@ -465,7 +495,7 @@ proptest! {
                 }
                 Step::Detach(id) => {
                     held.retain(|(holder, _)| *holder != id);
-                    bench.state.detach(ConnectionId(id), NOW, &mut bench.out);
+                    bench.detach(id);
                 }
                 Step::Push => {
                     bench.push(pushed, NOW);

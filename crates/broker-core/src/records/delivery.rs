@@ -1,13 +1,16 @@
 //! Records of the hot path: messages published and settled.
 
-use super::VERSION;
 use super::codec::{Malformed, Reader, put_blob, put_str, put_varint};
+use super::{TIMED_VERSION, VERSION};
 use crate::call::{QueueId, Sequence};
+use crate::clock::Timestamp;
 use crate::message::Properties;
 
 /// A message read back; the body borrows from the record.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct PublishRecord<'a> {
+    /// When the message came, if it may expire.
+    pub(crate) arrived: Option<Timestamp>,
     pub(crate) targets: Vec<(QueueId, Sequence)>,
     pub(crate) exchange: &'a str,
     pub(crate) routing_key: &'a str,
@@ -37,13 +40,20 @@ const PROPERTIES_AMQP091: u8 = 1;
 /// Replaces `out` with everything of a publish record that stands before the body.
 pub(crate) fn write_publish_head(
     out: &mut Vec<u8>,
+    arrived: Option<Timestamp>,
     targets: &[(QueueId, Sequence)],
     exchange: &str,
     routing_key: &str,
     properties: &Properties,
 ) {
     out.clear();
-    out.push(VERSION);
+    match arrived {
+        None => out.push(VERSION),
+        Some(Timestamp(ms)) => {
+            out.push(TIMED_VERSION);
+            put_varint(out, ms);
+        }
+    }
     put_varint(out, targets.len() as u64);
     for (queue, sequence) in targets {
         put_varint(out, queue.0);
@@ -57,7 +67,7 @@ pub(crate) fn write_publish_head(
 }
 
 pub(crate) fn read_publish(payload: &[u8]) -> Result<PublishRecord<'_>, Malformed> {
-    let mut reader = Reader::versioned(payload)?;
+    let (mut reader, arrived) = read_version(payload)?;
     let mut targets = Vec::new();
     for _ in 0..reader.varint()? {
         targets.push((QueueId(reader.varint()?), Sequence(reader.varint()?)));
@@ -69,6 +79,7 @@ pub(crate) fn read_publish(payload: &[u8]) -> Result<PublishRecord<'_>, Malforme
     }
     let properties = Properties::Amqp091(reader.blob()?.to_vec().into());
     Ok(PublishRecord {
+        arrived,
         targets,
         exchange,
         routing_key,
@@ -77,11 +88,23 @@ pub(crate) fn read_publish(payload: &[u8]) -> Result<PublishRecord<'_>, Malforme
     })
 }
 
+/// What stands behind the version of a publish record, and the time that comes with the timed one.
+fn read_version(payload: &[u8]) -> Result<(Reader<'_>, Option<Timestamp>), Malformed> {
+    if payload.first() != Some(&TIMED_VERSION) {
+        return Ok((Reader::versioned(payload)?, None));
+    }
+    let mut reader = Reader::new(&payload[1..]);
+    let arrived = Timestamp(reader.varint()?);
+    Ok((reader, Some(arrived)))
+}
+
 /// Where a message went and what it weighs, without the message.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PublishHead<'a> {
     targets: Reader<'a>,
     count: u64,
+    /// The message may expire in one of its queues.
+    pub(crate) timed: bool,
     /// Bytes the message weighs in memory budgets: see [`crate::message::Message::size_bytes`].
     pub(crate) size_bytes: usize,
 }
@@ -102,7 +125,7 @@ pub(crate) fn read_publish_head(
     head: &[u8],
     payload_bytes: usize,
 ) -> Result<PublishHead<'_>, Malformed> {
-    let mut reader = Reader::versioned(head)?;
+    let (mut reader, arrived) = read_version(head)?;
     let count = reader.varint()?;
     let targets = reader;
     for _ in 0..count {
@@ -119,6 +142,7 @@ pub(crate) fn read_publish_head(
     Ok(PublishHead {
         targets,
         count,
+        timed: arrived.is_some(),
         size_bytes: body_bytes + properties.len() + routing_key.len(),
     })
 }
@@ -193,7 +217,8 @@ mod tests {
     fn a_publish_record_keeps_its_bytes() {
         let targets = [(QueueId(5), Sequence(300)), (QueueId(7), Sequence(1))];
         let mut out = vec![9, 9];
-        write_publish_head(&mut out, &targets, "ex", "k", &properties(&[0x10, 0, 2]));
+        let properties = properties(&[0x10, 0, 2]);
+        write_publish_head(&mut out, None, &targets, "ex", "k", &properties);
         let golden = [
             &[1, 2, 5, 0xac, 2, 7, 1, 2][..],
             b"ex",
@@ -205,10 +230,11 @@ mod tests {
         out.extend_from_slice(b"body");
         assert_eq!(out, golden.concat());
         let expected = PublishRecord {
+            arrived: None,
             targets: targets.to_vec(),
             exchange: "ex",
             routing_key: "k",
-            properties: properties(&[0x10, 0, 2]),
+            properties: properties.clone(),
             body: b"body",
         };
         let size_bytes = b"body".len() + 3 + b"k".len();
@@ -218,7 +244,20 @@ mod tests {
             let head = read_publish_head(&out[..cut], out.len()).unwrap();
             assert_eq!(head.targets().collect::<Vec<_>>(), targets);
             assert_eq!(head.size_bytes, size_bytes);
+            assert!(!head.timed);
         }
+        // One that may expire says when it came, and is the same behind that.
+        let untimed = out.clone();
+        let arrived = Some(Timestamp(300));
+        write_publish_head(&mut out, arrived, &targets, "ex", "k", &properties);
+        assert_eq!(
+            out,
+            [&[2, 0xac, 2], &untimed[1..untimed.len() - 4]].concat()
+        );
+        out.extend_from_slice(b"body");
+        assert_eq!(read_publish(&out).unwrap().arrived, arrived);
+        let head = read_publish_head(&out, out.len()).unwrap();
+        assert!(head.timed && head.size_bytes == size_bytes);
     }
 
     #[test]
@@ -248,7 +287,8 @@ mod tests {
 
         #[test]
         fn garbage_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
-            let versioned: Vec<u8> = [&[1][..], &bytes].concat();
+            let version = 1 + bytes.first().map_or(0, |byte| byte % 2);
+            let versioned: Vec<u8> = [&[version][..], &bytes].concat();
             let _ = (read_publish(&bytes), read_settle(&bytes));
             let _ = (read_publish(&versioned), read_settle(&versioned));
             let whole = read_publish(&versioned).map(|it| {

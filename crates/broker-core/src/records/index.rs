@@ -12,6 +12,9 @@ const NEXT: u8 = 0;
 const MESSAGE: u8 = 1;
 const SETTLE: u8 = 2;
 const CHANGE: u8 = 3;
+/// As those two, of a message that may expire.
+const TIMED_NEXT: u8 = 4;
+const TIMED_MESSAGE: u8 = 5;
 
 /// Positions are multiples of it.
 const STEP: u64 = 8;
@@ -35,6 +38,8 @@ pub(crate) struct Found {
     /// Where its record begins.
     pub(crate) record: Lsn,
     pub(crate) size_bytes: u32,
+    /// It may expire.
+    pub(crate) timed: bool,
 }
 
 /// What both sides know from what came before.
@@ -66,9 +71,10 @@ impl IndexWriter {
             let before = self.before;
             let follows = before.sequence.checked_add(1) == Some(sequence.0);
             if follows && before.queue == queue.0 {
-                self.out.push(NEXT);
+                self.out.push(if head.timed { TIMED_NEXT } else { NEXT });
             } else {
-                self.out.push(MESSAGE);
+                self.out
+                    .push(if head.timed { TIMED_MESSAGE } else { MESSAGE });
                 put_varint(&mut self.out, queue.0);
                 put_varint(&mut self.out, sequence.0);
             }
@@ -125,7 +131,9 @@ pub(crate) fn read_index<'a>(
     while !reader.is_empty() {
         let tag = reader.u8()?;
         take(match tag {
-            NEXT | MESSAGE => Indexed::Message(read_message(tag, &mut reader, &mut before)?),
+            NEXT | MESSAGE | TIMED_NEXT | TIMED_MESSAGE => {
+                Indexed::Message(read_message(tag, &mut reader, &mut before)?)
+            }
             SETTLE => Indexed::Settle(reader.blob()?),
             CHANGE => Indexed::Change {
                 end: before.step(&mut reader)?,
@@ -138,7 +146,7 @@ pub(crate) fn read_index<'a>(
 }
 
 fn read_message(tag: u8, reader: &mut Reader<'_>, before: &mut Before) -> Result<Found, Malformed> {
-    if tag == NEXT {
+    if matches!(tag, NEXT | TIMED_NEXT) {
         let overflow = Malformed("a sequence exceeds 64 bits");
         before.sequence = before.sequence.checked_add(1).ok_or(overflow)?;
     } else {
@@ -152,6 +160,7 @@ fn read_message(tag: u8, reader: &mut Reader<'_>, before: &mut Before) -> Result
         sequence: Sequence(before.sequence),
         record,
         size_bytes: u32::try_from(reader.varint()?).map_err(|_| too_large)?,
+        timed: matches!(tag, TIMED_NEXT | TIMED_MESSAGE),
     })
 }
 
@@ -161,6 +170,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::clock::Timestamp;
     use crate::message::Properties;
     use crate::records::{read_publish_head, write_publish_head};
 
@@ -174,11 +184,21 @@ mod tests {
     }
 
     fn publish(writer: &mut IndexWriter, record: u64, targets: &[(u64, u64)], body_bytes: usize) {
+        publish_at(writer, None, record, targets, body_bytes);
+    }
+
+    fn publish_at(
+        writer: &mut IndexWriter,
+        arrived: Option<Timestamp>,
+        record: u64,
+        targets: &[(u64, u64)],
+        body_bytes: usize,
+    ) {
         let targets = targets.iter();
         let targets: Vec<_> = targets.map(|(q, s)| (QueueId(*q), Sequence(*s))).collect();
         let mut head = Vec::new();
         let properties = Properties::Amqp091(Bytes::from_static(&[0, 0]));
-        write_publish_head(&mut head, &targets, "x", "key", &properties);
+        write_publish_head(&mut head, arrived, &targets, "x", "key", &properties);
         let payload_bytes = head.len() + body_bytes;
         let head = read_publish_head(&head, payload_bytes).unwrap();
         writer.publish(Lsn(record), &head);
@@ -191,6 +211,7 @@ mod tests {
             sequence,
             record,
             size_bytes,
+            timed: false,
         })
     }
 
@@ -229,6 +250,23 @@ mod tests {
         assert_eq!(all(&out).unwrap(), expected);
         assert!(all(&out[..out.len() - 1]).is_err(), "cut");
         assert!(all(&[2]).is_err(), "a newer version");
+    }
+
+    #[test]
+    fn an_index_tells_what_may_expire() {
+        let mut writer = IndexWriter::new();
+        let arrived = Some(Timestamp(1_700_000_000_000));
+        publish_at(&mut writer, arrived, 4096, &[(7, 0)], 0);
+        publish_at(&mut writer, arrived, 4104, &[(7, 1)], 0);
+        publish(&mut writer, 4112, &[(7, 2)], 0);
+        let out = writer.finish();
+        let golden = [&[1, 5, 7, 0, 0x80, 4, 5][..], &[4, 1, 5], &[0, 1, 5]];
+        assert_eq!(out, golden.concat());
+        let timed = all(&out).unwrap().into_iter().map(|one| match one {
+            Indexed::Message(found) => found.timed,
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(timed.collect::<Vec<_>>(), [true, true, false]);
     }
 
     proptest! {

@@ -7,6 +7,8 @@
 //! ```text
 //! publish     version=1  targets:varint (queue:varint sequence:varint)*
 //!             exchange:str  routing_key:str  properties_kind=1  properties:blob  body: the rest
+//!             version=2  arrived:varint, milliseconds since 1970 UTC, then as version 1: the message,
+//!             or a queue it went to, lets messages expire
 //! settle      version=1  queue:varint  ranges:varint (skip:varint length:varint)*
 //!             a range begins `skip` above the end of the one before (above 0 for the first)
 //! change      version=1  tag:u8  fields of the definition, see `definition`
@@ -18,6 +20,7 @@
 //!             1 queue:varint sequence:varint step:varint size:varint    a message in one queue
 //!             2 settle:blob
 //!             3 step:varint change:blob
+//!             4, 5                                          as 0 and 1, of a message that may expire
 //!             size is what the message weighs; steps are from position to position, in units of 8
 //!             bytes: of messages to where the record begins, of changes to where it ends
 //! ```
@@ -51,5 +54,8 @@ pub(crate) const SETTLE: Kind = Kind::new(2);
 /// A definition that came, changed or went.
 pub(crate) const CHANGE: Kind = Kind::new(3);
 
-/// Layout of every payload written now.
+/// Layout of every payload written now, but for messages that may expire.
 const VERSION: u8 = 1;
+
+/// Layout of a message that may expire.
+const TIMED_VERSION: u8 = 2;

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use broker_core::access::{PasswordHash, hash_password};
 use broker_core::admin::Admin;
@@ -12,6 +12,7 @@ use broker_core::call::{
     Bind, Consume, ConsumerId, DeclareExchange, DeclareQueue, Delivery, Destination, Outcome,
     Publish, Published,
 };
+use broker_core::clock::{SimClock, Timestamp};
 use broker_core::definitions::{Expect, PasswordChange, PermissionSpec, UserUpdate};
 use broker_core::durability::{Durability, Promise};
 use broker_core::journal::{Lsn, Options, SimDisk, Turn, Writer};
@@ -20,6 +21,7 @@ use broker_core::message::{Body, Envelope, Properties};
 use broker_core::outbox::{Event, Wake};
 use broker_core::refusal::Refusal;
 use broker_core::value::{Arguments, Value};
+use bytes::BytesMut;
 
 /// The user every world has, who may do anything in `/`.
 pub(crate) const USER: &str = "ferry";
@@ -30,6 +32,7 @@ pub(crate) struct World {
     pub(crate) writer: Writer,
     pub(crate) disk: SimDisk,
     pub(crate) config: BrokerConfig,
+    pub(crate) clock: Arc<SimClock>,
 }
 
 /// A connection with its wakes counted and its deliveries collected.
@@ -64,8 +67,14 @@ impl World {
             queue_window_bytes: 600,
             ..limits
         };
-        let config = BrokerConfig { limits, journal };
+        let clock = Arc::new(SimClock::new(Timestamp(1_700_000_000_123)));
+        let config = BrokerConfig {
+            limits,
+            journal,
+            clock: Arc::<SimClock>::clone(&clock),
+        };
         let mut world = Self::open(SimDisk::new(7), config);
+        world.clock = clock;
         let admin = world.admin();
         let update = UserUpdate {
             password: Some(PasswordChange::Set(password().clone())),
@@ -92,6 +101,7 @@ impl World {
             writer,
             disk,
             config,
+            clock: Arc::default(),
         }
     }
 
@@ -105,9 +115,13 @@ impl World {
             writer,
             disk,
             config,
+            clock,
         } = self;
         drop((broker, writer));
-        Self::open(disk, config)
+        Self {
+            clock,
+            ..Self::open(disk, config)
+        }
     }
 
     pub(crate) fn admin(&self) -> Admin {
@@ -119,6 +133,12 @@ impl World {
         while self.writer.turn().unwrap() != Turn::Idle {
             self.broker.committed();
         }
+    }
+
+    /// Lets time pass and does what it brings.
+    pub(crate) fn pass_ms(&self, ms: u64) {
+        self.clock.pass(Duration::from_millis(ms));
+        while self.broker.on_time() == Some(Duration::ZERO) {}
     }
 
     pub(crate) fn permit(&self, user: &str, vhost: &str, [configure, write, read]: [&str; 3]) {
@@ -180,15 +200,20 @@ impl Client {
         }
     }
 
-    /// Declares a durable queue of that level.
-    pub(crate) fn queue_at(&self, name: &str, level: Durability) {
-        let level = Value::Text(level.name().to_owned());
-        let arguments = Arguments::from([("x-durability".to_owned(), level)]);
+    /// Declares a durable queue with such arguments.
+    pub(crate) fn queue_with<const N: usize>(&self, name: &str, arguments: [(&str, Value); N]) {
+        let arguments = arguments.map(|(name, value)| (name.to_owned(), value));
         let call = DeclareQueue {
-            arguments,
+            arguments: arguments.into(),
             ..queue(name, true)
         };
         self.try_queue(call).unwrap();
+    }
+
+    /// Declares a durable queue of that level.
+    pub(crate) fn queue_at(&self, name: &str, level: Durability) {
+        let level = Value::Text(level.name().to_owned());
+        self.queue_with(name, [("x-durability", level)]);
     }
 
     pub(crate) fn try_publish(&self, call: Publish) -> Result<Option<Lsn>, Refusal> {
@@ -255,7 +280,6 @@ pub(crate) fn small() -> Options {
 }
 
 /// A persistent message.
-/// A persistent message.
 pub(crate) fn message(exchange: &str, routing_key: &str, body: &str) -> Publish {
     publish(exchange, routing_key, body, true)
 }
@@ -265,6 +289,26 @@ pub(crate) fn publish(exchange: &str, routing_key: &str, body: &str, persistent:
         exchange: exchange.into(),
         routing_key: routing_key.into(),
         properties: Properties::Amqp091(vec![0, 0].into()),
+        persistent,
+    };
+    Publish {
+        envelope: Arc::new(envelope),
+        body: Body::copy_from_slice(body.as_bytes()),
+    }
+}
+
+/// A message for a queue whose publisher lets it wait for so long; `ms` in a client's digits.
+pub(crate) fn expiring(queue: &str, body: &str, ms: &str, persistent: bool) -> Publish {
+    let mut encoded = BytesMut::new();
+    let properties = wire::amqp091::Properties {
+        expiration: Some(ms.as_bytes()),
+        ..Default::default()
+    };
+    properties.encode(&mut encoded);
+    let envelope = Envelope {
+        exchange: "".into(),
+        routing_key: queue.into(),
+        properties: Properties::Amqp091(encoded.freeze()),
         persistent,
     };
     Publish {

@@ -14,6 +14,7 @@ mod admin;
 mod crash;
 mod delivery;
 mod durability;
+mod expiry;
 mod full;
 mod indexes;
 mod kit;

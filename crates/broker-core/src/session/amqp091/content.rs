@@ -8,6 +8,7 @@ use wire::amqp091::{BasicPublish, ContentHeader, Method, Properties, ReplyCode};
 
 use super::connection::Context;
 use super::fault::Fault;
+use crate::expiration;
 use crate::message::{self, Body, Envelope};
 
 /// How many of the largest messages may be on their way on all channels of a connection together.
@@ -229,6 +230,16 @@ impl Content {
                 format_args!(
                     "user_id property set to '{user_id}' but authenticated user was '{username}'"
                 ),
+            )
+            .of(BasicPublish::IDS));
+        }
+        if let Some(text) = properties.expiration
+            && let Err(why) = expiration::parse(text)
+        {
+            let text = String::from_utf8_lossy(text);
+            return Err(Fault::new(
+                ReplyCode::PreconditionFailed,
+                format_args!("invalid expiration '{text}': {why}"),
             )
             .of(BasicPublish::IDS));
         }

@@ -10,6 +10,7 @@ use wire::amqp091::*;
 use super::super::{Session, Settings};
 use crate::access::{PasswordHash, hash_password};
 use crate::broker::{Broker, BrokerConfig, Login};
+use crate::clock::{SimClock, Timestamp};
 use crate::definitions::{Expect, PasswordChange, PermissionSpec, UserUpdate, VhostSpec};
 use crate::journal::{self, SimDisk, Turn, Writer};
 use crate::limits::Limits;
@@ -22,6 +23,7 @@ pub(super) struct World {
     pub(super) broker: Arc<Broker>,
     writer: Writer,
     start: Instant,
+    pub(super) clock: Arc<SimClock>,
 }
 
 /// What one client connection is made of.
@@ -80,7 +82,13 @@ impl World {
 
     pub(super) fn with_journal(limits: Limits, journal: journal::Options) -> Self {
         let disk = Arc::new(SimDisk::new(1));
-        let (broker, writer) = Broker::open(&BrokerConfig { limits, journal }, disk).unwrap();
+        let clock = Arc::new(SimClock::new(Timestamp(1_700_000_000_123)));
+        let config = BrokerConfig {
+            limits,
+            journal,
+            clock: Arc::<SimClock>::clone(&clock),
+        };
+        let (broker, writer) = Broker::open(&config, disk).unwrap();
         let admin = broker.admin();
         let password = Some(PasswordChange::Set(guest_hash()));
         admin
@@ -101,7 +109,8 @@ impl World {
         let mut world = Self {
             broker,
             writer,
-            start: clock(),
+            start: self::clock(),
+            clock,
         };
         world.permit(".*", ".*", ".*");
         world

@@ -5,6 +5,7 @@ mod back_pressure;
 mod channels;
 mod consuming;
 mod errors;
+mod expiry;
 mod handshake;
 mod kit;
 mod publishing;
