@@ -21,11 +21,13 @@ macro_rules! scripts {
 
 scripts!(
     cancel_notify,
+    dead_letters,
     errors,
     expiry,
     get,
     heartbeat,
     large_body,
+    lengths,
     lifetimes,
     mandatory,
     many_channels,

@@ -111,6 +111,8 @@ pub struct Publish {
 pub enum Published {
     /// In at least one queue. Confirm when the promise is kept.
     Routed(Promise),
+    /// A queue it reached turned it away: it holds as much as it may. Others may have it.
+    Refused,
     /// In no queue; the message comes back for a protocol that returns such messages.
     Unroutable(Publish),
 }

@@ -22,7 +22,8 @@
 //! `session` knows `broker` and `wire`. `admin` is the operator's door to `broker`. `broker` knows
 //! `queue`, `routing`, `access`, `records`, `account` and `journal`, and carries out what they
 //! decide. `queue`, `routing`, `access`, `records` and `journal` know neither each other nor
-//! sessions; they share the plain data of `call`, `definitions`, `message` and `value`. Locks and
+//! sessions; they share the plain data of `call`, `death`, `definitions`, `message`, `rules` and `value`. `death` and
+//! `message` know `wire` as well: what is added to a message is written in its own encoding. Locks and
 //! their order are in `lock`.
 
 pub mod access;
@@ -32,6 +33,7 @@ mod arguments;
 pub mod broker;
 pub mod call;
 pub mod clock;
+mod death;
 pub mod definitions;
 pub mod durability;
 mod expiration;

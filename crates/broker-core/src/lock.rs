@@ -5,13 +5,13 @@
 //!
 //! A thread may take a lock only below those it holds:
 //!
-//! 1. `Broker::upkeep`, only ever tried;
+//! 1. `Broker::upkeep` and the right to empty the list of dead letters, only ever tried;
 //! 2. `Broker::changes`: one change of definitions at a time;
 //! 3. an attachment's own state, never held by who is about to change definitions;
 //! 4. `Broker::vhosts`, then a virtual host's topology, then `Broker::users`, no two at once where it
 //!    can be helped; a publisher keeps the topology, to read, until the queues have its messages;
 //! 5. one queue's state; never two queues at once; messages are read back from the journal under it;
-//! 6. the leaves, which take nothing else: outbox, journal buffer, memory account, timers, debts to the
+//! 6. the leaves, which take nothing else: outbox, journal buffer, memory account, timers, dead letters, debts to the
 //!    journal, logins of late, the lists of connections, of watchers, of abandoned queues and of queues awaiting a
 //!    commit. A wake is called under any of these and must not come back into the broker.
 

@@ -2,6 +2,8 @@
 //!
 //! Refusals have RabbitMQ's words, which clients' own tests look for.
 
+use std::sync::Arc;
+
 use crate::arguments::path;
 use crate::expiration;
 use crate::refusal::{Reason, Refusal};
@@ -12,8 +14,25 @@ const MESSAGE_TTL: &str = "x-message-ttl";
 /// Longest the queue may be unused, in milliseconds.
 const EXPIRES: &str = "x-expires";
 
+/// Most messages ready, and most bytes of their bodies.
+const MAX_LEN: &str = "x-max-length";
+const MAX_BYTES: &str = "x-max-length-bytes";
+/// What happens to a message that is too much.
+const OVERFLOW: &str = "x-overflow";
+/// The exchange to which messages go that die in the queue, and the key they get.
+const DEAD_LETTER_EXCHANGE: &str = "x-dead-letter-exchange";
+const DEAD_LETTER_KEY: &str = "x-dead-letter-routing-key";
+
 /// The arguments with which this module deals.
-pub(crate) const ARGUMENTS: [&str; 2] = [EXPIRES, MESSAGE_TTL];
+pub(crate) const ARGUMENTS: [&str; 7] = [
+    DEAD_LETTER_EXCHANGE,
+    DEAD_LETTER_KEY,
+    EXPIRES,
+    MAX_BYTES,
+    MAX_LEN,
+    MESSAGE_TTL,
+    OVERFLOW,
+];
 
 /// The rules of one queue.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -22,6 +41,32 @@ pub(crate) struct Rules {
     pub(crate) message_ttl_ms: Option<u32>,
     /// The queue goes when nobody has used it for so long.
     pub(crate) expires_ms: Option<u32>,
+    /// No more messages ready than so many,
+    pub(crate) max_len: Option<u64>,
+    /// and no more bytes of bodies.
+    pub(crate) max_bytes: Option<u64>,
+    pub(crate) overflow: Overflow,
+    pub(crate) dead_letter: Option<DeadLetter>,
+}
+
+/// Which message goes when there is one too many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Overflow {
+    /// The oldest.
+    #[default]
+    DropHead,
+    /// The newest, and its publisher is told.
+    RejectPublish,
+    /// The same, and it goes on as a dead letter.
+    RejectPublishDeadLetter,
+}
+
+/// Where messages go that die in a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DeadLetter {
+    pub(crate) exchange: Arc<str>,
+    /// Instead of their own.
+    pub(crate) routing_key: Option<Box<str>>,
 }
 
 impl Rules {
@@ -31,19 +76,71 @@ impl Rules {
         let rules = Self {
             message_ttl_ms: number(arguments, MESSAGE_TTL),
             expires_ms: number(arguments, EXPIRES),
+            max_len: number(arguments, MAX_LEN),
+            max_bytes: number(arguments, MAX_BYTES),
+            overflow: text(arguments, OVERFLOW)
+                .and_then(Overflow::parse)
+                .unwrap_or_default(),
+            dead_letter: dead_letter_exchange(arguments).map(|exchange| DeadLetter {
+                exchange: exchange.into(),
+                routing_key: text(arguments, DEAD_LETTER_KEY).map(Box::from),
+            }),
         };
         (rules != Self::default()).then_some(rules)
     }
+
+    /// Publishers have to ask before a message comes.
+    pub(crate) fn turns_away(&self) -> bool {
+        let limited = self.max_len.is_some() || self.max_bytes.is_some();
+        limited && self.overflow != Overflow::DropHead
+    }
+}
+
+impl Overflow {
+    fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "drop-head" => Self::DropHead,
+            "reject-publish" => Self::RejectPublish,
+            "reject-publish-dlx" => Self::RejectPublishDeadLetter,
+            _ => return None,
+        })
+    }
+}
+
+/// The exchange of these arguments to which dead letters go.
+pub(crate) fn dead_letter_exchange(arguments: &Arguments) -> Option<&str> {
+    text(arguments, DEAD_LETTER_EXCHANGE)
 }
 
 /// Checks the values; `thing` names the queue.
 pub(crate) fn check(arguments: &Arguments, thing: &str) -> Result<(), Refusal> {
     type Check = fn(&Value) -> Result<(), String>;
-    let checks: [(&str, Check); 2] = [(MESSAGE_TTL, check_time), (EXPIRES, check_positive_time)];
+    let checks: [(&str, Check); 6] = [
+        (MESSAGE_TTL, check_time),
+        (EXPIRES, check_positive_time),
+        (MAX_LEN, check_limit),
+        (MAX_BYTES, check_limit),
+        (OVERFLOW, check_overflow),
+        (DEAD_LETTER_KEY, check_text),
+    ];
+    if let Some(value) = arguments.get(DEAD_LETTER_EXCHANGE)
+        && !matches!(value, Value::Text(_))
+    {
+        let kind = type_name(value);
+        let text = format!("invalid type '{kind}' for arg '{DEAD_LETTER_EXCHANGE}' in {thing}");
+        return Err(Refusal::new(Reason::Invalid, text).at(path(DEAD_LETTER_EXCHANGE)));
+    }
     for (name, check) in checks {
         if let Some(value) = arguments.get(name) {
             check(value).map_err(|why| invalid(name, thing, &why))?;
         }
+    }
+    if arguments.contains_key(DEAD_LETTER_KEY) && !arguments.contains_key(DEAD_LETTER_EXCHANGE) {
+        return Err(invalid(
+            DEAD_LETTER_KEY,
+            thing,
+            "routing_key_but_no_dlx_defined",
+        ));
     }
     Ok(())
 }
@@ -56,6 +153,13 @@ fn invalid(name: &str, thing: &str, why: &str) -> Refusal {
 fn number<N: TryFrom<i128>>(arguments: &Arguments, name: &str) -> Option<N> {
     match arguments.get(name) {
         Some(Value::Int(number)) => N::try_from(*number).ok(),
+        _ => None,
+    }
+}
+
+fn text<'a>(arguments: &'a Arguments, name: &str) -> Option<&'a str> {
+    match arguments.get(name) {
+        Some(Value::Text(text)) => Some(text),
         _ => None,
     }
 }
@@ -82,6 +186,28 @@ fn check_positive_time(value: &Value) -> Result<(), String> {
         return Err("{value_zero,0}".to_owned());
     }
     check_time(value)
+}
+
+fn check_limit(value: &Value) -> Result<(), String> {
+    let limit = check_count(value)?;
+    if u64::try_from(limit).is_err() {
+        return Err(format!("{{value_too_large,{limit}}}"));
+    }
+    Ok(())
+}
+
+fn check_text(value: &Value) -> Result<(), String> {
+    match value {
+        Value::Text(_) => Ok(()),
+        other => Err(format!("{{unacceptable_type,{}}}", type_name(other))),
+    }
+}
+
+fn check_overflow(value: &Value) -> Result<(), String> {
+    match value {
+        Value::Text(name) if Overflow::parse(name).is_none() => Err("invalid_overflow".to_owned()),
+        other => check_text(other),
+    }
 }
 
 /// What RabbitMQ calls the type.
@@ -136,6 +262,33 @@ mod tests {
         assert_eq!(refused(MESSAGE_TTL, Value::Int(0)), None);
         let zero = refused(EXPIRES, Value::Int(0));
         assert_eq!(zero.as_deref(), Some("{value_zero,0}"));
+    }
+
+    #[test]
+    fn limits_and_texts_have_their_types() {
+        let text = |text: &str| Value::Text(text.into());
+        for (name, value, words) in [
+            (MAX_LEN, Value::Int(-1), "{value_negative,-1}"),
+            (MAX_BYTES, text("1"), "\"expected integer, got longstr\""),
+            (OVERFLOW, text("foo"), "invalid_overflow"),
+            (OVERFLOW, Value::Int(1), "{unacceptable_type,signedint}"),
+            (
+                DEAD_LETTER_KEY,
+                Value::Int(2),
+                "{unacceptable_type,signedint}",
+            ),
+            (DEAD_LETTER_KEY, text("k"), "routing_key_but_no_dlx_defined"),
+        ] {
+            assert_eq!(refused(name, value).as_deref(), Some(words));
+        }
+        let arguments = Arguments::from([(DEAD_LETTER_EXCHANGE.to_owned(), Value::Int(1))]);
+        let refusal = check(&arguments, "queue 'q' in vhost '/'").unwrap_err();
+        let words = "invalid type 'signedint' for arg 'x-dead-letter-exchange' in queue 'q' in \
+                     vhost '/'";
+        assert_eq!(refusal.text, words);
+        for overflow in ["drop-head", "reject-publish", "reject-publish-dlx"] {
+            assert_eq!(refused(OVERFLOW, text(overflow)), None);
+        }
     }
 
     #[test]

@@ -22,6 +22,7 @@ use crate::lock::{lock, read};
 use crate::names;
 use crate::outbox::{Outbox, Wake};
 use crate::refusal::{Reason, Refusal};
+use crate::rules;
 
 /// One connection's view of the broker. Dropping it detaches: its consumers end, its unsettled
 /// messages go back to their places, its exclusive queues are deleted.
@@ -201,8 +202,8 @@ impl Attachment {
             call.name
         };
         self.require(Action::Configure, Resource::Queue(name))?;
-        if !call.name.is_empty() && vhost.queue(name).is_none() {
-            names::check_reserved("queue", name, &vhost.name)?;
+        if vhost.queue(name).is_none() {
+            self.check_new_queue(call, name)?;
         }
         let spec = QueueSpec {
             vhost: vhost.name.to_string(),
@@ -222,6 +223,19 @@ impl Attachment {
             }
         }
         Ok(declared(&queue, lsn))
+    }
+
+    /// What a user must be able to do who makes a queue. One with dead letters passes messages on
+    /// from itself to their exchange.
+    fn check_new_queue(&self, call: &DeclareQueue<'_>, name: &str) -> Result<(), Refusal> {
+        if !call.name.is_empty() {
+            names::check_reserved("queue", name, self.vhost())?;
+        }
+        if let Some(exchange) = rules::dead_letter_exchange(&call.arguments) {
+            self.require(Action::Read, Resource::Queue(name))?;
+            self.require(Action::Write, Resource::Exchange(exchange))?;
+        }
+        Ok(())
     }
 
     /// Deletes a queue and says how many ready messages went with it; 0 for one that does not exist.

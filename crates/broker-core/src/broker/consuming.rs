@@ -94,6 +94,7 @@ impl Attachment {
         if settled.shared_credit {
             self.go_on();
         }
+        self.broker.bury();
         lsn
     }
 

@@ -16,7 +16,7 @@ use crate::message::Message;
 use crate::outbox::Event;
 use crate::queue::{At, Consumer, Effect, State, Stub};
 use crate::records::{self, write_settle};
-use crate::rules::Rules;
+use crate::rules::{DeadLetter, Overflow, Rules};
 
 /// One queue of a virtual host.
 #[derive(Debug)]
@@ -163,7 +163,7 @@ impl LiveQueue {
             let Inner { state, effects, .. } = &mut *inner;
             state.pump(self.at(reached, state, broker), effects);
         }
-        if inner.state.wants_time() {
+        if inner.state.wants_time() || inner.armed < Timestamp::NEVER {
             inner.arm(self, broker);
         }
         let window_bytes = broker.window_bytes();
@@ -233,6 +233,34 @@ impl LiveQueue {
         let theirs = message.envelope.properties.ttl_ms();
         let ttl_ms = self.message_ttl_ms().into_iter().chain(theirs).min();
         ttl_ms.map_or(Timestamp::NEVER, |ms| arrived.plus_ms(ms.into()))
+    }
+
+    /// Where its dead letters go.
+    pub(crate) fn dead_letter(&self) -> Option<&DeadLetter> {
+        self.rules.as_ref()?.dead_letter.as_ref()
+    }
+
+    /// Publishers have to [ask](Self::admit) before a message comes.
+    pub(crate) fn turns_away(&self) -> bool {
+        self.rules.as_ref().is_some_and(|it| it.turns_away())
+    }
+
+    /// What it turns away goes on as a dead letter.
+    pub(crate) fn buries_turned_away(&self) -> bool {
+        let rules = self.rules.as_ref();
+        rules.is_some_and(|it| it.overflow == Overflow::RejectPublishDeadLetter)
+    }
+
+    /// Whether a message with such a body may come. If so it has to, or to be called off.
+    pub(crate) fn admit(&self, body_bytes: usize) -> bool {
+        !self.turns_away() || lock(&self.inner).state.admit(body_bytes)
+    }
+
+    /// A message that was let in does not come.
+    pub(crate) fn call_off(&self, body_bytes: usize) {
+        if self.turns_away() {
+            lock(&self.inner).state.call_off(body_bytes);
+        }
     }
 
     fn message_ttl_ms(&self) -> Option<u32> {
@@ -310,6 +338,7 @@ impl Inner {
         }
         for effect in &self.effects {
             match effect {
+                Effect::Died(entry, reason) => broker.died(queue, entry, *reason),
                 Effect::CreditReturned(consumer) => consumer.outbox.ask_resume(),
                 Effect::Done(sequence) => self.done.push(*sequence),
                 Effect::Cancelled(_) | Effect::Deliver(..) => {}
@@ -385,7 +414,7 @@ impl Effect {
     fn connection(&self) -> Option<ConnectionId> {
         match self {
             Self::Cancelled(consumer) | Self::Deliver(consumer, _) => Some(consumer.connection),
-            Self::CreditReturned(_) | Self::Done(_) => None,
+            Self::CreditReturned(_) | Self::Died(..) | Self::Done(_) => None,
         }
     }
 
@@ -396,7 +425,7 @@ impl Effect {
                 Some((consumer, event))
             }
             Self::Deliver(consumer, delivery) => Some((consumer, Event::Deliver(delivery))),
-            Self::CreditReturned(_) | Self::Done(_) => None,
+            Self::CreditReturned(_) | Self::Died(..) | Self::Done(_) => None,
         }
     }
 }

@@ -7,6 +7,7 @@ mod commit;
 mod connection;
 mod consuming;
 mod contents;
+mod dead_letters;
 mod exchanges;
 mod indexer;
 mod live_queue;
@@ -21,6 +22,7 @@ mod salvage;
 mod scrubbing;
 mod timers;
 mod topology;
+mod turning_away;
 mod upkeep;
 mod users;
 mod vhosts;
@@ -40,6 +42,7 @@ pub(crate) use topology::Topology;
 pub(crate) use vhosts::{Vhost, Vhosts};
 
 use self::changes::Changes;
+use self::dead_letters::DeadLetters;
 use self::owed::Owed;
 use self::scrubbing::Scrubbing;
 use self::timers::Timers;
@@ -111,6 +114,7 @@ pub struct Broker {
     upkeep: Mutex<Upkeep>,
     scrubbing: Scrubbing,
     timers: Timers,
+    dead_letters: DeadLetters,
     /// What logins of unknown users are checked against.
     fake_hash: PasswordHash,
     /// Logins of late.

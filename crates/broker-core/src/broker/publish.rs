@@ -55,9 +55,11 @@ pub(super) struct Batch {
     /// The envelope routed last; the route and `reached` are its.
     envelope: Option<Arc<Envelope>>,
     /// The runs of the queues it reaches, in the order of the route.
-    reached: Vec<usize>,
+    pub(super) reached: Vec<usize>,
     /// The message, or a queue it reaches, lets messages expire.
     timed: bool,
+    /// A queue it reaches may turn messages away.
+    turns_away: bool,
     owed: Vec<(DebtId, Placed)>,
     /// The journal has some of it.
     journaled: bool,
@@ -89,6 +91,17 @@ impl Attachment {
     /// the first that is refused: the error is about that one, which is taken out as well, and those
     /// behind it are left.
     pub fn publish(
+        &self,
+        batch: &mut VecDeque<Publish>,
+        told: &mut Vec<Published>,
+    ) -> Result<(), Refusal> {
+        let outcome = self.publish_batch(batch, told);
+        // What had to make room for it.
+        self.broker.bury();
+        outcome
+    }
+
+    fn publish_batch(
         &self,
         batch: &mut VecDeque<Publish>,
         told: &mut Vec<Published>,
@@ -160,6 +173,20 @@ impl Attachment {
             return Ok(Published::Unroutable(publish));
         }
         self.check_memory(size_bytes, &mut own.batch)?;
+        if own.batch.turns_away {
+            return self.take_in_if_let(publish, size_bytes, own);
+        }
+        let promise = self.accept(publish, size_bytes, own)?;
+        Ok(Published::Routed(promise))
+    }
+
+    /// Journals a message and gathers it for its queues.
+    pub(super) fn accept(
+        &self,
+        publish: Publish,
+        size_bytes: usize,
+        own: &mut Own,
+    ) -> Result<Promise, Refusal> {
         let arrived = own.batch.timed.then(|| self.broker.clock.now());
         let Journaled {
             promise,
@@ -179,7 +206,7 @@ impl Attachment {
             own.batch.owed.push((debt, placed));
         }
         own.gather(message, self.broker.account);
-        Ok(Published::Routed(promise))
+        Ok(promise)
     }
 
     fn check_size(&self, size: usize) -> Result<(), Refusal> {
@@ -353,6 +380,7 @@ impl Batch {
         self.envelope = Some(Arc::clone(envelope));
         self.timed = envelope.properties.ttl_ms().is_some()
             || queues.iter().any(|queue| queue.lets_expire());
+        self.turns_away = queues.iter().any(|queue| queue.turns_away());
         self.reached.clear();
         for queue in queues {
             let place = *self.places.entry(queue.id).or_insert_with(|| {
@@ -395,7 +423,7 @@ impl Batch {
 
 /// The same message for queues the journal knows nothing of: they do not wait for it, they may keep
 /// the message for long, and its record must not stay in the journal for their sake.
-fn apart(message: &Message, account: &'static Account) -> Arc<Message> {
+pub(super) fn apart(message: &Message, account: &'static Account) -> Arc<Message> {
     Arc::new(Message {
         envelope: Arc::clone(&message.envelope),
         body: message.body.clone(),

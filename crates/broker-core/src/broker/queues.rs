@@ -97,6 +97,8 @@ impl Broker {
         expect: Expect,
         only_if: DeleteIf,
     ) -> Result<(QueueStats, Lsn), Refusal> {
+        // What has died in it goes on.
+        self.bury();
         let mut change = self.change();
         let name = match target {
             DeleteTarget::Named(name) => name,

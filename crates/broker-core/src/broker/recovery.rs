@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, RwLock};
 
 use super::changes::Changes;
 use super::contents::{Contents, Held};
+use super::dead_letters::DeadLetters;
 use super::indexer::SegmentIndexer;
 use super::owed::Owed;
 use super::scrubbing::Scrubbing;
@@ -90,6 +91,7 @@ impl Broker {
             watchers: ByReach::default(),
             scrubbing: Scrubbing::default(),
             timers: Timers::default(),
+            dead_letters: DeadLetters::default(),
             journal_waiters: Waiting::default(),
             writer_waiters: Waiting::default(),
             owed: Owed::new(),

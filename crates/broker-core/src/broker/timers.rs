@@ -33,9 +33,14 @@ impl Timers {
             due.insert((new, queue.id), Arc::clone(queue));
         }
         drop(due);
-        if first.is_none_or(|first| new < first)
-            && let Some(bell) = self.bell.get()
-        {
+        if first.is_none_or(|first| new < first) {
+            self.ring();
+        }
+    }
+
+    /// There is something to do at once.
+    pub(super) fn ring(&self) {
+        if let Some(bell) = self.bell.get() {
             bell.wake();
         }
     }
@@ -66,7 +71,7 @@ impl Broker {
         let _ = self.timers.bell.set(bell);
     }
 
-    /// Does what is due: messages expire, unused queues go. Answers when to call it again; without
+    /// Does what is due: messages expire, unused queues go, dead letters go on. Answers when to call it again; without
     /// an answer nothing waits for time. Whoever drives the broker calls it first when the bell is
     /// in place.
     pub fn on_time(&self) -> Option<Duration> {
@@ -76,6 +81,7 @@ impl Broker {
                 self.delete_unused_for_long(&queue);
             }
         }
+        self.bury();
         self.timers.first().map(|first| first.after(now))
     }
 

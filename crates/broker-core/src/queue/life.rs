@@ -3,8 +3,9 @@
 //! A message further back waits for those before it, even if its own time is over: that is
 //! RabbitMQ's way, and it makes the cost one of expired messages and not of waiting ones.
 
-use super::{Effect, State, done};
+use super::{Effect, State};
 use crate::clock::Timestamp;
+use crate::death::DeathReason;
 
 impl State {
     /// Whether operations need to know the time.
@@ -15,9 +16,9 @@ impl State {
     /// Lets the messages at the head go whose time is over.
     pub(super) fn drop_expired(&mut self, now: Timestamp, out: &mut Vec<Effect>) {
         while self.ready.first().is_some_and(|it| it.expires <= now)
-            && let Some(expired) = self.ready.pop_first()
+            && let Some(expired) = self.take_first()
         {
-            done(&expired, out);
+            self.let_go(expired, DeathReason::Expired, out);
         }
         self.timed = !self.ready.is_empty();
     }

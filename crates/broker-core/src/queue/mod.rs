@@ -5,26 +5,33 @@
 //! position up to which the journal is safe, as the queue's level has it; nothing beyond it is pushed to a consumer (rule F13),
 //! and a message that has to wait holds back those behind it, so that order is kept.
 
+mod bounds;
 mod consumers;
 mod entry;
+mod leaving;
 mod life;
 mod paged;
 mod ready;
 
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 pub(crate) use consumers::Consumer;
 pub(crate) use entry::Entry;
 pub(crate) use paged::Stub;
 
+use self::bounds::Load;
 use self::consumers::Consumers;
 use self::entry::{Holder, Unsettled, UnsettledMap};
 use self::ready::Ready;
 use crate::account::Account;
 use crate::call::{ConnectionId, ConsumerId, Delivery, Outcome, QueueId, Sequence};
 use crate::clock::Timestamp;
+use crate::death::DeathReason;
 use crate::definitions::QueueStats;
 use crate::journal::Lsn;
+use crate::number_hash::NumberHasher;
 use crate::rules::Rules;
 
 /// When an operation takes place.
@@ -45,6 +52,9 @@ pub(crate) enum Effect {
     CreditReturned(Arc<Consumer>),
     /// Hand the message to the consumer.
     Deliver(Arc<Consumer>, Delivery),
+    /// The message goes on as a dead letter. If the journal holds it, it is done here when that
+    /// [is told](State::buried).
+    Died(Entry, DeathReason),
     /// A message the journal holds for this queue is done: write that down.
     Done(Sequence),
 }
@@ -98,6 +108,9 @@ struct Features {
     rules: Arc<Rules>,
     /// When somebody last asked for the queue, or its last consumer went.
     last_used: Timestamp,
+    load: Load,
+    /// Messages on their way to where dead letters go, which the journal holds for this queue.
+    leaving: HashMap<Sequence, Entry, BuildHasherDefault<NumberHasher>>,
 }
 
 impl State {
@@ -106,6 +119,8 @@ impl State {
             Box::new(Features {
                 rules,
                 last_used: Timestamp::NEVER,
+                load: Load::default(),
+                leaving: HashMap::default(),
             })
         });
         Self {
@@ -122,7 +137,7 @@ impl State {
     pub(crate) fn stats(&self) -> QueueStats {
         QueueStats {
             ready: self.ready.len() as u64,
-            unsettled: self.unsettled.len() as u64,
+            unsettled: (self.unsettled.len() + self.leaving().count()) as u64,
             consumers: self.consumers.len() as u64,
         }
     }
@@ -151,6 +166,9 @@ impl State {
             return;
         }
         for entry in entries {
+            if let Some(features) = &mut self.features {
+                features.came(&entry);
+            }
             // The fast path: a consumer that waits gets the message past all bookkeeping.
             if self.ready.is_empty()
                 && entry.message.lsn <= at.durable
@@ -166,9 +184,15 @@ impl State {
 
     /// Takes in messages found in the journal, in order. Nothing else has come yet.
     pub(crate) fn restore(&mut self, stubs: impl Iterator<Item = Stub>) {
-        let timed = &mut self.timed;
-        self.ready
-            .restore(stubs.inspect(|stub| *timed |= stub.timed));
+        let Self {
+            timed, features, ..
+        } = self;
+        self.ready.restore(stubs.inspect(|stub| {
+            *timed |= stub.timed;
+            if let Some(features) = features {
+                features.restored(stub);
+            }
+        }));
     }
 
     /// Whether the first message has to be brought back from the journal before anyone can have it.
@@ -176,9 +200,11 @@ impl State {
         self.ready.is_due()
     }
 
-    /// Whether that is to be done: a consumer may be waiting for it, or its time may be over.
+    /// Whether that is to be done: a consumer may be waiting for it, its time may be over, or it is
+    /// too much.
     pub(crate) fn is_wanted(&self) -> bool {
-        self.is_due() && (self.consumers.any_active() || self.ready.due_is_timed())
+        self.is_due()
+            && (self.consumers.any_active() || self.ready.due_is_timed() || self.is_overfull())
     }
 
     /// What to bring back.
@@ -204,12 +230,15 @@ impl State {
         while let Some(first) = self.ready.first()
             && first.message.lsn <= at.durable
             && let Some(consumer) = self.consumers.next(first.message.size_bytes())
-            && let Some(entry) = self.ready.pop_first()
+            && let Some(entry) = self.take_first()
         {
             self.hand_out(consumer, entry, out);
             if self.timed {
                 self.drop_expired(at.now, out);
             }
+        }
+        if self.features.is_some() {
+            self.trim(out);
         }
     }
 
@@ -297,7 +326,7 @@ impl State {
         out: &mut Vec<Effect>,
     ) -> Option<(Delivery, u32)> {
         self.touch(now);
-        let entry = self.ready.pop_first()?;
+        let entry = self.take_first()?;
         let delivery = entry.clone().into_delivery(self.id, None);
         if auto_settle {
             done(&entry, out);
@@ -327,7 +356,8 @@ impl State {
                 settled.shared_credit |= consumer.give_back();
             }
             match outcome {
-                Outcome::Accept | Outcome::Reject => done(&unsettled.entry, out),
+                Outcome::Accept => done(&unsettled.entry, out),
+                Outcome::Reject => self.let_go(unsettled.entry, DeathReason::Rejected, out),
                 Outcome::Requeue => self.insert(Entry {
                     redelivered: true,
                     ..unsettled.entry
@@ -350,6 +380,9 @@ impl State {
         let purged = saturate(self.ready.len());
         self.ready
             .clear(|sequence| out.push(Effect::Done(sequence)));
+        if let Some(features) = &mut self.features {
+            features.cleared();
+        }
         purged
     }
 
@@ -378,6 +411,8 @@ impl State {
     pub(crate) fn end(&mut self, out: &mut Vec<Effect>) {
         self.deleted = true;
         self.ready.clear(|_| ());
+        // Those on their way go on without it.
+        self.features = None;
         for (_, unsettled) in std::mem::take(&mut self.unsettled) {
             if let Holder::Consumer(consumer) = unsettled.holder
                 && consumer.give_back()
@@ -390,7 +425,9 @@ impl State {
 
     /// Whether the message of that sequence is still here.
     pub(crate) fn holds(&self, sequence: Sequence) -> bool {
-        self.unsettled.contains_key(&sequence) || self.ready.contains(sequence)
+        self.unsettled.contains_key(&sequence)
+            || self.ready.contains(sequence)
+            || self.leaving_entry(sequence).is_some()
     }
 
     /// Every message here that is in memory, ready or not.
@@ -399,6 +436,7 @@ impl State {
         self.ready
             .entries()
             .chain(unsettled.map(|unsettled| &unsettled.entry))
+            .chain(self.leaving())
     }
 
     /// Every other message here.
@@ -413,6 +451,7 @@ impl State {
         }
         let unsettled = self.unsettled.get(&sequence);
         let entry = unsettled.map(|unsettled| &unsettled.entry);
+        let entry = entry.or_else(|| self.leaving_entry(sequence));
         let Some(entry) = entry.or_else(|| self.ready.entry(sequence)) else {
             return false;
         };
@@ -425,7 +464,19 @@ impl State {
     /// Puts a message at its place.
     fn insert(&mut self, entry: Entry) {
         self.timed |= entry.is_timed();
+        if let Some(features) = &mut self.features {
+            features.entered(&entry);
+        }
         self.ready.insert(entry);
+    }
+
+    /// Takes out the first message.
+    fn take_first(&mut self) -> Option<Entry> {
+        let first = self.ready.pop_first()?;
+        if let Some(features) = &mut self.features {
+            features.left(&first);
+        }
+        Some(first)
     }
 
     fn hand_out(&mut self, consumer: Arc<Consumer>, entry: Entry, out: &mut Vec<Effect>) {

@@ -1,5 +1,6 @@
 //! The state machine alone: calls in, effects out.
 
+mod bounds;
 mod life;
 
 use std::iter;
@@ -98,11 +99,12 @@ impl Bench {
     }
 
     /// Effects since the last call: `>consumer:sequence` (`!` if redelivered), `.sequence` done,
-    /// `xconsumer` cancelled, `^consumer` credit returned.
+    /// `xconsumer` cancelled, `+sequence:reason` a dead letter, `^consumer` credit returned.
     fn effects(&mut self) -> String {
         let short = |effect: Effect| match effect {
             Effect::Cancelled(consumer) => format!("x{}", consumer.id.0),
             Effect::CreditReturned(consumer) => format!("^{}", consumer.id.0),
+            Effect::Died(entry, reason) => format!("+{}:{}", entry.sequence.0, reason.name()),
             Effect::Deliver(consumer, delivery) => {
                 let mark = if delivery.redelivered { "!" } else { "" };
                 format!(">{}:{}{mark}", consumer.id.0, delivery.sequence.0)

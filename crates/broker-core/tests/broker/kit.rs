@@ -219,7 +219,7 @@ impl Client {
     pub(crate) fn try_publish(&self, call: Publish) -> Result<Option<Lsn>, Refusal> {
         Ok(match self.attachment.publish_one(call)? {
             Published::Routed(promise) => Some(promise.lsn),
-            Published::Unroutable(_) => None,
+            Published::Refused | Published::Unroutable(_) => None,
         })
     }
 

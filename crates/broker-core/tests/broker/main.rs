@@ -12,12 +12,14 @@
 mod access;
 mod admin;
 mod crash;
+mod dead_letters;
 mod delivery;
 mod durability;
 mod expiry;
 mod full;
 mod indexes;
 mod kit;
+mod lengths;
 mod levels;
 mod paging;
 mod salvage;

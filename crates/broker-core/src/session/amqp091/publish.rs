@@ -98,6 +98,12 @@ impl Channel {
     ) {
         let after = match published {
             Published::Routed(after) => after,
+            Published::Refused => {
+                if let Some(confirms) = &mut self.confirms {
+                    confirms.refuse();
+                }
+                return;
+            }
             Published::Unroutable(publish) => {
                 if mandatory {
                     self.give_back(context, &publish, out);

@@ -4,6 +4,7 @@
 mod back_pressure;
 mod channels;
 mod consuming;
+mod dead_letters;
 mod errors;
 mod expiry;
 mod handshake;

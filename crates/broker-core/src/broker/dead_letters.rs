@@ -1,0 +1,284 @@
+//! Dead letters: messages that leave a queue without having been accepted go on through the exchange
+//! the queue names.
+//!
+//! They are put into this list under their queue's lock and leave it when nobody holds a lock: a
+//! publish takes the virtual host's topology and other queues. Whoever may have added one empties
+//! the list afterwards, one at a time, so that they keep their order.
+//!
+//! The journal gets the dead letter's publish before the settlement in the queue it comes from, and
+//! keeps them in that order: a crash between the two leaves the message in both queues, and none at
+//! which it is in neither. Where the journal has no room for the publish, the dead letter waits here
+//! and still is its first queue's.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::placed::{Appended, Places};
+use super::topology::Route;
+use super::{Broker, LiveQueue, Topology};
+use crate::call::Sequence;
+use crate::clock::Timestamp;
+use crate::death::{self, Death, DeathReason, Remains};
+use crate::journal::{Admission, AppendError, Lsn};
+use crate::lock::lock;
+use crate::message::{Envelope, Message};
+use crate::queue::Entry;
+use crate::rules::DeadLetter;
+
+/// Dead letters on their way.
+#[derive(Debug, Default)]
+pub(super) struct DeadLetters {
+    waiting: Mutex<VecDeque<Dead>>,
+    /// Length of the list, to look at without its lock.
+    count: AtomicUsize,
+    /// Held by whoever empties the list.
+    burial: Mutex<Burial>,
+}
+
+/// One message that died.
+#[derive(Debug)]
+pub(super) struct Dead {
+    pub(super) queue: Arc<LiveQueue>,
+    /// Its place there, if the journal is to be told that it has left it.
+    pub(super) place: Option<Sequence>,
+    pub(super) message: Arc<Message>,
+    pub(super) reason: DeathReason,
+    pub(super) time: Timestamp,
+}
+
+/// Working memory.
+#[derive(Debug, Default)]
+struct Burial {
+    route: Route,
+    record: Vec<u8>,
+    /// Places of one queue that are done.
+    done: Vec<Sequence>,
+}
+
+/// The journal takes no publish now.
+#[derive(Debug)]
+struct NoRoom;
+
+impl DeadLetters {
+    pub(super) fn add(&self, dead: Dead) {
+        let mut waiting = lock(&self.waiting);
+        waiting.push_back(dead);
+        self.count.store(waiting.len(), Ordering::SeqCst);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.count.load(Ordering::SeqCst) == 0
+    }
+
+    fn take(&self) -> Option<Dead> {
+        let mut waiting = lock(&self.waiting);
+        let first = waiting.pop_front();
+        self.count.store(waiting.len(), Ordering::SeqCst);
+        first
+    }
+
+    fn put_back(&self, dead: Dead) {
+        let mut waiting = lock(&self.waiting);
+        waiting.push_front(dead);
+        self.count.store(waiting.len(), Ordering::SeqCst);
+    }
+}
+
+impl Broker {
+    /// A message died. Called under its queue's lock.
+    pub(super) fn died(&self, queue: &Arc<LiveQueue>, entry: &Entry, reason: DeathReason) {
+        self.dead_letters.add(Dead {
+            queue: Arc::clone(queue),
+            place: entry.journaled.then_some(entry.sequence),
+            message: Arc::clone(&entry.message),
+            reason,
+            time: self.clock.now(),
+        });
+        // Most who come here empty the list when they have let go of the lock; not all.
+        self.timers.ring();
+    }
+
+    /// Has the dead letters go on, as far as the journal takes them. Call it with no lock held.
+    pub(super) fn bury(&self) {
+        while !self.dead_letters.is_empty() {
+            // Whoever is at it looks for more when he is done.
+            let Ok(mut burial) = self.dead_letters.burial.try_lock() else {
+                return;
+            };
+            if self.bury_with(&mut burial).is_err() {
+                // The next commit, or the room that comes back, calls again.
+                return;
+            }
+        }
+    }
+
+    fn bury_with(&self, burial: &mut Burial) -> Result<(), NoRoom> {
+        let mut last: Option<Arc<LiveQueue>> = None;
+        let mut outcome = Ok(());
+        while let Some(dead) = self.dead_letters.take() {
+            if let Some(last) = last.take_if(|last| !Arc::ptr_eq(last, &dead.queue)) {
+                self.leave(&last, burial);
+            }
+            if self.send_on(&dead, burial).is_err() {
+                self.dead_letters.put_back(dead);
+                outcome = Err(NoRoom);
+                break;
+            }
+            burial.done.extend(dead.place);
+            last = Some(dead.queue);
+        }
+        if let Some(last) = last {
+            self.leave(&last, burial);
+        }
+        self.journal.hurry();
+        outcome
+    }
+
+    /// Tells a queue what has left it.
+    fn leave(&self, queue: &Arc<LiveQueue>, burial: &mut Burial) {
+        queue.run(self, |state, _, out| state.buried(&burial.done, out));
+        burial.done.clear();
+    }
+
+    /// Publishes a dead letter; one that no queue takes is gone.
+    fn send_on(&self, dead: &Dead, burial: &mut Burial) -> Result<(), NoRoom> {
+        let Some(rule) = dead.queue.dead_letter() else {
+            return Ok(());
+        };
+        let Ok(vhost) = self.vhost(&dead.queue.definition.value.vhost) else {
+            return Ok(());
+        };
+        // Held until the queues have the message, as by any publisher.
+        let Ok(topology) = vhost.open() else {
+            return Ok(());
+        };
+        let remains = death::remains(&dead.message.envelope, &dead.account(rule));
+        route(&topology, rule, &remains, &mut burial.route);
+        let routing_key = remains.routing_keys.into_iter().next();
+        let envelope = Envelope {
+            exchange: Arc::clone(&rule.exchange),
+            routing_key: routing_key.unwrap_or_default().into(),
+            properties: remains.properties,
+            persistent: dead.message.envelope.persistent,
+        };
+        let message = Message::new(Arc::new(envelope), dead.message.body.clone());
+        self.deliver_dead(message, burial)
+    }
+
+    /// Journals the message and puts it into the queues found.
+    fn deliver_dead(&self, mut message: Message, burial: &mut Burial) -> Result<(), NoRoom> {
+        let Burial { route, record, .. } = burial;
+        let size_bytes = message.size_bytes();
+        let let_in = |queue: &Arc<LiveQueue>| queue.admit(message.body.len());
+        // Turned away, it is not looked after any more: no publisher waits for the word.
+        route.queues.retain(let_in);
+        if route.queues.is_empty() {
+            return Ok(());
+        }
+        let timed = message.envelope.properties.ttl_ms().is_some()
+            || route.queues.iter().any(|queue| queue.lets_expire());
+        message.arrived = timed.then(|| self.clock.now());
+        let journaled =
+            |queue: &&Arc<LiveQueue>| message.envelope.persistent && queue.is_journaled();
+        let places: Places = route
+            .queues
+            .iter()
+            .filter(journaled)
+            .map(place_in)
+            .collect();
+        let hold = if places.is_empty() {
+            self.account.hold(size_bytes, None)
+        } else {
+            // Entered before it is appended, so that its segment cannot be freed in between.
+            let hold = self.account.hold(size_bytes, Some(self.journal.end()));
+            let append = self.append_placed(&message, &places, Admission::Ordinary, record);
+            match append {
+                Ok(Appended { start, end }) => {
+                    hold.set_record(start);
+                    message.lsn = end;
+                }
+                Err(AppendError::TooLarge { .. }) => {
+                    tracing::warn!(
+                        bytes = size_bytes,
+                        "dead letter is too large; it is dropped"
+                    );
+                    call_off(&route.queues, message.body.len());
+                    return Ok(());
+                }
+                Err(_) => {
+                    call_off(&route.queues, message.body.len());
+                    return Err(NoRoom);
+                }
+            }
+            hold
+        };
+        message.hold = Some(hold);
+        self.enqueue_dead(Arc::new(message), &places, &route.queues);
+        route.queues.clear();
+        Ok(())
+    }
+
+    fn enqueue_dead(&self, message: Arc<Message>, places: &Places, queues: &[Arc<LiveQueue>]) {
+        let mut places = places.iter().peekable();
+        for queue in queues {
+            let place = places.next_if(|(placed, _)| Arc::ptr_eq(placed, queue));
+            // As any publisher does: queues the journal knows nothing of do not wait for it.
+            let message = if place.is_some() || message.lsn == Lsn(0) {
+                Arc::clone(&message)
+            } else {
+                super::publish::apart(&message, self.account)
+            };
+            let entry = Entry {
+                sequence: place.map_or_else(|| queue.next_sequence(), |(_, sequence)| *sequence),
+                expires: queue.expires(&message),
+                message,
+                journaled: place.is_some(),
+                redelivered: false,
+            };
+            let entries = std::iter::once(entry);
+            queue.run(self, |state, at, out| state.push(entries, at, out));
+        }
+    }
+}
+
+impl Dead {
+    fn account<'a>(&'a self, rule: &'a DeadLetter) -> Death<'a> {
+        Death {
+            queue: &self.queue.name,
+            reason: self.reason,
+            time: self.time,
+            routing_key: rule.routing_key.as_deref(),
+        }
+    }
+}
+
+/// The queues a dead letter reaches, each once, without those it goes round in circles through.
+fn route(topology: &Topology, rule: &DeadLetter, remains: &Remains, route: &mut Route) {
+    let mut queues = Vec::new();
+    for key in &remains.routing_keys {
+        // An exchange that does not exist, or not any more, takes no dead letters.
+        if topology.route(&rule.exchange, key, route).is_ok() {
+            queues.append(&mut route.queues);
+        }
+    }
+    queues.sort_unstable_by_key(|queue| queue.id);
+    queues.dedup_by_key(|queue| queue.id);
+    queues.retain(|queue| {
+        let cycles = remains.cycle.iter().any(|passed| **passed == *queue.name);
+        if cycles {
+            tracing::debug!(queue = %queue.name, "dead letter goes round in circles; it is dropped");
+        }
+        !cycles
+    });
+    route.queues = queues;
+}
+
+fn place_in(queue: &Arc<LiveQueue>) -> (Arc<LiveQueue>, Sequence) {
+    (Arc::clone(queue), queue.next_sequence())
+}
+
+/// Queues that turn messages away and let this one in do not get it after all.
+fn call_off(queues: &[Arc<LiveQueue>], body_bytes: usize) {
+    queues.iter().for_each(|queue| queue.call_off(body_bytes));
+}
