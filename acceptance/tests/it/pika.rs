@@ -21,6 +21,7 @@ macro_rules! scripts {
 
 scripts!(
     cancel_notify,
+    consumers,
     dead_letters,
     errors,
     expiry,

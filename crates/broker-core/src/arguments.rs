@@ -22,10 +22,10 @@ const QUEUE_ARGUMENTS: &[&str] = &[
 ];
 
 /// The kind of a queue.
-const QUEUE_TYPE: &str = "x-queue-type";
+pub(crate) const QUEUE_TYPE: &str = "x-queue-type";
 
-/// Consumer arguments the broker accepts; this one is always the case.
-const CONSUMER_ARGUMENTS: &[&str] = &["x-cancel-on-ha-failover"];
+/// Consumer arguments the broker accepts; the first one is always the case.
+const CONSUMER_ARGUMENTS: &[&str] = &["x-cancel-on-ha-failover", rules::CONSUMER_PRIORITY];
 
 /// Checks the arguments of a queue. An argument that changes what happens to messages and is not
 /// offered is refused: ignoring it would lose messages that the client believes are kept, or keep

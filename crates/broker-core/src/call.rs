@@ -156,6 +156,8 @@ pub struct Delivery {
     pub sequence: Sequence,
     /// It was handed out before.
     pub redelivered: bool,
+    /// How often it came back, in a queue that counts that; else 0.
+    pub returns: u32,
     /// The message.
     pub message: Arc<Message>,
 }

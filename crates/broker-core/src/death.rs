@@ -13,6 +13,8 @@ use crate::message::{Envelope, Properties};
 /// Why a queue let a message go that nobody had accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum DeathReason {
+    /// It came back too often.
+    DeliveryLimit,
     /// Its time was over.
     Expired,
     /// The queue held more than it may.
@@ -52,6 +54,7 @@ const TOLD: [&str; 3] = ["exchange", "queue", "reason"];
 impl DeathReason {
     pub(crate) const fn name(self) -> &'static str {
         match self {
+            Self::DeliveryLimit => "delivery_limit",
             Self::Expired => "expired",
             Self::MaxLen => "maxlen",
             Self::Rejected => "rejected",

@@ -1,12 +1,15 @@
 //! A message: the bytes as they came plus what the broker needs to know about them.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use wire::amqp091::{self, TableBuilder};
 
 use crate::account::Hold;
+use crate::call::Delivery;
 use crate::clock::Timestamp;
 use crate::expiration;
 use crate::journal::Lsn;
@@ -58,6 +61,9 @@ enum Place {
     Outside(Bytes),
 }
 
+/// The header that says how often a message came back.
+const DELIVERY_COUNT: &str = "x-delivery-count";
+
 /// The bit in the first byte of AMQP 0-9-1 properties that announces an expiration.
 const EXPIRATION_FLAG: u8 = 1;
 
@@ -89,11 +95,46 @@ impl Envelope {
     }
 }
 
+impl Delivery {
+    /// The envelope to show: a message that came back says how often, where its queue counts that.
+    pub(crate) fn envelope(&self) -> Cow<'_, Arc<Envelope>> {
+        let envelope = &self.message.envelope;
+        if self.returns == 0 {
+            return Cow::Borrowed(envelope);
+        }
+        let properties = envelope.properties.with_count(DELIVERY_COUNT, self.returns);
+        Cow::Owned(Arc::new(Envelope {
+            properties,
+            ..Envelope::clone(envelope)
+        }))
+    }
+}
+
 impl Properties {
     /// Bytes of the encoding.
     pub fn size_bytes(&self) -> usize {
         let Self::Amqp091(properties) = self;
         properties.len()
+    }
+
+    /// The same with that header.
+    fn with_count(&self, name: &str, count: u32) -> Self {
+        let Self::Amqp091(properties) = self;
+        // They were checked when they came.
+        let parsed = amqp091::Properties::parse(properties).unwrap_or_default();
+        let old = parsed.headers.unwrap_or_default();
+        let kept = old.iter().filter(|(other, _)| *other != name.as_bytes());
+        let headers = kept.fold(TableBuilder::new(), |table, (name, value)| {
+            table.entry(name, value)
+        });
+        let headers = headers.entry(name, amqp091::Value::I64(count.into()));
+        let counted = amqp091::Properties {
+            headers: Some(headers.as_table()),
+            ..parsed
+        };
+        let mut out = BytesMut::new();
+        counted.encode(&mut out);
+        Self::Amqp091(out.freeze())
     }
 
     /// How long the publisher lets the message wait in a queue, in milliseconds. Sessions refuse
@@ -104,7 +145,7 @@ impl Properties {
         if properties.first()? & EXPIRATION_FLAG == 0 {
             return None;
         }
-        let properties = wire::amqp091::Properties::parse(properties).ok()?;
+        let properties = amqp091::Properties::parse(properties).ok()?;
         expiration::parse(properties.expiration?).ok()
     }
 }

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::arguments::path;
+use crate::arguments::{QUEUE_TYPE, path};
 use crate::expiration;
 use crate::refusal::{Reason, Refusal};
 use crate::value::{Arguments, Value};
@@ -23,8 +23,20 @@ const OVERFLOW: &str = "x-overflow";
 const DEAD_LETTER_EXCHANGE: &str = "x-dead-letter-exchange";
 const DEAD_LETTER_KEY: &str = "x-dead-letter-routing-key";
 
+/// Consumers with a higher one are served first.
+pub(crate) const CONSUMER_PRIORITY: &str = "x-priority";
+/// One consumer is served at a time.
+const SINGLE_ACTIVE_CONSUMER: &str = "x-single-active-consumer";
+/// How often a message may come back, in a queue that counts that.
+const DELIVERY_LIMIT: &str = "x-delivery-limit";
+
+/// How often it may unless the queue says otherwise: as often as in RabbitMQ since 4.0.
+const DEFAULT_DELIVERY_LIMIT: u32 = 20;
+
 /// The arguments with which this module deals.
-pub(crate) const ARGUMENTS: [&str; 7] = [
+pub(crate) const ARGUMENTS: [&str; 9] = [
+    DELIVERY_LIMIT,
+    SINGLE_ACTIVE_CONSUMER,
     DEAD_LETTER_EXCHANGE,
     DEAD_LETTER_KEY,
     EXPIRES,
@@ -47,6 +59,12 @@ pub(crate) struct Rules {
     pub(crate) max_bytes: Option<u64>,
     pub(crate) overflow: Overflow,
     pub(crate) dead_letter: Option<DeadLetter>,
+    /// Only one consumer is served at a time.
+    pub(crate) single_active_consumer: bool,
+    /// It counts how often a message comes back, and tells.
+    pub(crate) counts_returns: bool,
+    /// A message that comes back more often is let go.
+    pub(crate) delivery_limit: Option<u32>,
 }
 
 /// Which message goes when there is one too many.
@@ -73,7 +91,17 @@ impl Rules {
     /// The rules of a queue with these arguments, which have been checked; none if they ask for
     /// nothing.
     pub(crate) fn of(arguments: &Arguments) -> Option<Self> {
+        let is_quorum = text(arguments, QUEUE_TYPE) == Some("quorum");
         let rules = Self {
+            single_active_consumer: arguments.get(SINGLE_ACTIVE_CONSUMER)
+                == Some(&Value::Bool(true)),
+            counts_returns: is_quorum,
+            delivery_limit: match arguments.get(DELIVERY_LIMIT) {
+                _ if !is_quorum => None,
+                None => Some(DEFAULT_DELIVERY_LIMIT),
+                // A negative one is none.
+                Some(_) => number(arguments, DELIVERY_LIMIT),
+            },
             message_ttl_ms: number(arguments, MESSAGE_TTL),
             expires_ms: number(arguments, EXPIRES),
             max_len: number(arguments, MAX_LEN),
@@ -115,7 +143,9 @@ pub(crate) fn dead_letter_exchange(arguments: &Arguments) -> Option<&str> {
 /// Checks the values; `thing` names the queue.
 pub(crate) fn check(arguments: &Arguments, thing: &str) -> Result<(), Refusal> {
     type Check = fn(&Value) -> Result<(), String>;
-    let checks: [(&str, Check); 6] = [
+    let checks: [(&str, Check); 8] = [
+        (SINGLE_ACTIVE_CONSUMER, check_bool),
+        (DELIVERY_LIMIT, check_number),
         (MESSAGE_TTL, check_time),
         (EXPIRES, check_positive_time),
         (MAX_LEN, check_limit),
@@ -134,6 +164,12 @@ pub(crate) fn check(arguments: &Arguments, thing: &str) -> Result<(), Refusal> {
         if let Some(value) = arguments.get(name) {
             check(value).map_err(|why| invalid(name, thing, &why))?;
         }
+    }
+    if arguments.contains_key(DELIVERY_LIMIT) && text(arguments, QUEUE_TYPE) != Some("quorum") {
+        let text = format!(
+            "invalid arg '{DELIVERY_LIMIT}' for {thing} of queue type rabbit_classic_queue"
+        );
+        return Err(Refusal::new(Reason::Invalid, text).at(path(DELIVERY_LIMIT)));
     }
     if arguments.contains_key(DEAD_LETTER_KEY) && !arguments.contains_key(DEAD_LETTER_EXCHANGE) {
         return Err(invalid(
@@ -162,6 +198,33 @@ fn text<'a>(arguments: &'a Arguments, name: &str) -> Option<&'a str> {
         Some(Value::Text(text)) => Some(text),
         _ => None,
     }
+}
+
+fn check_bool(value: &Value) -> Result<(), String> {
+    match value {
+        Value::Bool(_) => Ok(()),
+        other => Err(format!("{{unacceptable_type,{}}}", type_name(other))),
+    }
+}
+
+fn check_number(value: &Value) -> Result<(), String> {
+    match value {
+        Value::Int(_) => Ok(()),
+        other => Err(format!("\"expected integer, got {}\"", type_name(other))),
+    }
+}
+
+/// The priority among these arguments of a consumer; `thing` names the queue.
+pub(crate) fn consumer_priority(arguments: &Arguments, thing: &str) -> Result<i32, Refusal> {
+    let Some(value) = arguments.get(CONSUMER_PRIORITY) else {
+        return Ok(0);
+    };
+    check_number(value).map_err(|why| invalid(CONSUMER_PRIORITY, thing, &why))?;
+    let bounded = |priority: i128| priority.clamp(i32::MIN.into(), i32::MAX.into());
+    Ok(match value {
+        Value::Int(priority) => i32::try_from(bounded(*priority)).unwrap_or(0),
+        _ => 0,
+    })
 }
 
 /// A whole number that is not negative.
@@ -289,6 +352,28 @@ mod tests {
         for overflow in ["drop-head", "reject-publish", "reject-publish-dlx"] {
             assert_eq!(refused(OVERFLOW, text(overflow)), None);
         }
+    }
+
+    #[test]
+    fn only_a_queue_that_counts_returns_has_a_limit_of_them() {
+        let limit = |arguments: [(&str, Value); 2]| {
+            let arguments = arguments.map(|(name, value)| (name.to_owned(), value));
+            Rules::of(&Arguments::from(arguments)).and_then(|rules| rules.delivery_limit)
+        };
+        let quorum = || (QUEUE_TYPE, Value::Text("quorum".into()));
+        assert_eq!(limit([quorum(), (DELIVERY_LIMIT, Value::Int(3))]), Some(3));
+        assert_eq!(limit([quorum(), (DELIVERY_LIMIT, Value::Int(-1))]), None);
+        assert_eq!(limit([quorum(), ("other", Value::Null)]), Some(20));
+        let arguments = Arguments::from([(DELIVERY_LIMIT.to_owned(), Value::Int(3))]);
+        let refusal = check(&arguments, "queue 'q' in vhost '/'").unwrap_err();
+        let words = "invalid arg 'x-delivery-limit' for queue 'q' in vhost '/' of queue type \
+                     rabbit_classic_queue";
+        assert_eq!(refusal.text, words);
+        let single = (SINGLE_ACTIVE_CONSUMER, Value::Text("a".into()));
+        assert_eq!(
+            refused(single.0, single.1).as_deref(),
+            Some("{unacceptable_type,longstr}")
+        );
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::sync::atomic::AtomicU32;
 
 use super::LiveQueue;
 use super::attachment::{Attachment, Own, Resource};
-use super::{exhausted, queues::no_queue};
+use super::exhausted;
+use super::queues::{self, no_queue};
 use crate::access::Action;
 use crate::arguments;
 use crate::call::{Consume, ConsumerId, Delivery, Outcome, QueueId, Sequence};
@@ -13,6 +14,7 @@ use crate::journal::Lsn;
 use crate::lock::lock;
 use crate::queue::{ConsumeError, Consumer};
 use crate::refusal::{Reason, Refusal};
+use crate::rules;
 
 impl Attachment {
     /// Attaches a consumer. Deliveries may be in the outbox before this returns.
@@ -21,6 +23,8 @@ impl Attachment {
         self.require(Action::Read, Resource::Queue(call.queue))?;
         let queue = self.usable_queue(call.queue)?;
         arguments::check_consumer(&call.arguments, limits)?;
+        let thing = queues::thing(call.queue, self.vhost());
+        let priority = rules::consumer_priority(&call.arguments, &thing)?;
         self.note_consumer(call.consumer, &queue)?;
         let consumer = Arc::new(Consumer {
             id: call.consumer,
@@ -28,6 +32,7 @@ impl Attachment {
             outbox: Arc::clone(&self.connection.outbox),
             auto_settle: call.auto_settle,
             exclusive: call.exclusive,
+            priority,
             prefetch: call.prefetch,
             shared: call.shared.clone(),
             unsettled: AtomicU32::new(0),

@@ -235,6 +235,7 @@ impl Broker {
                 message,
                 journaled: place.is_some(),
                 redelivered: false,
+                returns: 0,
             };
             let entries = std::iter::once(entry);
             queue.run(self, |state, at, out| state.push(entries, at, out));

@@ -65,6 +65,7 @@ impl Broker {
                 message: Arc::new(message),
                 journaled: true,
                 redelivered: stub.redelivered,
+                returns: 0,
             });
         }
         Ok(entries)

@@ -352,6 +352,7 @@ impl Own {
                 message,
                 journaled: place.is_some(),
                 redelivered: false,
+                returns: 0,
             });
         }
     }

@@ -33,7 +33,7 @@ pub(super) fn no_queue(name: &str, vhost: &str) -> Refusal {
     )
 }
 
-fn thing(name: &str, vhost: &str) -> String {
+pub(super) fn thing(name: &str, vhost: &str) -> String {
     format!("queue '{name}' in vhost '{vhost}'")
 }
 

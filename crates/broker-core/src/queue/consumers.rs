@@ -1,4 +1,5 @@
-//! The consumers of one queue, served in turn.
+//! The consumers of one queue, served in turn: those of a higher priority before all others, and in
+//! some queues only one at a time.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,6 +17,8 @@ pub(crate) struct Consumer {
     /// Deliveries count as settled when sent; they take no credit.
     pub(crate) auto_settle: bool,
     pub(crate) exclusive: bool,
+    /// Served before those of a lower one, as long as it can take messages.
+    pub(crate) priority: i32,
     /// Most unsettled deliveries; 0 = no limit.
     pub(crate) prefetch: u32,
     pub(crate) shared: Option<Arc<SharedPrefetch>>,
@@ -26,9 +29,16 @@ pub(crate) struct Consumer {
 /// Consumers that can take a message now, in turn, and those that cannot.
 #[derive(Debug, Default)]
 pub(super) struct Consumers {
+    /// By falling priority, if they differ.
     active: VecDeque<Arc<Consumer>>,
     /// Out of credit or with a full outbox, until something says otherwise.
     parked: Vec<Arc<Consumer>>,
+    /// Those who get nothing before the one that does has gone, in the order they came.
+    waiting: VecDeque<Arc<Consumer>>,
+    /// One of them has a priority.
+    ranked: bool,
+    /// Only one is served at a time.
+    single: bool,
 }
 
 impl Consumer {
@@ -88,12 +98,25 @@ impl SharedPrefetch {
 }
 
 impl Consumers {
+    /// The consumers of a queue that serves one at a time.
+    pub(super) fn single() -> Self {
+        Self {
+            single: true,
+            ..Self::default()
+        }
+    }
+
+    /// One is served at a time.
+    pub(super) fn is_single(&self) -> bool {
+        self.single
+    }
+
     pub(super) fn len(&self) -> usize {
-        self.active.len() + self.parked.len()
+        self.active.len() + self.parked.len() + self.waiting.len()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Consumer>> {
-        self.active.iter().chain(&self.parked)
+        self.active.iter().chain(&self.parked).chain(&self.waiting)
     }
 
     /// Whether any may be able to take a message.
@@ -102,7 +125,22 @@ impl Consumers {
     }
 
     pub(super) fn add(&mut self, consumer: Arc<Consumer>) {
-        self.active.push_back(consumer);
+        self.ranked |= consumer.priority != 0;
+        if self.single && self.len() > 0 {
+            self.waiting.push_back(consumer);
+        } else {
+            self.activate(consumer);
+        }
+    }
+
+    /// Puts a consumer behind those of its priority.
+    fn activate(&mut self, consumer: Arc<Consumer>) {
+        if !self.ranked {
+            return self.active.push_back(consumer);
+        }
+        let before = |other: &Arc<Consumer>| other.priority >= consumer.priority;
+        let place = self.active.partition_point(before);
+        self.active.insert(place, consumer);
     }
 
     /// The next consumer whose turn it is and who has credit and room for a delivery of that size;
@@ -110,7 +148,7 @@ impl Consumers {
     pub(super) fn next(&mut self, delivery_bytes: usize) -> Option<Arc<Consumer>> {
         while let Some(consumer) = self.active.pop_front() {
             if consumer.try_take(delivery_bytes) {
-                self.active.push_back(Arc::clone(&consumer));
+                self.activate(Arc::clone(&consumer));
                 return Some(consumer);
             }
             self.parked.push(consumer);
@@ -120,8 +158,12 @@ impl Consumers {
 
     /// Lets the parked consumers that match try again, in the order they were parked.
     pub(super) fn unpark(&mut self, matches: impl Fn(&Consumer) -> bool) {
-        self.active
-            .extend(self.parked.extract_if(.., |consumer| matches(consumer)));
+        let back: Vec<_> = self
+            .parked
+            .extract_if(.., |consumer| matches(consumer))
+            .collect();
+        back.into_iter()
+            .for_each(|consumer| self.activate(consumer));
     }
 
     /// Takes out those that match and says how many they were.
@@ -129,13 +171,31 @@ impl Consumers {
         let before = self.len();
         self.active.retain(|consumer| !matches(consumer));
         self.parked.retain(|consumer| !matches(consumer));
-        before - self.len()
+        self.waiting.retain(|consumer| !matches(consumer));
+        let removed = before - self.len();
+        if self.active.is_empty()
+            && self.parked.is_empty()
+            && let Some(next) = self.next_single()
+        {
+            self.activate(next);
+        }
+        removed
+    }
+
+    /// Takes out who is served next where only one is: the first of the highest priority.
+    fn next_single(&mut self) -> Option<Arc<Consumer>> {
+        let priorities = self.waiting.iter().map(|consumer| consumer.priority);
+        let highest = priorities.max()?;
+        let first = |consumer: &Arc<Consumer>| consumer.priority == highest;
+        let place = self.waiting.iter().position(first)?;
+        self.waiting.remove(place)
     }
 
     /// Takes out all.
     pub(super) fn take(&mut self) -> Vec<Arc<Consumer>> {
         let mut all = Vec::from(std::mem::take(&mut self.active));
         all.append(&mut self.parked);
+        all.extend(std::mem::take(&mut self.waiting));
         all
     }
 }

@@ -23,6 +23,8 @@ pub(crate) struct Entry {
     pub(crate) journaled: bool,
     /// It was, or may have been, handed out before.
     pub(crate) redelivered: bool,
+    /// How often it came back since the broker was opened, in a queue that counts that.
+    pub(crate) returns: u32,
 }
 
 /// An entry that was handed out.
@@ -51,6 +53,7 @@ impl Entry {
             queue,
             sequence: self.sequence,
             redelivered: self.redelivered,
+            returns: self.returns,
             message: self.message,
         }
     }
@@ -67,7 +70,8 @@ impl Entry {
 
     /// What is left of it when it is in the journal alone; none unless its record is there for good.
     pub(super) fn stub(&self, durable: Lsn) -> Option<Stub> {
-        if !self.journaled || self.message.lsn > durable {
+        // How often it came back is nowhere else.
+        if !self.journaled || self.message.lsn > durable || self.returns > 0 {
             return None;
         }
         let record = self.message.hold.as_ref()?.record()?;

@@ -115,6 +115,7 @@ struct Features {
 
 impl State {
     pub(crate) fn new(id: QueueId, rules: Option<Arc<Rules>>, account: &'static Account) -> Self {
+        let single = rules.as_ref().is_some_and(|it| it.single_active_consumer);
         let features = rules.map(|rules| {
             Box::new(Features {
                 rules,
@@ -127,7 +128,11 @@ impl State {
             id,
             ready: Ready::new(account),
             unsettled: UnsettledMap::default(),
-            consumers: Consumers::default(),
+            consumers: if single {
+                Consumers::single()
+            } else {
+                Consumers::default()
+            },
             deleted: false,
             timed: false,
             features,
@@ -254,7 +259,8 @@ impl State {
             return Err(ConsumeError::Deleted);
         }
         let others = self.consumers.len();
-        if consumer.exclusive && others > 0 || self.consumers.iter().any(|other| other.exclusive) {
+        let alone = consumer.exclusive && (others > 0 || self.consumers.is_single());
+        if alone || self.consumers.iter().any(|other| other.exclusive) {
             return Err(ConsumeError::Exclusive);
         }
         if others >= most {
@@ -305,10 +311,7 @@ impl State {
             if let Holder::Consumer(consumer) = &unsettled.holder {
                 consumer.give_back();
             }
-            self.insert(Entry {
-                redelivered: true,
-                ..unsettled.entry
-            });
+            self.take_back(unsettled.entry, out);
         }
         self.pump(at, out);
         removed > 0 && self.consumers.len() == 0
@@ -358,10 +361,7 @@ impl State {
             match outcome {
                 Outcome::Accept => done(&unsettled.entry, out),
                 Outcome::Reject => self.let_go(unsettled.entry, DeathReason::Rejected, out),
-                Outcome::Requeue => self.insert(Entry {
-                    redelivered: true,
-                    ..unsettled.entry
-                }),
+                Outcome::Requeue => self.take_back(unsettled.entry, out),
             }
         }
         self.unpark(connection);
@@ -468,6 +468,24 @@ impl State {
             features.entered(&entry);
         }
         self.ready.insert(entry);
+    }
+
+    /// A message was handed out and comes back, unless that has happened too often.
+    fn take_back(&mut self, entry: Entry, out: &mut Vec<Effect>) {
+        let mut entry = Entry {
+            redelivered: true,
+            ..entry
+        };
+        if let Some(features) = &self.features
+            && features.rules.counts_returns
+        {
+            entry.returns = entry.returns.saturating_add(1);
+            let most = features.rules.delivery_limit;
+            if most.is_some_and(|most| entry.returns > most) {
+                return self.let_go(entry, DeathReason::DeliveryLimit, out);
+            }
+        }
+        self.insert(entry);
     }
 
     /// Takes out the first message.

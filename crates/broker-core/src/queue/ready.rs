@@ -371,6 +371,7 @@ mod tests {
             expires: Timestamp::NEVER,
             journaled,
             redelivered: false,
+            returns: 0,
         }
     }
 

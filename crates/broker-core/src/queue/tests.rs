@@ -1,6 +1,7 @@
 //! The state machine alone: calls in, effects out.
 
 mod bounds;
+mod consumers;
 mod life;
 
 use std::iter;
@@ -140,6 +141,7 @@ fn entry(sequence: u64, lsn: Lsn) -> Entry {
         expires: Timestamp::NEVER,
         journaled: true,
         redelivered: false,
+        returns: 0,
     }
 }
 
@@ -151,6 +153,7 @@ fn consumer(id: u64) -> Consumer {
         outbox: Arc::new(Outbox::new(Box::new(NoWake), 1 << 20)),
         auto_settle: false,
         exclusive: false,
+        priority: 0,
         prefetch: 0,
         shared: None,
         unsettled: AtomicU32::new(0),

@@ -123,7 +123,7 @@ impl Channel {
                 .push(self.last_delivery, delivery.queue, delivery.sequence);
         }
         let (number, message) = (self.number, &delivery.message);
-        let envelope = &message.envelope;
+        let envelope = delivery.envelope();
         let Properties::Amqp091(properties) = &envelope.properties;
         let ok = BasicGetOk {
             delivery_tag: self.last_delivery,

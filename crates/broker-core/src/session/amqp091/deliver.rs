@@ -11,7 +11,6 @@ use super::consumers::Consumer;
 use super::fault::Fault;
 use crate::call::{ConsumerId, Delivery, Outcome};
 use crate::journal::Lsn;
-use crate::message::Message;
 use crate::outbox::Event;
 use crate::session::Output;
 
@@ -95,9 +94,9 @@ impl Channel {
             self.unsettled
                 .push(self.last_delivery, delivery.queue, delivery.sequence);
         }
-        let Message { envelope, body, .. } = &*delivery.message;
+        let (envelope, body) = (delivery.envelope(), &delivery.message.body);
         let (number, tag, again) = (self.number, self.last_delivery, delivery.redelivered);
-        let template = consumer.template(envelope);
+        let template = consumer.template(&envelope);
         match body.shared() {
             Some(body) if body.len() >= ATTACHED_BODY_BYTES && self.lane.is_clear() => {
                 template.encode_head(tag, again, body.len(), out.buffer());
@@ -113,6 +112,6 @@ impl Channel {
                 template.encode(number, tag, again, body, frame_max, out);
             }),
         }
-        consumer.sent(envelope);
+        consumer.sent(&envelope);
     }
 }

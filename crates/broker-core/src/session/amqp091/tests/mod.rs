@@ -10,3 +10,4 @@ mod expiry;
 mod handshake;
 mod kit;
 mod publishing;
+mod quorum;
