@@ -1,6 +1,5 @@
 //! What stands for the records of a full segment when the journal is opened.
 
-use super::VERSION;
 use super::codec::{Malformed, Reader, put_blob, put_varint};
 use super::delivery::PublishHead;
 use crate::call::{QueueId, Sequence};
@@ -15,6 +14,15 @@ const CHANGE: u8 = 3;
 /// As those two, of a message that may expire.
 const TIMED_NEXT: u8 = 4;
 const TIMED_MESSAGE: u8 = 5;
+/// Messages like the one before, each as far from the one before it. Since version 2.
+const RUN: u8 = 6;
+
+/// Of a segment; see [`crate::journal::Options::segment_bytes`].
+const RUN_BYTES_MAX: u64 = 1 << 30;
+
+/// Layout of what is written now, and the oldest that is read.
+const VERSION: u8 = 2;
+const OLDEST_VERSION: u8 = 1;
 
 /// Positions are multiples of it.
 const STEP: u64 = 8;
@@ -48,6 +56,10 @@ struct Before {
     position: u64,
     queue: u64,
     sequence: u64,
+    /// Of the last message: how far it was from what came before it, and all else that is said of it.
+    step: u64,
+    size_bytes: u32,
+    timed: bool,
 }
 
 /// Makes an index, one record after the other.
@@ -55,6 +67,8 @@ struct Before {
 pub(crate) struct IndexWriter {
     out: Vec<u8>,
     before: Before,
+    /// Messages like the last one that are not written yet.
+    run: u64,
 }
 
 impl IndexWriter {
@@ -62,6 +76,7 @@ impl IndexWriter {
         Self {
             out: vec![VERSION],
             before: Before::START,
+            run: 0,
         }
     }
 
@@ -69,40 +84,62 @@ impl IndexWriter {
         let size_bytes = u32::try_from(head.size_bytes).unwrap_or(u32::MAX);
         for (queue, sequence) in head.targets() {
             let before = self.before;
-            let follows = before.sequence.checked_add(1) == Some(sequence.0);
-            if follows && before.queue == queue.0 {
-                self.out.push(if head.timed { TIMED_NEXT } else { NEXT });
+            // Positions only rise.
+            let step = (record.0 - before.position) / STEP;
+            let follows =
+                before.queue == queue.0 && before.sequence.checked_add(1) == Some(sequence.0);
+            let timed = head.timed;
+            self.before = Before {
+                position: record.0,
+                queue: queue.0,
+                sequence: sequence.0,
+                step,
+                size_bytes,
+                timed,
+            };
+            let alike = (step, size_bytes, timed);
+            if follows && (before.step, before.size_bytes, before.timed) == alike {
+                self.run += 1;
+                continue;
+            }
+            self.end_run();
+            if follows {
+                self.out.push(if timed { TIMED_NEXT } else { NEXT });
             } else {
-                self.out
-                    .push(if head.timed { TIMED_MESSAGE } else { MESSAGE });
+                self.out.push(if timed { TIMED_MESSAGE } else { MESSAGE });
                 put_varint(&mut self.out, queue.0);
                 put_varint(&mut self.out, sequence.0);
             }
-            self.step(record);
+            put_varint(&mut self.out, step);
             put_varint(&mut self.out, size_bytes.into());
-            (self.before.queue, self.before.sequence) = (queue.0, sequence.0);
         }
     }
 
     pub(crate) fn settle(&mut self, payload: &[u8]) {
+        self.end_run();
         self.out.push(SETTLE);
         put_blob(&mut self.out, payload);
     }
 
     pub(crate) fn change(&mut self, end: Lsn, payload: &[u8]) {
+        self.end_run();
         self.out.push(CHANGE);
-        self.step(end);
+        put_varint(&mut self.out, (end.0 - self.before.position) / STEP);
+        self.before.position = end.0;
         put_blob(&mut self.out, payload);
     }
 
-    pub(crate) fn finish(self) -> Vec<u8> {
+    pub(crate) fn finish(mut self) -> Vec<u8> {
+        self.end_run();
         self.out
     }
 
-    /// Positions only rise.
-    fn step(&mut self, to: Lsn) {
-        put_varint(&mut self.out, (to.0 - self.before.position) / STEP);
-        self.before.position = to.0;
+    fn end_run(&mut self) {
+        if self.run > 0 {
+            self.out.push(RUN);
+            put_varint(&mut self.out, self.run);
+            self.run = 0;
+        }
     }
 }
 
@@ -111,13 +148,41 @@ impl Before {
         position: 0,
         queue: 0,
         sequence: 0,
+        step: 0,
+        size_bytes: 0,
+        timed: false,
     };
 
-    fn step(&mut self, reader: &mut Reader<'_>) -> Result<Lsn, Malformed> {
+    fn go(&mut self, step: u64) -> Result<Lsn, Malformed> {
         let overflow = Malformed("a position exceeds 64 bits");
-        let step = reader.varint()?.checked_mul(STEP).ok_or(overflow)?;
-        self.position = self.position.checked_add(step).ok_or(overflow)?;
+        let bytes = step.checked_mul(STEP).ok_or(overflow)?;
+        self.position = self.position.checked_add(bytes).ok_or(overflow)?;
         Ok(Lsn(self.position))
+    }
+
+    /// The next message in the same queue, so many steps on.
+    fn next(&mut self) -> Result<Found, Malformed> {
+        let overflow = Malformed("a sequence exceeds 64 bits");
+        self.sequence = self.sequence.checked_add(1).ok_or(overflow)?;
+        self.message()
+    }
+
+    fn message(&mut self) -> Result<Found, Malformed> {
+        Ok(Found {
+            queue: QueueId(self.queue),
+            sequence: Sequence(self.sequence),
+            record: self.go(self.step)?,
+            size_bytes: self.size_bytes,
+            timed: self.timed,
+        })
+    }
+
+    fn read_rest(&mut self, timed: bool, reader: &mut Reader<'_>) -> Result<(), Malformed> {
+        let too_large = Malformed("a message exceeds 4 GiB");
+        self.timed = timed;
+        self.step = reader.varint()?;
+        self.size_bytes = u32::try_from(reader.varint()?).map_err(|_| too_large)?;
+        Ok(())
     }
 }
 
@@ -126,42 +191,53 @@ pub(crate) fn read_index<'a>(
     payload: &'a [u8],
     mut take: impl FnMut(Indexed<'a>) -> Result<(), Malformed>,
 ) -> Result<(), Malformed> {
-    let mut reader = Reader::versioned(payload)?;
+    let mut reader = Reader::new(payload);
+    let version = reader.u8()?;
+    if !(OLDEST_VERSION..=VERSION).contains(&version) {
+        return Err(Malformed("an index of a newer version"));
+    }
     let mut before = Before::START;
     while !reader.is_empty() {
-        let tag = reader.u8()?;
-        take(match tag {
-            NEXT | MESSAGE | TIMED_NEXT | TIMED_MESSAGE => {
-                Indexed::Message(read_message(tag, &mut reader, &mut before)?)
+        match reader.u8()? {
+            tag @ (NEXT | TIMED_NEXT) => {
+                before.read_rest(tag == TIMED_NEXT, &mut reader)?;
+                take(Indexed::Message(before.next()?))?;
             }
-            SETTLE => Indexed::Settle(reader.blob()?),
-            CHANGE => Indexed::Change {
-                end: before.step(&mut reader)?,
-                payload: reader.blob()?,
-            },
+            tag @ (MESSAGE | TIMED_MESSAGE) => {
+                before.queue = reader.varint()?;
+                before.sequence = reader.varint()?;
+                before.read_rest(tag == TIMED_MESSAGE, &mut reader)?;
+                take(Indexed::Message(before.message()?))?;
+            }
+            SETTLE => take(Indexed::Settle(reader.blob()?))?,
+            CHANGE => {
+                let step = reader.varint()?;
+                let end = before.go(step)?;
+                let payload = reader.blob()?;
+                take(Indexed::Change { end, payload })?;
+            }
+            RUN if version > OLDEST_VERSION => {
+                for _ in 0..read_run(&mut reader, &before)? {
+                    take(Indexed::Message(before.next()?))?;
+                }
+            }
             _ => return Err(Malformed("something an index does not hold")),
-        })?;
+        }
     }
     Ok(())
 }
 
-fn read_message(tag: u8, reader: &mut Reader<'_>, before: &mut Before) -> Result<Found, Malformed> {
-    if matches!(tag, NEXT | TIMED_NEXT) {
-        let overflow = Malformed("a sequence exceeds 64 bits");
-        before.sequence = before.sequence.checked_add(1).ok_or(overflow)?;
-    } else {
-        before.queue = reader.varint()?;
-        before.sequence = reader.varint()?;
+/// How many messages follow that are like the one before. No two records begin at one position, so
+/// that even a wrong number is bounded by what a segment can hold.
+fn read_run(reader: &mut Reader<'_>, before: &Before) -> Result<u64, Malformed> {
+    let count = reader.varint()?;
+    let bytes = count
+        .checked_mul(before.step)
+        .map(|steps| steps.checked_mul(STEP));
+    match bytes {
+        Some(Some(1..=RUN_BYTES_MAX)) => Ok(count),
+        _ => Err(Malformed("a run of messages that no segment holds")),
     }
-    let record = before.step(reader)?;
-    let too_large = Malformed("a message exceeds 4 GiB");
-    Ok(Found {
-        queue: QueueId(before.queue),
-        sequence: Sequence(before.sequence),
-        record,
-        size_bytes: u32::try_from(reader.varint()?).map_err(|_| too_large)?,
-        timed: matches!(tag, TIMED_NEXT | TIMED_MESSAGE),
-    })
 }
 
 #[cfg(test)]
@@ -215,16 +291,9 @@ mod tests {
         })
     }
 
-    #[test]
-    fn an_index_keeps_its_bytes() {
-        let mut writer = IndexWriter::new();
-        publish(&mut writer, 4096, &[(7, 300)], 1000);
-        publish(&mut writer, 5200, &[(7, 301)], 1000);
-        writer.settle(b"settle");
-        publish(&mut writer, 6304, &[(7, 302), (8, 1)], 0);
-        writer.change(Lsn(6400), b"change");
-        let out = writer.finish();
-        let golden = [
+    /// What version 1 wrote.
+    fn golden_1() -> Vec<u8> {
+        let parts = [
             &[1][..],
             &[1, 7, 0xac, 2, 0x80, 4, 0xed, 7],
             &[0, 138, 1, 0xed, 7],
@@ -235,8 +304,11 @@ mod tests {
             &[3, 12, 6],
             b"change",
         ];
-        assert_eq!(out, golden.concat());
-        let expected = [
+        parts.concat()
+    }
+
+    fn contents() -> [Indexed<'static>; 6] {
+        [
             message(7, 300, 4096, 1005),
             message(7, 301, 5200, 1005),
             Indexed::Settle(b"settle"),
@@ -246,10 +318,65 @@ mod tests {
                 end: Lsn(6400),
                 payload: b"change",
             },
-        ];
-        assert_eq!(all(&out).unwrap(), expected);
+        ]
+    }
+
+    #[test]
+    fn an_index_keeps_its_bytes() {
+        let mut writer = IndexWriter::new();
+        publish(&mut writer, 4096, &[(7, 300)], 1000);
+        publish(&mut writer, 5200, &[(7, 301)], 1000);
+        writer.settle(b"settle");
+        publish(&mut writer, 6304, &[(7, 302), (8, 1)], 0);
+        writer.change(Lsn(6400), b"change");
+        let out = writer.finish();
+        // Without runs the versions differ by their number alone.
+        assert_eq!((out[0], &out[1..]), (2, &golden_1()[1..]));
+        assert_eq!(all(&out).unwrap(), contents());
         assert!(all(&out[..out.len() - 1]).is_err(), "cut");
-        assert!(all(&[2]).is_err(), "a newer version");
+        assert!(all(&[3]).is_err(), "a newer version");
+    }
+
+    #[test]
+    fn an_index_of_version_1_is_read() {
+        assert_eq!(all(&golden_1()).unwrap(), contents());
+        let run = [&golden_1()[..], &[RUN, 1]].concat();
+        assert!(all(&run).is_err(), "it had no runs");
+    }
+
+    #[test]
+    fn messages_alike_are_a_run() {
+        let mut writer = IndexWriter::new();
+        let mut expected = Vec::new();
+        // Two batches, the first of them with a settlement in it, and a mark between them.
+        for (sequence, record) in [1000, 2000, 3000, 4000, 5000, 6048, 7048, 8048, 9048]
+            .into_iter()
+            .enumerate()
+        {
+            publish(&mut writer, record, &[(7, sequence as u64)], 100);
+            expected.push(message(7, sequence as u64, record, 105));
+            if record == 4000 {
+                writer.settle(b"s");
+                expected.push(Indexed::Settle(b"s"));
+            }
+        }
+        let out = writer.finish();
+        let golden = [
+            &[2, 1, 7, 0, 125, 105, 6, 3, 2, 1, b's', 6, 1][..],
+            &[0, 131, 1, 105, 0, 125, 105, 6, 2],
+        ];
+        assert_eq!(out, golden.concat());
+        assert_eq!(all(&out).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_run_that_no_segment_holds_is_refused() {
+        let mut index = vec![VERSION, MESSAGE, 7, 0, 125, 105, RUN];
+        put_varint(&mut index, u64::MAX);
+        assert!(all(&index).is_err());
+        // Of messages that take no place: it could be endless.
+        assert!(all(&[VERSION, MESSAGE, 7, 0, 0, 105, RUN, 100]).is_err());
+        assert!(all(&[VERSION, RUN, 1]).is_err(), "of nothing");
     }
 
     #[test]
@@ -259,21 +386,27 @@ mod tests {
         publish_at(&mut writer, arrived, 4096, &[(7, 0)], 0);
         publish_at(&mut writer, arrived, 4104, &[(7, 1)], 0);
         publish(&mut writer, 4112, &[(7, 2)], 0);
+        publish(&mut writer, 4120, &[(7, 3)], 0);
         let out = writer.finish();
-        let golden = [&[1, 5, 7, 0, 0x80, 4, 5][..], &[4, 1, 5], &[0, 1, 5]];
+        let golden = [&[2, 5, 7, 0, 0x80, 4, 5][..], &[4, 1, 5, 0, 1, 5, 6, 1]];
         assert_eq!(out, golden.concat());
         let timed = all(&out).unwrap().into_iter().map(|one| match one {
             Indexed::Message(found) => found.timed,
             other => panic!("{other:?}"),
         });
-        assert_eq!(timed.collect::<Vec<_>>(), [true, true, false]);
+        assert_eq!(timed.collect::<Vec<_>>(), [true, true, false, false]);
     }
 
     proptest! {
         #[test]
         fn garbage_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
-            let versioned: Vec<u8> = [&[1][..], &bytes].concat();
-            let _ = all(&versioned);
+            let versioned: Vec<u8> = [&[VERSION][..], &bytes].concat();
+            // Of a long run, only so much.
+            let mut left = 10_000;
+            let _ = read_index(&versioned, |_| {
+                left -= 1;
+                if left > 0 { Ok(()) } else { Err(Malformed("enough")) }
+            });
         }
     }
 }

@@ -14,13 +14,15 @@
 //! change      version=1  tag:u8  fields of the definition, see `definition`
 //! checkpoint  version=1  next_id:varint  changes:varint (change:blob)*
 //!
-//! index       version=1  (what stands for one record of a full segment)*
+//! index       version=2  (what stands for one record of a full segment, or for several)*
 //!             0 step:varint size:varint                     a message in the queue of the one before,
 //!                                                           its sequence one above that one's
 //!             1 queue:varint sequence:varint step:varint size:varint    a message in one queue
 //!             2 settle:blob
 //!             3 step:varint change:blob
 //!             4, 5                                          as 0 and 1, of a message that may expire
+//!             6 count:varint    so many messages more, each in the queue of the one before, its
+//!                               sequence one above, all else the same; not in version 1
 //!             size is what the message weighs; steps are from position to position, in units of 8
 //!             bytes: of messages to where the record begins, of changes to where it ends
 //! ```
