@@ -8,12 +8,13 @@
 //! A message is entered by its publisher's thread and leaves by its consumer's. If both counted in
 //! the same place, or counted references to the account, they would take that cache line from each
 //! other for every message: so each thread counts in a [`Stripe`] of its own, and an account lives as
-//! long as the process, one for each time that a broker is opened.
+//! long as the process, one for each time that a broker is opened. What a stripe says alone means
+//! nothing: a message may be entered in one and leave by another, so only sums over all count.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::journal::Lsn;
 use crate::lock::lock;
@@ -26,7 +27,6 @@ pub(crate) struct Account {
     limit_bytes: u64,
     /// Journal positions per bucket.
     bucket_bytes: u64,
-    live: Mutex<Live>,
     /// Publishers that wait for memory to become free.
     paused: Waiting,
     /// One of them has looked for room since the last was woken by a message that went.
@@ -37,7 +37,10 @@ pub(crate) struct Account {
 /// of its own, and its neighbour's, which processors fetch along with it.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-struct Stripe(AtomicU64);
+struct Stripe {
+    bytes: AtomicU64,
+    live: Mutex<Live>,
+}
 
 /// Threads beyond this number share.
 const STRIPES: usize = 8;
@@ -53,7 +56,7 @@ pub(crate) struct Hold {
     record: AtomicU64,
 }
 
-/// Live messages per bucket of the journal.
+/// Messages per bucket of the journal, modulo 2^64.
 #[derive(Debug, Default)]
 struct Live {
     /// Number of the first bucket in `buckets`.
@@ -78,7 +81,6 @@ impl Account {
             stripes: <[Stripe; STRIPES]>::default(),
             limit_bytes,
             bucket_bytes: bucket_bytes.max(1),
-            live: Mutex::default(),
             paused: Waiting::default(),
             was_over: AtomicBool::new(false),
         }))
@@ -89,7 +91,7 @@ impl Account {
     /// freed.
     pub(crate) fn hold(&'static self, size_bytes: usize, record: Option<Lsn>) -> Hold {
         let bytes = size_bytes as u64 + MESSAGE_BYTES;
-        self.stripe().fetch_add(bytes, Ordering::Relaxed);
+        self.stripe().bytes.fetch_add(bytes, Ordering::Relaxed);
         let hold = Hold {
             account: self,
             bytes,
@@ -105,12 +107,12 @@ impl Account {
     /// A message is in the journal alone, its record at that position.
     pub(crate) fn enter_record(&self, record: Lsn, size_bytes: u32) {
         let bucket = record.0 / self.bucket_bytes;
-        lock(&self.live).enter(bucket, u64::from(size_bytes) + MESSAGE_BYTES);
+        lock(&self.stripe().live).enter(bucket, u64::from(size_bytes) + MESSAGE_BYTES);
     }
 
     /// The same for many, which must not use the account meanwhile.
     pub(crate) fn enter_records(&self, records: impl Iterator<Item = (Lsn, u32)>) {
-        let mut live = lock(&self.live);
+        let mut live = lock(&self.stripe().live);
         for (record, size_bytes) in records {
             let bucket = record.0 / self.bucket_bytes;
             live.enter(bucket, u64::from(size_bytes) + MESSAGE_BYTES);
@@ -120,7 +122,7 @@ impl Account {
     /// It is not any more.
     pub(crate) fn leave_record(&self, record: Lsn, size_bytes: u32) {
         let bucket = record.0 / self.bucket_bytes;
-        lock(&self.live).leave(bucket, u64::from(size_bytes) + MESSAGE_BYTES);
+        lock(&self.stripe().live).leave(bucket, u64::from(size_bytes) + MESSAGE_BYTES);
     }
 
     /// More than half of the memory is used: queues keep less of their messages.
@@ -132,14 +134,14 @@ impl Account {
     pub(crate) fn bytes(&self) -> u64 {
         let stripes = self.stripes.iter();
         let sum = stripes.fold(0, |sum: u64, stripe| {
-            sum.wrapping_add(stripe.0.load(Ordering::SeqCst))
+            sum.wrapping_add(stripe.bytes.load(Ordering::SeqCst))
         });
         // Read one after the other while messages move, they may seem to hold less than nothing.
         if sum > u64::MAX / 2 { 0 } else { sum }
     }
 
     /// The calling thread's.
-    fn stripe(&self) -> &AtomicU64 {
+    fn stripe(&self) -> &Stripe {
         static THREADS: AtomicUsize = AtomicUsize::new(0);
         thread_local! {
             static THREAD: Cell<usize> = const { Cell::new(usize::MAX) };
@@ -149,12 +151,20 @@ impl Account {
             thread = THREADS.fetch_add(1, Ordering::Relaxed) % STRIPES;
             THREAD.set(thread);
         }
-        &self.stripes[thread % STRIPES].0
+        &self.stripes[thread % STRIPES]
+    }
+
+    /// The journal's side of all stripes at one moment: the only locks of a kind that are ever held
+    /// together, always in this order.
+    fn all_live(&self) -> [MutexGuard<'_, Live>; STRIPES] {
+        self.stripes.each_ref().map(|stripe| lock(&stripe.live))
     }
 
     /// Bytes of the messages held that are in the journal.
     pub(crate) fn journaled_bytes(&self) -> u64 {
-        lock(&self.live).total_bytes
+        let all = self.all_live();
+        all.iter()
+            .fold(0, |sum, live| sum.wrapping_add(live.total_bytes))
     }
 
     /// More is held than the limit allows.
@@ -167,11 +177,18 @@ impl Account {
         self.bytes() > self.limit_bytes.saturating_mul(2)
     }
 
-    /// A position at or below the record of every message held; none when no message is.
+    /// A position at or below the record of every message held; none when no message is. Forgets
+    /// the buckets before it.
     pub(crate) fn oldest(&self) -> Option<Lsn> {
-        let live = lock(&self.live);
-        let offset = live.buckets.iter().position(|bucket| bucket.messages > 0)?;
-        Some(Lsn((live.first + offset as u64) * self.bucket_bytes))
+        let mut all = self.all_live();
+        let firsts = all.iter().filter(|live| !live.buckets.is_empty());
+        let first = firsts.map(|live| live.first).min()?;
+        let end = all.iter().map(|live| live.end()).max()?;
+        let oldest = (first..end).find(|bucket| sum_of(&all, *bucket).messages > 0);
+        for live in &mut all {
+            live.forget_before(oldest.unwrap_or(end));
+        }
+        oldest.map(|bucket| Lsn(bucket * self.bucket_bytes))
     }
 
     /// The end of the bucket in which this position lies: up to there the account does not tell
@@ -182,12 +199,13 @@ impl Account {
 
     /// Bytes of messages whose records lie below `lsn`.
     pub(crate) fn journaled_bytes_below(&self, lsn: Lsn) -> u64 {
-        let live = lock(&self.live);
-        let count = (lsn.0 / self.bucket_bytes).saturating_sub(live.first);
-        live.buckets
-            .iter()
-            .take(count as usize)
-            .map(|bucket| bucket.bytes)
+        let all = self.all_live();
+        let firsts = all.iter().filter(|live| !live.buckets.is_empty());
+        let Some(first) = firsts.map(|live| live.first).min() else {
+            return 0;
+        };
+        (first..lsn.0 / self.bucket_bytes)
+            .map(|bucket| sum_of(&all, bucket).bytes)
             .sum()
     }
 
@@ -242,12 +260,13 @@ impl Hold {
         self.record.store(record.0, Ordering::Release);
     }
 
-    /// Counts it at this position, and no longer where it counted before.
+    /// Counts it at this position, and no longer where it counted before. In this order: at no
+    /// moment it counts nowhere.
     fn enter(&self, record: Lsn) {
         let new = record.0 / self.account.bucket_bytes + 1;
-        let mut live = lock(&self.account.live);
-        let old = self.bucket.swap(new, Ordering::Relaxed);
+        let mut live = lock(&self.account.stripe().live);
         live.enter(new - 1, self.bytes);
+        let old = self.bucket.swap(new, Ordering::Relaxed);
         if old > 0 {
             live.leave(old - 1, self.bytes);
         }
@@ -256,12 +275,13 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
+        let account = self.account;
+        let stripe = account.stripe();
         let bucket = *self.bucket.get_mut();
         if bucket > 0 {
-            lock(&self.account.live).leave(bucket - 1, self.bytes);
+            lock(&stripe.live).leave(bucket - 1, self.bytes);
         }
-        let account = self.account;
-        account.stripe().fetch_sub(self.bytes, Ordering::SeqCst);
+        stripe.bytes.fetch_sub(self.bytes, Ordering::SeqCst);
         // All in one order with `Waiting::wait_while`: who waits is seen here, or sees the room.
         if !account.paused.is_empty()
             && !account.is_over()
@@ -274,10 +294,24 @@ impl Drop for Hold {
 
 impl Live {
     fn enter(&mut self, bucket: u64, bytes: u64) {
+        let entry = self.bucket(bucket);
+        entry.messages = entry.messages.wrapping_add(1);
+        entry.bytes = entry.bytes.wrapping_add(bytes);
+        self.total_bytes = self.total_bytes.wrapping_add(bytes);
+    }
+
+    fn leave(&mut self, bucket: u64, bytes: u64) {
+        let entry = self.bucket(bucket);
+        entry.messages = entry.messages.wrapping_sub(1);
+        entry.bytes = entry.bytes.wrapping_sub(bytes);
+        self.total_bytes = self.total_bytes.wrapping_sub(bytes);
+    }
+
+    fn bucket(&mut self, bucket: u64) -> &mut Bucket {
         if self.buckets.is_empty() {
             self.first = bucket;
         }
-        // Records are entered nearly in order; one that comes late extends the front.
+        // Records come nearly in order; one that comes late extends the front.
         while bucket < self.first {
             self.buckets.push_front(Bucket::default());
             self.first -= 1;
@@ -286,29 +320,40 @@ impl Live {
         if offset >= self.buckets.len() {
             self.buckets.resize(offset + 1, Bucket::default());
         }
-        self.buckets[offset].messages += 1;
-        self.buckets[offset].bytes += bytes;
-        self.total_bytes += bytes;
+        &mut self.buckets[offset]
     }
 
-    fn leave(&mut self, bucket: u64, bytes: u64) {
-        let entry = &mut self.buckets[(bucket - self.first) as usize];
-        entry.messages -= 1;
-        entry.bytes -= bytes;
-        self.total_bytes -= bytes;
-        while self
-            .buckets
-            .front()
-            .is_some_and(|bucket| bucket.messages == 0)
-        {
-            self.buckets.pop_front();
-            self.first += 1;
-        }
+    /// Behind the last bucket.
+    fn end(&self) -> u64 {
+        self.first + self.buckets.len() as u64
     }
+
+    fn forget_before(&mut self, bucket: u64) {
+        let count = bucket
+            .saturating_sub(self.first)
+            .min(self.buckets.len() as u64);
+        self.buckets.drain(..count as usize);
+        self.first += count;
+    }
+}
+
+/// What all stripes together have in a bucket.
+fn sum_of(all: &[MutexGuard<'_, Live>; STRIPES], bucket: u64) -> Bucket {
+    let of_each = all.iter().filter_map(|live| {
+        let offset = bucket.checked_sub(live.first)?;
+        live.buckets.get(offset as usize)
+    });
+    of_each.fold(Bucket::default(), |sum, of| Bucket {
+        messages: sum.messages.wrapping_add(of.messages),
+        bytes: sum.bytes.wrapping_add(of.bytes),
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+
     use super::*;
     use crate::outbox::Wake;
 
@@ -349,6 +394,49 @@ mod tests {
         assert!(account.is_over());
         drop(first);
         assert!(!account.is_over());
+    }
+
+    /// Each message is entered by one thread, moved by another and let go by a third.
+    #[test]
+    fn messages_that_go_from_thread_to_thread_are_counted_once() {
+        const MESSAGES: u64 = 2000;
+        let account = Account::new(u64::MAX, BUCKET_BYTES);
+        let (moved_to, moves) = mpsc::channel::<Hold>();
+        let (gone_to, goes) = mpsc::channel::<Hold>();
+        let kept = thread::scope(|scope| {
+            scope.spawn(move || {
+                for number in 0..MESSAGES {
+                    let hold = account.hold(100, Some(mib(number / 100)));
+                    moved_to.send(hold).unwrap();
+                    // It forgets nothing that another stripe has still to let go.
+                    account.oldest();
+                }
+            });
+            scope.spawn(move || {
+                for (number, hold) in moves.into_iter().enumerate() {
+                    if number % 2 == 0 {
+                        hold.move_to(mib(1000 + number as u64 / 100));
+                    }
+                    gone_to.send(hold).unwrap();
+                }
+            });
+            let last = scope.spawn(move || {
+                let holds = goes.into_iter().enumerate();
+                holds
+                    .filter(|(number, _)| number % 200 == 0)
+                    .collect::<Vec<_>>()
+            });
+            last.join().unwrap()
+        });
+        let bytes = kept.len() as u64 * (100 + MESSAGE_BYTES);
+        assert_eq!((kept.len(), account.bytes()), (10, bytes));
+        assert_eq!(account.journaled_bytes(), bytes);
+        assert_eq!(account.oldest(), Some(mib(1000)));
+        assert_eq!(account.journaled_bytes_below(mib(1000)), 0);
+        assert_eq!(account.journaled_bytes_below(mib(2000)), bytes);
+        drop(kept);
+        assert_eq!((account.bytes(), account.journaled_bytes()), (0, 0));
+        assert_eq!(account.oldest(), None);
     }
 
     #[derive(Debug)]

@@ -213,3 +213,64 @@ fn weight(event: &Event) -> usize {
         Event::Close(_) | Event::ConsumerCancelled(_) => 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account::Account;
+    use crate::call::{QueueId, Sequence};
+    use crate::message::{Body, Envelope, Message, Properties};
+
+    #[derive(Debug)]
+    struct NoWake;
+
+    impl Wake for NoWake {
+        fn wake(&self) {}
+    }
+
+    fn delivery(sequence: u64, account: &'static Account) -> Event {
+        let envelope = Envelope {
+            exchange: "".into(),
+            routing_key: "q".into(),
+            properties: Properties::Amqp091(Vec::new().into()),
+            persistent: false,
+        };
+        let mut message = Message::new(Arc::new(envelope), Body::copy_from_slice(&[0; 100]));
+        message.hold = Some(account.hold(message.size_bytes(), None));
+        Event::Deliver(Delivery {
+            consumer: None,
+            queue: QueueId(1),
+            sequence: Sequence(sequence),
+            redelivered: false,
+            returns: 0,
+            message: Arc::new(message),
+        })
+    }
+
+    #[test]
+    fn what_is_drained_comes_behind_what_is_there_and_gives_its_bytes_back() {
+        let account = Account::new(u64::MAX, 1);
+        let outbox = Outbox::new(Box::new(NoWake), 10_000);
+        let push = |sequences: std::ops::Range<u64>| {
+            let all = sequences.map(|sequence| delivery(sequence, account));
+            outbox.push(all.inspect(|event| {
+                let Event::Deliver(delivery) = event else {
+                    unreachable!("deliveries alone");
+                };
+                assert!(outbox.try_reserve(delivery.message.size_bytes()));
+            }));
+        };
+        let mut drained = Vec::new();
+        for sequences in [0..3, 3..3, 3..8] {
+            push(sequences);
+            assert_eq!(outbox.bytes() == 0, outbox.is_empty());
+            outbox.drain(&mut drained);
+            assert_eq!((outbox.bytes(), outbox.is_empty()), (0, true));
+        }
+        let sequences = drained.iter().map(|event| match event {
+            Event::Deliver(delivery) => delivery.sequence.0,
+            other => panic!("{other:?}"),
+        });
+        assert!(sequences.eq(0..8));
+    }
+}

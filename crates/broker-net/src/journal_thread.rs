@@ -1,4 +1,4 @@
-//! The thread that makes things durable, and how others learn of it.
+//! The thread that makes things durable, the one that saves it work, and how others learn of it.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -45,7 +45,7 @@ pub(crate) fn start(
         .spawn(move || {
             // Nothing is used after a panic but the word that it happened: a broker whose journal
             // stands still must be seen to have failed.
-            let outcome = catch_unwind(AssertUnwindSafe(|| run(&broker, writer, &told)));
+            let outcome = catch_unwind(AssertUnwindSafe(|| run_both(&broker, writer, &told)));
             let end = match outcome {
                 Ok(Ok(()) | Err(Stopped::Closed)) => End::Closed,
                 Ok(Err(stopped)) => failed(stopped.to_string()),
@@ -59,6 +59,23 @@ pub(crate) fn start(
 fn failed(reason: String) -> End {
     tracing::error!(error = reason, "journal failed");
     End::Failed(FatalError(reason))
+}
+
+/// Runs the journal, and beside it what spares it time.
+fn run_both(
+    broker: &Broker,
+    writer: Writer,
+    told: &watch::Sender<Progress>,
+) -> Result<(), Stopped> {
+    thread::scope(|scope| {
+        let ahead = thread::Builder::new().name("segments".to_owned());
+        let ahead = ahead.spawn_scoped(scope, || while broker.write_ahead(IDLE).is_ok() {});
+        if let Err(error) = ahead {
+            tracing::warn!(%error, "no thread to prepare segments with; commits take longer");
+        }
+        // It closes the journal at its end, which ends the other thread as well.
+        run(broker, writer, told)
+    })
 }
 
 fn run(broker: &Broker, mut writer: Writer, told: &watch::Sender<Progress>) -> Result<(), Stopped> {

@@ -368,7 +368,7 @@ impl Inner {
         self.journal_done(queue.id, broker).unwrap_or_else(|_| {
             let (debt, promised) = broker.promise();
             self.owed = Some(promised);
-            broker.owe(debt, Due::Settlements(Arc::clone(queue)));
+            broker.owe(&debt, Due::Settlements(Arc::clone(queue)));
             promised
         })
     }

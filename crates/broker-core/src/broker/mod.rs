@@ -30,6 +30,7 @@ mod vhosts;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
 
 pub use attachment::Attachment;
 pub use login::{Login, PasswordCheck};
@@ -108,7 +109,7 @@ pub struct Broker {
     journal_waiters: Waiting,
     /// Those that wait only until its writer has caught up.
     writer_waiters: Waiting,
-    owed: Owed,
+    owed: Arc<Owed>,
     /// Queues to be deleted once the journal can take note of it.
     abandoned: Mutex<Vec<Abandoned>>,
     upkeep: Mutex<Upkeep>,
@@ -144,6 +145,14 @@ impl Broker {
     /// Takes no more changes and messages; the journal's writer commits what is there and ends.
     pub fn close(&self) {
         self.journal.close();
+    }
+
+    /// See [`Journal::write_ahead`].
+    ///
+    /// # Errors
+    /// When the journal was closed or has failed.
+    pub fn write_ahead(&self, patience: Duration) -> Result<bool, Stopped> {
+        self.journal.write_ahead(patience)
     }
 
     /// What management uses.

@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::placed::{Appended, Placed};
 use super::{Broker, LiveQueue};
-use crate::journal::{Admission, AppendError, Lsn};
+use crate::journal::{Admission, AppendError, Journal, Lsn};
 use crate::lock::lock;
 
 /// All that one broker owes to its journal.
@@ -33,7 +33,24 @@ pub(super) struct Owed {
 
 /// Names one debt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct DebtId(u64);
+struct DebtId(u64);
+
+/// A debt of which nobody has said yet what is due. If nobody will, because whoever was to say it has
+/// panicked, there is none: everything behind it would wait for ever.
+#[derive(Debug)]
+pub(super) struct Announced {
+    id: DebtId,
+    owed: Arc<Owed>,
+    journal: Arc<Journal>,
+}
+
+impl Drop for Announced {
+    fn drop(&mut self) {
+        if self.owed.forgive(self.id) {
+            self.journal.recall();
+        }
+    }
+}
 
 /// Something to be appended.
 #[derive(Debug)]
@@ -63,8 +80,10 @@ enum DebtState {
     /// Durable up to this position, it is settled.
     Appended(Lsn),
     Due(Due),
-    /// Announced and not to be appended yet, or just being appended.
+    /// Just being appended.
     Open,
+    /// Not to be appended yet: see [`Announced`].
+    Unsaid,
 }
 
 impl Owed {
@@ -106,6 +125,18 @@ impl Owed {
         }
     }
 
+    /// Forgets a debt if nobody has said what is due.
+    fn forgive(&self, id: DebtId) -> bool {
+        let mut debts = lock(&self.debts);
+        let unsaid = |debt: &mut Debt| matches!(debt.state, DebtState::Unsaid);
+        let forgiven = debts.open.get_mut(&id).is_some_and(unsaid);
+        if forgiven {
+            debts.open.remove(&id);
+            self.lower_to_first(&debts);
+        }
+        forgiven
+    }
+
     /// Forgets what is durable.
     fn close(&self, durable: Lsn) {
         let mut debts = lock(&self.debts);
@@ -125,20 +156,25 @@ impl Owed {
 impl Broker {
     /// Announces a debt and answers the position promised for it. Nothing is durable there before
     /// [`Self::owe`] has said what is due and that is on the disk.
-    pub(super) fn promise(&self) -> (DebtId, Lsn) {
+    pub(super) fn promise(&self) -> (Announced, Lsn) {
         let mut debts = lock(&self.owed.debts);
         let id = DebtId(debts.next);
         debts.next += 1;
-        let (floor, state) = (self.journal.end(), DebtState::Open);
+        let (floor, state) = (self.journal.end(), DebtState::Unsaid);
         debts.open.insert(id, Debt { floor, state });
         self.owed.lower_to_first(&debts);
-        (id, Lsn(floor.0 + 1))
+        let announced = Announced {
+            id,
+            owed: Arc::clone(&self.owed),
+            journal: Arc::clone(&self.journal),
+        };
+        (announced, Lsn(floor.0 + 1))
     }
 
     /// Says what is due, and has the writer's thread look after it even if the room came back in
     /// between.
-    pub(super) fn owe(&self, id: DebtId, due: Due) {
-        self.owed.set(id, DebtState::Due(due));
+    pub(super) fn owe(&self, announced: &Announced, due: Due) {
+        self.owed.set(announced.id, DebtState::Due(due));
         self.journal.recall();
     }
 
@@ -195,5 +231,37 @@ impl Broker {
         let Appended { start, end } = appended.ok()?;
         self.moved(places, start);
         Some(end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::BrokerConfig;
+    use crate::definitions::{Expect, VhostSpec};
+    use crate::journal::{SimDisk, Turn};
+
+    #[test]
+    fn a_debt_of_which_nobody_says_what_is_due_keeps_nobody_waiting() {
+        let disk = Arc::new(SimDisk::new(1));
+        let (broker, mut writer) = Broker::open(&BrokerConfig::default(), disk).unwrap();
+        let (announced, promised) = broker.promise();
+        let spec = VhostSpec {
+            name: "behind".to_owned(),
+            description: String::new(),
+        };
+        let behind = broker.put_vhost(&spec, Expect::Any).unwrap().lsn;
+        while writer.turn().unwrap() != Turn::Idle {}
+        assert!(broker.journal.durable() >= behind, "the disk has it");
+        assert!(broker.durable() < promised && !broker.takes_publishes());
+
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _announced = announced;
+            panic!("before anything was said");
+        }));
+        assert!(panicked.is_err());
+        assert!(broker.durable() >= behind && broker.takes_publishes());
+        // Those who wait for it are told.
+        assert_eq!(writer.turn().unwrap(), Turn::SpaceReturned);
     }
 }

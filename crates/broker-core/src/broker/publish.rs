@@ -20,7 +20,7 @@ use std::sync::Arc;
 use super::attachment::{Attachment, Own, Resource};
 use super::exchanges::no_exchange;
 use super::live_queue::LiveQueue;
-use super::owed::{DebtId, Due};
+use super::owed::{Announced, Due};
 use super::placed::{Appended, Placed};
 use super::topology::RouteError;
 use super::{Broker, Topology, refuse_append};
@@ -43,7 +43,7 @@ struct Journaled {
     promise: Promise,
     hold: Hold,
     /// It had no room yet.
-    debt: Option<DebtId>,
+    debt: Option<Announced>,
 }
 
 /// A batch on its way to the queues.
@@ -60,7 +60,7 @@ pub(super) struct Batch {
     timed: bool,
     /// A queue it reaches may turn messages away.
     turns_away: bool,
-    owed: Vec<(DebtId, Placed)>,
+    owed: Vec<(Announced, Placed)>,
     /// The journal has some of it.
     journaled: bool,
     /// Bytes taken in since memory was looked at.
@@ -417,7 +417,7 @@ impl Batch {
         self.places.shrink_to(SPARE_RUNS);
         self.reached.shrink_to(SPARE_RUNS);
         for (debt, placed) in mem::take(&mut self.owed) {
-            broker.owe(debt, Due::Message(placed));
+            broker.owe(&debt, Due::Message(placed));
         }
     }
 }

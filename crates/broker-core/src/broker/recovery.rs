@@ -94,7 +94,7 @@ impl Broker {
             dead_letters: DeadLetters::default(),
             journal_waiters: Waiting::default(),
             writer_waiters: Waiting::default(),
-            owed: Owed::new(),
+            owed: Arc::new(Owed::new()),
             abandoned: Mutex::default(),
             upkeep: Mutex::new(Upkeep::new(segment_bytes)),
             fake_hash,

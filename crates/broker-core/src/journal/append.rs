@@ -13,8 +13,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::ahead::Ahead;
 use super::batch::Batch;
 use super::checkpoint::Checkpoints;
+use super::checksum;
 use super::disk::Disk;
 use super::gather::Gather;
 use super::index;
@@ -22,7 +24,7 @@ use super::read::Readable;
 use super::record;
 use super::room::Shortage;
 use super::segment::Segment;
-use super::{AppendError, CheckpointError, Epoch, Fault, Kind, Lsn, Stopped, StoreId};
+use super::{AppendError, CheckpointError, Corrupt, Epoch, Fault, Kind, Lsn, Stopped, StoreId};
 
 /// One thing to be made durable: `parts` and then `body` are its payload.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +37,19 @@ pub struct Record<'a> {
     pub parts: &'a [&'a [u8]],
     /// The end of the payload. A large one is not copied but held until written.
     pub body: Option<&'a Bytes>,
+}
+
+impl Record<'_> {
+    fn size_bytes(&self) -> usize {
+        let parts: usize = self.parts.iter().map(|part| part.len()).sum();
+        parts + self.body.map_or(0, Bytes::len)
+    }
+
+    fn crc(&self) -> u32 {
+        let parts = self.parts.iter();
+        let crc = parts.fold(0, |crc, part| checksum::append(crc, part));
+        self.body.map_or(crc, |body| checksum::append(crc, body))
+    }
 }
 
 /// Which records still go in when the disk is nearly full (rule J7).
@@ -71,7 +86,8 @@ pub struct SegmentSpan {
 }
 
 /// The appending side of a journal. All methods may be called from any thread; none but
-/// [`Journal::checkpoint`] and [`Journal::read`] touches the disk or waits for it. Its locks never nest.
+/// [`Journal::checkpoint`], [`Journal::read`] and [`Journal::write_ahead`] touches the disk or waits
+/// for it. Its locks never nest.
 #[derive(Debug)]
 pub struct Journal {
     disk: Arc<dyn Disk>,
@@ -99,9 +115,10 @@ pub struct Journal {
     failed: OnceLock<Fault>,
     /// The begun segments, oldest first.
     begun: Mutex<VecDeque<Arc<Readable>>>,
-    /// Held for as long as a checkpoint is written.
+    /// Held for as long as a checkpoint is written, or checked.
     checkpoints: Mutex<Checkpoints>,
     checkpointed: AtomicU64,
+    pub(super) ahead: Ahead,
 }
 
 /// Sizes fixed when the journal is opened.
@@ -176,6 +193,7 @@ impl Journal {
             begun: Mutex::new(start.begun),
             checkpointed: AtomicU64::new(start.checkpoints.covered().0),
             checkpoints: Mutex::new(start.checkpoints),
+            ahead: Ahead::default(),
         })
     }
 
@@ -189,14 +207,7 @@ impl Journal {
     /// a refusal. [`AppendError::TooLarge`] for a payload no segment can hold. [`AppendError::Stopped`]
     /// for good.
     pub fn append(&self, record: &Record<'_>, haste: Haste) -> Result<Lsn, AppendError> {
-        let parts = || {
-            record
-                .parts
-                .iter()
-                .copied()
-                .chain(record.body.map(|body| &body[..]))
-        };
-        let size_bytes = parts().map(<[u8]>::len).sum::<usize>();
+        let size_bytes = record.size_bytes();
         let framed = record::framed_len(size_bytes);
         let Ok(payload_len) = u32::try_from(size_bytes) else {
             return Err(self.too_large(size_bytes));
@@ -204,7 +215,7 @@ impl Journal {
         if framed > self.limits.framed_max {
             return Err(self.too_large(size_bytes));
         }
-        let crc = record::payload_crc(parts());
+        let crc = record.crc();
 
         let mut shared = self.lock();
         if let Some(stopped) = self.stopped_with(&shared) {
@@ -303,7 +314,12 @@ impl Journal {
     /// Whether publishers must wait for the writer alone, which catches up by itself: it is too far
     /// behind, or stopped.
     pub fn is_behind(&self) -> bool {
-        self.backlog_bytes() >= self.limits.backlog_bytes || self.ended.load(Ordering::Acquire)
+        self.backlog_bytes() >= self.limits.backlog_bytes || self.has_ended()
+    }
+
+    /// Closed or failed.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
     }
 
     /// Segments wholly below `lsn` are no longer needed. The writer frees them later, from the
@@ -369,6 +385,7 @@ impl Journal {
         shared.closing = true;
         self.ended.store(true, Ordering::Release);
         self.wake(shared);
+        self.ahead.wake();
     }
 
     /// Why it takes nothing more, if so.
@@ -439,6 +456,7 @@ impl Journal {
         let kept = self.failed.get_or_init(|| fault).clone();
         self.ended.store(true, Ordering::Release);
         self.ask_for_upkeep();
+        self.ahead.wake();
         Stopped::Failed(kept)
     }
 
@@ -492,6 +510,16 @@ impl Journal {
     pub(super) fn first_segment_freed(&self) -> Option<String> {
         let freed = lock(&self.begun).pop_front()?;
         Some(freed.name().to_owned())
+    }
+
+    /// See [`Checkpoints::check`]. No checkpoint is written meanwhile.
+    pub(super) fn check_checkpoints(&self) -> (u64, Vec<Corrupt>) {
+        lock(&self.checkpoints).check()
+    }
+
+    /// See [`index::check`].
+    pub(super) fn check_index(&self, segment: &Readable, end: Lsn) -> Result<u64, Corrupt> {
+        index::check(&*self.disk, segment, end)
     }
 
     /// The segment that holds `lsn` and where its durable records end, unless it was freed.
@@ -596,6 +624,9 @@ impl Journal {
 
 /// A panic elsewhere while one of these locks was held leaves counters and lists that are still
 /// true: nothing under them can panic half-way.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

@@ -92,7 +92,7 @@ impl Batch {
             None => {}
         }
         let padding = self.len().next_multiple_of(ALIGN) - self.len();
-        self.head.resize(self.head.len() + padding, 0);
+        self.head.extend_from_slice(&[0; ALIGN][..padding]);
         self.end()
     }
 
@@ -140,12 +140,7 @@ impl Batch {
             from = splice.at;
         }
         slices.push(IoSlice::new(&self.head[from..]));
-        let mut left = zeros;
-        while left > 0 {
-            let now = left.min(ZEROS.len());
-            slices.push(IoSlice::new(&ZEROS[..now]));
-            left -= now;
-        }
+        slices.extend(self::zeros(zeros));
         slices
     }
 
@@ -174,6 +169,12 @@ impl Batch {
     pub(super) fn into_buffer(self) -> Vec<u8> {
         self.head
     }
+}
+
+/// So many zero bytes.
+pub(super) fn zeros<'z>(count: usize) -> impl Iterator<Item = IoSlice<'z>> {
+    let starts = (0..count).step_by(ZEROS.len());
+    starts.map(move |start| IoSlice::new(&ZEROS[..ZEROS.len().min(count - start)]))
 }
 
 #[cfg(test)]

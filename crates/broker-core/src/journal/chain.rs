@@ -11,8 +11,10 @@ use super::segment::{
 };
 use super::{Epoch, Lsn, StoreId};
 
-/// Freed segments kept for reuse; more are removed.
-const READY_MAX: usize = 2;
+/// Freed segments kept for reuse; more are removed. One more than a checkpoint lets go: a journal
+/// whose messages leave as fast as they come then uses the same files again and again, the blocks of
+/// which have been written before.
+const READY_MAX: usize = 5;
 
 #[derive(Debug)]
 pub(super) struct Chain {
@@ -115,6 +117,11 @@ impl Chain {
 
     pub(super) fn store(&self) -> StoreId {
         self.store
+    }
+
+    /// The segment that will be begun next, if it is prepared.
+    pub(super) fn next(&mut self) -> Option<&mut Segment> {
+        self.ready.front_mut()
     }
 
     pub(super) fn ready_len(&self) -> usize {

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use crc32c::crc32c;
 
-use super::disk::{Disk, FileEntry};
+use super::disk::{Disk, DiskFile, FileEntry, FromDisk};
 use super::error::{Corrupt, Damage, Fault, IoContext, OpenError};
 use super::record::{u32_at, u64_at};
 use super::{Lsn, StoreId};
@@ -150,6 +150,26 @@ impl Checkpoints {
         Ok(())
     }
 
+    /// Reads both files again, from the disk, and answers with the bytes read and the damage found.
+    pub(super) fn check(&self) -> (u64, Vec<Corrupt>) {
+        let (mut read_bytes, mut damage) = (0, Vec::new());
+        for (name, _) in NAMES
+            .iter()
+            .zip(self.slots)
+            .filter(|(_, slot)| slot.is_some())
+        {
+            match self.disk.open(name).during("open", name) {
+                Ok(file) => match read_file(&FromDisk(file), name, None) {
+                    Ok(loaded) => read_bytes += (HEADER_LEN + loaded.payload.len()) as u64,
+                    Err(OpenError::Corrupt(corrupt)) => damage.push(corrupt),
+                    Err(other) => damage.push(unreadable(name, other.to_string())),
+                },
+                Err(fault) => damage.push(unreadable(name, fault.to_string())),
+            }
+        }
+        (read_bytes, damage)
+    }
+
     fn replace(&self, name: &str, header: &[u8], payload: &[u8]) -> Result<(), Fault> {
         let size_bytes = (header.len() + payload.len()) as u64;
         let file = self
@@ -192,10 +212,19 @@ pub(super) fn read(
     size_bytes: u64,
 ) -> Result<Loaded, OpenError> {
     let file = disk.open(name).during("open", name)?;
+    read_file(&*file, name, Some(size_bytes))
+}
+
+/// The same of a file that is open; without a size, it is the one that the file says.
+fn read_file(
+    file: &dyn DiskFile,
+    name: &'static str,
+    size_bytes: Option<u64>,
+) -> Result<Loaded, OpenError> {
     let mut header = [0; HEADER_LEN];
     match file.read_at(0, &mut header) {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            let found = format!("a file of {size_bytes} bytes");
+            let found = "a shorter file".to_owned();
             return Err(damaged(name, 0, "a checkpoint header of 64 bytes", found));
         }
         result => result.during("read", name)?,
@@ -213,7 +242,9 @@ pub(super) fn read(
         });
     }
     let length = u64_at(&header, 48);
-    if length != size_bytes.saturating_sub(HEADER_LEN as u64) {
+    if let Some(size_bytes) = size_bytes
+        && length != size_bytes.saturating_sub(HEADER_LEN as u64)
+    {
         let found = format!("a file of {size_bytes} bytes");
         return Err(damaged(
             name,
@@ -243,6 +274,18 @@ pub(super) fn read(
         payload,
         generation: u64_at(&header, 32),
     })
+}
+
+fn unreadable(name: &str, found: String) -> Corrupt {
+    Corrupt {
+        file: name.to_owned(),
+        offset: 0,
+        lsn: None,
+        damage: Damage::Mismatch {
+            expected: "a checkpoint".to_owned(),
+            found,
+        },
+    }
 }
 
 fn damaged(name: &str, offset: u64, expected: &str, found: String) -> OpenError {

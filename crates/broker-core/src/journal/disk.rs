@@ -59,6 +59,24 @@ pub trait DiskFile: Send + Sync + Debug {
     fn sync(&self) -> io::Result<()>;
 }
 
+/// A file that is always read from the disk.
+#[derive(Debug)]
+pub(super) struct FromDisk(pub(super) Box<dyn DiskFile>);
+
+impl DiskFile for FromDisk {
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0.read_from_disk(offset, out)
+    }
+
+    fn write_at(&self, offset: u64, parts: &mut [IoSlice<'_>]) -> io::Result<()> {
+        self.0.write_at(offset, parts)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync()
+    }
+}
+
 /// One file of a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileEntry {

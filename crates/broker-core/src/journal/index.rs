@@ -38,8 +38,9 @@ use std::sync::Arc;
 use crc32c::crc32c;
 
 use super::batch::Batch;
-use super::disk::{Disk, FileEntry};
+use super::disk::{Disk, DiskFile, FileEntry, FromDisk};
 use super::error::{Corrupt, Damage, Fault, IoContext, OpenError};
+use super::read::Readable;
 use super::record::{u32_at, u64_at};
 use super::recovery::{RecordRef, Replay};
 use super::scan::{self, Progress};
@@ -244,6 +245,31 @@ impl Indexes {
     }
 }
 
+/// Reads the index of a segment that ends at `end` again, from the disk, and answers with the bytes
+/// read; none if it has no index. One that is damaged is taken away, and the damage is the error.
+pub(super) fn check(disk: &dyn Disk, segment: &Readable, end: Lsn) -> Result<u64, Corrupt> {
+    let name = name_of(segment.name());
+    let found = match disk.open(&name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => error.to_string(),
+        Ok(file) => match read_file(&FromDisk(file), &name, &Of::readable(segment, end)) {
+            Ok(Ok(payload)) => return Ok((HEADER_LEN + payload.len()) as u64),
+            Ok(Err(reason)) => reason.to_owned(),
+            Err(fault) => fault.to_string(),
+        },
+    };
+    distrust(disk, segment.name());
+    Err(Corrupt {
+        file: name,
+        offset: 0,
+        lsn: Some(segment.base),
+        damage: Damage::Mismatch {
+            expected: "the index that was written".to_owned(),
+            found,
+        },
+    })
+}
+
 /// Sees to it that opening reads this segment whole.
 pub(super) fn distrust(disk: &dyn Disk, segment: &str) {
     let name = name_of(segment);
@@ -289,6 +315,35 @@ fn write(disk: &dyn Disk, index: &Index) -> Result<(), Fault> {
         .during("rename a new index to", &index.name)
 }
 
+/// The segment that an index has to belong to.
+struct Of {
+    seed: u32,
+    base: Lsn,
+    end: Lsn,
+    /// What is allocated for an index is bounded by what the segment can hold.
+    payload_max: u64,
+}
+
+impl Of {
+    fn segment(segment: &Segment, end: Lsn) -> Self {
+        Self {
+            seed: segment.header.seed(),
+            base: segment.base(),
+            end,
+            payload_max: segment.header.capacity,
+        }
+    }
+
+    fn readable(segment: &Readable, end: Lsn) -> Self {
+        Self {
+            seed: segment.seed,
+            base: segment.base,
+            end,
+            payload_max: end.0 - segment.base.0,
+        }
+    }
+}
+
 /// The payload of an index of just this segment, or why it is none.
 fn read(
     disk: &dyn Disk,
@@ -297,6 +352,14 @@ fn read(
     end: Lsn,
 ) -> Result<Result<Vec<u8>, &'static str>, Fault> {
     let file = disk.open(name).during("open", name)?;
+    read_file(&*file, name, &Of::segment(segment, end))
+}
+
+fn read_file(
+    file: &dyn DiskFile,
+    name: &str,
+    of: &Of,
+) -> Result<Result<Vec<u8>, &'static str>, Fault> {
     let mut header = [0; HEADER_LEN];
     match file.read_at(0, &mut header) {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
@@ -304,7 +367,7 @@ fn read(
         }
         result => result.during("read", name)?,
     }
-    if let Err(reason) = check_header(&header, segment, end) {
+    if let Err(reason) = check_header(&header, of) {
         return Ok(Err(reason));
     }
     let mut payload = vec![0; u32_at(&header, 48) as usize];
@@ -321,23 +384,18 @@ fn read(
     })
 }
 
-fn check_header(
-    header: &[u8; HEADER_LEN],
-    segment: &Segment,
-    end: Lsn,
-) -> Result<(), &'static str> {
+fn check_header(header: &[u8; HEADER_LEN], of: &Of) -> Result<(), &'static str> {
     if header[..8] != MAGIC || crc32c(&header[..CRC_AT]) != u32_at(header, CRC_AT) {
         return Err("its header is damaged");
     }
     if header[8..10] != FORMAT.to_le_bytes() {
         return Err("it has another format");
     }
-    let (base, stated) = (Lsn(u64_at(header, 32)), Lsn(u64_at(header, 40)));
-    if header[16..32] != segment.header.uid || base != segment.base() || stated != end {
+    let (base, end) = (Lsn(u64_at(header, 32)), Lsn(u64_at(header, 40)));
+    if crc32c(&header[16..32]) != of.seed || (base, end) != (of.base, of.end) {
         return Err("it belongs to another segment");
     }
-    // What opening then allocates is bounded by what the segment can hold.
-    if u64::from(u32_at(header, 48)) > segment.header.capacity {
+    if u64::from(u32_at(header, 48)) > of.payload_max {
         return Err("it is longer than its segment");
     }
     Ok(())

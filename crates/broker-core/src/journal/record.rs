@@ -1,8 +1,6 @@
 //! Framing of one record. The bytes are drawn in the documentation of [`super`].
 
-use crc32c::{crc32c, crc32c_append};
-
-use super::{Epoch, Lsn};
+use super::{Epoch, Lsn, checksum};
 
 /// Bytes before the payload.
 pub(super) const HEADER_LEN: usize = 32;
@@ -48,7 +46,7 @@ impl Header {
 
     /// Reads a header; `None` when its checksum is wrong for the segment with this `seed`.
     pub(super) fn decode(bytes: &[u8; HEADER_LEN], seed: u32) -> Option<Self> {
-        if crc32c_append(seed, &bytes[..CRC_AT]) != u32_at(bytes, CRC_AT) {
+        if checksum::append(seed, &bytes[..CRC_AT]) != u32_at(bytes, CRC_AT) {
             return None;
         }
         let lsn = lsn_of(bytes);
@@ -70,7 +68,7 @@ pub(super) fn seal(header: &mut [u8], seed: u32, durable: Lsn) {
     let gap = lsn_of(header).0.saturating_sub(durable.0);
     let gap = u32::try_from(gap).expect("a batch lies within a segment, which is below 4 GiB");
     header[GAP_AT..GAP_AT + 4].copy_from_slice(&gap.to_le_bytes());
-    let crc = crc32c_append(seed, &header[..CRC_AT]);
+    let crc = checksum::append(seed, &header[..CRC_AT]);
     header[CRC_AT..HEADER_LEN].copy_from_slice(&crc.to_le_bytes());
 }
 
@@ -112,7 +110,7 @@ impl Mark {
 
 /// Checksum of a payload given in parts.
 pub(super) fn payload_crc<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u32 {
-    parts.into_iter().fold(crc32c(&[]), crc32c_append)
+    parts.into_iter().fold(0, checksum::append)
 }
 
 pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {

@@ -11,7 +11,7 @@
 //!
 //! It reads from the disk, past the page cache, and checks headers of segments, headers of records,
 //! payloads and padding. Behind a damaged record it searches for the next sound one, so that damage
-//! hides nothing behind it.
+//! hides nothing behind it. At the end of a round it reads indexes and checkpoints.
 //!
 //! # What is damaged stays where it is
 //!
@@ -20,6 +20,9 @@
 //! still has to deliver, then reading it back fails, and that stops the broker ([`Journal::read`]):
 //! what was confirmed is not passed over in silence, and what stands behind it in the queue does not
 //! overtake it. Until then there is time to drain the other queues and to look after the disk.
+//!
+//! A damaged index is taken away, and the next start reads its segment. Of a damaged checkpoint there
+//! is another, until both are written anew.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -55,6 +58,8 @@ pub struct Scrub {
     at: Lsn,
     /// Position and place of what was found damaged and is still there.
     known: BTreeSet<(Lsn, u64)>,
+    /// Checkpoints found damaged at the end of the last round.
+    known_files: BTreeSet<String>,
     buffer: Vec<u8>,
 }
 
@@ -93,6 +98,7 @@ impl Scrub {
             journal,
             at: Lsn(0),
             known: BTreeSet::new(),
+            known_files: BTreeSet::new(),
             buffer: Vec::new(),
         }
     }
@@ -104,7 +110,7 @@ impl Scrub {
         self.known.retain(|(lsn, _)| *lsn >= first);
         self.at = self.at.max(first);
         let found = self.journal.segment_of(self.at);
-        let (read_bytes, damaged) = match found {
+        let (mut read_bytes, mut damaged) = match found {
             Some((segment, end)) if self.at < end => self.walk(&segment, end),
             _ => (0, Vec::new()),
         };
@@ -112,15 +118,43 @@ impl Scrub {
         if round_ended {
             self.at = Lsn(0);
             self.buffer = Vec::new();
+            read_bytes += self.check_files(&mut damaged);
         }
         let paced = pace(read_bytes, self.journal.durable().0 - first.0);
         Scrubbed {
             read_bytes,
             damaged,
-            known_damaged: self.known.len() as u64,
+            known_damaged: (self.known.len() + self.known_files.len()) as u64,
             round_ended,
             rest: if round_ended { paced.max(REST) } else { paced },
         }
+    }
+
+    /// Checks what is beside the segments, adds to `damaged` what is new, and answers with the bytes
+    /// read.
+    fn check_files(&mut self, damaged: &mut Vec<Corrupt>) -> u64 {
+        let (mut read_bytes, checkpoints) = self.journal.check_checkpoints();
+        let known = std::mem::take(&mut self.known_files);
+        for corrupt in checkpoints {
+            self.known_files.insert(corrupt.file.clone());
+            if !known.contains(&corrupt.file) {
+                damaged.push(corrupt);
+            }
+        }
+        let spans = self.journal.segments();
+        // The newest has none.
+        for span in &spans[..spans.len().saturating_sub(1)] {
+            let Some((segment, end)) = self.journal.segment_of(span.start) else {
+                continue;
+            };
+            match self.journal.check_index(&segment, end) {
+                Ok(bytes) => read_bytes += bytes,
+                // One that may be freed was perhaps being taken away.
+                Err(_) if end <= self.journal.releasable() => {}
+                Err(corrupt) => damaged.push(corrupt),
+            }
+        }
+        read_bytes
     }
 
     /// Goes on in one segment, and answers what is new.

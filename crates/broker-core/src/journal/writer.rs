@@ -21,6 +21,9 @@ const SMALL_BATCH_BYTES: u64 = 256 * 1024;
 /// How far. The first sync over never written blocks also has to write metadata, about five times
 /// the cost of one over written blocks; zeros written ahead pay that once for many batches.
 const ZERO_AHEAD_BYTES: u64 = 1024 * 1024;
+/// The next segment is filled with zeros once such a part of the current one is used: a journal that
+/// is hardly used costs the disk nothing.
+const USED_PART: u64 = 8;
 /// Busy turns between two looks at the free space, and between attempts to prepare a segment.
 const UPKEEP_EVERY: u32 = 64;
 
@@ -42,6 +45,8 @@ pub struct Writer {
     /// Committed; the next turn begins with what is left to do about it.
     committed: Option<Batch>,
     turns_to_upkeep: u32,
+    /// The next segment is being filled with zeros.
+    offered: bool,
 }
 
 /// What a turn did.
@@ -80,6 +85,7 @@ impl Writer {
             unsynced: None,
             committed: None,
             turns_to_upkeep: 0,
+            offered: false,
         }
     }
 
@@ -155,6 +161,10 @@ impl Writer {
     fn write(&mut self, batch: &mut Batch) -> Result<bool, Fault> {
         if batch.starts_segment {
             self.indexes.seal(self.chain.current(), batch.base);
+            if let Some(next) = self.chain.next() {
+                self.journal.ahead.take_back(next);
+            }
+            self.offered = false;
             self.chain.begin_next(batch.base, self.journal.epoch())?;
             self.journal.segment_begun(self.chain.current());
         }
@@ -191,7 +201,22 @@ impl Writer {
     fn follow_up(&mut self) {
         if let Some(batch) = self.committed.take() {
             self.indexes.note_written(&batch);
+            let end = batch.end();
             self.journal.reclaim(batch);
+            self.write_ahead(end);
+        }
+    }
+
+    /// Has the next segment filled with zeros, records in the current one ending there.
+    fn write_ahead(&mut self, end: Lsn) {
+        let current = self.chain.current();
+        let used = end.0 - current.base().0;
+        if self.offered || used < current.header.capacity / USED_PART {
+            return;
+        }
+        if let Some(next) = self.chain.next() {
+            self.journal.ahead.offer(next);
+            self.offered = true;
         }
     }
 

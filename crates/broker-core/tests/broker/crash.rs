@@ -331,6 +331,49 @@ fn eventful() -> Vec<Step> {
     steps
 }
 
+/// What is said of the life below is true of it.
+#[test]
+fn the_eventful_life_has_all_its_events() {
+    let mut world = World::with(Limits::default(), tiny());
+    let client = world.client();
+    declare(&client);
+    world.commit();
+    let mut run = Run {
+        client,
+        models: Default::default(),
+        next: 0,
+        whole: true,
+        held: None,
+    };
+    for step in eventful() {
+        run.step(&mut world, &step).expect("nothing goes wrong");
+    }
+    let contents = world.disk.contents();
+    let files = |prefix| {
+        contents
+            .iter()
+            .filter(move |(name, _)| name.starts_with(prefix))
+    };
+    assert_eq!(files("checkpoint-").count(), 2);
+    let number =
+        |bytes: &[u8], at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
+    let segments: Vec<_> = files("segment-")
+        .map(|(_, bytes)| (number(bytes, 48), number(bytes, 56)))
+        .collect();
+    let begun = segments
+        .iter()
+        .map(|(sequence, _)| *sequence)
+        .max()
+        .unwrap();
+    assert!(begun > segments.len() as u64, "files were used again");
+    // The first message is still held, and the segment that it came in is gone: it was copied.
+    assert_eq!(run.held, Some(0));
+    let (_, first) = run.models[0].published[0];
+    let front = segments.iter().filter(|(_, base)| *base > 0);
+    let front = front.map(|(_, base)| *base).min().unwrap();
+    assert!(front > first.0, "{front} is not behind {first:?}");
+}
+
 #[test]
 fn no_promise_is_broken_when_power_fails_at_any_operation_of_an_eventful_life() {
     let steps = eventful();

@@ -1,6 +1,7 @@
 //! Power is lost at every operation, and of what was not synced anything may survive.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use broker_core::journal::{Disk, Lsn, Options, SimDisk, Survival, Trouble, Turn};
 
@@ -56,6 +57,7 @@ fn live_once(
             let durable = bench.journal.durable();
             life.acknowledged = before + ends.iter().filter(|end| **end <= durable).count();
         }
+        while bench.journal.write_ahead(Duration::ZERO).ok()? {}
         if ends.len() == 9 {
             bench.journal.checkpoint(ends[8], b"nine").ok()?;
             life.checkpoint = Some(ends[8]);

@@ -5,6 +5,7 @@
     reason = "what the tests share may fail like the tests"
 )]
 
+mod ahead;
 mod checkpoints;
 mod corruption;
 mod crash;
@@ -20,3 +21,4 @@ mod life;
 mod model;
 mod refusals;
 mod scrub;
+mod scrub_files;

@@ -11,3 +11,4 @@ mod handshake;
 mod kit;
 mod publishing;
 mod quorum;
+mod remembered;

@@ -1,0 +1,120 @@
+//! Zeros ahead of use: the next segment is written in full before its first record.
+//!
+//! The first sync over blocks that were never written also has to write what the file system notes
+//! about them, which takes two to four times as long as a sync over blocks written before. So
+//! whoever has a thread to spare calls [`Journal::write_ahead`] again and again: it fills the next
+//! prepared segment with zeros while records go to the current one.
+//!
+//! Nothing depends on it. What a segment holds before it is begun is of no meaning, and one that is
+//! begun before it is whole is written to as it is.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::append::lock;
+use super::batch::zeros;
+use super::disk::DiskFile;
+use super::error::{Fault, IoContext};
+use super::segment::Segment;
+use super::{Journal, Stopped};
+
+/// Written and synced in one go: a commit that comes meanwhile waits for no more.
+const STEP_BYTES: u64 = 1024 * 1024;
+
+/// The segment that is being filled with zeros.
+#[derive(Debug, Default)]
+pub(super) struct Ahead {
+    /// Held for as long as a step takes.
+    blank: Mutex<Option<Blank>>,
+    /// Whoever writes zeros sleeps on it, with `blank`.
+    offered: Condvar,
+}
+
+#[derive(Debug)]
+struct Blank {
+    file: Arc<dyn DiskFile>,
+    name: String,
+    /// As [`Segment::written_to`].
+    written_to: u64,
+    end: u64,
+}
+
+impl Ahead {
+    /// Has the segment filled, which is the next to be begun.
+    pub(super) fn offer(&self, next: &Segment) {
+        let (written_to, end) = (next.written_to, next.data_end());
+        if written_to < end {
+            *lock(&self.blank) = Some(Blank {
+                file: Arc::clone(&next.file),
+                name: next.name.clone(),
+                written_to,
+                end,
+            });
+            self.offered.notify_one();
+        }
+    }
+
+    /// The segment is about to be begun: nothing is written to it any more on return. Notes how far
+    /// it was filled.
+    pub(super) fn take_back(&self, next: &mut Segment) {
+        if let Some(blank) = lock(&self.blank).take_if(|blank| blank.name == next.name) {
+            next.written_to = blank.written_to;
+        }
+    }
+
+    /// Whoever waits for a segment looks again whether the journal has ended.
+    pub(super) fn wake(&self) {
+        self.offered.notify_all();
+    }
+
+    /// Fills a part of the segment, or waits for one so long. False when none came.
+    fn step(&self, patience: Duration, ended: impl Fn() -> bool) -> Result<bool, Fault> {
+        let blank = lock(&self.blank);
+        let waited = self.offered.wait_timeout_while(blank, patience, |blank| {
+            unfinished(blank).is_none() && !ended()
+        });
+        let mut blank = waited.unwrap_or_else(PoisonError::into_inner).0;
+        let Some(filled) = unfinished(&mut blank).map(Blank::fill) else {
+            return Ok(false);
+        };
+        match filled {
+            // A file system that allocates anew what is overwritten.
+            Err(fault) if fault.is_no_space() => *blank = None,
+            filled => filled?,
+        }
+        Ok(true)
+    }
+}
+
+fn unfinished(blank: &mut Option<Blank>) -> Option<&mut Blank> {
+    blank.as_mut().filter(|blank| blank.written_to < blank.end)
+}
+
+impl Blank {
+    fn fill(&mut self) -> Result<(), Fault> {
+        let len = STEP_BYTES.min(self.end - self.written_to);
+        let mut slices: Vec<_> = zeros(len as usize).collect();
+        self.file
+            .write_at(self.written_to, &mut slices)
+            .during("write ahead in", &self.name)?;
+        self.file.sync().during("sync", &self.name)?;
+        self.written_to += len;
+        Ok(())
+    }
+}
+
+impl Journal {
+    /// Fills a part of the next segment with zeros, or waits for something to do so long; false
+    /// when there was nothing. Writes to the disk: it belongs on a thread of its own.
+    ///
+    /// # Errors
+    /// When the journal was closed or has failed; a disk error here stops it as any other does.
+    pub fn write_ahead(&self, patience: Duration) -> Result<bool, Stopped> {
+        if let Some(stopped) = self.stopped() {
+            return Err(stopped);
+        }
+        self.ahead
+            .step(patience, || self.has_ended())
+            .map_err(|fault| self.fail(fault))
+    }
+}
