@@ -6,6 +6,7 @@
 //! message that may have been delivered must say so.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasherDefault;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, RwLock};
 
@@ -27,6 +28,7 @@ use crate::journal::{
     self, Disk, Indexer, Kind, Lsn, OpenError, RecordRef, Replay, Unreadable, Writer,
 };
 use crate::lock::{read, write};
+use crate::number_hash::NumberHasher;
 use crate::outbox::Waiting;
 use crate::queue::Stub;
 use crate::records::{
@@ -122,8 +124,9 @@ pub(super) struct Recovery {
     next_id: u64,
     pub(super) users: Users,
     pub(super) vhosts: Vhosts,
-    pub(super) contents: HashMap<QueueId, Contents>,
-    deleted: HashSet<QueueId>,
+    // Looked into for each message.
+    pub(super) contents: HashMap<QueueId, Contents, BuildHasherDefault<NumberHasher>>,
+    deleted: HashSet<QueueId, BuildHasherDefault<NumberHasher>>,
 }
 
 impl Replay for Recovery {
@@ -192,8 +195,8 @@ impl Recovery {
             next_id: 1,
             users: Users::new(),
             vhosts: Vhosts::new(),
-            contents: HashMap::new(),
-            deleted: HashSet::new(),
+            contents: HashMap::default(),
+            deleted: HashSet::default(),
         }
     }
 
