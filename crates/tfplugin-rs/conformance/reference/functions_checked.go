@@ -50,7 +50,7 @@ func (checked) Run(ctx context.Context, req function.RunRequest, resp *function.
 	var count int64
 	var share types.Float64
 	var number *big.Float
-	var list, named, set = types.List{}, map[string]string{}, []string{}
+	var list, named, set = types.List{}, map[string]*string{}, []*string{}
 	var words []string
 	if resp.Error = req.Arguments.Get(ctx, &text, &count, &share, &number, &list, &named, &set, &words); resp.Error != nil {
 		return

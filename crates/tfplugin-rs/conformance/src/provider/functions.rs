@@ -128,9 +128,9 @@ pub(crate) struct CheckedArguments {
     #[arg(validate = validate::items(..=1))]
     list: Attr<Vec<Attr<String>>>,
     #[arg(validate = validate::items(0..=1))]
-    map: BTreeMap<String, String>,
+    map: BTreeMap<String, Option<String>>,
     #[arg(validate = validate::items(0..))]
-    set: BTreeSet<String>,
+    set: BTreeSet<Option<String>>,
     #[arg(variadic, validate = [validate::bytes(..=5), validate::one_of_ignoring_case(["A", "b", "go", "d"])])]
     words: Vec<String>,
 }
