@@ -185,6 +185,7 @@ extern crate self as tfplugin_rs;
 mod action;
 mod attr;
 mod context;
+mod counted;
 mod data_source;
 mod deferral;
 mod diagnostics;

@@ -234,10 +234,12 @@ impl<'a> Report<'a> {
 
     /// Refuses `value` because it breaks `requirement` ("must be even").
     pub fn refuse(&mut self, requirement: impl Display, value: &Value) {
-        let found = if self.sensitive {
-            String::new()
-        } else {
-            format!(", got {}", Brief(value))
+        let found = match value {
+            Value::Bool(_) | Value::Number(_) | Value::String(_) if !self.sensitive => {
+                format!(", got {}", Brief(value))
+            }
+            // What a collection is says nothing that the requirement does not.
+            _ => String::new(),
         };
         self.diagnostics.push(
             Diagnostic::error(
@@ -379,6 +381,19 @@ fn listed(values: &[Value]) -> String {
     listed.join(", ")
 }
 
+/// A range of counts in words: "at least 1 element", "from 0 to 1 elements".
+fn counts_in_words(range: &impl RangeBounds<usize>, noun: &str) -> String {
+    use Bound::{Excluded, Included, Unbounded};
+    let is_one = matches!(
+        (range.start_bound(), range.end_bound()),
+        (Included(1), Included(1) | Unbounded)
+            | (Unbounded, Included(1) | Excluded(1))
+            | (Excluded(1), Unbounded)
+    );
+    let ending = if is_one { "" } else { "s" };
+    format!("{} {noun}{ending}", in_words(range))
+}
+
 /// A range in words: "from 1 to 5", "at least 1", "exactly 3".
 fn in_words<T: Display + PartialEq>(range: &impl RangeBounds<T>) -> String {
     match (range.start_bound(), range.end_bound()) {
@@ -388,7 +403,9 @@ fn in_words<T: Display + PartialEq>(range: &impl RangeBounds<T>) -> String {
         (Bound::Included(a), Bound::Unbounded) => format!("at least {a}"),
         (Bound::Unbounded, Bound::Included(b)) => format!("at most {b}"),
         (Bound::Unbounded, Bound::Excluded(b)) => format!("less than {b}"),
-        (Bound::Excluded(a), _) => format!("more than {a}"),
+        (Bound::Excluded(a), Bound::Included(b)) => format!("more than {a} and at most {b}"),
+        (Bound::Excluded(a), Bound::Excluded(b)) => format!("more than {a} and less than {b}"),
+        (Bound::Excluded(a), Bound::Unbounded) => format!("more than {a}"),
         (Bound::Unbounded, Bound::Unbounded) => "any number of".to_owned(),
     }
 }

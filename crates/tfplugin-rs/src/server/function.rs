@@ -1,6 +1,7 @@
 //! CallFunction.
 
 use super::{Server, caught};
+use crate::counted::counted;
 use crate::diagnostics::Diagnostics;
 use crate::function::{FunctionError, Parameter};
 use crate::proto::tfplugin6 as proto;
@@ -40,9 +41,10 @@ impl<P: Provider> Server<P> {
         if given < parameters.len()
             || (given > parameters.len() && entry.signature.variadic.is_none())
         {
-            let needed = parameters.len();
+            let needed = counted(parameters.len(), "argument");
             return Err(FunctionError::new(format!(
-                "{needed} arguments are needed, not {given}."
+                "This function takes {needed}{}, not {given}.",
+                entry.signature.variadic.as_ref().map_or("", |_| " or more"),
             )));
         }
         let (fixed, further) = sent.split_at(parameters.len());

@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 
+use crate::counted::counted;
 use crate::diagnostics::{Diagnostic, Diagnostics, Result};
 use crate::path::{AttributePath, Step};
 use crate::proto::tfplugin6 as proto;
@@ -245,14 +246,13 @@ impl Check {
         };
         let name = &block.name;
         if count < block.min_items {
-            let detail = format!("At least {} {name:?} blocks are required.", block.min_items);
+            let wanted = counted(block.min_items, &format!("{name:?} block"));
+            let detail = format!("At least {wanted} must be written.");
             self.error("Insufficient blocks", detail);
         }
         if block.max_items > 0 && count > block.max_items {
-            let detail = format!(
-                "No more than {} {name:?} blocks are allowed.",
-                block.max_items
-            );
+            let allowed = counted(block.max_items, &format!("{name:?} block"));
+            let detail = format!("No more than {allowed} may be written.");
             self.error("Too many blocks", detail);
         }
     }

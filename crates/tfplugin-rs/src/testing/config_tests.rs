@@ -241,24 +241,24 @@ fn terraforms_own_refusals() {
         (
             list(1, 0),
             json!({}),
-            Some("Insufficient blocks (at a): At least 1 \"a\" blocks are required."),
+            Some("Insufficient blocks (at a): At least 1 \"a\" block must be written."),
         ),
         (
             list(2, 0),
             json!({"a": [must]}),
-            Some("Insufficient blocks (at a): At least 2 \"a\" blocks are required."),
+            Some("Insufficient blocks (at a): At least 2 \"a\" blocks must be written."),
         ),
         (list(1, 2), json!({"a": [must, must]}), None),
         (
             list(0, 1),
             json!({"a": [must, must]}),
-            Some("Too many blocks (at a): No more than 1 \"a\" blocks are allowed."),
+            Some("Too many blocks (at a): No more than 1 \"a\" block may be written."),
         ),
         (single(0), json!({}), None),
         (
             single(1),
             json!({}),
-            Some("Insufficient blocks (at a): At least 1 \"a\" blocks are required."),
+            Some("Insufficient blocks (at a): At least 1 \"a\" block must be written."),
         ),
         (single(1), json!({"a": must}), None),
         (

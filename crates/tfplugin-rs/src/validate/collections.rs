@@ -2,7 +2,7 @@
 
 use std::ops::RangeBounds;
 
-use super::{Report, Subject, Validator, in_words, mentions_of, value};
+use super::{Report, Subject, Validator, counts_in_words, mentions_of, value};
 use crate::path::Step;
 use crate::value::Value;
 
@@ -15,8 +15,8 @@ pub fn items(range: impl RangeBounds<usize> + Send + Sync + 'static) -> Validato
             .or_else(|| value.as_map().map(|entries| entries.len()));
         match count {
             Some(count) if !range.contains(&count) => Err(format!(
-                "must have {} elements but has {count}",
-                in_words(&range)
+                "must have {} but has {count}",
+                counts_in_words(&range, "element")
             )),
             _ => Ok(()),
         }

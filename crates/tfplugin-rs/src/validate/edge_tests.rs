@@ -318,6 +318,43 @@ fn a_range_in_words() {
             in_words::<u8>(&(Bound::Excluded(1), Bound::Unbounded)),
             "more than 1",
         ),
+        (
+            in_words::<u8>(&(Bound::Excluded(1), Bound::Included(5))),
+            "more than 1 and at most 5",
+        ),
+        (
+            in_words::<u8>(&(Bound::Excluded(1), Bound::Excluded(5))),
+            "more than 1 and less than 5",
+        ),
+    ] {
+        assert_eq!(found, words);
+    }
+}
+
+#[test]
+fn one_thing_is_singular_and_a_range_is_not() {
+    for (found, words) in [
+        (counts_in_words(&(1..), "byte"), "at least 1 byte"),
+        (counts_in_words(&(2..), "byte"), "at least 2 bytes"),
+        (counts_in_words(&(..=1), "byte"), "at most 1 byte"),
+        (counts_in_words(&(..=0), "byte"), "at most 0 bytes"),
+        (counts_in_words(&(..1), "byte"), "less than 1 byte"),
+        (counts_in_words(&(1..=1), "byte"), "exactly 1 byte"),
+        (counts_in_words(&(0..=0), "byte"), "exactly 0 bytes"),
+        (counts_in_words(&(0..=1), "byte"), "from 0 to 1 bytes"),
+        (
+            counts_in_words(&(0..1), "byte"),
+            "from 0 to less than 1 bytes",
+        ),
+        (counts_in_words(&(..), "byte"), "any number of bytes"),
+        (
+            counts_in_words(&(Bound::Excluded(1), Bound::Unbounded), "byte"),
+            "more than 1 byte",
+        ),
+        (
+            counts_in_words(&(Bound::Excluded(0), Bound::Included(1)), "byte"),
+            "more than 0 and at most 1 bytes",
+        ),
     ] {
         assert_eq!(found, words);
     }

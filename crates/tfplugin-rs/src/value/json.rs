@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::msgpack::{CodecError, Fallible, excerpt};
 use super::{Dynamic, MAX_DEPTH, Number, Object, ObjectType, ParseNumberError, Set, Type, Value};
+use crate::counted::counted;
 use crate::effort;
 use crate::path::Step;
 
@@ -111,9 +112,9 @@ impl<'a> Reader<'a> {
                 if elements.len() == types.len() {
                     return Ok(Value::Tuple(elements));
                 }
-                let (expected, found) = (types.len(), elements.len());
+                let (expected, found) = (counted(types.len(), "element"), elements.len());
                 Err(CodecError::new(format!(
-                    "expected {expected} elements, found {found}"
+                    "expected {expected}, found {found}"
                 )))
             }
             (Type::Map(ty), b'{') => self.map(ty, depth + 1),
@@ -139,9 +140,8 @@ impl<'a> Reader<'a> {
         loop {
             let index = elements.len();
             let Some(ty) = ty(index) else {
-                return Err(CodecError::new(format!(
-                    "expected {index} elements, found more"
-                )));
+                let expected = counted(index, "element");
+                return Err(CodecError::new(format!("expected {expected}, found more")));
             };
             let element = self
                 .value(ty, depth)

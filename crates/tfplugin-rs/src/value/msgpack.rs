@@ -14,6 +14,7 @@
 //! Declared lengths are never trusted: no memory is set aside for more than has arrived.
 
 use super::{Dynamic, MAX_DEPTH, Number, Object, ObjectType, Set, Type, Value};
+use crate::counted::counted;
 use crate::path::{AttributePath, Step};
 
 /// Elements for which memory is set aside before they are read.
@@ -67,7 +68,7 @@ pub fn decode(bytes: &[u8], ty: &Type) -> Result<Value, CodecError> {
     if reader.rest.is_empty() {
         Ok(value)
     } else {
-        Err(CodecError::new(format!("{} bytes too many", reader.rest.len())).finish())
+        Err(CodecError::new(format!("{} too many", counted(reader.rest.len(), "byte"))).finish())
     }
 }
 
@@ -166,10 +167,8 @@ impl<'a> Reader<'a> {
 
     fn tuple(&mut self, types: &[Type], len: usize, depth: usize) -> Fallible<Value> {
         if len != types.len() {
-            let count = types.len();
-            return Err(CodecError::new(format!(
-                "expected {count} elements, found {len}"
-            )));
+            let expected = counted(types.len(), "element");
+            return Err(CodecError::new(format!("expected {expected}, found {len}")));
         }
         types
             .iter()

@@ -142,7 +142,7 @@ fn errors_say_where_and_what() {
     );
     for (bytes, ty, problem) in [
         (&[][..], Type::Bool, "the value ends too early"),
-        (&[0xc3, 0xc3], Type::Bool, "1 bytes too many"),
+        (&[0xc3, 0xc3], Type::Bool, "1 byte too many"),
         (&[0xc1], Type::Bool, "the byte 0xc1 has no meaning"),
         (&[0xa1, 0xff], Type::String, "text that is not UTF-8"),
         (&[0xa1, b'x'], Type::Number, "not a decimal number"),

@@ -264,14 +264,22 @@ async fn the_number_of_arguments_is_that_of_the_parameters() {
     let text = || packed(&"t".into(), &Type::String);
     let number = |number: i64| packed(&number.into(), &Type::Number);
     for (name, arguments, expected) in [
-        ("string", vec![], "error: 1 arguments are needed, not 0."),
+        (
+            "string",
+            vec![],
+            "error: This function takes 1 argument, not 0.",
+        ),
         ("string", vec![text()], "\"\\\"t\\\"\""),
         (
             "string",
             vec![text(), text()],
-            "error: 1 arguments are needed, not 2.",
+            "error: This function takes 1 argument, not 2.",
         ),
-        ("many", vec![], "error: 1 arguments are needed, not 0."),
+        (
+            "many",
+            vec![],
+            "error: This function takes 1 argument or more, not 0.",
+        ),
         ("many", vec![text()], "\"\""),
         ("many", vec![text(), number(1)], "\"1\""),
         ("many", vec![text(), number(1), number(2)], "\"1t2\""),
