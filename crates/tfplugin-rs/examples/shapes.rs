@@ -74,6 +74,8 @@ impl Spare {
 struct AllModel {
     /// A number of any size.
     number: Option<Number>,
+    /// A number of the usual size.
+    ratio: Option<f64>,
     /// Anything at all.
     anything: Option<Dynamic>,
     /// Text in order.

@@ -10,7 +10,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use crate::schema::{AttributeKind, Member, Members, Nesting};
-use crate::value::{Set, Value};
+use crate::value::{Dynamic, Set, Value};
 
 /// Which values of an attribute mean the same.
 #[derive(Clone, Default)]
@@ -141,12 +141,26 @@ fn keep_in_object(members: &Members, prior: &Value, new: &mut Value) {
     for (member, (prior, new)) in members.iter().zip(values) {
         if let Member::Attribute(attribute) = member {
             attribute.meaning.keep(prior, new);
+            if attribute.is_dynamic() {
+                keep_type_of_null(prior, new);
+            }
         }
         match objects_with_meanings(member) {
             None => {}
             Some((Nesting::Single, inner)) => keep_in_object(inner, prior, new),
             Some((_, inner)) => keep_elements(prior, new, Element::Object(inner)),
         }
+    }
+}
+
+/// Models have one null, and Terraform one for each type: to it, `tostring(null)` has become something
+/// else if it comes back without a type.
+fn keep_type_of_null(prior: &Value, new: &mut Value) {
+    if let Value::Dynamic(prior) = prior
+        && !prior.value().is_known()
+        && new.is_null()
+    {
+        *new = Dynamic::new(prior.ty().clone(), Value::Null).into();
     }
 }
 

@@ -18,7 +18,7 @@ func modelled() schema.Schema {
 	made := base(map[string]schema.Attribute{
 		"bool":        schema.BoolAttribute{Required: true},
 		"bool_open":   schema.BoolAttribute{Optional: true, Computed: true},
-		"float_exact": schema.Float64Attribute{Optional: true},
+		"float_field": schema.Float64Attribute{Optional: true},
 		"int":         schema.Int64Attribute{Required: true},
 		"int_default": schema.Int64Attribute{Optional: true, Computed: true, Default: int64default.StaticInt64(5)},
 		"int_open":    schema.Int64Attribute{Optional: true, Computed: true},

@@ -352,7 +352,7 @@ impl Generate<'_> {
         let odd: &[&str] = match Declared::of(name) {
             Declared::Any => &NUMBERS,
             Declared::Float32 => &HALVES,
-            Declared::Exact | Declared::Float64 => &FLOATS,
+            Declared::Float64 => &FLOATS,
             Declared::Int32 => &INT32,
             Declared::Int64 => &INT64,
         };

@@ -105,13 +105,6 @@ pub(crate) const TABLE: &[Justified] = &[
         claims: in_a_set,
     },
     Justified {
-        name: "set elements that a default makes equal",
-        reason: "Two elements of a set may differ only in an attribute of which one gets the \
-                 default. Ours refuses the plan then and names the set; the reference plans both, as \
-                 long as something in them is not known yet.",
-        claims: made_equal,
-    },
-    Justified {
         name: "promises that apply broke",
         reason: "A state that is not what was planned, or not known, is refused by Terraform as \
                  soon as it is answered, as a bug of the provider. Ours finds it first and names the \
@@ -127,8 +120,8 @@ pub(crate) const TABLE: &[Justified] = &[
     Justified {
         name: "types of what is null or unknown",
         reason: "A dynamic value that is null or unknown but whose type is known is just null or \
-                 unknown to a typed function or model of ours, and to a generated configuration, \
-                 which leave the type open; and what keeps its state unless that is null is free \
+                 unknown to a typed function of ours, and to a generated configuration, which leave \
+                 the type open; and what keeps its state unless that is null is free \
                  to get a value.",
         claims: unknown_of_known_type,
     },
@@ -217,18 +210,6 @@ fn beside_an_error(exchange: &Exchange<'_>, difference: &Difference) -> bool {
         )
 }
 
-fn made_equal(exchange: &Exchange<'_>, _: &Difference) -> bool {
-    let call = exchange.call;
-    let has_set = |term: &Term| matches!(term, Term::Set(elements) if elements.len() > 1);
-    call.rpc == Rpc::Plan
-        && !exchange.reference.stops()
-        && says(
-            exchange.ours,
-            &["has other elements than the configuration"],
-        )
-        && call.value(Slot::Config).any(&has_set)
-}
-
 fn broken_promise(exchange: &Exchange<'_>, _: &Difference) -> bool {
     let promises = [
         "The provider did not keep to its plan",
@@ -256,8 +237,7 @@ fn planned_private(exchange: &Exchange<'_>, difference: &Difference) -> bool {
 
 fn unknown_of_known_type(exchange: &Exchange<'_>, difference: &Difference) -> bool {
     let call = exchange.call;
-    let is_open = matches!(call.rpc, Rpc::CallFunction | Rpc::GenerateConfig)
-        || call.subject == "conform_modelled";
+    let is_open = matches!(call.rpc, Rpc::CallFunction | Rpc::GenerateConfig);
     let Difference::Value(Unequal {
         path,
         reference: Term::Dynamic(known),
@@ -291,7 +271,7 @@ fn no_proposal(exchange: &Exchange<'_>, _: &Difference) -> bool {
 fn trailing_bytes(exchange: &Exchange<'_>, _: &Difference) -> bool {
     let whole = exchange.call.values.iter().map(|(_, value)| value);
     !exchange.reference.stops()
-        && says(exchange.ours, &["bytes too many"])
+        && says(exchange.ours, &["byte too many", "bytes too many"])
         && whole
             .into_iter()
             .any(|value| matches!(value, Term::Broken(_)))

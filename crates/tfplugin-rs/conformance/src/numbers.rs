@@ -8,8 +8,6 @@ use crate::term::Term;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Declared {
     Any,
-    /// What a model holds in a float: numbers that no float changes.
-    Exact,
     Float32,
     Float64,
     Int32,
@@ -31,8 +29,6 @@ impl Declared {
             Self::Int32
         } else if name == "half" || name.starts_with("half_") {
             Self::Float32
-        } else if name == "float_exact" {
-            Self::Exact
         } else if name.starts_with("float_") || name.ends_with("_floats") {
             Self::Float64
         } else {
@@ -43,7 +39,6 @@ impl Declared {
     pub(crate) fn takes(self, number: &Decimal) -> bool {
         match self {
             Self::Any => true,
-            Self::Exact => Decimal::parse(&format!("{:e}", float(number))).as_ref() == Some(number),
             Self::Float32 => is_near(format!("{number:e}").parse::<f32>().map(f64::from), number),
             Self::Float64 => is_near(Ok::<_, ()>(float(number)), number),
             Self::Int32 => number.to_string().parse::<i32>().is_ok(),
@@ -56,7 +51,7 @@ impl Declared {
         match self {
             Self::Any => &[],
             Self::Float32 => &["3.5e38", "1e-46", "1e309"],
-            Self::Exact | Self::Float64 => &["1e309", "1e-400"],
+            Self::Float64 => &["1e309", "1e-400"],
             Self::Int32 => &["0.5", "2147483648"],
             Self::Int64 => &["0.5", "9223372036854775808", "1e100"],
         }
@@ -94,7 +89,6 @@ mod tests {
             "number_07",
             "small_default",
             "float_both",
-            "float_exact",
             "half_most",
             "stamp",
             "list_counts",

@@ -96,7 +96,22 @@ fn nested(nesting: Nesting, members: &[Member], prior: &Term, config: &Term) -> 
     }
 }
 
-/// True if the element of a set differs from the configured one only in what is computed.
+/// True if the element of a set differs from the configured one only in what is computed, and not in
+/// a set within: Terraform does not look into those.
 fn may_become(members: &[Member], prior: &Term, config: &Term) -> bool {
-    proposed(members, prior, config) == *prior
+    !differ_in_sets(prior, config) && proposed(members, prior, config) == *prior
+}
+
+fn differ_in_sets(prior: &Term, config: &Term) -> bool {
+    match (prior, config) {
+        (Term::Set(_), Term::Set(_)) => prior != config,
+        (Term::List(prior), Term::List(config)) => {
+            prior.iter().zip(config).any(|(p, c)| differ_in_sets(p, c))
+        }
+        (Term::Map(prior), Term::Map(config)) => {
+            let mut pairs = prior.values().zip(config.values());
+            pairs.any(|(prior, config)| differ_in_sets(prior, config))
+        }
+        _ => false,
+    }
 }

@@ -63,6 +63,68 @@ fn null_and_unknown_mean_nothing_but_themselves() {
 }
 
 #[test]
+fn floats_stay_as_written_while_the_nearest_float_is_the_same() {
+    let number = |text: &str| Value::Number(text.parse::<Number>().unwrap());
+    let third = format!("0.{}", "3".repeat(40));
+    for (wide, prior, new, stays) in [
+        (true, third.as_str(), "0.3333333333333333", true),
+        (true, &third, "0.33333333333333326", false),
+        (false, &third, "0.33333334", true),
+        (false, &third, "0.3333333", false),
+        (true, "1e300", "1.0000000000000000001e300", true),
+        (true, "0.1", "0.2", false),
+        (true, "0", "1e-300", false),
+        // Nothing is near to what no float is near to.
+        (true, "1e309", "1e310", false),
+        (true, "0", "1e-400", false),
+    ] {
+        let members = match wide {
+            true => typed::<Option<f64>>(),
+            false => typed::<Option<f32>>(),
+        };
+        let result = if stays { prior } else { new };
+        let kept = kept(&members, number(prior), number(new));
+        assert_eq!(kept, number(result), "{prior} and {new}");
+    }
+    let list = typed::<Vec<f64>>();
+    let (prior, new) = (
+        [number(&third), number("1")],
+        [number("0.3333333333333333")],
+    );
+    assert_eq!(
+        kept(&list, Value::list(prior), Value::list(new)),
+        Value::list([number(&third)])
+    );
+}
+
+#[test]
+fn a_null_keeps_the_type_it_has() {
+    let null = |ty| Value::from(Dynamic::new(ty, Value::Null));
+    let unknown = |ty| Value::from(Dynamic::new(ty, Value::Unknown));
+    let text = || Value::from(Dynamic::new(Type::String, "x".into()));
+    let nested = |kind: fn(Members) -> Attribute| {
+        let any = Attribute::new("a", Type::Dynamic).optional();
+        members(kind(members(any)).optional())
+    };
+    let single = nested(|inside| Attribute::nested("a", Nesting::Single, inside));
+    for (prior, new, result) in [
+        (null(Type::String), Value::Null, null(Type::String)),
+        (unknown(Type::String), Value::Null, null(Type::String)),
+        (null(Type::String), null(Type::Bool), null(Type::String)),
+        (null(Type::String), text(), text()),
+        (null(Type::String), Value::Unknown, Value::Unknown),
+        (text(), Value::Null, Value::Null),
+        (Value::Null, null(Type::String), null(Type::String)),
+    ] {
+        let any = typed::<Option<Dynamic>>();
+        let told = format!("{prior:?} and {new:?}");
+        assert_eq!(kept(&any, prior.clone(), new.clone()), result, "{told}");
+        let inside = kept(&single, one(prior), one(new));
+        assert_eq!(inside, one(result), "{told}");
+    }
+}
+
+#[test]
 fn elements_of_collections_are_kept_one_by_one() {
     let list = typed::<Vec<Text<Caseless>>>();
     assert_eq!(

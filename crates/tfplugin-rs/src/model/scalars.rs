@@ -58,13 +58,19 @@ impl Field for Number {
 
 macro_rules! float_field {
     ($($float:ty, $bits:literal, $nearest:expr;)*) => {$(
-        /// The nearest float. A number with more digits than a float holds does not come back
-        /// unchanged; use [`Number`] where that matters. A number that would become infinite is
-        /// refused, as is one that would become zero.
+        /// The nearest float; a field of [`Number`] has every digit. In plan and state a number stays
+        /// as it is written while that is the nearest float: `1/3` keeps its digits. A number that
+        /// would become infinite is refused, as is one that would become zero.
         impl Field for $float {
             fn shape() -> Shape {
                 let holds = |number: &Number| is_near($nearest(number).into(), number);
-                Shape::of(Type::Number).validate(validate::representable($bits, holds))
+                let float = move |value: &Value| {
+                    let number = value.as_number().filter(|number| holds(number))?;
+                    Some(f64::from($nearest(number)).to_bits())
+                };
+                Shape::of(Type::Number)
+                    .validate(validate::representable($bits, holds))
+                    .same_by(float)
             }
 
             fn from_value(value: Value) -> Result<Self, ConversionError> {

@@ -19,6 +19,8 @@ pub(super) struct Element<'a> {
 
 /// Calls `visit` for every object planned in a value of this nesting; `path` is extended to it
 /// meanwhile. Lists pair up by position, maps by key, and sets by [likeness](super::likeness).
+/// Elements of a set that a visit makes equal both stay, for a later one may tell them apart again:
+/// [`Value::settle_sets`] comes last.
 pub(super) fn each_object(
     nesting: Nesting,
     config: &Value,
@@ -114,5 +116,5 @@ fn each_of_set(
             path.pop();
             planned
         });
-    *planned = visited.collect();
+    *planned = Set::unsettled(visited.collect());
 }

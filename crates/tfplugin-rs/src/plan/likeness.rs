@@ -222,6 +222,14 @@ impl<'a> Configured<'a> {
         }
         found.map(|(_, at)| self.free.take(at))
     }
+
+    /// The elements that nobody has taken.
+    pub(super) fn rest(self) -> impl Iterator<Item = &'a Value> {
+        let elements = self.free.elements.iter().zip(self.free.taken);
+        elements
+            .filter(|(_, taken)| !taken)
+            .map(|(element, _)| element)
+    }
 }
 
 /// The elements of a set in the state.

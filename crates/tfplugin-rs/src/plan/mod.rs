@@ -18,6 +18,7 @@ mod align;
 mod contract;
 mod defaults;
 mod likeness;
+mod lost;
 #[cfg(test)]
 mod matrix_tests;
 mod modifiers;
@@ -44,6 +45,7 @@ impl Proposal {
         members: &Members,
         diagnostics: &mut Diagnostics,
     ) -> Result<Vec<AttributePath>> {
+        lost::restore_lost(members, &self.config, &mut self.planned);
         apply_defaults(members, &self.config, &mut self.planned);
         null_write_only(members, &mut self.planned);
         if self.planned != self.prior {
@@ -57,6 +59,9 @@ impl Proposal {
             &mut self.planned,
             &mut found,
         );
+        if members.has_sets() {
+            self.planned.settle_sets();
+        }
         if found.has_error() {
             return Err(found);
         }

@@ -511,6 +511,16 @@ fn set_elements_are_told_apart_by_what_is_configured() {
     let seven = element("x", "7".into(), Value::Unknown, Value::Unknown);
     assert_eq!(planned, set(vec![planned_anew("x"), seven]));
 
+    // Nor do they become one, as long as what is computed may tell them apart.
+    let config = set(vec![
+        configured("x"),
+        element("x", "d".into(), Value::Null, Value::Null),
+    ]);
+    let (planned, _) = plan(&members, config.clone(), Value::Null, config.clone());
+    assert_eq!(planned, set(vec![planned_anew("x"), planned_anew("x")]));
+    let told = check_planned(&members, &config, &Value::Null, &planned);
+    assert!(!told.has_error(), "{told}");
+
     // A name that is not known yet continues no element of the state.
     let unknown_name = |d: Value, c: Value, s: Value| {
         Value::object([("k", Value::Unknown), ("d", d), ("c", c), ("s", s)])
@@ -520,6 +530,65 @@ fn set_elements_are_told_apart_by_what_is_configured() {
     let (planned, _) = plan(&members, config.clone(), prior, config);
     let expected = unknown_name("d".into(), Value::Unknown, Value::Unknown);
     assert_eq!(planned, set(vec![expected]));
+}
+
+/// Terraform proposes for the first element what the second says in full.
+#[test]
+fn set_elements_that_the_proposal_has_lost_are_planned_anew() {
+    let inner = Members::new()
+        .with(
+            Attribute::new("d", Type::String)
+                .optional()
+                .computed()
+                .default("d"),
+        )
+        .with(Attribute::new("o", Type::String).optional().computed());
+    let element = |d: Value, o: Value| Value::object([("d", d), ("o", o)]);
+    let full = || element("a".into(), "a".into());
+    let open = element(Value::Null, Value::Null);
+    let anew = element("d".into(), Value::Unknown);
+    let set = Attribute::nested("a", Nesting::Set, inner).required();
+    let (config, prior) = (Value::set([open, full()]), Value::set([full()]));
+    let (plain, whole) = (members(set.clone()), Value::set([full(), anew]));
+    let (planned, _) = plan(
+        &plain,
+        one(config.clone()),
+        one(prior.clone()),
+        one(prior.clone()),
+    );
+    assert_eq!(planned, one(whole.clone()));
+    // The same further inside, except in another set: Terraform does not look that far.
+    for nesting in [Nesting::List, Nesting::Map, Nesting::Single] {
+        let outer = Attribute::nested("a", nesting, members(set.clone())).required();
+        let around = |inside: &Value| {
+            one(match nesting {
+                Nesting::Single => one(inside.clone()),
+                nesting => collection(nesting, vec![("1", one(inside.clone()))]),
+            })
+        };
+        let (config, prior) = (around(&config), around(&prior));
+        let (planned, _) = plan(&members(outer), config, prior.clone(), prior);
+        assert_eq!(planned, around(&whole), "{nesting:?}");
+    }
+}
+
+#[test]
+fn set_elements_that_a_default_makes_equal_are_one() {
+    let inner = Members::new()
+        .with(Attribute::new("k", Type::String).required())
+        .with(
+            Attribute::new("d", Type::String)
+                .optional()
+                .computed()
+                .default("d"),
+        );
+    let members = members(Attribute::nested("a", Nesting::Set, inner).required());
+    let element = |d: Value| Value::object([("k", "x".into()), ("d", d)]);
+    let config = one(Value::set([element(Value::Null), element("d".into())]));
+    let (planned, _) = plan(&members, config.clone(), Value::Null, config.clone());
+    assert_eq!(planned, one(Value::set([element("d".into())])));
+    let told = check_planned(&members, &config, &Value::Null, &planned);
+    assert_eq!(told.iter().count(), 1, "{told}");
 }
 
 #[test]

@@ -102,6 +102,7 @@ struct Facts {
     defaults: bool,
     meanings: bool,
     secrets: bool,
+    sets: bool,
     write_only: bool,
 }
 
@@ -110,6 +111,7 @@ impl Facts {
         defaults: false,
         meanings: false,
         secrets: false,
+        sets: false,
         write_only: false,
     };
 
@@ -118,6 +120,7 @@ impl Facts {
             defaults: self.defaults || other.defaults,
             meanings: self.meanings || other.meanings,
             secrets: self.secrets || other.secrets,
+            sets: self.sets || other.sets,
             write_only: self.write_only || other.write_only,
         }
     }
@@ -125,18 +128,26 @@ impl Facts {
     fn of(member: &Member) -> Self {
         let attribute = match member {
             Member::Attribute(attribute) => attribute,
-            Member::Block(block) => return block.members.facts,
+            Member::Block(block) => return Self::nested(block.nesting, &block.members),
         };
         let inside = match &attribute.kind {
-            AttributeKind::Nested(_, members) => members.facts,
+            AttributeKind::Nested(nesting, members) => Self::nested(*nesting, members),
             AttributeKind::Type(_) => Self::NONE,
         };
         inside.or(Self {
             defaults: attribute.default.is_some(),
-            meanings: !attribute.meaning.is_empty(),
+            meanings: !attribute.meaning.is_empty() || attribute.is_dynamic(),
             secrets: attribute.sensitive || attribute.write_only,
+            sets: false,
             write_only: attribute.write_only,
         })
+    }
+
+    fn nested(nesting: Nesting, members: &Members) -> Self {
+        Self {
+            sets: members.facts.sets || nesting == Nesting::Set,
+            ..members.facts
+        }
     }
 }
 
@@ -209,6 +220,11 @@ impl Members {
     /// True if there are attributes whose values must not be logged, at any depth.
     pub(crate) const fn has_secrets(&self) -> bool {
         self.facts.secrets
+    }
+
+    /// True if there are sets of objects with attributes of their own, at any depth.
+    pub(crate) const fn has_sets(&self) -> bool {
+        self.facts.sets
     }
 
     /// The attribute or block of this name.
@@ -377,6 +393,11 @@ impl Attribute {
             meaning: Meaning::default(),
             timeouts: None,
         }
+    }
+
+    /// True if each configuration decides about the type.
+    pub(crate) const fn is_dynamic(&self) -> bool {
+        matches!(self.kind, AttributeKind::Type(Type::Dynamic))
     }
 
     /// The configuration must set it.

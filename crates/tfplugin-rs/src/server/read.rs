@@ -121,6 +121,7 @@ impl<P: Provider> Server<P> {
         let config = prepared.decode(request.config.as_ref(), "the configuration")?;
         let mut arguments = config.clone();
         apply_defaults(prepared.members(), &config, &mut arguments);
+        arguments.settle_sets();
         // The same rules as for a plan: what is set stays, what is computed is the provider's.
         let mut expected = arguments.clone();
         crate::plan::mark_computed(prepared.members(), &config, &mut expected);

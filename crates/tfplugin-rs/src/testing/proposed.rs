@@ -101,7 +101,18 @@ fn nested(nesting: Nesting, members: &Members, prior: &Value, config: &Value) ->
     }
 }
 
-/// True if the element of a set differs from the configured one only in what is computed.
+/// True if the element of a set differs from the configured one only in what is computed, and not in
+/// a set within: Terraform does not look into those.
 fn could_become(members: &Members, prior: &Value, config: &Value) -> bool {
-    object(members, prior, config) == *prior
+    !differ_in_sets(prior, config) && object(members, prior, config) == *prior
+}
+
+fn differ_in_sets(prior: &Value, config: &Value) -> bool {
+    match (prior, config) {
+        (Value::Set(prior), Value::Set(config)) => prior != config,
+        (prior, config) => prior
+            .children()
+            .zip(config.children())
+            .any(|(prior, config)| differ_in_sets(prior, config)),
+    }
 }

@@ -280,6 +280,21 @@ impl Value {
         }
     }
 
+    /// Leaves one of those elements of sets that have become equal while they were worked on.
+    pub(crate) fn settle_sets(&mut self) {
+        match self {
+            Self::List(elements) => elements.iter_mut().for_each(Self::settle_sets),
+            Self::Set(set) => {
+                set.0.iter_mut().for_each(Self::settle_sets);
+                *set = std::mem::take(&mut set.0).into_iter().collect();
+            }
+            Self::Map(entries) => entries.iter_mut().for_each(|(_, v)| v.settle_sets()),
+            Self::Object(object) => object.values.iter_mut().for_each(Self::settle_sets),
+            // Objects with attributes of their own are in no others.
+            _ => {}
+        }
+    }
+
     /// True if the value can stand where `ty` is asked for.
     pub fn fits(&self, ty: &Type) -> bool {
         match (self, ty) {
@@ -368,6 +383,12 @@ impl Set {
     /// The elements, in an order of no meaning.
     pub fn into_elements(self) -> Vec<Value> {
         self.0
+    }
+
+    /// With all of these elements, even if some are the same for now.
+    pub(crate) fn unsettled(mut elements: Vec<Value>) -> Self {
+        elements.sort_unstable();
+        Self(elements)
     }
 
     fn replace(&mut self, at: usize, element: Value) {

@@ -41,7 +41,8 @@ fn numbers_keep_every_digit() {
         workspace.apply();
         workspace.expect_empty_plan();
     }
-    workspace.configure(&resource("number = 1/3"));
+    // More digits than a float holds are kept even where the provider holds a float.
+    workspace.configure(&resource("number = 1/3\nratio  = 1/3"));
     workspace.apply();
     workspace.expect_empty_plan();
 }
@@ -52,6 +53,8 @@ fn dynamic_values_of_any_type() {
         r#"anything = "text""#,
         "anything = 5",
         "anything = null",
+        "anything = tostring(null)",
+        r#"anything = timestamp() == "" ? "never" : null"#,
         r#"anything = { a = [1, "x", null], b = { c = true } }"#,
     ]);
     assert_eq!(

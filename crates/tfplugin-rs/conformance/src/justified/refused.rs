@@ -81,7 +81,7 @@ pub(super) fn digits_beyond_float(exchange: &Exchange<'_>, difference: &Differen
         };
         let nearest = match declared {
             Declared::Float32 => nearest(number, |text| text.parse::<f32>().ok()),
-            Declared::Exact | Declared::Float64 => nearest(number, |text| text.parse::<f64>().ok()),
+            Declared::Float64 => nearest(number, |text| text.parse::<f64>().ok()),
             _ => return false,
         };
         declared.takes(number) && nearest.as_ref() != Some(number)

@@ -182,11 +182,6 @@ fn of_validation() -> Vec<Case> {
 }
 
 fn of_plans() -> Vec<Case> {
-    let plan = |elements: usize| {
-        let set = Term::Set(vec![Term::text("a"); elements]);
-        call(Rpc::Plan).with(Slot::Config, object("set", set))
-    };
-    let equal = error("set", "The set has other elements than the configuration");
     let proposal = |name: &str| {
         let thing = |name: &str| {
             let blocks = Term::List(Vec::new());
@@ -200,18 +195,11 @@ fn of_plans() -> Vec<Case> {
         "name",
         "The provider planned what the configuration does not allow",
     );
-    vec![
-        (
-            "set elements that a default makes equal",
-            (plan(2), fine(), equal.clone()),
-            (plan(1), fine(), equal),
-        ),
-        (
-            "proposals that are none",
-            (proposal("b"), fine(), refused.clone()),
-            (proposal("a"), fine(), refused),
-        ),
-    ]
+    vec![(
+        "proposals that are none",
+        (proposal("b"), fine(), refused.clone()),
+        (proposal("a"), fine(), refused),
+    )]
 }
 
 fn of_apply() -> Vec<Case> {
@@ -310,7 +298,6 @@ fn of_the_rest() -> Vec<Case> {
     let typed = |value: Term| Term::Dynamic(Box::new((Type::Bool, value)));
     let result = |value: Term| answer("result", value);
     let function = || Call::new(Rpc::CallFunction, "describe");
-    let modelled = |rpc| Call::new(rpc, "conform_modelled");
     let kept = |value| answer("planned", object("dynamic_valued", value));
     let nothing = || error("", "Nothing to generate from");
     let generate = |state: Term| call(Rpc::GenerateConfig).with(Slot::State, state);
@@ -331,9 +318,9 @@ fn of_the_rest() -> Vec<Case> {
         (
             "types of what is null or unknown",
             (
-                modelled(Rpc::Read),
-                answer("state", typed(Term::Null)),
-                answer("state", Term::Null),
+                generate(Term::Null),
+                answer("config", typed(Term::Null)),
+                answer("config", Term::Null),
             ),
             (
                 call(Rpc::Read),

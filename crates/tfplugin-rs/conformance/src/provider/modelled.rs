@@ -42,7 +42,7 @@ pub(crate) struct Fields {
     bool: bool,
     #[attr(optional, computed)]
     bool_open: Attr<bool>,
-    float_exact: Option<f64>,
+    float_field: Option<f64>,
     int: i64,
     // Older states hold null, and what is not known to have changed stays that way.
     #[attr(optional, computed, default = 5)]
