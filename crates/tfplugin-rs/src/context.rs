@@ -58,12 +58,6 @@ impl<D> Context<D> {
         self
     }
 
-    /// With another signal to stop.
-    pub(crate) fn stopped_by(mut self, stop: StopToken) -> Self {
-        self.stop = stop;
-        self
-    }
-
     /// Ends the operation: what was said goes into `diagnostics`, what it came to is returned.
     pub(crate) fn finish<T>(
         &mut self,
@@ -85,7 +79,8 @@ impl<D> Context<D> {
     }
 
     /// Set when the person at the terminal interrupts. Long waits should end then and report what
-    /// has been done so far; Terraform waits for the answer and saves it.
+    /// has been done so far; Terraform waits for the answer and saves it. Also set when the caller
+    /// hangs up: what changes something is then not cut off, but nobody hears its answer.
     pub fn stop(&self) -> &StopToken {
         &self.stop
     }

@@ -5,10 +5,10 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::catalog::Entry;
-use super::{Server, caught};
+use super::{Server, caught, lost};
 use crate::action::Invocation;
 use crate::deferral::{Outcome, Putting};
-use crate::diagnostics::{Diagnostic, Diagnostics, Result};
+use crate::diagnostics::{Diagnostics, Result};
 use crate::erased::ActionObject;
 use crate::proto::tfplugin6::{invoke_action, plan_action};
 use crate::provider::Provider;
@@ -96,10 +96,7 @@ impl<P: Provider> Server<P> {
             .prepared
             .decode(request.config.as_ref(), "the configuration")?;
         let limit = entry.prepared.members().limit(Operation::Invoke, &config);
-        let context = self
-            .context(&[])?
-            .limited(limit)
-            .stopped_by(self.run_stop().child());
+        let context = self.context(&[])?.limited(limit);
         Ok((entry, config, Invocation::new(context, messages)))
     }
 }
@@ -114,11 +111,6 @@ async fn invoked<D: Send + Sync + 'static>(
     let finished = cx.finish(result, &mut diagnostics);
     diagnostics.absorb(finished);
     diagnostics
-}
-
-/// Panics are caught inside, so only the end of the runtime can take the task away.
-fn lost(error: tokio::task::JoinError) -> Diagnostics {
-    Diagnostic::error("The action did not end", error.to_string()).into()
 }
 
 fn progress_event(message: String) -> invoke_action::Event {

@@ -5,7 +5,7 @@
 
 use super::catalog::{IdentityEntry, ResourceEntry};
 use super::identity::Continuity;
-use super::{Server, caught};
+use super::{Server, caught, to_its_end};
 use crate::context::{Apply, Context};
 use crate::deferral::Outcome;
 use crate::diagnostics::{Diagnostics, Result};
@@ -63,21 +63,22 @@ impl<P: Provider> Server<P> {
             .limited(limit);
 
         // From here on something may have been done, so every error goes beside a state.
-        let (data, is_new) = (context.shared_data(), prior.is_null());
-        let mut outcome = if planned.is_null() {
-            entry.delete(prior, context).await
-        } else {
-            let apply = Apply::new(context, prepared.values(config.clone()));
-            entry.create_or_update(&config, prior, planned, apply).await
+        let (stop, entry) = (context.stop().clone(), entry.clone());
+        let identity = self.catalog.identity(&request.type_name).cloned();
+        let planned_identity = request.planned_identity;
+        let work = async move {
+            let (data, is_new) = (context.shared_data(), prior.is_null());
+            let mut outcome = entry.change(config, prior, planned, context).await;
+            let new_identity = match identity {
+                Some(entry) => {
+                    let told = outcome.identity(&entry, &*data, planned_identity, is_new);
+                    told.await
+                }
+                None => None,
+            };
+            (outcome, new_identity)
         };
-        null_write_only(prepared.members(), &mut outcome.state);
-        let new_identity = match self.catalog.identity(&request.type_name) {
-            Some(identity) => {
-                let planned = request.planned_identity;
-                outcome.identity(identity, &data, planned, is_new).await
-            }
-            None => None,
-        };
+        let (mut outcome, new_identity) = to_its_end(stop, work).await?;
         let new_state = match prepared.encode(&outcome.state, "a state") {
             Ok(state) => Some(state),
             // What exists cannot be told in the schema's terms; the state before is the nearest.
@@ -134,6 +135,24 @@ impl Applied {
 }
 
 impl<D: Send + Sync> ResourceEntry<D> {
+    /// Deletes, creates or updates, as the states say.
+    async fn change(
+        &self,
+        config: Value,
+        prior: Value,
+        planned: Value,
+        context: Context<D>,
+    ) -> Applied {
+        let mut applied = if planned.is_null() {
+            self.delete(prior, context).await
+        } else {
+            let apply = Apply::new(context, self.prepared.values(config.clone()));
+            self.create_or_update(&config, prior, planned, apply).await
+        };
+        null_write_only(self.prepared.members(), &mut applied.state);
+        applied
+    }
+
     async fn delete(&self, prior: Value, mut context: Context<D>) -> Applied {
         let deleted = caught(self.object.delete(prior.clone(), &mut context)).await;
         let mut diagnostics = Diagnostics::new();

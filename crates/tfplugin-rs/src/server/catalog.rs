@@ -21,6 +21,15 @@ pub(super) struct Entry<O: ?Sized> {
     pub(super) prepared: Arc<Prepared>,
 }
 
+impl<O: ?Sized> Clone for Entry<O> {
+    fn clone(&self) -> Self {
+        Self {
+            object: Arc::clone(&self.object),
+            prepared: Arc::clone(&self.prepared),
+        }
+    }
+}
+
 pub(super) type ResourceEntry<D> = Entry<dyn ResourceObject<D>>;
 pub(super) type IdentityEntry<D> = Entry<dyn IdentityObject<D>>;
 

@@ -1,11 +1,15 @@
 //! OpenEphemeralResource, RenewEphemeralResource, CloseEphemeralResource.
 
-use super::{Server, caught};
+use std::sync::Arc;
+
+use super::catalog::Entry;
+use super::{Server, caught, to_its_end};
 use crate::context::Context;
 use crate::deferral::{Outcome, Putting};
 use crate::diagnostics::{Diagnostics, Result};
 use crate::ephemeral::Lease;
 use crate::erased::EphemeralResourceObject;
+use crate::meaning::keep_spelling;
 use crate::plan::{apply_defaults, check_configured, check_known, mark_computed};
 use crate::private::Private;
 use crate::proto::tfplugin6::{
@@ -52,27 +56,19 @@ impl<P: Provider> Server<P> {
 
         let putting = Putting::allowed_by(request.client_capabilities);
         let limit = prepared.members().limit(Operation::Open, &arguments);
-        let mut cx = Lease::new(self.context(&[])?.limited(limit).putting(putting));
-        let opened = caught(entry.object.open(arguments, &mut cx)).await;
-        let result = match cx.finish(opened, diagnostics)? {
-            Outcome::Done(result) => result,
-            Outcome::PutOff(reason) => return put_off(reason),
+        let cx = Lease::new(self.context(&[])?.limited(limit).putting(putting));
+        let (stop, entry) = (cx.stop().clone(), entry.clone());
+        let work = async move {
+            let mut said = Diagnostics::new();
+            let opened = entry.open(arguments, &expected, cx, &mut said).await;
+            (opened, said)
         };
-        prepared.mask(&result);
-        let mut broken = check_configured(&expected, &result, "opening");
-        broken.extend(check_known(&result, "opening"));
-        let encoded = broken
-            .into_result()
-            .and_then(|()| prepared.encode(&result, "a result"));
-        if encoded.is_err() || diagnostics.has_error() {
-            close_at_once(&*entry.object, &cx, diagnostics).await;
+        let (opened, said) = to_its_end(stop, work).await?;
+        diagnostics.extend(said);
+        match opened? {
+            Outcome::Done(response) => Ok(response),
+            Outcome::PutOff(reason) => put_off(reason),
         }
-        Ok(open_ephemeral_resource::Response {
-            result: Some(encoded?),
-            renew_at: cx.renew_at.map(Into::into),
-            private: kept(&cx.private),
-            ..Default::default()
-        })
     }
 
     pub(super) async fn renew_ephemeral(
@@ -101,7 +97,9 @@ impl<P: Provider> Server<P> {
     ) -> Result<renew_ephemeral_resource::Response> {
         let entry = self.catalog.ephemeral_resource(&request.type_name)?;
         let mut cx = Lease::new(self.context(&request.private.unwrap_or_default())?);
-        let renewed = caught(entry.object.renew(&mut cx)).await;
+        let (stop, object) = (cx.stop().clone(), Arc::clone(&entry.object));
+        let work = async move { (caught(object.renew(&mut cx)).await, cx) };
+        let (renewed, mut cx) = to_its_end(stop, work).await?;
         cx.finish(renewed, diagnostics)?;
         Ok(renew_ephemeral_resource::Response {
             renew_at: cx.renew_at.map(Into::into),
@@ -129,9 +127,45 @@ impl<P: Provider> Server<P> {
     ) -> Result<()> {
         let entry = self.catalog.ephemeral_resource(&request.type_name)?;
         let mut cx = self.context(&request.private.unwrap_or_default())?;
-        let closed = caught(entry.object.close(&mut cx)).await;
+        let (stop, object) = (cx.stop().clone(), Arc::clone(&entry.object));
+        let work = async move { (caught(object.close(&mut cx)).await, cx) };
+        let (closed, mut cx) = to_its_end(stop, work).await?;
         cx.finish(closed, diagnostics)?;
         Ok(())
+    }
+}
+
+impl<D: Send + Sync> Entry<dyn EphemeralResourceObject<D>> {
+    /// Opens, and closes again at once what cannot be used.
+    async fn open(
+        &self,
+        arguments: Value,
+        expected: &Value,
+        mut cx: Lease<D>,
+        diagnostics: &mut Diagnostics,
+    ) -> Result<Outcome<open_ephemeral_resource::Response>> {
+        let prepared = &self.prepared;
+        let opened = caught(self.object.open(arguments, &mut cx)).await;
+        let mut result = match cx.finish(opened, diagnostics)? {
+            Outcome::Done(result) => result,
+            Outcome::PutOff(reason) => return Ok(Outcome::PutOff(reason)),
+        };
+        keep_spelling(prepared.members(), expected, &mut result);
+        prepared.mask(&result);
+        let mut broken = check_configured(expected, &result, "opening");
+        broken.extend(check_known(&result, "opening"));
+        let encoded = broken
+            .into_result()
+            .and_then(|()| prepared.encode(&result, "a result"));
+        if encoded.is_err() || diagnostics.has_error() {
+            close_at_once(&*self.object, &cx, diagnostics).await;
+        }
+        Ok(Outcome::Done(open_ephemeral_resource::Response {
+            result: Some(encoded?),
+            renew_at: cx.renew_at.map(Into::into),
+            private: kept(&cx.private),
+            ..Default::default()
+        }))
     }
 }
 

@@ -27,6 +27,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use futures_util::StreamExt;
+use tokio::task::JoinError;
 use tonic::codegen::BoxStream;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -35,7 +36,7 @@ use self::configure::Configured;
 pub(crate) use self::prepared::Prepared;
 use crate::context::Context;
 use crate::deferral::Deferral;
-use crate::diagnostics::{Diagnostic, Result};
+use crate::diagnostics::{Diagnostic, Diagnostics, Result};
 use crate::private::Private;
 use crate::proto::tfplugin6::provider_server::Provider as Service;
 use crate::proto::tfplugin6::{self as proto, ServerCapabilities};
@@ -145,7 +146,7 @@ impl<P: Provider> Server<P> {
         };
         Ok(Context::new(
             data,
-            self.run_stop(),
+            self.run_stop().child(),
             Private::from_bytes(private)?,
         ))
     }
@@ -197,6 +198,21 @@ async fn caught<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
             Err(Diagnostic::error("The provider panicked", detail).into())
         }
     }
+}
+
+/// Runs work that makes or unmakes something as a task of its own: a caller that hangs up asks it to
+/// stop, as the person at the terminal does, and does not cut it off in the middle.
+async fn to_its_end<T: Send + 'static>(
+    stop: StopToken,
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T> {
+    let _heard = stop.stop_on_drop();
+    tokio::spawn(work).await.map_err(lost)
+}
+
+/// Panics are caught inside, so only the end of the runtime can take a task away.
+fn lost(error: JoinError) -> Diagnostics {
+    Diagnostic::error("The operation did not end", error.to_string()).into()
 }
 
 /// What every caller is told this server can do.

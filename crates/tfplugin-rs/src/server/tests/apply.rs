@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::timeout;
 
-use super::yard;
+use super::{hung_up, yard};
 use crate::prelude::*;
 
 #[tokio::test]
@@ -143,6 +143,30 @@ async fn a_stop_reaches_what_is_running_and_its_answer_is_kept() {
     };
     timeout(Duration::from_secs(10), work).await.unwrap();
     assert_eq!(boat.state()["name"], "patient");
+}
+
+#[tokio::test]
+async fn a_caller_that_hangs_up_stops_what_is_running_without_cutting_it_off() {
+    let (yard, terraform) = yard().await;
+    let mut boat = terraform.resource("yard_boat");
+    let call = boat.apply(json!({"name": "abandoned", "key": "long enough"}));
+    let started = || {
+        let seen = yard.seen().into_iter();
+        seen.filter(|seen| ["building", "tidied up"].contains(&&**seen))
+            .collect()
+    };
+    assert_eq!(
+        hung_up(call, started, "tidied up").await,
+        ["building", "tidied up"]
+    );
+    // The others go on.
+    assert!(
+        terraform
+            .resource("yard_boat")
+            .apply(json!({"name": "fine"}))
+            .await
+            .is_ok()
+    );
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //! stands for the type's name. Each answer is in a table.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use super::kinds::told;
 use super::mirror::{Mirror, members, members_with_results, nothing};
@@ -382,5 +383,44 @@ async fn calls_before_the_provider_is_configured() {
         let refusal = "The provider is not configured [] The provider must be configured before it \
                        is asked to do this.";
         assert!(said.starts_with(refusal), "{call}: {said}");
+    }
+}
+
+/// What a call is answered is its own: nothing of others that run at the same time gets into it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn answers_do_not_depend_on_what_runs_beside() {
+    let server = Arc::new(server().await);
+    let mut calls = OF_RESOURCES.to_vec();
+    calls.extend(["import", "read data", "renew", "close"]);
+    let privates: [&[u8]; 4] = [b"", br#"{"a":"MQ=="}"#, br#"{"b":"Mg=="}"#, b"[]"];
+    let mut cases = Vec::new();
+    for call in calls {
+        for (_, beside) in identities() {
+            let with = privates.map(|private| Beside {
+                private,
+                ..beside.clone()
+            });
+            cases.extend(with.map(|beside| (call, beside)));
+        }
+    }
+    let mut alone = Vec::new();
+    for (call, beside) in &cases {
+        alone.push(ask(&server, call, beside.clone()).await);
+    }
+    // Twice each, so that a call also runs beside itself.
+    let together = cases.iter().chain(&cases).cloned().map(|(call, beside)| {
+        let server = Arc::clone(&server);
+        tokio::spawn(async move { ask(&server, call, beside).await })
+    });
+    let together: Vec<_> = together.collect();
+    for (task, ((call, beside), expected)) in
+        together.into_iter().zip(cases.iter().zip(&alone).cycle())
+    {
+        assert_eq!(
+            &task.await.unwrap(),
+            expected,
+            "{call} with {:?}",
+            beside.private
+        );
     }
 }

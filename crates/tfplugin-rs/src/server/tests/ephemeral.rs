@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 
+use super::hung_up;
 use super::port::port;
 use crate::logging;
 use crate::testing::UNKNOWN;
@@ -164,4 +165,12 @@ async fn a_failed_renewal_can_still_be_closed() {
         .unwrap();
     let error = stuck.close().await.unwrap_err();
     assert!(error.to_string().contains("aground"), "{error}");
+}
+
+#[tokio::test]
+async fn a_caller_that_hangs_up_stops_an_opening_without_cutting_it_off() {
+    let (seen, terraform) = port().await;
+    let call = terraform.open("port_pilot", json!({"ship": "becalmed"}));
+    let told = hung_up(call, || seen.seen(), "rowed home").await;
+    assert_eq!(told, ["open becalmed 8", "rowed home"]);
 }

@@ -8,6 +8,7 @@ mod bench;
 mod beside;
 mod deferral;
 mod ephemeral;
+mod garbage;
 mod generate;
 mod identity;
 mod kinds;
@@ -19,10 +20,14 @@ mod port;
 mod promises;
 mod state;
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use futures_util::FutureExt;
 use serde_json::json;
 use tokio::sync::Barrier;
+use tokio::time::timeout;
 
 use crate::prelude::*;
 use crate::testing::Terraform;
@@ -151,6 +156,12 @@ impl Boat {
             "slow" => {
                 cx.data().0.meeting.wait().await;
                 Ok(plan)
+            }
+            "abandoned" => {
+                cx.data().0.note("building");
+                cx.stop().stopped().await;
+                cx.data().0.note("tidied up");
+                Err(Diagnostic::error("Abandoned", "Nobody is there.").into())
             }
             "patient" => {
                 cx.stop().stopped().await;
@@ -335,6 +346,34 @@ impl Function for Panic {
     fn call(&self, _: NoArguments) -> Result<bool, FunctionError> {
         panic!("man overboard")
     }
+}
+
+/// Drives `call` until `heard` has something to tell, hangs up, and returns all that is told until
+/// `end` is.
+async fn hung_up<T>(
+    call: impl Future<Output = T>,
+    heard: impl Fn() -> Vec<String>,
+    end: &str,
+) -> Vec<String> {
+    let mut told = Vec::new();
+    {
+        let mut call = pin!(call);
+        while told.is_empty() {
+            assert!(call.as_mut().now_or_never().is_none(), "it ended by itself");
+            tokio::task::yield_now().await;
+            told.extend(heard());
+        }
+    }
+    let rest = async {
+        while told.last().map(String::as_str) != Some(end) {
+            tokio::task::yield_now().await;
+            told.extend(heard());
+        }
+    };
+    timeout(Duration::from_secs(20), rest)
+        .await
+        .expect("it goes on without its caller");
+    told
 }
 
 async fn yard() -> (Yard, Terraform<Yard>) {

@@ -355,6 +355,11 @@ impl EphemeralResource for Pilot {
             "later" => return Err(cx.defer(Deferral::AbsentPrerequisite)),
             "sunk" => return Err(Diagnostic::error("Sunk", "").at("ship").into()),
             "panics" => panic!("man overboard"),
+            "becalmed" => {
+                cx.stop().stopped().await;
+                cx.data().note("rowed home");
+                return Err(Diagnostic::error("No wind", "").into());
+            }
             "foggy" => config.code = Attr::Unknown,
             "liar" => config.hours += 1,
             "grumbler" => cx.push(Diagnostic::error("No rum", "").at("ship")),
