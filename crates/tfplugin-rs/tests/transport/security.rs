@@ -4,13 +4,13 @@ use std::io;
 
 use rustls::version::{TLS12, TLS13};
 use rustls::{ALL_VERSIONS, SupportedProtocolVersion};
-use tfplugin_rs::proto::tfplugin6::get_provider_schema;
 use tfplugin_rs::proto::tfplugin6::provider_client::ProviderClient;
+use tfplugin_rs::proto::tfplugin6::{get_provider_schema, stop_provider};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 use crate::identity::{self, Identity};
-use crate::terraform::{Running, over};
+use crate::terraform::{Running, apply, over, poll};
 
 /// What a caller with `identity` hears first: the server's HTTP/2 settings, or an
 /// alert. It says nothing itself, since writing may find the connection closed before
@@ -137,4 +137,40 @@ async fn silent_callers_hold_up_nobody() {
         .get_provider_schema(get_provider_schema::Request {})
         .await
         .unwrap();
+}
+
+/// There is one rightful client. Others get nothing, and it does not notice them.
+#[tokio::test]
+async fn other_clients_do_not_disturb_a_call_in_flight() {
+    let running = Running::start(&[("TF_LOG", "INFO")]).await;
+    let mut provider = running.provider().await;
+    let mut second = provider.clone();
+    let applying =
+        tokio::spawn(async move { second.apply_resource_change(apply("bare_slow")).await });
+    running.stderr.first_with("apply is waiting").await;
+
+    let stranger = Identity::like_terraform();
+    for identity in [None, Some(&stranger)] {
+        for _ in 0..5 {
+            let refused = first_byte(&running, identity, &TLS13).await;
+            refused.expect_err("it is not the announced one");
+        }
+    }
+    let mut garbage = UnixStream::connect(running.socket()).await.unwrap();
+    garbage.write_all(&[0x16; 4096]).await.ok();
+
+    provider
+        .stop_provider(stop_provider::Request {})
+        .await
+        .unwrap();
+    let applied = applying.await.unwrap().unwrap().into_inner();
+    assert_eq!(applied.private, "stopped, then finished");
+    // Each is told in the log, which is where somebody may look for them.
+    let refusals = || {
+        let lines = running.stderr.all().into_iter();
+        lines
+            .filter(|line| line.contains("refused a connection"))
+            .count()
+    };
+    poll(|| refusals() >= 10, "ten refusals in the log").await;
 }

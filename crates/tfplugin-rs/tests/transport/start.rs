@@ -15,6 +15,7 @@ use tfplugin_rs::proto::tfplugin6::provider_client::ProviderClient;
 use tonic::Request;
 use tonic::codegen::http::uri::PathAndQuery;
 
+use crate::identity::Identity;
 use crate::terraform::{BARE, COOKIE, Running, command};
 
 #[tokio::test]
@@ -139,4 +140,75 @@ async fn a_missing_socket_directory_is_named() {
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("/nonexistent/plugins"), "{said}");
+}
+
+/// Whatever is wrong with how it was started is told in one line, and nothing is left behind.
+#[tokio::test]
+async fn bad_environments_are_named_before_anything_is_made() {
+    let certificate = Identity::like_terraform().pem;
+    let two = certificate.clone() + &Identity::like_terraform().pem;
+    let cut = &certificate[..certificate.len() / 2];
+    let key = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+    let (cookie, versions) = ("TF_PLUGIN_MAGIC_COOKIE", "PLUGIN_PROTOCOL_VERSIONS");
+    let upper = COOKIE.to_uppercase();
+    let by_hand = "This program is a Terraform provider.";
+    let no_certificate = "PLUGIN_CLIENT_CERT must hold exactly one certificate";
+    for (variable, value, said) in [
+        (cookie, "", by_hand),
+        (cookie, "d602bf8f", by_hand),
+        (cookie, &upper, by_hand),
+        (versions, "5", "speaks only 5"),
+        (versions, "7", "speaks only 7"),
+        (versions, "six", "speaks only six"),
+        (versions, "66,5", "speaks only 66,5"),
+        ("PLUGIN_CLIENT_CERT", "garbage", no_certificate),
+        ("PLUGIN_CLIENT_CERT", cut, no_certificate),
+        ("PLUGIN_CLIENT_CERT", key, no_certificate),
+        ("PLUGIN_CLIENT_CERT", &two, no_certificate),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let output = command(BARE, directory.path())
+            .env(cookie, COOKIE)
+            .env(versions, "5,6")
+            .env(variable, value)
+            .output()
+            .await
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1), "{variable}={value}");
+        assert!(output.stdout.is_empty(), "{variable}={value}");
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            told.contains(said) && told.lines().count() == 1,
+            "{variable}={value}: {told}"
+        );
+        assert_eq!(
+            fs::read_dir(directory.path()).unwrap().count(),
+            0,
+            "{variable}={value}"
+        );
+    }
+}
+
+/// Other protocols have other services, and none of them is here.
+#[tokio::test]
+async fn services_of_other_protocols_are_not_offered() {
+    let running = Running::start(&[]).await;
+    let mut client = tonic::client::Grpc::new(running.channel().await);
+    for path in [
+        "/tfplugin5.Provider/GetSchema",
+        "/tfplugin7.Provider/GetProviderSchema",
+        "/tfplugin6.Provider/NoSuchCall",
+        "/tfplugin6.Provider/",
+        "/",
+    ] {
+        client.ready().await.unwrap();
+        let codec = tonic_prost::ProstCodec::<Empty, Empty>::default();
+        let path = PathAndQuery::from_static(path);
+        let answer = client.unary(Request::new(Empty {}), path, codec).await;
+        assert_eq!(answer.unwrap_err().code(), tonic::Code::Unimplemented);
+    }
+    let schema = ProviderClient::new(running.channel().await)
+        .get_provider_schema(get_provider_schema::Request {})
+        .await;
+    assert!(schema.is_ok(), "{schema:?}");
 }

@@ -163,3 +163,47 @@ async fn a_malformed_message_fails_its_own_call_only() {
         .await
         .unwrap();
 }
+
+#[tokio::test]
+async fn calls_in_parallel_get_their_own_answers() {
+    let running = Running::start(&[]).await;
+    let clients = [running.provider().await, running.provider().await];
+    let calls = (0..200_usize).map(|i| {
+        let mut client = clients[i % 2].clone();
+        async move {
+            // From less than one frame to many.
+            let config = DynamicValue {
+                msgpack: vec![u8::try_from(i % 251).unwrap(); i * 997].into(),
+                ..Default::default()
+            };
+            let request = read_data_source::Request {
+                config: Some(config.clone()),
+                ..Default::default()
+            };
+            let answer = client.read_data_source(request).await.unwrap();
+            assert_eq!(answer.into_inner().state, Some(config), "of call {i}");
+        }
+    });
+    futures_util::future::join_all(calls).await;
+}
+
+#[tokio::test]
+async fn calls_that_are_given_up_leave_nothing_behind() {
+    let mut running = Running::start(&[("TF_LOG", "INFO")]).await;
+    let mut provider = running.provider().await;
+    for _ in 0..20 {
+        let mut second = provider.clone();
+        let call =
+            tokio::spawn(async move { second.apply_resource_change(apply("bare_stuck")).await });
+        // Some are given up before they are heard of, some while they run.
+        tokio::task::yield_now().await;
+        call.abort();
+        let answer = provider.apply_resource_change(apply("bare_thing")).await;
+        assert_eq!(answer.unwrap().into_inner().private, "applied");
+    }
+    // Nothing is left that a shutdown would have to wait for.
+    running.shut_down(running.channel().await).await;
+    assert!(running.ended().await.success());
+    let log = running.stderr.all().concat();
+    assert!(!log.contains("ended with calls still open"), "{log}");
+}
