@@ -1,6 +1,8 @@
 //! Every call with anything in every place of its request: it is answered, whatever was sent, and
 //! what is answered can be taken into a state.
 
+#![expect(clippy::needless_update, reason = "some requests have no other fields")]
+
 use std::sync::LazyLock;
 
 use futures_util::StreamExt;
