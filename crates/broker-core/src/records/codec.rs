@@ -8,7 +8,7 @@
 pub(crate) struct Malformed(pub(crate) &'static str);
 
 /// Most bytes of a varint that holds 64 bits.
-const VARINT_BYTES: u32 = 10;
+const VARINT_BYTES: usize = 10;
 
 pub(super) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
@@ -77,18 +77,22 @@ impl<'a> Reader<'a> {
 
     fn long_varint(&mut self) -> Result<u64, Malformed> {
         let mut value = 0u64;
-        for index in 0..VARINT_BYTES {
-            let byte = self.u8()?;
+        for (index, byte) in self.rest.iter().take(VARINT_BYTES).enumerate() {
             let bits = u64::from(byte & 0x7f);
             if index == VARINT_BYTES - 1 && bits > 1 {
                 break;
             }
             value |= bits << (7 * index);
             if byte & 0x80 == 0 {
+                self.rest = &self.rest[index + 1..];
                 return Ok(value);
             }
         }
-        Err(Malformed("an integer exceeds 64 bits"))
+        Err(Malformed(if self.rest.len() < VARINT_BYTES {
+            "record ends early"
+        } else {
+            "an integer exceeds 64 bits"
+        }))
     }
 
     pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
