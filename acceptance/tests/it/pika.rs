@@ -33,6 +33,7 @@ scripts!(
     mandatory,
     many_channels,
     names,
+    priorities,
     properties,
     publish_confirm_consume,
     qos,

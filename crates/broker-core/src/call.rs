@@ -18,9 +18,25 @@ pub struct ConnectionId(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct QueueId(pub u64);
 
-/// Place of a message in its queue: rises with every publish, kept across requeues and restarts.
+/// Place of a message in its queue, kept across requeues and restarts: the message's rank in the
+/// upper eight bits, the lower the sooner, and below a number that rises with every publish. Most
+/// queues know one rank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Sequence(pub u64);
+
+impl Sequence {
+    const NUMBER_BITS: u32 = 56;
+
+    /// The place of a message of that rank and number.
+    pub(crate) const fn ranked(rank: u8, number: u64) -> Self {
+        Self((rank as u64) << Self::NUMBER_BITS | number)
+    }
+
+    /// The number, which no other message of the queue has.
+    pub(crate) const fn number(self) -> u64 {
+        self.0 & ((1 << Self::NUMBER_BITS) - 1)
+    }
+}
 
 /// Number of a consumer within its connection, chosen by the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -64,8 +64,9 @@ enum Place {
 /// The header that says how often a message came back.
 const DELIVERY_COUNT: &str = "x-delivery-count";
 
-/// The bit in the first byte of AMQP 0-9-1 properties that announces an expiration.
+/// The bits in the first byte of AMQP 0-9-1 properties that announce an expiration and a priority.
 const EXPIRATION_FLAG: u8 = 1;
+const PRIORITY_FLAG: u8 = 8;
 
 /// Longest payload inside a message. With its length it fills one cache line.
 const INSIDE_BYTES: usize = 62;
@@ -115,6 +116,20 @@ impl Properties {
     pub fn size_bytes(&self) -> usize {
         let Self::Amqp091(properties) = self;
         properties.len()
+    }
+
+    /// How urgent the publisher says the message is; 0 unless it says so.
+    pub(crate) fn priority(&self) -> u8 {
+        let Self::Amqp091(properties) = self;
+        // Told by its flag, since few messages have it.
+        if properties
+            .first()
+            .is_none_or(|flags| flags & PRIORITY_FLAG == 0)
+        {
+            return 0;
+        }
+        let properties = amqp091::Properties::parse(properties).ok();
+        properties.and_then(|it| it.priority).unwrap_or(0)
     }
 
     /// The same with that header.

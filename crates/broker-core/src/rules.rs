@@ -33,8 +33,12 @@ const DELIVERY_LIMIT: &str = "x-delivery-limit";
 /// How often it may unless the queue says otherwise: as often as in RabbitMQ since 4.0.
 const DEFAULT_DELIVERY_LIMIT: u32 = 20;
 
+/// Messages have priorities up to this one.
+const MAX_PRIORITY: &str = "x-max-priority";
+
 /// The arguments with which this module deals.
-pub(crate) const ARGUMENTS: [&str; 9] = [
+pub(crate) const ARGUMENTS: [&str; 10] = [
+    MAX_PRIORITY,
     DELIVERY_LIMIT,
     SINGLE_ACTIVE_CONSUMER,
     DEAD_LETTER_EXCHANGE,
@@ -65,6 +69,8 @@ pub(crate) struct Rules {
     pub(crate) counts_returns: bool,
     /// A message that comes back more often is let go.
     pub(crate) delivery_limit: Option<u32>,
+    /// Messages of higher priority come first; those above this one count as this one.
+    pub(crate) max_priority: Option<u8>,
 }
 
 /// Which message goes when there is one too many.
@@ -96,6 +102,7 @@ impl Rules {
             single_active_consumer: arguments.get(SINGLE_ACTIVE_CONSUMER)
                 == Some(&Value::Bool(true)),
             counts_returns: is_quorum,
+            max_priority: number(arguments, MAX_PRIORITY),
             delivery_limit: match arguments.get(DELIVERY_LIMIT) {
                 _ if !is_quorum => None,
                 None => Some(DEFAULT_DELIVERY_LIMIT),
@@ -143,7 +150,8 @@ pub(crate) fn dead_letter_exchange(arguments: &Arguments) -> Option<&str> {
 /// Checks the values; `thing` names the queue.
 pub(crate) fn check(arguments: &Arguments, thing: &str) -> Result<(), Refusal> {
     type Check = fn(&Value) -> Result<(), String>;
-    let checks: [(&str, Check); 8] = [
+    let checks: [(&str, Check); 9] = [
+        (MAX_PRIORITY, check_priority),
         (SINGLE_ACTIVE_CONSUMER, check_bool),
         (DELIVERY_LIMIT, check_number),
         (MESSAGE_TTL, check_time),
@@ -165,12 +173,7 @@ pub(crate) fn check(arguments: &Arguments, thing: &str) -> Result<(), Refusal> {
             check(value).map_err(|why| invalid(name, thing, &why))?;
         }
     }
-    if arguments.contains_key(DELIVERY_LIMIT) && text(arguments, QUEUE_TYPE) != Some("quorum") {
-        let text = format!(
-            "invalid arg '{DELIVERY_LIMIT}' for {thing} of queue type rabbit_classic_queue"
-        );
-        return Err(Refusal::new(Reason::Invalid, text).at(path(DELIVERY_LIMIT)));
-    }
+    check_kind(arguments, thing)?;
     if arguments.contains_key(DEAD_LETTER_KEY) && !arguments.contains_key(DEAD_LETTER_EXCHANGE) {
         return Err(invalid(
             DEAD_LETTER_KEY,
@@ -179,6 +182,19 @@ pub(crate) fn check(arguments: &Arguments, thing: &str) -> Result<(), Refusal> {
         ));
     }
     Ok(())
+}
+
+/// Refuses what the other kind of queue offers.
+fn check_kind(arguments: &Arguments, thing: &str) -> Result<(), Refusal> {
+    let (name, kind) = match text(arguments, QUEUE_TYPE) {
+        Some("quorum") => (MAX_PRIORITY, "quorum"),
+        _ => (DELIVERY_LIMIT, "classic"),
+    };
+    if !arguments.contains_key(name) {
+        return Ok(());
+    }
+    let text = format!("invalid arg '{name}' for {thing} of queue type rabbit_{kind}_queue");
+    Err(Refusal::new(Reason::Invalid, text).at(path(name)))
 }
 
 fn invalid(name: &str, thing: &str, why: &str) -> Refusal {
@@ -249,6 +265,14 @@ fn check_positive_time(value: &Value) -> Result<(), String> {
         return Err("{value_zero,0}".to_owned());
     }
     check_time(value)
+}
+
+fn check_priority(value: &Value) -> Result<(), String> {
+    let priority = check_count(value)?;
+    if u8::try_from(priority).is_err() {
+        return Err(format!("{{max_value_exceeded,{priority}}}"));
+    }
+    Ok(())
 }
 
 fn check_limit(value: &Value) -> Result<(), String> {
@@ -332,6 +356,7 @@ mod tests {
         let text = |text: &str| Value::Text(text.into());
         for (name, value, words) in [
             (MAX_LEN, Value::Int(-1), "{value_negative,-1}"),
+            (MAX_PRIORITY, Value::Int(256), "{max_value_exceeded,256}"),
             (MAX_BYTES, text("1"), "\"expected integer, got longstr\""),
             (OVERFLOW, text("foo"), "invalid_overflow"),
             (OVERFLOW, Value::Int(1), "{unacceptable_type,signedint}"),

@@ -228,13 +228,13 @@ fn what_only_the_agent_knows_is_refused_at_apply() -> Result<()> {
         "vhost",
         &["nowhere", "not found"],
     )?;
-    for (argument, value) in [
-        ("x-max-length", "many"),
-        ("x-queue-type", "stream"),
-        ("x-fancy", "1"),
+    for (argument, value, why) in [
+        ("x-max-length", "many", "expected integer"),
+        ("x-queue-type", "stream", "not offered"),
+        ("x-fancy", "1", "not offered"),
     ] {
         let body = format!("  name = \"y\"\n  arguments = {{ {argument} = \"{value}\" }}\n");
-        at_apply(f, "queue", &body, "arguments", &[argument, "not offered"])?;
+        at_apply(f, "queue", &body, "arguments", &[argument, why])?;
     }
     let alternate =
         "  name = \"y\"\n  type = \"topic\"\n  arguments = { alternate-exchange = \"z\" }\n";

@@ -39,7 +39,7 @@ pub(super) struct Contents {
     /// A copy of a settled message may follow its settlement, so these outlive the messages they
     /// settle.
     settled: Vec<Run>,
-    /// Behind every sequence seen.
+    /// Above the number of every sequence seen.
     next: u64,
     /// Lengths of the two lists at which they are looked through.
     tidy_held: usize,
@@ -48,7 +48,7 @@ pub(super) struct Contents {
 
 impl Contents {
     pub(super) fn hold(&mut self, held: Held) {
-        self.next = self.next.max(held.sequence.0.saturating_add(1));
+        self.next = self.next.max(held.sequence.number() + 1);
         let last = self.held.last();
         self.disordered |= last.is_some_and(|last| last.sequence >= held.sequence);
         self.held.push(held);
@@ -60,7 +60,10 @@ impl Contents {
     pub(super) fn settle(&mut self, ranges: SettleRanges<'_>) {
         for (first, length) in ranges {
             let (first, end) = (first.0, first.0.saturating_add(length));
-            self.next = self.next.max(end);
+            // Ranges that reach from one rank into the next do not exist.
+            if let Some(last) = end.checked_sub(1) {
+                self.next = self.next.max(Sequence(last).number() + 1);
+            }
             match self.settled.last_mut() {
                 Some(last) if (last.first..=last.end).contains(&first) => {
                     last.end = last.end.max(end);
@@ -73,7 +76,7 @@ impl Contents {
         }
     }
 
-    /// Behind every sequence seen.
+    /// A sequence of the first rank whose number is above all seen.
     pub(super) fn next(&self) -> Sequence {
         Sequence(self.next)
     }

@@ -181,12 +181,9 @@ impl Broker {
         message.arrived = timed.then(|| self.clock.now());
         let journaled =
             |queue: &&Arc<LiveQueue>| message.envelope.persistent && queue.is_journaled();
-        let places: Places = route
-            .queues
-            .iter()
-            .filter(journaled)
-            .map(place_in)
-            .collect();
+        let properties = &message.envelope.properties;
+        let place = |queue: &Arc<LiveQueue>| (Arc::clone(queue), queue.next_sequence(properties));
+        let places: Places = route.queues.iter().filter(journaled).map(place).collect();
         let hold = if places.is_empty() {
             self.account.hold(size_bytes, None)
         } else {
@@ -230,7 +227,10 @@ impl Broker {
                 super::publish::apart(&message, self.account)
             };
             let entry = Entry {
-                sequence: place.map_or_else(|| queue.next_sequence(), |(_, sequence)| *sequence),
+                sequence: place.map_or_else(
+                    || queue.next_sequence(&message.envelope.properties),
+                    |(_, sequence)| *sequence,
+                ),
                 expires: queue.expires(&message),
                 message,
                 journaled: place.is_some(),
@@ -273,10 +273,6 @@ fn route(topology: &Topology, rule: &DeadLetter, remains: &Remains, route: &mut 
         !cycles
     });
     route.queues = queues;
-}
-
-fn place_in(queue: &Arc<LiveQueue>) -> (Arc<LiveQueue>, Sequence) {
-    (Arc::clone(queue), queue.next_sequence())
 }
 
 /// Queues that turn messages away and let this one in do not get it after all.

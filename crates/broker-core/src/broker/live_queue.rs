@@ -12,7 +12,7 @@ use crate::definitions::{QueueSpec, QueueStats, Stored};
 use crate::durability::{Durability, Reached};
 use crate::journal::{Admission, AppendError, Haste, Lsn, Record, Stopped};
 use crate::lock::lock;
-use crate::message::Message;
+use crate::message::{Message, Properties};
 use crate::outbox::Event;
 use crate::queue::{At, Consumer, Effect, State, Stub};
 use crate::records::{self, write_settle};
@@ -98,9 +98,13 @@ impl LiveQueue {
         self.is_durable() && self.durability > Durability::Memory
     }
 
-    /// A place for one more message, behind all others.
-    pub(crate) fn next_sequence(&self) -> Sequence {
-        Sequence(self.next_sequence.fetch_add(1, Ordering::Relaxed))
+    /// A place for one more message, behind all others of its priority.
+    pub(crate) fn next_sequence(&self, properties: &Properties) -> Sequence {
+        let number = self.next_sequence.fetch_add(1, Ordering::Relaxed);
+        match self.rules.as_ref().and_then(|it| it.max_priority) {
+            None => Sequence(number),
+            Some(max) => Sequence::ranked(max - properties.priority().min(max), number),
+        }
     }
 
     pub(crate) fn stats(&self) -> QueueStats {

@@ -289,7 +289,7 @@ impl Attachment {
         let mut durability = Durability::Memory;
         if *persistent {
             for queue in route.queues.iter().filter(|queue| queue.is_journaled()) {
-                targets.push((queue.id, queue.next_sequence()));
+                targets.push((queue.id, queue.next_sequence(properties)));
                 durability = durability.max(queue.durability);
             }
         }
@@ -347,7 +347,8 @@ impl Own {
                 Arc::clone(apart.get_or_insert_with(|| self::apart(&message, account)))
             };
             batch.runs[run].entries.push(Entry {
-                sequence: place.unwrap_or_else(|| queue.next_sequence()),
+                sequence: place
+                    .unwrap_or_else(|| queue.next_sequence(&message.envelope.properties)),
                 expires: queue.expires(&message),
                 message,
                 journaled: place.is_some(),

@@ -6,7 +6,6 @@
 //! their sum is known until they are read.
 
 use super::{Effect, Entry, Features, State, Stub};
-use crate::call::Sequence;
 use crate::death::DeathReason;
 use crate::rules::Overflow;
 
@@ -18,8 +17,8 @@ pub(super) struct Load {
     /// Of messages that were let in and are on their way.
     coming: u64,
     coming_bytes: u64,
-    /// The last message that came before a restart.
-    restored: Option<Sequence>,
+    /// Numbers of messages that came before a restart are below this.
+    restored: u64,
 }
 
 impl State {
@@ -104,7 +103,7 @@ impl Features {
 
     /// A message was there before the restart.
     pub(super) fn restored(&mut self, stub: &Stub) {
-        self.load.restored = Some(stub.sequence);
+        self.load.restored = self.load.restored.max(stub.sequence.number() + 1);
         self.load.bytes += u64::from(stub.size_bytes);
     }
 
@@ -122,7 +121,7 @@ impl Load {
 
     fn weigh(&self, entry: &Entry) -> u64 {
         let message = &entry.message;
-        if Some(entry.sequence) <= self.restored {
+        if entry.sequence.number() < self.restored {
             message.size_bytes() as u64
         } else {
             message.body.len() as u64

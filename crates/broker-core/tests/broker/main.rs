@@ -22,6 +22,7 @@ mod kit;
 mod lengths;
 mod levels;
 mod paging;
+mod priorities;
 mod salvage;
 mod threads;
 mod topology;

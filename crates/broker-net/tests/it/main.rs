@@ -14,4 +14,5 @@ mod logins;
 mod messages;
 mod restart;
 mod scrub;
+mod timers;
 mod tls;
