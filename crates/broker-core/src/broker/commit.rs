@@ -14,7 +14,7 @@ impl Broker {
     pub fn committed(&self) {
         self.pay();
         self.delete_put_off();
-        self.bury();
+        self.bury_again();
         let queues = std::mem::take(&mut *lock(&self.awaiting));
         // First those who have the most to do, and do it on other threads.
         self.wake_watchers();

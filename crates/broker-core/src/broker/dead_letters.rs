@@ -99,18 +99,30 @@ impl Broker {
         self.timers.ring();
     }
 
-    /// Has the dead letters go on, as far as the journal takes them. Call it with no lock held.
+    /// Has the dead letters go on. Those the journal does not take are tried again after the next
+    /// commit, and when there is room. Call it with no lock held.
     pub(super) fn bury(&self) {
+        if self.try_bury().is_err() {
+            // The room may have come back in between.
+            self.journal.recall();
+        }
+    }
+
+    /// The same after a commit, or when room has come back.
+    pub(super) fn bury_again(&self) {
+        // The journal that has refused a record calls again by itself.
+        let _ = self.try_bury();
+    }
+
+    fn try_bury(&self) -> Result<(), NoRoom> {
         while !self.dead_letters.is_empty() {
             // Whoever is at it looks for more when he is done.
             let Ok(mut burial) = self.dead_letters.burial.try_lock() else {
-                return;
+                break;
             };
-            if self.bury_with(&mut burial).is_err() {
-                // The next commit, or the room that comes back, calls again.
-                return;
-            }
+            self.bury_with(&mut burial)?;
         }
+        Ok(())
     }
 
     fn bury_with(&self, burial: &mut Burial) -> Result<(), NoRoom> {

@@ -433,3 +433,13 @@ impl Effect {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_that_asks_for_nothing_takes_well_under_a_kilobyte() {
+        assert!(size_of::<LiveQueue>() <= 768, "{}", size_of::<LiveQueue>());
+    }
+}

@@ -32,6 +32,11 @@ impl State {
         gone.for_each(|entry| done(&entry, out));
     }
 
+    pub(super) fn leaving_len(&self) -> usize {
+        let features = self.features.as_ref();
+        features.map_or(0, |features| features.leaving.len())
+    }
+
     /// The messages on their way from here.
     pub(super) fn leaving(&self) -> impl Iterator<Item = &Entry> {
         let features = self.features.iter();

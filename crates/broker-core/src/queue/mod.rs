@@ -142,7 +142,7 @@ impl State {
     pub(crate) fn stats(&self) -> QueueStats {
         QueueStats {
             ready: self.ready.len() as u64,
-            unsettled: (self.unsettled.len() + self.leaving().count()) as u64,
+            unsettled: (self.unsettled.len() + self.leaving_len()) as u64,
             consumers: self.consumers.len() as u64,
         }
     }
