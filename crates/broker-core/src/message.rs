@@ -98,16 +98,21 @@ impl Envelope {
 
 impl Delivery {
     /// The envelope to show: a message that came back says how often, where its queue counts that.
+    #[inline]
     pub(crate) fn envelope(&self) -> Cow<'_, Arc<Envelope>> {
-        let envelope = &self.message.envelope;
-        if self.returns == 0 {
-            return Cow::Borrowed(envelope);
+        match self.returns {
+            0 => Cow::Borrowed(&self.message.envelope),
+            times => Cow::Owned(Arc::new(returned(&self.message.envelope, times))),
         }
-        let properties = envelope.properties.with_count(DELIVERY_COUNT, self.returns);
-        Cow::Owned(Arc::new(Envelope {
-            properties,
-            ..Envelope::clone(envelope)
-        }))
+    }
+}
+
+/// The envelope of a message that came back.
+#[cold]
+fn returned(envelope: &Envelope, times: u32) -> Envelope {
+    Envelope {
+        properties: envelope.properties.with_count(DELIVERY_COUNT, times),
+        ..envelope.clone()
     }
 }
 

@@ -99,11 +99,12 @@ impl LiveQueue {
     }
 
     /// A place for one more message, behind all others of its priority.
+    #[inline]
     pub(crate) fn next_sequence(&self, properties: &Properties) -> Sequence {
         let number = self.next_sequence.fetch_add(1, Ordering::Relaxed);
-        match self.rules.as_ref().and_then(|it| it.max_priority) {
+        match &self.rules {
             None => Sequence(number),
-            Some(max) => Sequence::ranked(max - properties.priority().min(max), number),
+            Some(rules) => ranked(rules, number, properties),
         }
     }
 
@@ -230,12 +231,18 @@ impl LiveQueue {
     }
 
     /// When the message expires here.
+    #[inline]
     pub(crate) fn expires(&self, message: &Message) -> Timestamp {
-        let Some(arrived) = message.arrived else {
-            return Timestamp::NEVER;
-        };
-        let theirs = message.envelope.properties.ttl_ms();
-        let ttl_ms = self.message_ttl_ms().into_iter().chain(theirs).min();
+        match message.arrived {
+            None => Timestamp::NEVER,
+            Some(arrived) => self.expires_after(arrived, &message.envelope.properties),
+        }
+    }
+
+    #[cold]
+    fn expires_after(&self, arrived: Timestamp, properties: &Properties) -> Timestamp {
+        let ours = self.message_ttl_ms();
+        let ttl_ms = ours.into_iter().chain(properties.ttl_ms()).min();
         ttl_ms.map_or(Timestamp::NEVER, |ms| arrived.plus_ms(ms.into()))
     }
 
@@ -396,6 +403,15 @@ impl Inner {
             self.done.truncate(from);
         }
         Ok(lsn)
+    }
+}
+
+/// The place of a message in a queue with rules: they may know priorities.
+#[cold]
+fn ranked(rules: &Rules, number: u64, properties: &Properties) -> Sequence {
+    match rules.max_priority {
+        None => Sequence(number),
+        Some(max) => Sequence::ranked(max - properties.priority().min(max), number),
     }
 }
 

@@ -181,6 +181,7 @@ impl Attachment {
     }
 
     /// Journals a message and gathers it for its queues.
+    #[inline(always)] // Once for each message; the other caller is a rare one.
     pub(super) fn accept(
         &self,
         publish: Publish,

@@ -17,6 +17,7 @@ type Reached = (Vec<Arc<LiveQueue>>, Vec<usize>);
 
 impl Attachment {
     /// Asks each queue, and takes the message in for those that let it in.
+    #[cold] // Kept out of the way of queues that do not ask for this.
     pub(super) fn take_in_if_let(
         &self,
         publish: Publish,
