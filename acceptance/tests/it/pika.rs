@@ -25,6 +25,7 @@ scripts!(
     dead_letters,
     errors,
     expiry,
+    exchanges,
     get,
     heartbeat,
     large_body,

@@ -126,13 +126,7 @@ fn vhosts_of<T>(
 
 /// Exchange types the engine knows.
 pub(crate) fn exchange_types() -> Vec<&'static str> {
-    [
-        ExchangeKind::Direct,
-        ExchangeKind::Fanout,
-        ExchangeKind::Topic,
-    ]
-    .map(ExchangeKind::name)
-    .to_vec()
+    ExchangeKind::ALL.map(ExchangeKind::name).to_vec()
 }
 
 /// Waits until a change is safe, then gives out the object.

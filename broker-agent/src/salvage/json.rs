@@ -4,8 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use broker_core::broker::{Definitions, SalvagedMessage};
 use broker_core::definitions::{
-    BindingSpec, Endpoint, ExchangeKind, ExchangeSpec, PermissionSpec, QueueSpec, UserSpec,
-    VhostSpec,
+    BindingSpec, Endpoint, ExchangeSpec, PermissionSpec, QueueSpec, UserSpec, VhostSpec,
 };
 use broker_core::journal::Skipped;
 use broker_core::message::Properties;
@@ -79,11 +78,7 @@ fn exchange_json(exchange: &ExchangeSpec) -> Json {
     json!({
         "vhost": exchange.vhost,
         "name": exchange.name,
-        "type": match exchange.kind {
-            ExchangeKind::Direct => "direct",
-            ExchangeKind::Fanout => "fanout",
-            ExchangeKind::Topic => "topic",
-        },
+        "type": exchange.kind.name(),
         "durable": exchange.durable,
         "auto_delete": exchange.auto_delete,
         "internal": exchange.internal,

@@ -82,6 +82,7 @@ fn fill(directory: &Path, messages: u64, body_bytes: usize) -> Result<(), Box<dy
         routing_key: QUEUE.into(),
         properties: Properties::Amqp091(vec![0x10, 0, 2].into()),
         persistent: true,
+        further_keys: Box::default(),
     };
     let publish = Publish {
         envelope: Arc::new(envelope),

@@ -24,6 +24,9 @@ const QUEUE_ARGUMENTS: &[&str] = &[
 /// The kind of a queue.
 pub(crate) const QUEUE_TYPE: &str = "x-queue-type";
 
+/// Where an exchange's messages go that it finds no way for.
+const ALTERNATE: &str = "alternate-exchange";
+
 /// Consumer arguments the broker accepts; the first one is always the case.
 const CONSUMER_ARGUMENTS: &[&str] = &["x-cancel-on-ha-failover", rules::CONSUMER_PRIORITY];
 
@@ -100,10 +103,22 @@ pub(crate) fn path(argument: &str) -> String {
 
 /// Checks the arguments of an exchange.
 pub(crate) fn check_exchange(arguments: &Arguments, limits: &Limits) -> Result<(), Refusal> {
-    if arguments.contains_key("alternate-exchange") {
-        return Err(not_offered("alternate-exchange"));
+    check_offered(arguments, |_| false, limits)?;
+    match arguments.get(ALTERNATE) {
+        None | Some(Value::Text(_)) => Ok(()),
+        Some(other) => {
+            let text = format!("{ALTERNATE} must be the name of an exchange, not {other}");
+            Err(Refusal::new(Reason::Invalid, text).at(path(ALTERNATE)))
+        }
     }
-    check_offered(arguments, |_| false, limits)
+}
+
+/// The exchange that gets what the exchange with these arguments finds no way for.
+pub(crate) fn alternate(arguments: &Arguments) -> Option<&str> {
+    match arguments.get(ALTERNATE) {
+        Some(Value::Text(name)) => Some(name),
+        _ => None,
+    }
 }
 
 /// Checks the arguments of a consumer.

@@ -47,7 +47,7 @@ pub struct ConsumerId(pub u64);
 pub struct DeclareExchange<'a> {
     /// Its name; the empty name is the default exchange and cannot be declared.
     pub name: &'a str,
-    /// `direct`, `fanout`, `topic`.
+    /// The name of an [`ExchangeKind`](crate::definitions::ExchangeKind).
     pub kind: &'a str,
     /// Only check.
     pub passive: bool,

@@ -245,6 +245,7 @@ mod tests {
             routing_key: routing_key.into(),
             properties: Properties::Amqp091(raw.freeze()),
             persistent: true,
+            further_keys: Box::default(),
         }
     }
 
@@ -264,6 +265,7 @@ mod tests {
             routing_key: remains.routing_keys[0].as_str().into(),
             properties: remains.properties,
             persistent: true,
+            further_keys: Box::default(),
         }
     }
 

@@ -69,10 +69,15 @@ pub struct PermissionSpec {
 /// How an exchange reads its bindings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ExchangeKind {
+    /// Each message goes to one target, messages with equal keys to the same; the binding's key is
+    /// the target's weight.
+    ConsistentHash,
     /// The routing key equals the binding's key.
     Direct,
     /// Every binding matches.
     Fanout,
+    /// The binding's arguments are conditions on the message's headers.
+    Headers,
     /// The binding's key is a pattern over the words of the routing key.
     Topic,
 }
@@ -187,20 +192,29 @@ pub struct Changed<T> {
 }
 
 impl ExchangeKind {
+    /// Every kind, in the order of their names.
+    pub const ALL: [Self; 5] = [
+        Self::Direct,
+        Self::Fanout,
+        Self::Headers,
+        Self::Topic,
+        Self::ConsistentHash,
+    ];
+
     /// The kind's name in declarations.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::ConsistentHash => "x-consistent-hash",
             Self::Direct => "direct",
             Self::Fanout => "fanout",
+            Self::Headers => "headers",
             Self::Topic => "topic",
         }
     }
 
     /// The kind of that name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Direct, Self::Fanout, Self::Topic]
-            .into_iter()
-            .find(|kind| kind.name() == name)
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
 

@@ -37,6 +37,7 @@ mod death;
 pub mod definitions;
 pub mod durability;
 mod expiration;
+mod field_table;
 pub mod journal;
 pub mod limits;
 mod lock;

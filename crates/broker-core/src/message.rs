@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::iter;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -12,7 +13,9 @@ use crate::account::Hold;
 use crate::call::Delivery;
 use crate::clock::Timestamp;
 use crate::expiration;
+use crate::field_table;
 use crate::journal::Lsn;
+use crate::value::Value;
 
 /// One published message, shared by every queue and delivery that refers to it.
 #[derive(Debug)]
@@ -42,6 +45,8 @@ pub struct Envelope {
     pub properties: Properties,
     /// Survives a restart when it sits in a durable queue.
     pub persistent: bool,
+    /// Keys it is routed by as well, as its sender chose; nobody asks once it is in its queues.
+    pub further_keys: Box<[Box<str>]>,
 }
 
 /// Properties as encoded by the protocol that published the message.
@@ -49,6 +54,14 @@ pub struct Envelope {
 pub enum Properties {
     /// AMQP 0-9-1: the property flags and list of a content header, exactly as received.
     Amqp091(Bytes),
+}
+
+/// One of the properties that a consistent-hash exchange may look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Property {
+    CorrelationId,
+    MessageId,
+    Timestamp,
 }
 
 /// A message's payload. A short one lies in the message itself and takes no memory of its own.
@@ -93,6 +106,12 @@ impl Envelope {
     /// Bytes it weighs in memory budgets, in each message.
     pub fn size_bytes(&self) -> usize {
         self.properties.size_bytes() + self.routing_key.len()
+    }
+
+    /// All keys it is routed by.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        let further = self.further_keys.iter().map(|key| &**key);
+        iter::once(&*self.routing_key).chain(further)
     }
 }
 
@@ -167,6 +186,46 @@ impl Properties {
         }
         let properties = amqp091::Properties::parse(properties).ok()?;
         expiration::parse(properties.expiration?).ok()
+    }
+
+    /// The application's headers, those whose names and values are text all through. Properties were
+    /// checked when they came; of others nothing is read.
+    pub(crate) fn headers(&self) -> Vec<(String, Value)> {
+        let Self::Amqp091(properties) = self;
+        let headers = amqp091::Properties::parse(properties).ok();
+        let headers = headers.and_then(|it| it.headers).unwrap_or_default();
+        let neutral = |(name, value): (&[u8], _)| {
+            let name = str::from_utf8(name).ok()?;
+            Some((name.to_owned(), field_table::neutral(value).ok()?))
+        };
+        headers.iter().filter_map(neutral).collect()
+    }
+
+    /// The bytes of one property, if the message has it.
+    pub(crate) fn property(&self, property: Property) -> Option<Vec<u8>> {
+        let Self::Amqp091(properties) = self;
+        let it = amqp091::Properties::parse(properties).ok()?;
+        match property {
+            Property::CorrelationId => it.correlation_id.map(<[u8]>::to_vec),
+            Property::MessageId => it.message_id.map(<[u8]>::to_vec),
+            Property::Timestamp => it.timestamp.map(|seconds| seconds.to_be_bytes().to_vec()),
+        }
+    }
+}
+
+impl Property {
+    pub(crate) const ALL: [Self; 3] = [Self::CorrelationId, Self::MessageId, Self::Timestamp];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::CorrelationId => "correlation_id",
+            Self::MessageId => "message_id",
+            Self::Timestamp => "timestamp",
+        }
+    }
+
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.name() == name)
     }
 }
 

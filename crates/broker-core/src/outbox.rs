@@ -234,6 +234,7 @@ mod tests {
             routing_key: "q".into(),
             properties: Properties::Amqp091(Vec::new().into()),
             persistent: false,
+            further_keys: Box::default(),
         };
         let mut message = Message::new(Arc::new(envelope), Body::copy_from_slice(&[0; 100]));
         message.hold = Some(account.hold(message.size_bytes(), None));

@@ -51,9 +51,10 @@ pub(crate) struct ExchangeModel {
     name: String,
 
     /// How it picks where a message goes: `"direct"` (the routing key equals the binding's),
-    /// `"fanout"` (everywhere) or `"topic"` (the binding's key is a pattern with `*` and `#`).
-    /// Changing it replaces the exchange.
-    #[attr(name = "type", replace, validate = validate::one_of(["direct", "fanout", "topic"]))]
+    /// `"fanout"` (everywhere), `"headers"` (the binding's arguments are conditions on the message's
+    /// headers) or `"topic"` (the binding's key is a pattern with `*` and `#`). Changing it replaces
+    /// the exchange.
+    #[attr(name = "type", replace, validate = validate::one_of(["direct", "fanout", "headers", "topic", "x-consistent-hash"]))]
     ty: String,
 
     /// Virtual host. Default: `/`. Changing it replaces the exchange.

@@ -86,6 +86,7 @@ pub fn sample() -> BTreeMap<String, Vec<u8>> {
                     routing_key: "a.b".into(),
                     properties: Properties::Amqp091(Bytes::from_static(b"\x10\0\x02")),
                     persistent: true,
+                    further_keys: Box::default(),
                 }),
                 body: vec![7; size].into(),
             })

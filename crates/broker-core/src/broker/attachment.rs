@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex};
 use super::exchanges::{no_exchange, parse_kind};
 use super::publish::Batch;
 use super::queues::{DeleteTarget, check_owner};
-use super::topology::Route;
+use super::route::Route;
 use super::{Broker, Connection, LiveQueue, Login};
 use crate::access::{AccessCache, Action, DEFAULT_EXCHANGE};
 use crate::admin::DeleteIf;
+use crate::arguments;
 use crate::call::{
     Bind, ConnectionId, ConsumerId, DeclareExchange, DeclareQueue, Destination, QueueDeclared,
     QueueId, Sequence,
@@ -48,6 +49,9 @@ pub(super) struct Own {
     pub(super) targets: Vec<(QueueId, Sequence)>,
     pub(super) record: Vec<u8>,
 }
+
+/// Tag of users who may publish in another's name.
+const IMPERSONATOR: &str = "impersonator";
 
 /// What a permission is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -110,6 +114,13 @@ impl Attachment {
         &self.connection.username
     }
 
+    /// Whether the user may publish in another's name, by its tag.
+    pub fn may_impersonate(&self) -> bool {
+        let users = read(&self.broker.users);
+        let user = users.get(self.username());
+        user.is_some_and(|user| user.definition.value.tags.contains(IMPERSONATOR))
+    }
+
     /// The virtual host it is attached to.
     pub fn vhost(&self) -> &str {
         &self.connection.vhost.name
@@ -126,7 +137,8 @@ impl Attachment {
         self.broker.watch(&self.connection, promise);
     }
 
-    /// Declares an exchange, or checks it when passive. Reply once durable up to the position.
+    /// Declares an exchange, or checks it when passive. Reply once durable up to the position. One
+    /// with an alternate passes messages on from itself to that: its user must be able to do so.
     pub fn declare_exchange(&self, call: &DeclareExchange<'_>) -> Result<Lsn, Refusal> {
         let vhost = &self.connection.vhost;
         if call.passive {
@@ -142,6 +154,10 @@ impl Attachment {
             return Err(Refusal::new(Reason::AccessRefused, text));
         }
         self.require(Action::Configure, Resource::Exchange(call.name))?;
+        if let Some(alternate) = arguments::alternate(&call.arguments) {
+            self.require(Action::Read, Resource::Exchange(call.name))?;
+            self.require(Action::Write, Resource::Exchange(alternate))?;
+        }
         let spec = ExchangeSpec {
             vhost: vhost.name.to_string(),
             name: call.name.to_owned(),

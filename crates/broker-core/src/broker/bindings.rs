@@ -14,6 +14,7 @@ use crate::lock::{read, write};
 use crate::names;
 use crate::records::Change;
 use crate::refusal::{Reason, Refusal};
+use crate::routing;
 
 impl Broker {
     pub(crate) fn binding(
@@ -42,6 +43,10 @@ impl Broker {
         let durable = {
             let topology = read(&vhost.topology);
             let durable = check_ends(&topology, spec)?;
+            if let Some(source) = topology.exchange(&spec.source) {
+                let kind = source.definition.value.kind;
+                routing::check_binding(kind, spec)?;
+            }
             let found = topology.binding(spec);
             check_expected(expect, found, || thing(spec))?;
             if let Some(found) = found {

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::placed::{Appended, Places};
-use super::topology::Route;
+use super::route::Route;
 use super::{Broker, LiveQueue, Topology};
 use crate::call::Sequence;
 use crate::clock::Timestamp;
@@ -166,14 +166,20 @@ impl Broker {
             return Ok(());
         };
         let remains = death::remains(&dead.message.envelope, &dead.account(rule));
-        route(&topology, rule, &remains, &mut burial.route);
-        let routing_key = remains.routing_keys.into_iter().next();
+        let Remains {
+            properties,
+            routing_keys,
+            cycle,
+        } = remains;
+        let mut keys = routing_keys.into_iter().map(String::into_boxed_str);
         let envelope = Envelope {
             exchange: Arc::clone(&rule.exchange),
-            routing_key: routing_key.unwrap_or_default().into(),
-            properties: remains.properties,
+            routing_key: keys.next().unwrap_or_default(),
+            properties,
             persistent: dead.message.envelope.persistent,
+            further_keys: keys.collect(),
         };
+        route(&topology, &envelope, &cycle, &mut burial.route);
         let message = Message::new(Arc::new(envelope), dead.message.body.clone());
         self.deliver_dead(message, burial)
     }
@@ -267,24 +273,18 @@ impl Dead {
 }
 
 /// The queues a dead letter reaches, each once, without those it goes round in circles through.
-fn route(topology: &Topology, rule: &DeadLetter, remains: &Remains, route: &mut Route) {
-    let mut queues = Vec::new();
-    for key in &remains.routing_keys {
-        // An exchange that does not exist, or not any more, takes no dead letters.
-        if topology.route(&rule.exchange, key, route).is_ok() {
-            queues.append(&mut route.queues);
-        }
+fn route(topology: &Topology, envelope: &Envelope, cycle: &[String], route: &mut Route) {
+    // An exchange that does not exist, or not any more, takes no dead letters.
+    if topology.route(envelope, route).is_err() {
+        return;
     }
-    queues.sort_unstable_by_key(|queue| queue.id);
-    queues.dedup_by_key(|queue| queue.id);
-    queues.retain(|queue| {
-        let cycles = remains.cycle.iter().any(|passed| **passed == *queue.name);
+    route.queues.retain(|queue| {
+        let cycles = cycle.iter().any(|passed| **passed == *queue.name);
         if cycles {
             tracing::debug!(queue = %queue.name, "dead letter goes round in circles; it is dropped");
         }
         !cycles
     });
-    route.queues = queues;
 }
 
 /// Queues that turn messages away and let this one in do not get it after all.

@@ -13,19 +13,20 @@ use crate::lock::{read, write};
 use crate::names;
 use crate::records::Change;
 use crate::refusal::{Reason, Refusal};
+use crate::routing;
 
 /// The kind of that name, or why there is none.
 pub(super) fn parse_kind(name: &str) -> Result<ExchangeKind, Refusal> {
     if let Some(kind) = ExchangeKind::parse(name) {
         return Ok(kind);
     }
-    if name == "headers" || name.starts_with("x-") {
-        let text =
-            format!("exchange type '{name}' is not offered yet; direct, fanout and topic are");
-        return Err(Refusal::new(Reason::NotImplemented, text).at("type"));
-    }
-    let text = format!("unknown exchange type '{name}'; direct, fanout and topic are offered");
-    Err(Refusal::new(Reason::Invalid, text).at("type"))
+    let offered = ExchangeKind::ALL.map(ExchangeKind::name).join(", ");
+    let (reason, what) = match name.starts_with("x-") {
+        true => (Reason::NotImplemented, "is not offered yet"),
+        false => (Reason::Invalid, "is unknown"),
+    };
+    let text = format!("exchange type '{name}' {what}; there are {offered}");
+    Err(Refusal::new(reason, text).at("type"))
 }
 
 pub(super) fn no_exchange(name: &str, vhost: &str) -> Refusal {
@@ -65,6 +66,7 @@ impl Broker {
         names::check("exchange", &spec.name, &self.limits)?;
         names::check_reserved("exchange", &spec.name, &vhost.name)?;
         arguments::check_exchange(&spec.arguments, &self.limits)?;
+        routing::check_exchange(spec.kind, &spec.arguments)?;
         let mut change = self.change();
         vhost.check_alive()?;
         if let Some(changed) = self.existing_exchange(vhost, &spec, expect)? {

@@ -18,6 +18,7 @@ mod placed;
 mod publish;
 mod queues;
 mod recovery;
+mod route;
 mod salvage;
 mod scrubbing;
 mod timers;

@@ -143,6 +143,7 @@ fn read_message(
         routing_key: routing_key.into(),
         properties,
         persistent: true,
+        further_keys: Box::default(),
     };
     // It may be delivered at once: it has been durable since it left the memory.
     let body = Body::copy_from_slice(body);

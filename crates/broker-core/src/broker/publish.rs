@@ -22,7 +22,7 @@ use super::exchanges::no_exchange;
 use super::live_queue::LiveQueue;
 use super::owed::{Announced, Due};
 use super::placed::{Appended, Placed};
-use super::topology::RouteError;
+use super::route::RouteError;
 use super::{Broker, Topology, refuse_append};
 use crate::access::Action;
 use crate::account::{Account, Hold};
@@ -244,15 +244,14 @@ impl Attachment {
         envelope: &Arc<Envelope>,
         own: &mut Own,
     ) -> Result<(), Refusal> {
-        let Envelope {
-            exchange,
-            routing_key,
-            ..
-        } = &**envelope;
-        names::check_key(routing_key, self.broker.limits())?;
+        let exchange = &envelope.exchange;
+        let limits = self.broker.limits();
+        envelope
+            .keys()
+            .try_for_each(|key| names::check_key(key, limits))?;
         self.require_with(&mut own.access, Action::Write, Resource::Exchange(exchange))?;
         let vhost = &self.connection.vhost.name;
-        let routed = topology.route(exchange, routing_key, &mut own.route);
+        let routed = topology.route(envelope, &mut own.route);
         routed.map_err(|error| match error {
             RouteError::NoExchange => no_exchange(exchange, vhost),
             RouteError::Internal => Refusal::new(
@@ -285,6 +284,7 @@ impl Attachment {
             routing_key,
             properties,
             persistent,
+            ..
         } = &*publish.envelope;
         targets.clear();
         let mut durability = Durability::Memory;

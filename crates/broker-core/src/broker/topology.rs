@@ -1,21 +1,22 @@
-//! One virtual host's exchanges, queues and bindings, and the way a message takes through them.
+//! One virtual host's exchanges, queues and bindings.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::live_queue::LiveQueue;
+use crate::arguments;
 use crate::call::QueueId;
 use crate::definitions::{BindingSpec, Endpoint, ExchangeKind, ExchangeSpec, Stored};
 use crate::records::{Change, Checkpoint, canonical};
-use crate::routing::{Active, Table};
+use crate::routing::{Rule, Table};
 use crate::value::Arguments;
 
 /// What lives in one virtual host.
 #[derive(Debug, Default)]
 pub(crate) struct Topology {
-    exchanges: HashMap<Arc<str>, Exchange>,
-    queues: HashMap<Arc<str>, Arc<LiveQueue>>,
+    pub(super) exchanges: HashMap<Arc<str>, Exchange>,
+    pub(super) queues: HashMap<Arc<str>, Arc<LiveQueue>>,
     /// For each fed end its bindings, as source and identity there.
     fed_by: HashMap<Endpoint, BTreeSet<(Arc<str>, BindingId)>>,
     binding_count: usize,
@@ -30,7 +31,9 @@ pub(crate) struct Topology {
 pub(crate) struct Exchange {
     pub(crate) name: Arc<str>,
     pub(crate) definition: Stored<ExchangeSpec>,
-    table: Table<Target>,
+    /// Where messages go that it finds no way for; it may not exist.
+    pub(super) alternate: Option<Arc<str>>,
+    pub(super) table: Table<Target>,
     bindings: BTreeMap<BindingId, Stored<BindingSpec>>,
 }
 
@@ -44,19 +47,9 @@ struct BindingId {
 
 /// What a table leads to.
 #[derive(Debug, Clone)]
-enum Target {
+pub(super) enum Target {
     Exchange(Arc<str>),
     Queue(Arc<LiveQueue>),
-}
-
-/// Working memory of routing, kept between messages; `queues` is the answer.
-#[derive(Debug, Default)]
-pub(crate) struct Route {
-    pub(crate) queues: Vec<Arc<LiveQueue>>,
-    active: Active,
-    /// Exchanges reached so far, in order; each is asked once, so cycles end.
-    walk: Vec<Arc<str>>,
-    seen: HashSet<Arc<str>>,
 }
 
 /// Something about to be removed.
@@ -67,20 +60,13 @@ pub(crate) enum Removal<'a> {
     Queue(&'a str),
 }
 
-/// Why a message cannot be routed at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RouteError {
-    /// Only bindings feed the exchange.
-    Internal,
-    /// There is no such exchange.
-    NoExchange,
-}
-
 /// Exchanges every virtual host has from the start.
-const PRESETS: [(&str, ExchangeKind); 4] = [
+const PRESETS: [(&str, ExchangeKind); 6] = [
     ("", ExchangeKind::Direct),
     ("amq.direct", ExchangeKind::Direct),
     ("amq.fanout", ExchangeKind::Fanout),
+    ("amq.headers", ExchangeKind::Headers),
+    ("amq.match", ExchangeKind::Headers),
     ("amq.topic", ExchangeKind::Topic),
 ];
 
@@ -146,7 +132,8 @@ impl Topology {
         let name: Arc<str> = definition.value.name.as_str().into();
         let exchange = Exchange {
             name: Arc::clone(&name),
-            table: Table::new(definition.value.kind),
+            alternate: arguments::alternate(&definition.value.arguments).map(Arc::from),
+            table: Table::new(definition.value.kind, &definition.value.arguments),
             bindings: BTreeMap::new(),
             definition,
         };
@@ -177,7 +164,7 @@ impl Topology {
             .entry(spec.destination.clone())
             .or_default()
             .insert(back);
-        source.table.insert(&spec.routing_key, &target);
+        source.table.insert(Rule::of(spec), &target);
         source.bindings.insert(id, definition);
         self.binding_count += 1;
         true
@@ -290,59 +277,6 @@ impl Topology {
             }
     }
 
-    /// Fills `route.queues` with the queues the message reaches, each once.
-    pub(crate) fn route(
-        &self,
-        exchange: &str,
-        routing_key: &str,
-        route: &mut Route,
-    ) -> Result<(), RouteError> {
-        route.queues.clear();
-        let first = self.exchanges.get(exchange).ok_or(RouteError::NoExchange)?;
-        if first.definition.value.internal {
-            return Err(RouteError::Internal);
-        }
-        if exchange.is_empty() {
-            route.queues.extend(self.queues.get(routing_key).cloned());
-        } else {
-            self.walk(first, routing_key, route);
-        }
-        Ok(())
-    }
-
-    fn walk(&self, first: &Exchange, routing_key: &str, route: &mut Route) {
-        let Route {
-            queues,
-            active,
-            walk,
-            seen,
-        } = route;
-        let mut next = Some(first);
-        let mut may_repeat = false;
-        while let Some(exchange) = next {
-            may_repeat |= matches!(exchange.table, Table::Topic(_));
-            exchange
-                .table
-                .route(routing_key, active, |target| match target {
-                    Target::Queue(queue) => queues.push(Arc::clone(queue)),
-                    Target::Exchange(name) => {
-                        if seen.is_empty() {
-                            seen.insert(Arc::clone(&first.name));
-                        }
-                        if seen.insert(Arc::clone(name)) {
-                            walk.push(Arc::clone(name));
-                        }
-                    }
-                });
-            next = std::iter::from_fn(|| walk.pop()).find_map(|name| self.exchanges.get(&name));
-        }
-        if may_repeat || !seen.is_empty() {
-            queues.sort_unstable_by_key(|queue| queue.id);
-            queues.dedup_by_key(|queue| queue.id);
-            seen.clear();
-        }
-    }
-
     fn target(&self, destination: &Endpoint) -> Option<Target> {
         match destination {
             Endpoint::Exchange(name) => {
@@ -404,11 +338,11 @@ impl Exchange {
     }
 
     fn unbind(&mut self, id: &BindingId, target: &Target) -> bool {
-        let found = self.bindings.remove(id).is_some();
-        if found {
-            self.table.remove(&id.routing_key, target);
-        }
-        found
+        let Some(gone) = self.bindings.remove(id) else {
+            return false;
+        };
+        self.table.remove(Rule::of(&gone.value), target);
+        true
     }
 
     fn is_idle(&self) -> bool {

@@ -421,6 +421,7 @@ mod tests {
             routing_key: "q".into(),
             properties: Properties::Amqp091(vec![0, 0].into()),
             persistent: true,
+            further_keys: Box::default(),
         };
         Publish {
             envelope: Arc::new(envelope),

@@ -357,6 +357,7 @@ mod tests {
             routing_key: "q".into(),
             properties,
             persistent: journaled,
+            further_keys: Box::default(),
         };
         let mut message = Message::new(Arc::new(envelope), Body::copy_from_slice(&[0; 1000]));
         let hold = account.hold(1000, journaled.then_some(record));

@@ -132,6 +132,7 @@ fn entry(sequence: u64, lsn: Lsn) -> Entry {
         routing_key: "q".into(),
         properties,
         persistent: true,
+        further_keys: Box::default(),
     };
     let mut message = Message::new(Arc::new(envelope), Body::copy_from_slice(&[0; 100]));
     message.lsn = lsn;

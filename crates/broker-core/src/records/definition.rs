@@ -15,7 +15,7 @@
 //!
 //! binding  vhost source to_queue:bool destination routing_key arguments
 //! flags    bit 0 durable, bit 1 auto_delete, bit 2 internal (exchange) or exclusive (queue)
-//! kind     1 direct, 2 fanout, 3 topic
+//! kind     1 direct, 2 fanout, 3 topic, 4 headers, 5 consistent-hash
 //! ```
 //! All texts are `str`, generations are varints.
 
@@ -262,6 +262,8 @@ fn put_exchange(out: &mut Vec<u8>, Stored { value, generation }: &Stored<Exchang
         ExchangeKind::Direct => 1,
         ExchangeKind::Fanout => 2,
         ExchangeKind::Topic => 3,
+        ExchangeKind::Headers => 4,
+        ExchangeKind::ConsistentHash => 5,
     };
     out.extend([
         kind,
@@ -276,6 +278,8 @@ fn exchange(reader: &mut Reader<'_>) -> Result<ExchangeSpec, Malformed> {
         1 => ExchangeKind::Direct,
         2 => ExchangeKind::Fanout,
         3 => ExchangeKind::Topic,
+        4 => ExchangeKind::Headers,
+        5 => ExchangeKind::ConsistentHash,
         _ => return Err(Malformed("an exchange of unknown kind")),
     };
     let [durable, auto_delete, internal] = read_flags(reader)?;

@@ -45,7 +45,7 @@ pub(crate) use delivery::{
     write_publish_head, write_settle,
 };
 pub(crate) use index::{Found, IndexWriter, Indexed, read_index};
-pub(crate) use value::{MAX_DEPTH, canonical};
+pub(crate) use value::{MAX_DEPTH, canonical, condition};
 
 use crate::journal::Kind;
 

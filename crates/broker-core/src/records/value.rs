@@ -31,6 +31,14 @@ pub(crate) fn canonical(arguments: &Arguments) -> Vec<u8> {
     out
 }
 
+/// One byte string for a name and its value: equal ones give equal strings.
+pub(crate) fn condition(name: &str, value: &Value) -> Box<[u8]> {
+    let mut out = Vec::with_capacity(32 + name.len());
+    put_str(&mut out, name);
+    put_value(&mut out, value);
+    out.into()
+}
+
 fn put_value(out: &mut Vec<u8>, value: &Value) {
     match value {
         Value::Null => out.push(0),

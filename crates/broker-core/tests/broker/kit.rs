@@ -290,6 +290,7 @@ pub(crate) fn publish(exchange: &str, routing_key: &str, body: &str, persistent:
         routing_key: routing_key.into(),
         properties: Properties::Amqp091(vec![0, 0].into()),
         persistent,
+        further_keys: Box::default(),
     };
     Publish {
         envelope: Arc::new(envelope),
@@ -310,6 +311,7 @@ pub(crate) fn expiring(queue: &str, body: &str, ms: &str, persistent: bool) -> P
         routing_key: queue.into(),
         properties: Properties::Amqp091(encoded.freeze()),
         persistent,
+        further_keys: Box::default(),
     };
     Publish {
         envelope: Arc::new(envelope),

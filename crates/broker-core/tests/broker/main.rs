@@ -23,6 +23,7 @@ mod lengths;
 mod levels;
 mod paging;
 mod priorities;
+mod routing;
 mod salvage;
 mod threads;
 mod topology;

@@ -21,6 +21,10 @@ macro_rules! methods {
         }
 
         impl<$a> Method<$a> {
+            /// Class and method number and name of every method, in the order of their numbers.
+            pub const NAMES: &'static [((u16, u16), &'static str)] =
+                &[$((($class, $method), $text)),*];
+
             /// Reads a method frame's payload.
             pub fn decode(payload: &$a [u8]) -> Result<Self, DecodeError> {
                 let mut reader = Reader::new(payload);

@@ -10,12 +10,12 @@ use wire::amqp091::{
     BasicQos, BasicQosOk, ReplyCode, encode_content,
 };
 
-use super::arguments::arguments;
 use super::channel::Channel;
 use super::connection::Context;
 use super::consumers::Consumer;
 use super::fault::Fault;
 use crate::call::Consume;
+use crate::field_table::arguments;
 use crate::journal::Lsn;
 use crate::message::Properties;
 

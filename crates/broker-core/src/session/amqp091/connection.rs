@@ -4,8 +4,9 @@ use std::time::Instant;
 
 use bytes::{Buf as _, BytesMut};
 use wire::amqp091::{
-    BasicPublish, ConnectionBlocked, ConnectionCloseOk, ConnectionUnblocked, Decoder,
-    FRAME_OVERHEAD_BYTES, Frame, FrameKind, Method, ReplyCode, Scope, encode_heartbeat,
+    BasicPublish, ConnectionBlocked, ConnectionCloseOk, ConnectionUnblocked,
+    ConnectionUpdateSecretOk, Decoder, FRAME_OVERHEAD_BYTES, Frame, FrameKind, Method, ReplyCode,
+    Scope, encode_heartbeat,
 };
 
 use super::Flow;
@@ -311,8 +312,10 @@ impl Connection {
                 ConnectionCloseOk {}.encode(0, out.buffer());
                 return Ok(Flow::Close);
             }
+            // Passwords do not expire on open connections, so there is nothing to renew.
             Method::ConnectionUpdateSecret(_) => {
-                Fault::not_implemented("passwords do not expire, there is no secret to update")
+                ConnectionUpdateSecretOk {}.encode(0, out.buffer());
+                return Ok(Flow::Continue);
             }
             other => Fault::unexpected_method(other.name()),
         };

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use wire::amqp091::{BasicPublish, ContentHeader, Method, Properties, ReplyCode};
 
 use super::connection::Context;
+use super::copies::Copies;
 use super::fault::Fault;
 use crate::expiration;
 use crate::message::{self, Body, Envelope};
@@ -24,7 +25,10 @@ pub(super) struct Content {
     exchange: Arc<str>,
     routing_key: Box<str>,
     pub(super) mandatory: bool,
+    /// The latest properties as they came, and as they go on.
+    received: Bytes,
     properties: Bytes,
+    further_keys: Box<[Box<str>]>,
     persistent: bool,
     envelope: Option<Arc<Envelope>>,
     /// Bytes the body will have.
@@ -107,6 +111,7 @@ impl Content {
                 routing_key: self.routing_key.clone(),
                 properties: message::Properties::Amqp091(self.properties.clone()),
                 persistent: self.persistent,
+                further_keys: self.further_keys.clone(),
             })
         });
         Arc::clone(envelope)
@@ -214,40 +219,56 @@ impl Content {
         Ok(())
     }
 
-    /// Checks the properties and keeps them as they came.
+    /// Checks the properties and keeps them, as they came and as they go on.
     fn keep_properties(&mut self, context: &Context, raw: &[u8]) -> Result<(), Fault> {
-        if self.properties == raw {
+        if self.received == raw {
             return Ok(());
         }
         let properties = Properties::parse(raw)?;
-        let username = context.attachment.username();
-        if let Some(user_id) = properties.user_id
-            && user_id != username.as_bytes()
-        {
-            let user_id = String::from_utf8_lossy(user_id);
-            return Err(Fault::new(
-                ReplyCode::PreconditionFailed,
-                format_args!(
-                    "user_id property set to '{user_id}' but authenticated user was '{username}'"
-                ),
-            )
-            .of(BasicPublish::IDS));
-        }
-        if let Some(text) = properties.expiration
-            && let Err(why) = expiration::parse(text)
-        {
-            let text = String::from_utf8_lossy(text);
-            return Err(Fault::new(
-                ReplyCode::PreconditionFailed,
-                format_args!("invalid expiration '{text}': {why}"),
-            )
-            .of(BasicPublish::IDS));
-        }
+        check_user(context, &properties)?;
+        check_expiration(&properties)?;
+        let Copies { keys, cleaned } = Copies::of(&properties)?;
+        self.received = Bytes::copy_from_slice(raw);
+        self.properties = cleaned.unwrap_or_else(|| self.received.clone());
+        self.further_keys = keys;
         self.persistent = properties.delivery_mode == Some(Properties::PERSISTENT);
-        self.properties = Bytes::copy_from_slice(raw);
         self.envelope = None;
+        if properties
+            .user_id
+            .is_some_and(|id| id != context.attachment.username().as_bytes())
+        {
+            // To be checked each time: whose name may be used can change.
+            self.received = Bytes::new();
+        }
         Ok(())
     }
+}
+
+/// The user id, if there is one, is that of the connection's user, unless that one may borrow names.
+fn check_user(context: &Context, properties: &Properties<'_>) -> Result<(), Fault> {
+    let username = context.attachment.username();
+    let Some(user_id) = properties.user_id else {
+        return Ok(());
+    };
+    if user_id == username.as_bytes() || context.attachment.may_impersonate() {
+        return Ok(());
+    }
+    let user_id = String::from_utf8_lossy(user_id);
+    let text =
+        format_args!("user_id property set to '{user_id}' but authenticated user was '{username}'");
+    Err(Fault::new(ReplyCode::PreconditionFailed, text).of(BasicPublish::IDS))
+}
+
+/// The time to live, if there is one, is a time.
+fn check_expiration(properties: &Properties<'_>) -> Result<(), Fault> {
+    let Some(text) = properties.expiration else {
+        return Ok(());
+    };
+    expiration::parse(text).map(drop).map_err(|why| {
+        let text = String::from_utf8_lossy(text);
+        let text = format_args!("invalid expiration '{text}': {why}");
+        Fault::new(ReplyCode::PreconditionFailed, text).of(BasicPublish::IDS)
+    })
 }
 
 impl Deref for Payload<'_> {

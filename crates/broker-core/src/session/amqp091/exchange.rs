@@ -6,11 +6,11 @@ use wire::amqp091::{
     ExchangeDeleteOk, ExchangeUnbind, ExchangeUnbindOk,
 };
 
-use super::arguments::arguments;
 use super::channel::Channel;
 use super::connection::Context;
 use super::fault::Fault;
 use crate::call::{Bind, DeclareExchange, Destination};
+use crate::field_table::arguments;
 
 impl Channel {
     pub(super) fn declare_exchange(

@@ -1,5 +1,7 @@
 //! AMQP 0-9-1 sessions.
 //!
+//! What of the protocol there is, and where each of it is tested, stands in `README.md` beside this.
+//!
 //! A connection begins as a [`Handshake`]: protocol header, login, tuning, choice of the virtual
 //! host. What comes out of it is a [`Connection`], which is authenticated by construction. A
 //! connection that must end becomes a [`Farewell`], which only waits for the peer's last word.
@@ -14,7 +16,6 @@
 //! must wait for the journal is held, and what is behind it on its channel waits too ([`lane::Lane`]);
 //! other channels go on. Confirms are collected and leave once per turn, as few frames as possible.
 
-mod arguments;
 mod basic;
 mod channel;
 mod channels;
@@ -22,6 +23,7 @@ mod confirms;
 mod connection;
 mod consumers;
 mod content;
+mod copies;
 mod deliver;
 mod exchange;
 mod farewell;

@@ -2,7 +2,7 @@
 
 use wire::amqp091::{DecodeError, Properties};
 
-use super::arguments::arguments;
+use crate::field_table::arguments;
 use crate::value::{Arguments, Value};
 
 /// The properties of a content header, by the names that AMQP 0-9-1 gives them; `headers` is a map.

@@ -8,11 +8,11 @@ use wire::amqp091::{
     QueuePurgeOk, QueueUnbind, QueueUnbindOk,
 };
 
-use super::arguments::arguments;
 use super::channel::Channel;
 use super::connection::Context;
 use super::fault::Fault;
 use crate::call::{Bind, DeclareQueue, Destination};
+use crate::field_table::arguments;
 
 impl Channel {
     pub(super) fn declare_queue(

@@ -370,3 +370,15 @@ fn a_full_output_holds_frames_back_until_it_is_written() {
     assert_eq!(got, 20);
     assert!(peer.session.wants_input());
 }
+
+#[test]
+fn a_new_secret_is_taken_though_none_expires() {
+    let world = World::new();
+    let mut peer = world.open();
+    let renewed = ConnectionUpdateSecret {
+        new_secret: LongStr(b"other"),
+        reason: "renewal",
+    };
+    peer.call(0, renewed, ConnectionUpdateSecretOk {});
+    peer.queue("still-open");
+}

@@ -365,12 +365,6 @@ fn what_is_not_offered_is_said_to_be() {
         },
         &not("immediate=true"),
     );
-    let mut peer = world.open();
-    peer.send(0, ConnectionUpdateSecret::default());
-    peer.turn();
-    peer.expect_connection_close(&not(
-        "passwords do not expire, there is no secret to update",
-    ));
 }
 
 #[test]

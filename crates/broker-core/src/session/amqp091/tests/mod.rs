@@ -4,6 +4,7 @@
 mod back_pressure;
 mod channels;
 mod consuming;
+mod copies;
 mod dead_letters;
 mod errors;
 mod expiry;
@@ -12,3 +13,4 @@ mod kit;
 mod publishing;
 mod quorum;
 mod remembered;
+mod table;

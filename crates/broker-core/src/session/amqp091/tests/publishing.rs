@@ -396,3 +396,36 @@ fn large_bodies_pass_uncopied_and_whole() {
     }
     peer.expect_nothing();
 }
+
+#[test]
+fn a_mandatory_message_that_an_alternate_exchange_takes_does_not_come_back() {
+    let world = World::new();
+    let mut peer = confirming(&world);
+    peer.queue("spare");
+    let spare = TableBuilder::new().text("alternate-exchange", "");
+    let declare = ExchangeDeclare {
+        exchange: "e",
+        kind: "headers",
+        arguments: spare.as_table(),
+        ..Default::default()
+    };
+    peer.call(1, declare, ExchangeDeclareOk {});
+    let publish = |routing_key| BasicPublish {
+        exchange: "e",
+        routing_key,
+        mandatory: true,
+        ..Default::default()
+    };
+    peer.publish_to(publish("spare"), b"\0\0", b"x");
+    peer.turn();
+    peer.expect(1, ack(1, false));
+    peer.publish_to(publish("other"), b"\0\0", b"x");
+    peer.turn();
+    peer.take(1, |method| match method {
+        Method::BasicReturn(back) => assert_eq!((back.exchange, back.reply_code), ("e", 312)),
+        other => panic!("{other:?}"),
+    });
+    peer.expect_content(b"\0\0", b"x");
+    peer.expect(1, ack(2, false));
+    assert_eq!(peer.ready("spare"), 1);
+}

@@ -1,4 +1,4 @@
-//! Field tables to the broker's neutral arguments.
+//! AMQP 0-9-1 field tables to the broker's neutral arguments and values.
 
 use wire::amqp091::{DecodeError, Table, Value as Field};
 
@@ -6,7 +6,7 @@ use crate::value::{Arguments, Value};
 
 /// All entries of a table. Of entries with the same name the last one counts. Depth is bounded by
 /// the codec, size by the frame. Names mean something here, so they must be text.
-pub(super) fn arguments(table: Table<'_>) -> Result<Arguments, DecodeError> {
+pub(crate) fn arguments(table: Table<'_>) -> Result<Arguments, DecodeError> {
     table
         .iter()
         .map(|(name, value)| {
@@ -16,7 +16,8 @@ pub(super) fn arguments(table: Table<'_>) -> Result<Arguments, DecodeError> {
         .collect()
 }
 
-fn neutral(value: Field<'_>) -> Result<Value, DecodeError> {
+/// One value; what is nested in it, too.
+pub(crate) fn neutral(value: Field<'_>) -> Result<Value, DecodeError> {
     Ok(match value {
         Field::Bool(v) => Value::Bool(v),
         Field::I8(v) => Value::Int(v.into()),

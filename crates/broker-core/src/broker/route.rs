@@ -1,0 +1,92 @@
+//! The way a message takes through a virtual host's exchanges.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::Topology;
+use super::live_queue::LiveQueue;
+use super::topology::{Exchange, Target};
+use crate::message::Envelope;
+use crate::routing::{Active, Subject};
+
+/// Working memory of routing, kept between messages; `queues` is the answer.
+#[derive(Debug, Default)]
+pub(crate) struct Route {
+    pub(crate) queues: Vec<Arc<LiveQueue>>,
+    active: Active,
+    /// Exchanges still to be asked.
+    walk: Vec<Arc<str>>,
+    /// Exchanges reached so far, unless it is the first alone; each is asked once, so cycles end.
+    seen: HashSet<Arc<str>>,
+}
+
+/// Why a message cannot be routed at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RouteError {
+    /// Only bindings feed the exchange.
+    Internal,
+    /// There is no such exchange.
+    NoExchange,
+}
+
+impl Topology {
+    /// Fills `route.queues` with the queues that messages with this envelope reach, each once.
+    pub(crate) fn route(&self, envelope: &Envelope, route: &mut Route) -> Result<(), RouteError> {
+        route.queues.clear();
+        let first = self.exchanges.get(&envelope.exchange);
+        let first = first.ok_or(RouteError::NoExchange)?;
+        if first.definition.value.internal {
+            return Err(RouteError::Internal);
+        }
+        let subject = Subject::of(envelope);
+        let (mut next, mut may_repeat) = (Some(first), subject.has_further_keys());
+        while let Some(exchange) = next {
+            may_repeat |= exchange.table.may_repeat();
+            self.ask(exchange, &subject, &first.name, route);
+            next = std::iter::from_fn(|| route.walk.pop()).find_map(|it| self.exchanges.get(&it));
+        }
+        if may_repeat || !route.seen.is_empty() {
+            route.queues.sort_unstable_by_key(|queue| queue.id);
+            route.queues.dedup_by_key(|queue| queue.id);
+            route.seen.clear();
+        }
+        Ok(())
+    }
+
+    /// Adds where the exchange sends the message. One that finds no way for it hands it to its
+    /// alternate, if it has one; a binding to another exchange is a way, wherever it leads.
+    fn ask(&self, exchange: &Exchange, subject: &Subject<'_>, first: &Arc<str>, route: &mut Route) {
+        let Route {
+            queues,
+            active,
+            walk,
+            seen,
+        } = route;
+        let mut reach = |name: &Arc<str>| {
+            if seen.is_empty() {
+                seen.insert(Arc::clone(first));
+            }
+            if seen.insert(Arc::clone(name)) {
+                walk.push(Arc::clone(name));
+            }
+        };
+        let mut found = false;
+        if exchange.name.is_empty() {
+            // Every queue is bound here by its name.
+            let named = subject.keys().filter_map(|key| self.queues.get(key));
+            return queues.extend(named.cloned());
+        }
+        exchange.table.route(subject, active, |target| {
+            found = true;
+            match target {
+                Target::Queue(queue) => queues.push(Arc::clone(queue)),
+                Target::Exchange(name) => reach(name),
+            }
+        });
+        if let Some(alternate) = &exchange.alternate
+            && !found
+        {
+            reach(alternate);
+        }
+    }
+}
