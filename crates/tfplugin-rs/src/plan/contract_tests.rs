@@ -212,3 +212,50 @@ fn plans_must_keep_to_the_configuration_at_every_depth() {
         }
     }
 }
+
+#[test]
+fn what_was_planned_must_come_back() {
+    let list = |values: Vec<Value>| one(Value::list(values));
+    let set = |values: Vec<Value>| one(Value::set(values));
+    for (planned, applied, at) in [
+        (one("x"), one("x"), None),
+        (one(Value::Unknown), one("x"), None),
+        (one(Value::Unknown), one(Value::Null), None),
+        (one("x"), one("y"), Some("a")),
+        (one("x"), one(Value::Null), Some("a")),
+        (one(Value::Null), one("x"), Some("a")),
+        (
+            list(vec!["x".into(), Value::Unknown]),
+            list(vec!["x".into(), "y".into()]),
+            None,
+        ),
+        (list(vec!["x".into()]), list(vec!["y".into()]), Some("a[0]")),
+        (list(vec!["x".into()]), list(vec![]), Some("a")),
+        (set(vec!["x".into()]), set(vec!["y".into()]), Some("a")),
+        (set(vec![Value::Unknown]), set(vec!["y".into()]), None),
+        (
+            one(Value::map([("k", "x")])),
+            one(Value::map([("k", "y")])),
+            Some("a[\"k\"]"),
+        ),
+        (
+            one(Value::map([("k", "x")])),
+            one(Value::map([("l", "x")])),
+            Some("a"),
+        ),
+        (one(Value::Number("1.0".parse().unwrap())), one(1), None),
+    ] {
+        let broken = check_applied(&planned, &applied);
+        let paths = paths(&broken);
+        let first = paths.first().map(String::as_str);
+        assert_eq!(first, at, "{planned:?} {applied:?}");
+    }
+}
+
+#[test]
+fn leftover_unknowns_are_found() {
+    let value = one(Value::list([Value::from("x"), Value::Unknown]));
+    let broken = check_known(&value, "apply");
+    assert_eq!(paths(&broken), ["a[1]"]);
+    assert!(check_known(&one("x"), "apply").is_empty());
+}
