@@ -10,6 +10,9 @@ use crate::failure::{CallError, Doing};
 use crate::id::{self, BrokerId, ExchangeId};
 use crate::{arguments, generation, name, object};
 
+/// Types an agent offers.
+const TYPES: [&str; 5] = ["direct", "fanout", "headers", "topic", "x-consistent-hash"];
+
 /// The resource.
 pub(crate) struct Exchange;
 
@@ -52,9 +55,10 @@ pub(crate) struct ExchangeModel {
 
     /// How it picks where a message goes: `"direct"` (the routing key equals the binding's),
     /// `"fanout"` (everywhere), `"headers"` (the binding's arguments are conditions on the message's
-    /// headers) or `"topic"` (the binding's key is a pattern with `*` and `#`). Changing it replaces
-    /// the exchange.
-    #[attr(name = "type", replace, validate = validate::one_of(["direct", "fanout", "headers", "topic", "x-consistent-hash"]))]
+    /// headers), `"topic"` (the binding's key is a pattern with `*` and `#`) or `"x-consistent-hash"`
+    /// (one of the bound, by a hash of the routing key; a binding's key is its weight). Changing it
+    /// replaces the exchange.
+    #[attr(name = "type", replace, validate = validate::one_of(TYPES))]
     ty: String,
 
     /// Virtual host. Default: `/`. Changing it replaces the exchange.

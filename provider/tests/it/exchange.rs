@@ -51,7 +51,7 @@ async fn what_is_in_the_way_is_said() {
             .await,
         &[
             "(at type)",
-            "\"direct\", \"fanout\", \"topic\"",
+            "\"direct\", \"fanout\", \"headers\", \"topic\"",
             "\"tpoic\"",
         ],
     );

@@ -237,13 +237,13 @@ fn what_only_the_agent_knows_is_refused_at_apply() -> Result<()> {
         at_apply(f, "queue", &body, "arguments", &[argument, why])?;
     }
     let alternate =
-        "  name = \"y\"\n  type = \"topic\"\n  arguments = { alternate-exchange = \"z\" }\n";
+        "  name = \"y\"\n  type = \"topic\"\n  arguments = { alternate-exchange = 7 }\n";
     at_apply(
         f,
         "exchange",
         alternate,
         "arguments",
-        &["alternate-exchange"],
+        &["alternate-exchange", "name of an exchange"],
     )
 }
 
