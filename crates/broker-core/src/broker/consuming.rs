@@ -12,7 +12,7 @@ use crate::arguments;
 use crate::call::{Consume, ConsumerId, Delivery, Outcome, QueueId, Sequence};
 use crate::journal::Lsn;
 use crate::lock::lock;
-use crate::queue::{ConsumeError, Consumer};
+use crate::queue::{ConsumeError, Consumer, State};
 use crate::refusal::{Reason, Refusal};
 use crate::rules;
 
@@ -62,8 +62,8 @@ impl Attachment {
             return;
         };
         let id = self.id();
-        let (unused, _) = queue.run(&self.broker, |state, at, _| {
-            state.cancel(id, consumer, at.now)
+        let (unused, _) = queue.run(&self.broker, |state, at, out| {
+            state.cancel(id, consumer, at, out)
         });
         if unused {
             self.broker.delete_unused(&self.connection.vhost, &queue);
@@ -79,11 +79,21 @@ impl Attachment {
             lock(&self.own).note_queue(&queue);
         }
         let id = self.id();
-        let got = queue.run_with_first(&self.broker, |state, at, out| {
-            state.get(id, auto_settle, at.now, out)
-        });
-        let (got, _) = got.map_err(|stopped| Refusal::new(Reason::Unavailable, stopped))?;
-        Ok(got)
+        loop {
+            let got = queue.run_with_first(&self.broker, |state, at, out| {
+                state.get(id, auto_settle, at.now, out)
+            });
+            let (got, _) = got.map_err(|stopped| Refusal::new(Reason::Unavailable, stopped))?;
+            if got.is_some() || !queue.inspect(State::is_due) {
+                return Ok(got);
+            }
+            // What has expired before it goes first, if there is room for that.
+            let leaving = queue.inspect(State::leaving_len);
+            self.broker.bury();
+            if queue.inspect(State::leaving_len) >= leaving {
+                return Ok(None);
+            }
+        }
     }
 
     /// Settles deliveries of one queue, which this connection holds; others are ignored. The

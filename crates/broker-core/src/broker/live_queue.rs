@@ -134,22 +134,25 @@ impl LiveQueue {
         self.run_locked(lock(&self.inner), broker, operation)
     }
 
-    /// The same for an operation that needs the first message at hand. The error says that it cannot
-    /// be read: the journal has stopped.
+    /// The same for an operation that needs the first message at hand. It has none where too many
+    /// before it have expired to let them all go at once. The error says that it cannot be read: the
+    /// journal has stopped.
     pub(crate) fn run_with_first<R>(
         self: &Arc<Self>,
         broker: &Broker,
         operation: impl FnOnce(&mut State, At, &mut Vec<Effect>) -> R,
     ) -> Result<(R, Lsn), Stopped> {
         let mut inner = lock(&self.inner);
+        let mut brought_back = false;
         loop {
             let Inner { state, effects, .. } = &mut *inner;
             // Expired ones do not stand before those behind them.
             state.pump(self.at(broker.reached(), state, broker), effects);
-            if !state.is_due() {
+            if !state.is_due() || (brought_back && state.has_many_leaving()) {
                 return Ok(self.run_locked(inner, broker, operation));
             }
             inner.bring_back(self, broker)?;
+            brought_back = true;
         }
     }
 
@@ -166,7 +169,12 @@ impl LiveQueue {
         // What cannot be read stays where it is: the broker is about to stop.
         while inner.state.is_wanted() && inner.bring_back(self, broker).is_ok() {
             let Inner { state, effects, .. } = &mut *inner;
+            let left = state.leaving_len();
             state.pump(self.at(reached, state, broker), effects);
+            // Consumers have waited for messages that die: some at a time, as if nobody waited.
+            if state.has_many_leaving() && state.leaving_len() > left {
+                break;
+            }
         }
         if inner.state.wants_time() || inner.armed < Timestamp::NEVER {
             inner.arm(self, broker);

@@ -217,7 +217,8 @@ impl Broker {
             .places
             .retain(|(queue, sequence)| queue.inspect(|state| state.holds(*sequence)));
         if placed.places.is_empty() {
-            return Some(Lsn(0));
+            // Owed no more; but if it has died, its dead letter is somewhere before this.
+            return Some(self.journal.end());
         }
         if !try_it {
             return None;
@@ -240,17 +241,53 @@ mod tests {
     use crate::broker::BrokerConfig;
     use crate::definitions::{Expect, VhostSpec};
     use crate::journal::{SimDisk, Turn};
+    use crate::message::{Body, Envelope, Message, Properties};
+
+    fn put_vhost(broker: &Arc<Broker>, name: &str) -> Lsn {
+        let spec = VhostSpec {
+            name: name.to_owned(),
+            description: String::new(),
+        };
+        broker.put_vhost(&spec, Expect::Any).unwrap().lsn
+    }
+
+    #[test]
+    fn a_message_that_stands_nowhere_any_more_is_paid_once_its_dead_letter_is_durable() {
+        let disk = Arc::new(SimDisk::new(1));
+        let (broker, mut writer) = Broker::open(&BrokerConfig::default(), disk).unwrap();
+        let (debt, promised) = broker.promise();
+        put_vhost(&broker, "between");
+        while writer.turn().unwrap() != Turn::Idle {}
+        assert!(broker.journal.durable() >= promised, "the disk has more");
+        // Its dead letter, for one: that was appended before the message left its queue.
+        let dead_letter = put_vhost(&broker, "behind");
+        let envelope = Envelope {
+            exchange: "".into(),
+            routing_key: "q".into(),
+            properties: Properties::Amqp091(vec![0, 0].into()),
+            persistent: true,
+            further_keys: Box::default(),
+        };
+        let message = Message::new(Arc::new(envelope), Body::copy_from_slice(b"a"));
+        let placed = Placed {
+            message: Arc::new(message),
+            places: Vec::new(),
+        };
+        broker.owe(&debt, Due::Message(placed));
+        broker.pay();
+        assert!(broker.durable() < promised, "nobody is told yet");
+        while writer.turn().unwrap() != Turn::Idle {
+            broker.committed();
+        }
+        assert!(broker.durable() >= dead_letter && broker.takes_publishes());
+    }
 
     #[test]
     fn a_debt_of_which_nobody_says_what_is_due_keeps_nobody_waiting() {
         let disk = Arc::new(SimDisk::new(1));
         let (broker, mut writer) = Broker::open(&BrokerConfig::default(), disk).unwrap();
         let (announced, promised) = broker.promise();
-        let spec = VhostSpec {
-            name: "behind".to_owned(),
-            description: String::new(),
-        };
-        let behind = broker.put_vhost(&spec, Expect::Any).unwrap().lsn;
+        let behind = put_vhost(&broker, "behind");
         while writer.turn().unwrap() != Turn::Idle {}
         assert!(broker.journal.durable() >= behind, "the disk has it");
         assert!(broker.durable() < promised && !broker.takes_publishes());

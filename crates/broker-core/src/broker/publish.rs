@@ -22,7 +22,7 @@ use super::exchanges::no_exchange;
 use super::live_queue::LiveQueue;
 use super::owed::{Announced, Due};
 use super::placed::{Appended, Placed};
-use super::route::RouteError;
+use super::route::NoExchange;
 use super::{Broker, Topology, refuse_append};
 use crate::access::Action;
 use crate::account::{Account, Hold};
@@ -251,14 +251,13 @@ impl Attachment {
             .try_for_each(|key| names::check_key(key, limits))?;
         self.require_with(&mut own.access, Action::Write, Resource::Exchange(exchange))?;
         let vhost = &self.connection.vhost.name;
+        if topology.is_internal(exchange) {
+            let text =
+                format!("cannot publish to internal exchange '{exchange}' in vhost '{vhost}'");
+            return Err(Refusal::new(Reason::AccessRefused, text));
+        }
         let routed = topology.route(envelope, &mut own.route);
-        routed.map_err(|error| match error {
-            RouteError::NoExchange => no_exchange(exchange, vhost),
-            RouteError::Internal => Refusal::new(
-                Reason::AccessRefused,
-                format!("cannot publish to internal exchange '{exchange}' in vhost '{vhost}'"),
-            ),
-        })?;
+        routed.map_err(|NoExchange| no_exchange(exchange, vhost))?;
         own.batch.routed(envelope, &own.route.queues);
         Ok(())
     }

@@ -20,24 +20,22 @@ pub(crate) struct Route {
     seen: HashSet<Arc<str>>,
 }
 
-/// Why a message cannot be routed at all.
+/// A message cannot be routed at all: there is no such exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RouteError {
-    /// Only bindings feed the exchange.
-    Internal,
-    /// There is no such exchange.
-    NoExchange,
-}
+pub(crate) struct NoExchange;
 
 impl Topology {
+    /// Whether the exchange is closed to publishers: only bindings and dead letters feed it.
+    pub(crate) fn is_internal(&self, exchange: &str) -> bool {
+        let exchange = self.exchanges.get(exchange);
+        exchange.is_some_and(|it| it.definition.value.internal)
+    }
+
     /// Fills `route.queues` with the queues that messages with this envelope reach, each once.
-    pub(crate) fn route(&self, envelope: &Envelope, route: &mut Route) -> Result<(), RouteError> {
+    pub(crate) fn route(&self, envelope: &Envelope, route: &mut Route) -> Result<(), NoExchange> {
         route.queues.clear();
         let first = self.exchanges.get(&envelope.exchange);
-        let first = first.ok_or(RouteError::NoExchange)?;
-        if first.definition.value.internal {
-            return Err(RouteError::Internal);
-        }
+        let first = first.ok_or(NoExchange)?;
         let subject = Subject::of(envelope);
         let (mut next, mut may_repeat) = (Some(first), subject.has_further_keys());
         while let Some(exchange) = next {

@@ -7,6 +7,9 @@ use super::{Effect, Entry, State, done};
 use crate::call::Sequence;
 use crate::death::DeathReason;
 
+/// Dead letters of one queue on their way for which it still reads back more.
+const MANY: usize = 256;
+
 impl State {
     /// A message is done with here: it goes on as a dead letter, or it is gone.
     pub(super) fn let_go(&mut self, entry: Entry, reason: DeathReason, out: &mut Vec<Effect>) {
@@ -32,12 +35,18 @@ impl State {
         gone.for_each(|entry| done(&entry, out));
     }
 
-    pub(super) fn leaving_len(&self) -> usize {
+    /// So many are on their way that what else may die is left where it is.
+    pub(crate) fn has_many_leaving(&self) -> bool {
+        self.leaving_len() >= MANY
+    }
+
+    /// Messages on their way from here.
+    pub(crate) fn leaving_len(&self) -> usize {
         let features = self.features.as_ref();
         features.map_or(0, |features| features.leaving.len())
     }
 
-    /// The messages on their way from here.
+    /// The same, each of them.
     pub(super) fn leaving(&self) -> impl Iterator<Item = &Entry> {
         let features = self.features.iter();
         features.flat_map(|features| features.leaving.values())

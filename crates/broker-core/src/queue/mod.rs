@@ -205,11 +205,15 @@ impl State {
         self.ready.is_due()
     }
 
-    /// Whether that is to be done: a consumer may be waiting for it, its time may be over, or it is
-    /// too much.
+    /// Whether that is to be done now: a consumer may be waiting for it, its time may be over, or it
+    /// is too much. A queue with many dead letters on their way lets more die when those have gone:
+    /// a whole backlog may be expired, and need not fit into memory.
     pub(crate) fn is_wanted(&self) -> bool {
-        self.is_due()
-            && (self.consumers.any_active() || self.ready.due_is_timed() || self.is_overfull())
+        if !self.is_due() {
+            return false;
+        }
+        let may_die = self.ready.due_is_timed() || self.is_overfull();
+        self.consumers.any_active() || (may_die && !self.has_many_leaving())
     }
 
     /// What to bring back.
@@ -272,18 +276,21 @@ impl State {
         Ok(())
     }
 
-    /// Ends one consumer; what it holds stays unsettled. True if it was the queue's last.
+    /// Ends one consumer; what it holds stays unsettled. Another may be served instead. True if it
+    /// was the queue's last.
     pub(crate) fn cancel(
         &mut self,
         connection: ConnectionId,
         id: ConsumerId,
-        now: Timestamp,
+        at: At,
+        out: &mut Vec<Effect>,
     ) -> bool {
         let removed = self
             .consumers
             .remove(|consumer| consumer.connection == connection && consumer.id == id);
         if removed > 0 {
-            self.touch(now);
+            self.touch(at.now);
+            self.pump(at, out);
         }
         removed > 0 && self.consumers.len() == 0
     }

@@ -77,7 +77,8 @@ impl Bench {
 
     fn cancel(&mut self, id: u64) -> bool {
         let (connection, consumer) = (ConnectionId(id), ConsumerId(id));
-        self.state.cancel(connection, consumer, self.now)
+        let at = self.at();
+        self.state.cancel(connection, consumer, at, &mut self.out)
     }
 
     fn consume(&mut self, consumer: Consumer) -> Result<(), ConsumeError> {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use broker_core::broker::Broker;
-use broker_core::call::{DeclareQueue, Delivery, Outcome};
+use broker_core::call::{ConsumerId, DeclareExchange, DeclareQueue, Delivery, Outcome};
 use broker_core::journal::{Lsn, Options, Survival, Trouble};
 use broker_core::limits::Limits;
 use broker_core::message::Properties;
@@ -12,7 +13,7 @@ use broker_core::refusal::Reason;
 use broker_core::session::amqp091::named_properties;
 use broker_core::value::{Arguments, Value};
 
-use crate::kit::{Client, USER, World, expiring, login, message, publish, queue, small};
+use crate::kit::{Client, USER, World, exchange, expiring, login, message, publish, queue, small};
 
 fn text(text: &str) -> Value {
     Value::Text(text.into())
@@ -115,6 +116,25 @@ fn a_dead_letter_keeps_its_key_unless_it_gets_another() {
         ("dlx", "src")
     );
     assert!(!envelope.persistent);
+}
+
+#[test]
+fn an_exchange_closed_to_publishers_takes_dead_letters() {
+    let world = World::new();
+    let client = world.client();
+    let internal = DeclareExchange {
+        internal: true,
+        ..exchange("dlx", "fanout")
+    };
+    client.attachment.declare_exchange(&internal).unwrap();
+    client.queue("dead", true);
+    client.bind("dlx", "dead", "");
+    client.queue_with("src", [("x-dead-letter-exchange", text("dlx"))]);
+    client.try_publish(publish("", "src", "a", false)).unwrap();
+    reject_first(&client, "src");
+    assert_eq!(client.empty("dead"), ["a"]);
+    let refused = client.try_publish(publish("dlx", "", "b", false));
+    assert_eq!(refused.unwrap_err().reason, Reason::AccessRefused);
 }
 
 #[test]
@@ -245,6 +265,70 @@ fn who_declares_must_be_able_to_pass_messages_on() {
     }
 }
 
+/// Publishes to the queue `filler` until the disk takes no more.
+fn fill_up(world: &mut World, client: &Client) {
+    world.disk.set_capacity_bytes(0);
+    while client
+        .try_publish(message("", "filler", &"x".repeat(100)))
+        .is_ok()
+    {
+        world.commit();
+    }
+}
+
+/// A backlog that only the journal has stays there but for some, however it is noticed that it has
+/// expired.
+fn a_backlog_dies_little_by_little(notice: impl Fn(&World, &Client)) {
+    const LEN: usize = 1000;
+    let journal = Options {
+        segment_bytes: 64 << 10,
+        ..small()
+    };
+    let mut world = World::with(Limits::default(), journal);
+    let client = world.client();
+    client.queue("dead", true);
+    client.queue("filler", true);
+    let ttl = ("x-message-ttl", Value::Int(1000));
+    client.try_queue(with(to_queue("dead"), [ttl])).unwrap();
+    for n in 0..LEN {
+        client.publish("", "src", &n.to_string());
+        world.commit();
+    }
+    drop(client);
+    world = world.reopen();
+    let client = world.client();
+    fill_up(&mut world, &client);
+    world.clock.pass(Duration::from_millis(1000));
+    notice(&world, &client);
+    let stats = |world: &World| world.admin().queue("/", "src").unwrap().stats;
+    // In memory are those that are on their way.
+    let on_their_way = stats(&world).unsettled;
+    assert!((200..400).contains(&on_their_way), "{on_their_way}");
+    world.disk.set_capacity_bytes(u64::MAX);
+    client.empty("filler");
+    world.commit();
+    world.pass_ms(0);
+    world.commit();
+    let dead: Vec<_> = (0..LEN).map(|n| n.to_string()).collect();
+    assert_eq!(client.empty("dead"), dead);
+    assert_eq!(stats(&world).unsettled, 0);
+    assert_eq!(stats(&world).ready, 0);
+}
+
+#[test]
+fn an_expired_backlog_dies_little_by_little() {
+    a_backlog_dies_little_by_little(|world, _| world.pass_ms(0));
+    // Whoever asks for messages does not bring it all back either.
+    a_backlog_dies_little_by_little(|_, client| {
+        assert!(client.attachment.get("src", false).unwrap().is_none());
+    });
+    a_backlog_dies_little_by_little(|_, client| {
+        client.consume("src", 1, 0);
+        client.attachment.cancel(ConsumerId(1));
+        assert!(client.deliveries().is_empty());
+    });
+}
+
 #[test]
 fn a_dead_letter_waits_in_its_queue_while_the_disk_is_full() {
     let journal = Options {
@@ -258,13 +342,7 @@ fn a_dead_letter_waits_in_its_queue_while_the_disk_is_full() {
     client.publish("", "src", "a");
     world.commit();
     let held = take(&client, "src");
-    world.disk.set_capacity_bytes(0);
-    while client
-        .try_publish(message("", "filler", &"x".repeat(100)))
-        .is_ok()
-    {
-        world.commit();
-    }
+    fill_up(&mut world, &client);
     client.settle(&[held], Outcome::Reject);
     world.commit();
     let stats = |world: &World| world.admin().queue("/", "src").unwrap().stats;
@@ -363,7 +441,7 @@ fn live(world: &mut World, client: &Client) -> Vec<(String, Lsn)> {
             client.settle(&[delivery], Outcome::Reject);
         }
         if n % 10 == 9 {
-            world.clock.pass(std::time::Duration::from_millis(60));
+            world.clock.pass(Duration::from_millis(60));
             world.broker.on_time();
         }
         if world.writer.turn().is_err() {

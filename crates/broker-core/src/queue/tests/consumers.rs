@@ -59,6 +59,17 @@ fn one_consumer_is_served_until_it_goes() {
 }
 
 #[test]
+fn who_is_served_next_gets_the_backlog_at_once() {
+    let mut bench = bench([("x-single-active-consumer", Value::Bool(true))]);
+    bench.consume(ranked(1, 0, 1)).unwrap();
+    bench.consume(ranked(2, 0, 0)).unwrap();
+    (0..3).for_each(|sequence| bench.push(sequence, NOW));
+    assert_eq!(bench.effects(), ">1:0");
+    assert!(!bench.cancel(1));
+    assert_eq!(bench.effects(), ">2:1 >2:2");
+}
+
+#[test]
 fn the_next_to_be_served_alone_is_the_first_of_the_highest_priority() {
     let mut bench = bench([("x-single-active-consumer", Value::Bool(true))]);
     for (id, priority) in [(1, 0), (2, 1), (3, 1)] {
