@@ -543,6 +543,15 @@ impl Journal {
         self.note_room(&mut shared);
     }
 
+    /// Gives up a prepared segment that no record was promised to; see
+    /// [`super::room::Room::give_up_ready`].
+    pub(super) fn give_up_ready(&self) -> bool {
+        let mut shared = self.lock();
+        let given = shared.gather.room.give_up_ready();
+        self.note_room(&mut shared);
+        given
+    }
+
     fn note_room(&self, shared: &mut Shared) {
         let room = &shared.gather.room;
         shared.paused |= room.pauses();

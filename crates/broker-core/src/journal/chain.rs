@@ -15,6 +15,8 @@ use super::{Epoch, Lsn, StoreId};
 /// whose messages leave as fast as they come then uses the same files again and again, the blocks of
 /// which have been written before.
 const READY_MAX: usize = 5;
+/// The same while the disk is below its watermark. One of them may be promised to records already.
+const READY_MAX_LOW: usize = 2;
 
 #[derive(Debug)]
 pub(super) struct Chain {
@@ -187,8 +189,9 @@ impl Chain {
     /// Frees the oldest segment if it lies wholly below `front`, which a durable mark must have
     /// stated: a segment that is gone without that is a loss.
     ///
-    /// Segments go strictly from the front, each on disk before the next: a crash leaves no hole.
-    pub(super) fn free_oldest(&mut self, front: Lsn) -> Result<Option<Freed>, Fault> {
+    /// Segments go strictly from the front, each on disk before the next: a crash leaves no hole. A
+    /// disk that is `low` gets back what is not needed soon.
+    pub(super) fn free_oldest(&mut self, front: Lsn, low: bool) -> Result<Option<Freed>, Fault> {
         let end = self.older.get(1).unwrap_or(&self.current).base();
         if end > front {
             return Ok(None);
@@ -196,7 +199,8 @@ impl Chain {
         let Some(mut oldest) = self.older.pop_front() else {
             return Ok(None);
         };
-        if self.ready.len() < READY_MAX && oldest.header.capacity == self.capacity {
+        let ready_max = if low { READY_MAX_LOW } else { READY_MAX };
+        if self.ready.len() < ready_max && oldest.header.capacity == self.capacity {
             oldest.write_header(self.ready_header()?)?;
             oldest.sync()?;
             self.next_sequence += 1;
@@ -205,6 +209,16 @@ impl Chain {
         }
         discard(&*self.disk, oldest)?;
         Ok(Some(Freed::Removed))
+    }
+
+    /// Gives the last prepared segment back to the disk; no record may be promised to it. Its place
+    /// in the sequence is free again: the next one prepared takes it, so that there is no gap.
+    pub(super) fn discard_ready(&mut self) -> Result<(), Fault> {
+        let Some(last) = self.ready.pop_back() else {
+            return Ok(());
+        };
+        self.next_sequence = last.sequence();
+        discard(&*self.disk, last)
     }
 
     /// Removes the segments found to be of no use.

@@ -122,6 +122,14 @@ impl Room {
         self.stuck = false;
     }
 
+    /// Gives up a prepared segment that no record was promised to. False if it is the only one, for
+    /// settlements must go on.
+    pub(super) fn give_up_ready(&mut self) -> bool {
+        let spare = self.ready > 1;
+        self.ready -= u64::from(spare);
+        spare
+    }
+
     /// Tells how full the disk is: below its watermark, without a place for another segment.
     pub(super) fn set_disk(&mut self, low: bool, exhausted: bool) {
         self.low = low;

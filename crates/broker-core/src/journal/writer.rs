@@ -231,12 +231,12 @@ impl Writer {
         self.journal.take_upkeep() || self.turns_to_upkeep == 0
     }
 
-    /// Frees what was released, sees to it that the next segment is prepared, and looks how full
-    /// the disk is. Comes to an end early when records are waiting.
+    /// Frees what was released, sees to it that the next segment is prepared, looks how full the
+    /// disk is, and gives back what is prepared beyond need when it is too full. Comes to an end early when records are waiting.
     pub(super) fn upkeep(&mut self) -> Result<(), Fault> {
         self.turns_to_upkeep = UPKEEP_EVERY;
         let mut prepared = 0;
-        while let Some(freed) = self.chain.free_oldest(self.front)? {
+        while let Some(freed) = self.chain.free_oldest(self.front, self.is_low()?)? {
             if let Some(name) = self.journal.first_segment_freed() {
                 self.indexes.remove(&name);
             }
@@ -251,15 +251,30 @@ impl Writer {
         if ready == 0 {
             prepared += u64::from(self.chain.prepare()?);
         }
-        self.set_room(prepared, ready + prepared == 0)
+        let mut low = self.set_room(prepared, ready + prepared == 0)?;
+        // The one being filled with zeros is the first of those prepared, which stays.
+        while low && self.journal.give_up_ready() {
+            self.chain.discard_ready()?;
+            low = self.set_room(0, false)?;
+        }
+        Ok(())
     }
 
     /// Looks how full the disk is.
     pub(super) fn measure(&self) -> Result<(), Fault> {
-        self.set_room(0, false)
+        self.set_room(0, false).map(drop)
     }
 
-    fn set_room(&self, prepared: u64, exhausted: bool) -> Result<(), Fault> {
+    /// Tells of so many more prepared segments, and how full the disk is; true if it is below its
+    /// watermark.
+    fn set_room(&self, prepared: u64, exhausted: bool) -> Result<bool, Fault> {
+        let low = self.is_low()?;
+        self.journal.set_room(prepared, low, exhausted);
+        Ok(low)
+    }
+
+    /// Whether the disk is below its watermark.
+    fn is_low(&self) -> Result<bool, Fault> {
         let disk = self.chain.disk();
         let space = disk
             .space()
@@ -268,9 +283,7 @@ impl Writer {
             let total = space.total_bytes;
             (total / 20).max(2 << 30).min(total / 4)
         });
-        let low = space.free_bytes < keep_free_bytes;
-        self.journal.set_room(prepared, low, exhausted);
-        Ok(())
+        Ok(space.free_bytes < keep_free_bytes)
     }
 }
 

@@ -128,6 +128,65 @@ fn the_default_watermark_is_a_share_of_the_disk() {
 }
 
 #[test]
+fn an_emptied_journal_gives_its_spare_segments_back_to_a_small_disk() {
+    let disk = SimDisk::new(1);
+    disk.set_capacity_bytes(8 * SEGMENT_BYTES);
+    let options = Options {
+        keep_free_bytes: None,
+        ..small()
+    };
+    let open = || open_on(Arc::new(disk.clone()), &options).unwrap();
+    let mut bench = open();
+    for round in 0..5 {
+        let taken = fill(&mut bench);
+        assert!(taken > 100, "round {round}: {taken}");
+        assert!(!bench.journal.takes_publishes());
+        let durable = bench.journal.durable();
+        bench.journal.checkpoint(durable, b"all settled").unwrap();
+        bench.journal.release_before(durable);
+        bench.drain();
+        assert!(bench.journal.takes_publishes(), "round {round}");
+        drop(bench);
+        bench = open();
+        bench.drain();
+        assert!(bench.journal.takes_publishes(), "reopened, round {round}");
+    }
+}
+
+#[test]
+fn spare_segments_go_when_others_fill_the_disk_and_leave_no_gap() {
+    let disk = SimDisk::new(1);
+    disk.set_capacity_bytes(20 * SEGMENT_BYTES);
+    let options = Options {
+        keep_free_bytes: Some(SEGMENT_BYTES),
+        ..small()
+    };
+    let mut bench = open_on(Arc::new(disk.clone()), &options).unwrap();
+    fill(&mut bench);
+    // Freed at leisure, with room on the disk.
+    disk.set_capacity_bytes(60 * SEGMENT_BYTES);
+    let durable = bench.journal.durable();
+    bench.journal.checkpoint(durable, b"all settled").unwrap();
+    bench.journal.release_before(durable);
+    let segments = || {
+        let names = disk.contents().into_keys();
+        names.filter(|name| name.starts_with("segment-")).count()
+    };
+    bench.drain();
+    assert_eq!(segments(), 6, "the current one and five to follow");
+    // Somebody else takes the room.
+    disk.set_capacity_bytes(5 * SEGMENT_BYTES);
+    bench.drain();
+    assert!(bench.journal.takes_publishes());
+    assert_eq!(segments(), 3, "no more are given back than have to be");
+    disk.set_capacity_bytes(20 * SEGMENT_BYTES);
+    let taken = fill(&mut bench);
+    assert!(taken > 100, "{taken}");
+    let after = open_on(Arc::new(disk.after_power_loss(Survival::Nothing)), &options);
+    assert!(after.unwrap().replayed.records.len() >= taken);
+}
+
+#[test]
 fn nothing_on_a_full_disk_is_a_disk_error() {
     let disk = SimDisk::new(1);
     disk.set_capacity_bytes(SEGMENT_BYTES);
