@@ -30,7 +30,8 @@ pub(crate) enum End {
     Failed(FatalError),
 }
 
-/// Starts the thread. It ends when the broker closes its journal or the disk fails.
+/// Starts the thread. It ends when the broker closes its journal or the disk fails, and drops the
+/// sender of the progress last.
 pub(crate) fn start(
     broker: Arc<Broker>,
     writer: Writer,
@@ -43,15 +44,8 @@ pub(crate) fn start(
     let thread = thread::Builder::new()
         .name("journal".to_owned())
         .spawn(move || {
-            // Nothing is used after a panic but the word that it happened: a broker whose journal
-            // stands still must be seen to have failed.
-            let outcome = catch_unwind(AssertUnwindSafe(|| run_both(&broker, writer, &told)));
-            let end = match outcome {
-                Ok(Ok(()) | Err(Stopped::Closed)) => End::Closed,
-                Ok(Err(stopped)) => failed(stopped.to_string()),
-                Err(_) => failed("the journal's thread panicked; the log says where".to_owned()),
-            };
-            told.send_modify(|progress| progress.ended = Some(end));
+            let prepare = || while broker.write_ahead(IDLE).is_ok() {};
+            run_both(|| run(&broker, writer, &told), prepare, &told);
         })?;
     Ok((thread, progress))
 }
@@ -61,21 +55,34 @@ fn failed(reason: String) -> End {
     End::Failed(FatalError(reason))
 }
 
-/// Runs the journal, and beside it what spares it time.
+/// Runs the journal (`write`), and beside it what spares it time (`prepare`). The end of the first is
+/// told at once: on a sick disk the other may hang for long, in a write that nobody waits for.
 fn run_both(
-    broker: &Broker,
-    writer: Writer,
+    write: impl FnOnce() -> Result<(), Stopped>,
+    prepare: impl FnOnce() + Send,
     told: &watch::Sender<Progress>,
-) -> Result<(), Stopped> {
+) {
     thread::scope(|scope| {
         let ahead = thread::Builder::new().name("segments".to_owned());
-        let ahead = ahead.spawn_scoped(scope, || while broker.write_ahead(IDLE).is_ok() {});
+        let ahead = ahead.spawn_scoped(scope, || {
+            // The journal works without; it must be seen all the same.
+            if catch_unwind(AssertUnwindSafe(prepare)).is_err() {
+                tracing::error!("no more segments are prepared after a panic; this is a defect");
+            }
+        });
         if let Err(error) = ahead {
             tracing::warn!(%error, "no thread to prepare segments with; commits take longer");
         }
-        // It closes the journal at its end, which ends the other thread as well.
-        run(broker, writer, told)
-    })
+        // Nothing is used after a panic but the word that it happened: a broker whose journal
+        // stands still must be seen to have failed. The writer closes the journal when it goes, by
+        // panic too, which ends the other thread as well.
+        let end = match catch_unwind(AssertUnwindSafe(write)) {
+            Ok(Ok(()) | Err(Stopped::Closed)) => End::Closed,
+            Ok(Err(stopped)) => failed(stopped.to_string()),
+            Err(_) => failed("the journal's thread panicked; the log says where".to_owned()),
+        };
+        told.send_modify(|progress| progress.ended = Some(end));
+    });
 }
 
 fn run(broker: &Broker, mut writer: Writer, told: &watch::Sender<Progress>) -> Result<(), Stopped> {
@@ -91,5 +98,49 @@ fn run(broker: &Broker, mut writer: Writer, told: &watch::Sender<Progress>) -> R
             Turn::Closed => return Ok(()),
         }
         writer.wait(IDLE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    fn outcome(progress: &watch::Receiver<Progress>) -> Option<bool> {
+        let ended = progress.borrow().ended.clone();
+        ended.map(|end| matches!(end, End::Closed))
+    }
+
+    #[test]
+    fn the_end_is_told_while_the_other_thread_hangs() {
+        for panics in [false, true] {
+            let (told, mut progress) = watch::channel(Progress::default());
+            let (release, hangs) = mpsc::channel::<()>();
+            let thread = thread::spawn(move || {
+                let write = || {
+                    assert!(!panics, "meant to panic");
+                    Ok(())
+                };
+                let hang = move || assert!(hangs.recv().is_err(), "let go");
+                run_both(write, hang, &told);
+            });
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .build()
+                .unwrap();
+            let ended = progress.wait_for(|progress| progress.ended.is_some());
+            assert!(runtime.block_on(ended).is_ok());
+            assert_eq!(outcome(&progress), Some(!panics));
+            assert!(!thread.is_finished(), "the other still hangs");
+            drop(release);
+            thread.join().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_panic_of_the_other_thread_is_no_end_of_the_journal() {
+        let (told, progress) = watch::channel(Progress::default());
+        run_both(|| Ok(()), || panic!("meant to panic"), &told);
+        assert_eq!(outcome(&progress), Some(true));
     }
 }

@@ -6,14 +6,15 @@ use std::time::Duration;
 use broker_core::broker::Broker;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
+
+use crate::server::Shared;
 
 /// Scrubs until the broker stops; a start should not compete with a disk that is being read.
-pub(crate) async fn run(broker: Arc<Broker>, first_rest: Duration, stop: CancellationToken) {
+pub(crate) async fn run(broker: Arc<Broker>, first_rest: Duration, shared: Arc<Shared>) {
     let (mut scrub, mut rest) = (broker.scrubber(), first_rest);
     loop {
         tokio::select! {
-            () = stop.cancelled() => return,
+            () = shared.stop.cancelled() => return,
             () = sleep(rest) => {}
         }
         let broker = Arc::clone(&broker);
@@ -21,7 +22,12 @@ pub(crate) async fn run(broker: Arc<Broker>, first_rest: Duration, stop: Cancell
             let rest = broker.scrub(&mut scrub);
             (scrub, rest)
         });
-        match step.await {
+        let done = tokio::select! {
+            // A disk that hangs does not hold up a shutdown for longer than clients do.
+            () = shared.abandoned() => return,
+            done = step => done,
+        };
+        match done {
             Ok(done) => (scrub, rest) = done,
             // The broker works without; it must be seen all the same.
             Err(error) => return tracing::error!(%error, "scrub ended; this is a defect"),

@@ -10,7 +10,7 @@ use broker_core::broker::Broker;
 use broker_core::journal::{Lsn, Stopped, Writer};
 use broker_core::session::amqp091;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -34,6 +34,9 @@ pub struct Options {
     /// How long after the start the scrub of the journal begins; a minute unless said otherwise.
     pub scrub_after: Option<Duration>,
 }
+
+/// How long the last write ahead may take after all is durable.
+const LAST_WRITE: Duration = Duration::from_secs(5);
 
 /// When the scrub begins unless said otherwise.
 const SCRUB_AFTER: Duration = Duration::from_secs(60);
@@ -123,7 +126,7 @@ impl Server {
         let broker = Arc::clone(&shared.broker);
         shared
             .tasks
-            .spawn(scrub::run(broker, scrub_after, shared.stop.clone()));
+            .spawn(scrub::run(broker, scrub_after, Arc::clone(&shared)));
         let broker = Arc::clone(&shared.broker);
         shared.tasks.spawn(timers::run(broker, shared.stop.clone()));
         Ok(Self {
@@ -234,7 +237,7 @@ impl Server {
             shared,
             listeners,
             journal_thread,
-            ..
+            mut progress,
         } = self;
         let until = Instant::now() + deadline;
         drop(listeners);
@@ -249,9 +252,14 @@ impl Server {
             shared.tasks.wait().await;
         }
         shared.broker.close();
-        // The thread commits what is there; a disk that hangs must not hang the caller's runtime.
-        let joined = tokio::task::spawn_blocking(move || journal_thread.join()).await;
-        if !matches!(joined, Ok(Ok(()))) {
+        // The thread commits what is there. What it does then is of no use any more, and on a sick disk
+        // it may hang.
+        let ended = progress.wait_for(|progress| progress.ended.is_some());
+        let _ = ended.await;
+        let gone = async { while progress.changed().await.is_ok() {} };
+        if timeout(LAST_WRITE, gone).await.is_err() {
+            tracing::warn!("the disk hangs; the journal's thread is left behind");
+        } else if journal_thread.join().is_err() {
             tracing::error!("journal thread panicked; this is a defect");
         }
     }
