@@ -1,7 +1,7 @@
 //! Zeros ahead of use: the next segment is written in full before its first record.
 //!
 //! The first sync over blocks that were never written also has to write what the file system notes
-//! about them, which takes two to four times as long as a sync over blocks written before. So
+//! about them, which takes two to five times as long as a sync over blocks written before. So
 //! whoever has a thread to spare calls [`Journal::write_ahead`] again and again: it fills the next
 //! prepared segment with zeros while records go to the current one.
 //!
@@ -26,8 +26,10 @@ const STEP_BYTES: u64 = 1024 * 1024;
 pub(super) struct Ahead {
     /// Held for as long as a step takes.
     blank: Mutex<Option<Blank>>,
-    /// Whoever writes zeros sleeps on it, with `blank`.
-    offered: Condvar,
+    /// Something was offered since whoever writes zeros last slept. Held for moments only.
+    offered: Mutex<bool>,
+    /// Whoever writes zeros sleeps on it, with `offered`.
+    calls: Condvar,
 }
 
 #[derive(Debug)]
@@ -50,7 +52,8 @@ impl Ahead {
                 written_to,
                 end,
             });
-            self.offered.notify_one();
+            *lock(&self.offered) = true;
+            self.calls.notify_one();
         }
     }
 
@@ -64,42 +67,51 @@ impl Ahead {
 
     /// Whoever waits for a segment looks again whether the journal has ended.
     pub(super) fn wake(&self) {
-        self.offered.notify_all();
+        // Who sleeps has seen how things were with this lock held: he is not between look and sleep.
+        let _offered = lock(&self.offered);
+        self.calls.notify_all();
     }
 
-    /// Fills a part of the segment, or waits for one so long. False when none came.
-    fn step(&self, patience: Duration, ended: impl Fn() -> bool) -> Result<bool, Fault> {
-        let blank = lock(&self.blank);
-        let waited = self.offered.wait_timeout_while(blank, patience, |blank| {
-            unfinished(blank).is_none() && !ended()
-        });
-        let mut blank = waited.unwrap_or_else(PoisonError::into_inner).0;
-        let Some(filled) = unfinished(&mut blank).map(Blank::fill) else {
+    /// Waits until a segment is offered or the journal has `ended`, so long at most.
+    fn wait(&self, patience: Duration, ended: impl Fn() -> bool) {
+        let offered = lock(&self.offered);
+        let waited = self
+            .calls
+            .wait_timeout_while(offered, patience, |offered| !*offered && !ended());
+        *waited.unwrap_or_else(PoisonError::into_inner).0 = false;
+    }
+
+    /// Fills a part of the segment; false when there is none. A failure is told by `fail` before the
+    /// segment can be taken back: it is not begun then.
+    fn fill(&self, fail: impl FnOnce(Fault) -> Stopped) -> Result<bool, Stopped> {
+        let mut blank = lock(&self.blank);
+        let Some(unfinished) = blank.as_mut().filter(|blank| blank.written_to < blank.end) else {
             return Ok(false);
         };
-        match filled {
-            // A file system that allocates anew what is overwritten.
-            Err(fault) if fault.is_no_space() => *blank = None,
-            filled => filled?,
+        if !unfinished.fill().map_err(fail)? {
+            *blank = None;
         }
         Ok(true)
     }
 }
 
-fn unfinished(blank: &mut Option<Blank>) -> Option<&mut Blank> {
-    blank.as_mut().filter(|blank| blank.written_to < blank.end)
-}
-
 impl Blank {
-    fn fill(&mut self) -> Result<(), Fault> {
+    /// False if the disk has no room for it: a file system that allocates anew what is overwritten.
+    /// A sync that finds none is a failed sync like any other, for what it lost is not known.
+    fn fill(&mut self) -> Result<bool, Fault> {
         let len = STEP_BYTES.min(self.end - self.written_to);
         let mut slices: Vec<_> = zeros(len as usize).collect();
-        self.file
+        let written = self
+            .file
             .write_at(self.written_to, &mut slices)
-            .during("write ahead in", &self.name)?;
+            .during("write ahead in", &self.name);
+        match written {
+            Err(fault) if fault.is_no_space() => return Ok(false),
+            written => written?,
+        }
         self.file.sync().during("sync", &self.name)?;
         self.written_to += len;
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -113,8 +125,11 @@ impl Journal {
         if let Some(stopped) = self.stopped() {
             return Err(stopped);
         }
-        self.ahead
-            .step(patience, || self.has_ended())
-            .map_err(|fault| self.fail(fault))
+        let fill = || self.ahead.fill(|fault| self.fail(fault));
+        if fill()? {
+            return Ok(true);
+        }
+        self.ahead.wait(patience, || self.has_ended());
+        fill()
     }
 }

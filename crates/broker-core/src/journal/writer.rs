@@ -18,7 +18,7 @@ use super::{Journal, Lsn, Stopped};
 
 /// Batches up to this size also write zeros ahead of themselves.
 const SMALL_BATCH_BYTES: u64 = 256 * 1024;
-/// How far. The first sync over never written blocks also has to write metadata, about five times
+/// How far. The first sync over never written blocks also has to write metadata, two to five times
 /// the cost of one over written blocks; zeros written ahead pay that once for many batches.
 const ZERO_AHEAD_BYTES: u64 = 1024 * 1024;
 /// The next segment is filled with zeros once such a part of the current one is used: a journal that
@@ -163,6 +163,9 @@ impl Writer {
             self.indexes.seal(self.chain.current(), batch.base);
             if let Some(next) = self.chain.next() {
                 self.journal.ahead.take_back(next);
+            }
+            if let Some(fault) = self.journal.failure() {
+                return Err(fault.clone());
             }
             self.offered = false;
             self.chain.begin_next(batch.base, self.journal.epoch())?;

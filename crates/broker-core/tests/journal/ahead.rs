@@ -1,7 +1,6 @@
 //! The next segment is filled with zeros before it is begun, by whoever has the time.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -56,21 +55,17 @@ fn what_was_filled_is_not_filled_again() {
 fn a_segment_that_is_begun_is_left_alone() {
     let disk = SimDisk::new(1);
     let (mut bench, _) = used(&disk);
-    let all = payloads(200, 900);
-    let done = AtomicBool::new(false);
-    let journal = Arc::clone(&bench.journal);
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            while !done.load(Ordering::SeqCst) {
-                journal.write_ahead(Duration::ZERO).unwrap();
-            }
-        });
-        bench.publish_all(&all);
-        done.store(true, Ordering::SeqCst);
-    });
+    // Offered, and not filled. The last record is too small for the segment after it to be wanted.
+    let all = payloads(60, 300);
+    let mut published = 0;
+    while bench.journal.segments().len() < 2 {
+        bench.publish_all(&all[published..=published]);
+        published += 1;
+    }
+    assert_eq!(fill(&bench, &disk), 0);
     drop(bench);
     let after = Bench::open(&disk.after_power_loss(Survival::Nothing));
-    assert_eq!(after.replayed_payloads()[1..], all);
+    assert_eq!(after.replayed_payloads()[1..], all[..published]);
 }
 
 #[test]
@@ -84,6 +79,20 @@ fn a_disk_error_on_the_way_is_final() {
         assert!(matches!(stopped, Stopped::Failed(_)), "{stopped}");
         assert!(bench.publish(b"x").is_err());
         assert!(bench.writer.turn().is_err());
+    }
+}
+
+#[test]
+fn no_room_ends_it_unless_a_sync_tells() {
+    for (operation, failed) in [(0, false), (1, true)] {
+        let disk = SimDisk::new(1);
+        let (mut bench, _) = used(&disk);
+        let trouble = Trouble::Error(std::io::ErrorKind::StorageFull);
+        disk.plan(disk.operations() + operation, trouble);
+        let answer = bench.journal.write_ahead(Duration::ZERO);
+        assert_eq!(answer.is_err(), failed, "{answer:?}");
+        assert_eq!(bench.writer.turn().is_err(), failed);
+        assert_eq!(bench.publish(b"x").is_err(), failed);
     }
 }
 
