@@ -25,7 +25,7 @@ use crate::account::Account;
 use crate::call::QueueId;
 use crate::definitions::{Expect, PermissionSpec, Stored, UserSpec, VhostSpec};
 use crate::journal::{
-    self, Disk, Indexer, Kind, Lsn, OpenError, RecordRef, Replay, Unreadable, Writer,
+    self, Disk, Indexer, Kind, Lsn, OpenError, RecordRef, Replay, SegmentSpan, Unreadable, Writer,
 };
 use crate::lock::{read, write};
 use crate::number_hash::NumberHasher;
@@ -164,10 +164,10 @@ impl Replay for Recovery {
 
     /// Messages and settlements may be told twice and in any order, changes may not: they are
     /// repeated only when the whole index was found readable.
-    fn index(&mut self, payload: &[u8]) -> Result<bool, Unreadable> {
+    fn index(&mut self, span: SegmentSpan, payload: &[u8]) -> Result<bool, Unreadable> {
         self.fresh = false;
         let mut changes = Vec::new();
-        let read = read_index(payload, |one| {
+        let read = read_index(span, payload, |one| {
             match one {
                 Indexed::Change { end, payload } => changes.push((end, payload)),
                 Indexed::Message(found) => self.hold(found),

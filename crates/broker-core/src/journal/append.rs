@@ -15,7 +15,7 @@ use bytes::Bytes;
 
 use super::ahead::Ahead;
 use super::batch::Batch;
-use super::checkpoint::Checkpoints;
+use super::checkpoint::{self, Checkpoints};
 use super::checksum;
 use super::disk::Disk;
 use super::gather::Gather;
@@ -85,9 +85,13 @@ pub struct SegmentSpan {
     pub end: Lsn,
 }
 
-/// The appending side of a journal. All methods may be called from any thread; none but
-/// [`Journal::checkpoint`], [`Journal::read`] and [`Journal::write_ahead`] touches the disk or waits
-/// for it. Its locks never nest.
+/// The appending side of a journal. All methods may be called from any thread; of those that are
+/// public none but [`Journal::checkpoint`], [`Journal::read`] and [`Journal::write_ahead`] touches
+/// the disk or waits for it.
+///
+/// Two locks are held while the disk works, `checkpoints` and that on the segment in [`Ahead`]; the
+/// others are held for moments. A lock of the first sort is never taken with any other held, and one
+/// of the second at most with one of the first.
 #[derive(Debug)]
 pub struct Journal {
     disk: Arc<dyn Disk>,
@@ -115,7 +119,7 @@ pub struct Journal {
     failed: OnceLock<Fault>,
     /// The begun segments, oldest first.
     begun: Mutex<VecDeque<Arc<Readable>>>,
-    /// Held for as long as a checkpoint is written, or checked.
+    /// Held for as long as a checkpoint is written.
     checkpoints: Mutex<Checkpoints>,
     checkpointed: AtomicU64,
     pub(super) ahead: Ahead,
@@ -512,14 +516,31 @@ impl Journal {
         Some(freed.name().to_owned())
     }
 
-    /// See [`Checkpoints::check`]. No checkpoint is written meanwhile.
-    pub(super) fn check_checkpoints(&self) -> (u64, Vec<Corrupt>) {
-        lock(&self.checkpoints).check()
+    /// See [`checkpoint::check`]; none as well if there is no such checkpoint, or another one by now.
+    pub(super) fn check_checkpoint(&self, name: &'static str) -> Result<Option<u64>, Corrupt> {
+        let generation = || lock(&self.checkpoints).generation(name);
+        let Some(before) = generation() else {
+            return Ok(None);
+        };
+        let checked = checkpoint::check(&*self.disk, name);
+        if checked.is_err() && generation() != Some(before) {
+            return Ok(None);
+        }
+        checked
     }
 
-    /// See [`index::check`].
+    /// See [`index::check`]. An index that is damaged is taken away.
     pub(super) fn check_index(&self, segment: &Readable, end: Lsn) -> Result<u64, Corrupt> {
-        index::check(&*self.disk, segment, end)
+        let checked = index::check(&*self.disk, segment, end);
+        if checked.is_err() {
+            // One whose segment may be freed was perhaps being taken away, and its name may be that
+            // of another segment's index by now.
+            if end <= self.releasable() {
+                return Ok(0);
+            }
+            index::distrust(&*self.disk, segment.name());
+        }
+        checked
     }
 
     /// The segment that holds `lsn` and where its durable records end, unless it was freed.

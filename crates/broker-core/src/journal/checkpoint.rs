@@ -150,24 +150,11 @@ impl Checkpoints {
         Ok(())
     }
 
-    /// Reads both files again, from the disk, and answers with the bytes read and the damage found.
-    pub(super) fn check(&self) -> (u64, Vec<Corrupt>) {
-        let (mut read_bytes, mut damage) = (0, Vec::new());
-        for (name, _) in NAMES
-            .iter()
-            .zip(self.slots)
-            .filter(|(_, slot)| slot.is_some())
-        {
-            match self.disk.open(name).during("open", name) {
-                Ok(file) => match read_file(&FromDisk(file), name, None) {
-                    Ok(loaded) => read_bytes += (HEADER_LEN + loaded.payload.len()) as u64,
-                    Err(OpenError::Corrupt(corrupt)) => damage.push(corrupt),
-                    Err(other) => damage.push(unreadable(name, other.to_string())),
-                },
-                Err(fault) => damage.push(unreadable(name, fault.to_string())),
-            }
-        }
-        (read_bytes, damage)
+    /// Which checkpoint this file holds; none if it is not there or damaged.
+    pub(super) fn generation(&self, name: &str) -> Option<u64> {
+        let mut files = NAMES.iter().zip(self.slots);
+        let (_, slot) = files.find(|(other, _)| **other == name)?;
+        slot.map(|slot| slot.generation)
     }
 
     fn replace(&self, name: &str, header: &[u8], payload: &[u8]) -> Result<(), Fault> {
@@ -274,6 +261,27 @@ fn read_file(
         payload,
         generation: u64_at(&header, 32),
     })
+}
+
+/// Reads one of the files again, from the disk, and answers with the bytes read; none if it cannot be
+/// had now.
+pub(super) fn check(disk: &dyn Disk, name: &'static str) -> Result<Option<u64>, Corrupt> {
+    let file = match disk.open(name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(unreadable(name, error.to_string()));
+        }
+        opened => opened.during("open", name),
+    };
+    let read = file.map_err(OpenError::Disk);
+    match read.and_then(|file| read_file(&FromDisk(file), name, None)) {
+        Ok(loaded) => Ok(Some((HEADER_LEN + loaded.payload.len()) as u64)),
+        Err(OpenError::Corrupt(corrupt)) => Err(corrupt),
+        Err(OpenError::Disk(fault)) if !fault.is_loss() => {
+            tracing::warn!(%fault, "checkpoint cannot be checked now");
+            Ok(None)
+        }
+        Err(other) => Err(unreadable(name, other.to_string())),
+    }
 }
 
 fn unreadable(name: &str, found: String) -> Corrupt {

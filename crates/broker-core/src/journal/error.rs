@@ -5,6 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::io::Errno;
+
 use super::{Epoch, Lsn, StoreId};
 
 /// Why the journal could not be opened. Nothing was truncated, deleted or repaired.
@@ -250,6 +252,13 @@ impl Fault {
     /// The damage that it tells of, if it does.
     pub(super) fn corrupt(&self) -> Option<&Corrupt> {
         self.source.get_ref()?.downcast_ref()
+    }
+
+    /// Whether the disk has lost what it should have given; any other error on reading may be gone
+    /// the next time.
+    pub(super) fn is_loss(&self) -> bool {
+        self.source.kind() == io::ErrorKind::UnexpectedEof
+            || self.source.raw_os_error() == Some(Errno::IO.raw_os_error())
     }
 
     fn remedy(&self) -> &'static str {

@@ -45,7 +45,7 @@ use super::record::{u32_at, u64_at};
 use super::recovery::{RecordRef, Replay};
 use super::scan::{self, Progress};
 use super::segment::{self, Segment};
-use super::{Kind, Lsn};
+use super::{Kind, Lsn, SegmentSpan};
 
 /// Indexes are named so, followed by the number of their segment.
 const NAME_PREFIX: &str = "index-";
@@ -155,7 +155,11 @@ impl Indexes {
         if !scan::skip_to_end(segment, end, &mut after)? {
             return Ok(false);
         }
-        let taken = replay.index(&payload).map_err(|error| Corrupt {
+        let span = SegmentSpan {
+            start: segment.base(),
+            end,
+        };
+        let taken = replay.index(span, &payload).map_err(|error| Corrupt {
             file: name.clone(),
             offset: HEADER_LEN as u64,
             lsn: Some(segment.base()),
@@ -246,19 +250,23 @@ impl Indexes {
 }
 
 /// Reads the index of a segment that ends at `end` again, from the disk, and answers with the bytes
-/// read; none if it has no index. One that is damaged is taken away, and the damage is the error.
+/// read. That is 0 if it has no index, or one that cannot be had now.
 pub(super) fn check(disk: &dyn Disk, segment: &Readable, end: Lsn) -> Result<u64, Corrupt> {
     let name = name_of(segment.name());
-    let found = match disk.open(&name) {
+    let file = match disk.open(&name) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-        Err(error) => error.to_string(),
-        Ok(file) => match read_file(&FromDisk(file), &name, &Of::readable(segment, end)) {
-            Ok(Ok(payload)) => return Ok((HEADER_LEN + payload.len()) as u64),
-            Ok(Err(reason)) => reason.to_owned(),
-            Err(fault) => fault.to_string(),
-        },
+        opened => opened.during("open", &name),
     };
-    distrust(disk, segment.name());
+    let of = Of::readable(segment, end);
+    let found = match file.and_then(|file| read_file(&FromDisk(file), &name, &of)) {
+        Ok(Ok(payload)) => return Ok((HEADER_LEN + payload.len()) as u64),
+        Ok(Err(reason)) => reason.to_owned(),
+        Err(fault) if fault.is_loss() => fault.to_string(),
+        Err(fault) => {
+            tracing::warn!(%fault, "index cannot be checked now");
+            return Ok(0);
+        }
+    };
     Err(Corrupt {
         file: name,
         offset: 0,

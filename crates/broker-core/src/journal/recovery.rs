@@ -24,7 +24,7 @@ use super::inventory::{Inventory, damage, mismatch};
 use super::room::Room;
 use super::scan::{self, Progress, Stop};
 use super::segment::{self, FIRST_LSN, Segment, SegmentState};
-use super::{Epoch, Journal, Kind, Lsn, Options, StoreId, Writer};
+use super::{Epoch, Journal, Kind, Lsn, Options, SegmentSpan, StoreId, Writer};
 
 /// One record read back.
 #[derive(Debug, Clone, Copy)]
@@ -66,7 +66,7 @@ pub trait Replay {
     ///
     /// # Errors
     /// Ends the opening; the words become part of [`Corrupt`].
-    fn index(&mut self, _payload: &[u8]) -> Result<bool, Unreadable> {
+    fn index(&mut self, _span: SegmentSpan, _payload: &[u8]) -> Result<bool, Unreadable> {
         Ok(false)
     }
 }

@@ -29,6 +29,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::checkpoint;
 use super::error::{Corrupt, Damage};
 use super::read::Readable;
 use super::record::{ALIGN, HEADER_LEN, Header, framed_len, lsn_of, payload_crc};
@@ -54,19 +55,31 @@ const KNOWN_MAX: usize = 10_000;
 #[derive(Debug)]
 pub struct Scrub {
     journal: Arc<Journal>,
-    /// What comes next; below the first segment, that one.
+    /// What is being read.
+    phase: Phase,
+    /// What comes next of it; below the first segment, that one.
     at: Lsn,
     /// Position and place of what was found damaged and is still there.
     known: BTreeSet<(Lsn, u64)>,
-    /// Checkpoints found damaged at the end of the last round.
-    known_files: BTreeSet<String>,
+    /// Checkpoints that were damaged when they were last read.
+    known_files: BTreeSet<&'static str>,
     buffer: Vec<u8>,
+}
+
+/// The parts of a round, in this order.
+#[derive(Debug, Clone, Copy)]
+enum Phase {
+    Records,
+    /// The one of that number in [`checkpoint::NAMES`].
+    Checkpoint(usize),
+    /// The one of the segment that comes next.
+    Index,
 }
 
 /// What a step did.
 #[derive(Debug)]
 pub struct Scrubbed {
-    /// Bytes of segments read.
+    /// Bytes read.
     pub read_bytes: u64,
     /// Places that were found damaged for the first time.
     pub damaged: Vec<Corrupt>,
@@ -96,6 +109,7 @@ impl Scrub {
     pub fn new(journal: Arc<Journal>) -> Self {
         Self {
             journal,
+            phase: Phase::Records,
             at: Lsn(0),
             known: BTreeSet::new(),
             known_files: BTreeSet::new(),
@@ -103,22 +117,25 @@ impl Scrub {
         }
     }
 
-    /// Reads and checks a little more: about 256 KiB, or one whole record that is larger. Blocks
-    /// for these reads.
+    /// Reads and checks a little more: about 256 KiB of records, or one whole record that is larger,
+    /// or one file beside the segments. Blocks for these reads.
     pub fn step(&mut self) -> Scrubbed {
         let first = self.journal.first();
         self.known.retain(|(lsn, _)| *lsn >= first);
         self.at = self.at.max(first);
-        let found = self.journal.segment_of(self.at);
-        let (mut read_bytes, mut damaged) = match found {
-            Some((segment, end)) if self.at < end => self.walk(&segment, end),
-            _ => (0, Vec::new()),
+        let mut damaged = Vec::new();
+        let mut round_ended = false;
+        let read_bytes = match self.phase {
+            Phase::Records => self.check_records(&mut damaged),
+            Phase::Checkpoint(number) => self.check_checkpoint(number, &mut damaged),
+            Phase::Index => {
+                let checked = self.check_index(&mut damaged);
+                round_ended = checked.is_none();
+                checked.unwrap_or_default()
+            }
         };
-        let round_ended = self.at >= self.journal.durable();
         if round_ended {
-            self.at = Lsn(0);
-            self.buffer = Vec::new();
-            read_bytes += self.check_files(&mut damaged);
+            (self.phase, self.at) = (Phase::Records, Lsn(0));
         }
         let paced = pace(read_bytes, self.journal.durable().0 - first.0);
         Scrubbed {
@@ -130,31 +147,56 @@ impl Scrub {
         }
     }
 
-    /// Checks what is beside the segments, adds to `damaged` what is new, and answers with the bytes
-    /// read.
-    fn check_files(&mut self, damaged: &mut Vec<Corrupt>) -> u64 {
-        let (mut read_bytes, checkpoints) = self.journal.check_checkpoints();
-        let known = std::mem::take(&mut self.known_files);
-        for corrupt in checkpoints {
-            self.known_files.insert(corrupt.file.clone());
-            if !known.contains(&corrupt.file) {
-                damaged.push(corrupt);
-            }
+    /// Goes on with the records, adds to `damaged` what is new, and answers with the bytes read. So
+    /// do the next two.
+    fn check_records(&mut self, damaged: &mut Vec<Corrupt>) -> u64 {
+        let mut read_bytes = 0;
+        if let Some((segment, end)) = self.journal.segment_of(self.at)
+            && self.at < end
+        {
+            (read_bytes, *damaged) = self.walk(&segment, end);
         }
-        let spans = self.journal.segments();
-        // The newest has none.
-        for span in &spans[..spans.len().saturating_sub(1)] {
-            let Some((segment, end)) = self.journal.segment_of(span.start) else {
-                continue;
-            };
-            match self.journal.check_index(&segment, end) {
-                Ok(bytes) => read_bytes += bytes,
-                // One that may be freed was perhaps being taken away.
-                Err(_) if end <= self.journal.releasable() => {}
-                Err(corrupt) => damaged.push(corrupt),
-            }
+        if self.at >= self.journal.durable() {
+            (self.phase, self.at) = (Phase::Checkpoint(0), Lsn(0));
+            self.buffer = Vec::new();
         }
         read_bytes
+    }
+
+    fn check_checkpoint(&mut self, number: usize, damaged: &mut Vec<Corrupt>) -> u64 {
+        let Some(name) = checkpoint::NAMES.get(number) else {
+            self.phase = Phase::Index;
+            return 0;
+        };
+        self.phase = Phase::Checkpoint(number + 1);
+        match self.journal.check_checkpoint(name) {
+            Ok(None) => 0,
+            Ok(Some(read_bytes)) => {
+                self.known_files.remove(name);
+                read_bytes
+            }
+            Err(corrupt) => {
+                if self.known_files.insert(name) {
+                    damaged.push(corrupt);
+                }
+                0
+            }
+        }
+    }
+
+    /// None after the last.
+    fn check_index(&mut self, damaged: &mut Vec<Corrupt>) -> Option<u64> {
+        let (segment, end) = self.journal.segment_of(self.at)?;
+        // The newest has none.
+        if end >= self.journal.durable() {
+            return None;
+        }
+        self.at = end;
+        let checked = self.journal.check_index(&segment, end);
+        Some(checked.unwrap_or_else(|corrupt| {
+            damaged.push(corrupt);
+            0
+        }))
     }
 
     /// Goes on in one segment, and answers what is new.

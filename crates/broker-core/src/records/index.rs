@@ -3,7 +3,7 @@
 use super::codec::{Malformed, Reader, put_blob, put_varint};
 use super::delivery::PublishHead;
 use crate::call::{QueueId, Sequence};
-use crate::journal::Lsn;
+use crate::journal::{Lsn, SegmentSpan};
 
 /// A message in the queue of the one before, one above its sequence: the usual one.
 const NEXT: u8 = 0;
@@ -16,9 +16,6 @@ const TIMED_NEXT: u8 = 4;
 const TIMED_MESSAGE: u8 = 5;
 /// Messages like the one before, each as far from the one before it. Since version 2.
 const RUN: u8 = 6;
-
-/// Of a segment; see [`crate::journal::Options::segment_bytes`].
-const RUN_BYTES_MAX: u64 = 1 << 30;
 
 /// Layout of what is written now, and the oldest that is read.
 const VERSION: u8 = 2;
@@ -153,25 +150,34 @@ impl Before {
         timed: false,
     };
 
-    fn go(&mut self, step: u64) -> Result<Lsn, Malformed> {
-        let overflow = Malformed("a position exceeds 64 bits");
-        let bytes = step.checked_mul(STEP).ok_or(overflow)?;
-        self.position = self.position.checked_add(bytes).ok_or(overflow)?;
-        Ok(Lsn(self.position))
+    /// Where it is so many steps on; outside of the segment nothing can be.
+    fn go(&mut self, step: u64, span: SegmentSpan) -> Result<Lsn, Malformed> {
+        let outside = Malformed("a position outside of the segment");
+        let bytes = step.checked_mul(STEP).ok_or(outside)?;
+        let position = Lsn(self.position.checked_add(bytes).ok_or(outside)?);
+        if !(span.start..=span.end).contains(&position) {
+            return Err(outside);
+        }
+        self.position = position.0;
+        Ok(position)
     }
 
     /// The next message in the same queue, so many steps on.
-    fn next(&mut self) -> Result<Found, Malformed> {
+    fn next(&mut self, span: SegmentSpan) -> Result<Found, Malformed> {
         let overflow = Malformed("a sequence exceeds 64 bits");
         self.sequence = self.sequence.checked_add(1).ok_or(overflow)?;
-        self.message()
+        self.message(span)
     }
 
-    fn message(&mut self) -> Result<Found, Malformed> {
+    fn message(&mut self, span: SegmentSpan) -> Result<Found, Malformed> {
+        let record = self.go(self.step, span)?;
+        if record == span.end {
+            return Err(Malformed("a message behind the segment"));
+        }
         Ok(Found {
             queue: QueueId(self.queue),
             sequence: Sequence(self.sequence),
-            record: self.go(self.step)?,
+            record,
             size_bytes: self.size_bytes,
             timed: self.timed,
         })
@@ -186,8 +192,9 @@ impl Before {
     }
 }
 
-/// Hands everything an index holds to `take`, in order.
+/// Hands everything an index holds to `take`, in order. The segment's records are within `span`.
 pub(crate) fn read_index<'a>(
+    span: SegmentSpan,
     payload: &'a [u8],
     mut take: impl FnMut(Indexed<'a>) -> Result<(), Malformed>,
 ) -> Result<(), Malformed> {
@@ -201,24 +208,24 @@ pub(crate) fn read_index<'a>(
         match reader.u8()? {
             tag @ (NEXT | TIMED_NEXT) => {
                 before.read_rest(tag == TIMED_NEXT, &mut reader)?;
-                take(Indexed::Message(before.next()?))?;
+                take(Indexed::Message(before.next(span)?))?;
             }
             tag @ (MESSAGE | TIMED_MESSAGE) => {
                 before.queue = reader.varint()?;
                 before.sequence = reader.varint()?;
                 before.read_rest(tag == TIMED_MESSAGE, &mut reader)?;
-                take(Indexed::Message(before.message()?))?;
+                take(Indexed::Message(before.message(span)?))?;
             }
             SETTLE => take(Indexed::Settle(reader.blob()?))?,
             CHANGE => {
                 let step = reader.varint()?;
-                let end = before.go(step)?;
+                let end = before.go(step, span)?;
                 let payload = reader.blob()?;
                 take(Indexed::Change { end, payload })?;
             }
             RUN if version > OLDEST_VERSION => {
-                for _ in 0..read_run(&mut reader, &before)? {
-                    take(Indexed::Message(before.next()?))?;
+                for _ in 0..read_run(&mut reader, &before, span)? {
+                    take(Indexed::Message(before.next(span)?))?;
                 }
             }
             _ => return Err(Malformed("something an index does not hold")),
@@ -228,14 +235,15 @@ pub(crate) fn read_index<'a>(
 }
 
 /// How many messages follow that are like the one before. No two records begin at one position, so
-/// that even a wrong number is bounded by what a segment can hold.
-fn read_run(reader: &mut Reader<'_>, before: &Before) -> Result<u64, Malformed> {
+/// that even a wrong number is bounded by what is left of the segment.
+fn read_run(reader: &mut Reader<'_>, before: &Before, span: SegmentSpan) -> Result<u64, Malformed> {
     let count = reader.varint()?;
+    let left = span.end.0.saturating_sub(before.position);
     let bytes = count
         .checked_mul(before.step)
-        .map(|steps| steps.checked_mul(STEP));
+        .and_then(|steps| steps.checked_mul(STEP));
     match bytes {
-        Some(Some(1..=RUN_BYTES_MAX)) => Ok(count),
+        Some(bytes) if (1..=left).contains(&bytes) => Ok(count),
         _ => Err(Malformed("a run of messages that no segment holds")),
     }
 }
@@ -250,9 +258,19 @@ mod tests {
     use crate::message::Properties;
     use crate::records::{read_publish_head, write_publish_head};
 
+    /// Where most tests have their records.
+    const SPAN: SegmentSpan = SegmentSpan {
+        start: Lsn(0),
+        end: Lsn(1 << 20),
+    };
+
     fn all(payload: &[u8]) -> Result<Vec<Indexed<'_>>, Malformed> {
+        all_within(SPAN, payload)
+    }
+
+    fn all_within(span: SegmentSpan, payload: &[u8]) -> Result<Vec<Indexed<'_>>, Malformed> {
         let mut all = Vec::new();
-        read_index(payload, |one| {
+        read_index(span, payload, |one| {
             all.push(one);
             Ok(())
         })?;
@@ -380,6 +398,23 @@ mod tests {
     }
 
     #[test]
+    fn positions_outside_of_the_segment_are_refused() {
+        let within = |start, end, index: &[u8]| {
+            let (start, end) = (Lsn(start), Lsn(end));
+            all_within(SegmentSpan { start, end }, index).is_ok()
+        };
+        // Of version 1: four messages at 4096 to 6304, and a change that ends at 6400.
+        let golden = golden_1();
+        assert!(within(4096, 6400, &golden));
+        assert!(!within(4096, 6392, &golden) && !within(4104, 6400, &golden));
+        // Messages at 1000, 2000, and three to follow.
+        let run = [VERSION, MESSAGE, 7, 0, 125, 105, NEXT, 125, 105, RUN, 3];
+        assert!(within(1000, 5008, &run));
+        assert!(!within(1000, 5000, &run), "the last would begin at the end");
+        assert!(!within(1000, 4992, &run));
+    }
+
+    #[test]
     fn an_index_tells_what_may_expire() {
         let mut writer = IndexWriter::new();
         let arrived = Some(Timestamp(1_700_000_000_000));
@@ -401,12 +436,7 @@ mod tests {
         #[test]
         fn garbage_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
             let versioned: Vec<u8> = [&[VERSION][..], &bytes].concat();
-            // Of a long run, only so much.
-            let mut left = 10_000;
-            let _ = read_index(&versioned, |_| {
-                left -= 1;
-                if left > 0 { Ok(()) } else { Err(Malformed("enough")) }
-            });
+            let _ = all(&versioned);
         }
     }
 }

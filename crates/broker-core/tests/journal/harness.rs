@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use broker_core::journal::{
     Admission, AppendError, Disk, Haste, Indexer, Journal, Kind, Lsn, OpenError, Options, Record,
-    RecordHead, RecordRef, Replay, SimDisk, Turn, Unreadable, Writer, open,
+    RecordHead, RecordRef, Replay, SegmentSpan, SimDisk, Turn, Unreadable, Writer, open,
 };
 
 pub(crate) const PUBLISH: Kind = Kind::new(1);
@@ -73,7 +73,7 @@ impl Replay for Memory {
             .then(|| Box::new(Notes::default()) as Box<dyn Indexer>)
     }
 
-    fn index(&mut self, payload: &[u8]) -> Result<bool, Unreadable> {
+    fn index(&mut self, _: SegmentSpan, payload: &[u8]) -> Result<bool, Unreadable> {
         let mut rest = payload;
         while let Some((head, more)) = rest.split_first_chunk::<16>() {
             let number = |at: usize| u64::from_le_bytes(head[at..at + 8].try_into().unwrap());

@@ -1,8 +1,9 @@
 //! The scrub reads what is beside the segments as well.
 
+use std::io;
 use std::sync::Arc;
 
-use broker_core::journal::{Corrupt, Scrub, SimDisk};
+use broker_core::journal::{Corrupt, Scrub, SimDisk, Trouble};
 
 use crate::harness::{Bench, open_indexed, payloads, small};
 
@@ -98,4 +99,82 @@ fn a_damaged_index_is_told_and_taken_away() {
     let after = open_indexed(Arc::new(disk), &small()).unwrap();
     assert_eq!(after.replayed_payloads(), payloads(60, 1100));
     assert_eq!(after.replayed.indexed, 0);
+}
+
+#[test]
+fn what_cannot_be_read_just_now_is_neither_damaged_nor_taken_away() {
+    let disk = SimDisk::new(1);
+    let bench = filled(&disk);
+    let before = disk.contents();
+    let mut scrub = Scrub::new(Arc::clone(&bench.journal));
+    let mut beside = 0;
+    // The steps of a round that end without records: there, each operation of the disk goes wrong.
+    for number in 0..100 {
+        let mut rounds = Scrub::new(Arc::clone(&bench.journal));
+        let ended = (0..number).any(|_| rounds.step().round_ended);
+        if ended {
+            break;
+        }
+        let from = disk.operations();
+        rounds.step();
+        if disk.operations() - from != 3 {
+            continue;
+        }
+        beside += 1;
+        for operation in 0..3 {
+            let mut scrub = Scrub::new(Arc::clone(&bench.journal));
+            (0..number).for_each(|_| drop(scrub.step()));
+            let trouble = Trouble::Error(io::ErrorKind::Other);
+            disk.plan(disk.operations() + operation, trouble);
+            let step = scrub.step();
+            disk.end_trouble();
+            assert!(step.damaged.is_empty(), "{:?}", step.damaged);
+            assert_eq!(step.known_damaged, 0);
+        }
+    }
+    assert!(beside > 5, "{beside} files");
+    assert_eq!(disk.contents(), before);
+    assert!(round(&mut scrub).0.is_empty());
+}
+
+#[test]
+fn an_end_that_is_missing_is_damage() {
+    let disk = SimDisk::new(1);
+    let bench = filled(&disk);
+    let names = [
+        "checkpoint-a".to_owned(),
+        names(&disk, "index-").swap_remove(0),
+    ];
+    for name in &names {
+        let bytes = &disk.contents()[name];
+        disk.install(name, &bytes[..bytes.len() - 1]);
+    }
+    let (damaged, _) = round(&mut Scrub::new(Arc::clone(&bench.journal)));
+    let files: Vec<_> = damaged.iter().map(|it| it.file.clone()).collect();
+    assert_eq!(files, names);
+}
+
+#[test]
+fn each_step_reads_one_file() {
+    let disk = SimDisk::new(1);
+    let bench = filled(&disk);
+    let contents = disk.contents();
+    let beside = contents
+        .iter()
+        .filter(|(name, _)| !name.starts_with("segment-"));
+    let largest = beside.map(|(_, bytes)| bytes.len()).max().unwrap() as u64;
+    let mut scrub = Scrub::new(Arc::clone(&bench.journal));
+    let mut steps = Vec::new();
+    loop {
+        let step = scrub.step();
+        steps.push(step.read_bytes);
+        if step.round_ended {
+            break;
+        }
+    }
+    let files = names(&disk, "index-").len() + names(&disk, "checkpoint-").len();
+    assert!(
+        steps.iter().rev().take(files).all(|read| *read <= largest),
+        "{steps:?}"
+    );
 }
