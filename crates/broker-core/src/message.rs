@@ -104,8 +104,10 @@ impl Message {
 
 impl Envelope {
     /// Bytes it weighs in memory budgets, in each message.
+    #[inline]
     pub fn size_bytes(&self) -> usize {
-        self.properties.size_bytes() + self.routing_key.len()
+        let keys = self.keys().map(str::len).sum::<usize>();
+        self.properties.size_bytes() + keys + size_of_val(&*self.further_keys)
     }
 
     /// All keys it is routed by.
@@ -295,6 +297,20 @@ impl fmt::Debug for Body {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn further_keys_weigh_something() {
+        let envelope = |further_keys| Envelope {
+            exchange: "".into(),
+            routing_key: "key".into(),
+            properties: Properties::Amqp091(vec![0, 0].into()),
+            persistent: true,
+            further_keys,
+        };
+        assert_eq!(envelope(Box::default()).size_bytes(), 5);
+        let further = [Box::from("other"), Box::from("")];
+        assert!(envelope(further.into()).size_bytes() >= 10 + 2 * size_of::<Box<str>>());
+    }
 
     #[test]
     fn a_body_is_what_was_put_in() {

@@ -186,7 +186,11 @@ pub(crate) fn check(arguments: &Arguments, thing: &str) -> Result<(), Refusal> {
 
 /// Refuses what the other kind of queue offers.
 fn check_kind(arguments: &Arguments, thing: &str) -> Result<(), Refusal> {
+    let overflow = text(arguments, OVERFLOW).and_then(Overflow::parse);
     let (name, kind) = match text(arguments, QUEUE_TYPE) {
+        Some("quorum") if overflow == Some(Overflow::RejectPublishDeadLetter) => {
+            (OVERFLOW, "quorum")
+        }
         Some("quorum") => (MAX_PRIORITY, "quorum"),
         _ => (DELIVERY_LIMIT, "classic"),
     };
@@ -399,6 +403,19 @@ mod tests {
             refused(single.0, single.1).as_deref(),
             Some("{unacceptable_type,longstr}")
         );
+    }
+
+    #[test]
+    fn a_queue_of_type_quorum_does_not_bury_what_it_turns_away() {
+        for (overflow, taken) in [("reject-publish-dlx", false), ("reject-publish", true)] {
+            let arguments = [(QUEUE_TYPE, "quorum"), (OVERFLOW, overflow)];
+            let arguments =
+                arguments.map(|(name, text)| (name.to_owned(), Value::Text(text.into())));
+            let refusal = check(&Arguments::from(arguments), "queue 'q' in vhost '/'").err();
+            let reason = refusal.map(|it| (it.reason, it.property));
+            let refused = (Reason::Invalid, Some(path(OVERFLOW).into()));
+            assert_eq!(reason, (!taken).then_some(refused));
+        }
     }
 
     #[test]

@@ -8,13 +8,13 @@ use crate::lock::lock;
 
 impl Broker {
     /// The writer thread calls this after each turn that was not idle: what is owed to the journal
-    /// is appended if there is room, queues that had to wait for that are deleted, dead letters go on, queues deliver
-    /// what became durable, each connection that waits for a position reached now is woken once,
+    /// is appended if there is room, queues that had to wait for that are deleted, the timers are told
+    /// of dead letters that wait, queues deliver what became durable, each connection that waits for a position reached now is woken once,
     /// paused publishers go on if they may, and the journal is kept short.
     pub fn committed(&self) {
         self.pay();
         self.delete_put_off();
-        self.bury_again();
+        self.bury_later();
         let queues = std::mem::take(&mut *lock(&self.awaiting));
         // First those who have the most to do, and do it on other threads.
         self.wake_watchers();

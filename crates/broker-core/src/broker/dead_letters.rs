@@ -3,7 +3,8 @@
 //!
 //! They are put into this list under their queue's lock and leave it when nobody holds a lock: a
 //! publish takes the virtual host's topology and other queues. Whoever may have added one empties
-//! the list afterwards, one at a time, so that they keep their order.
+//! the list afterwards, one at a time, so that they keep their order; nobody takes more than some at
+//! a time, and the broker's timers see to the rest, as to those that had to wait for room.
 //!
 //! The journal gets the dead letter's publish before the settlement in the queue it comes from, and
 //! keeps them in that order: a crash between the two leaves the message in both queues, and none at
@@ -12,7 +13,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
 use super::placed::{Appended, Places};
 use super::route::Route;
@@ -30,7 +31,7 @@ use crate::rules::DeadLetter;
 #[derive(Debug, Default)]
 pub(super) struct DeadLetters {
     waiting: Mutex<VecDeque<Dead>>,
-    /// Length of the list, to look at without its lock.
+    /// How many are not done with, the one that is being sent on included; to look at without a lock.
     count: AtomicUsize,
     /// Held by whoever empties the list.
     burial: Mutex<Burial>,
@@ -60,28 +61,59 @@ struct Burial {
 #[derive(Debug)]
 struct NoRoom;
 
+/// What became of the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Buried {
+    /// It is empty, or somebody else is at it.
+    All,
+    /// There are more, enough for one call.
+    Some,
+    /// They wait for the journal.
+    Stuck,
+}
+
+/// Most dead letters sent on in one call, so that nobody who only passes by is kept for long.
+const MOST: usize = 256;
+
 impl DeadLetters {
     pub(super) fn add(&self, dead: Dead) {
         let mut waiting = lock(&self.waiting);
         waiting.push_back(dead);
-        self.count.store(waiting.len(), Ordering::SeqCst);
+        self.count.fetch_add(1, Ordering::SeqCst);
     }
 
     fn is_empty(&self) -> bool {
         self.count.load(Ordering::SeqCst) == 0
     }
 
+    /// The first, to be [put back](Self::put_back) or [ticked off](Self::tick_off).
     fn take(&self) -> Option<Dead> {
-        let mut waiting = lock(&self.waiting);
-        let first = waiting.pop_front();
-        self.count.store(waiting.len(), Ordering::SeqCst);
-        first
+        lock(&self.waiting).pop_front()
     }
 
     fn put_back(&self, dead: Dead) {
-        let mut waiting = lock(&self.waiting);
-        waiting.push_front(dead);
-        self.count.store(waiting.len(), Ordering::SeqCst);
+        lock(&self.waiting).push_front(dead);
+    }
+
+    fn tick_off(&self) {
+        self.count.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// The right to empty the list, unless somebody has it. If he panicked, what he was at is gone,
+    /// but not what comes after.
+    fn begin(&self) -> Option<MutexGuard<'_, Burial>> {
+        match self.burial.try_lock() {
+            Ok(burial) => Some(burial),
+            Err(TryLockError::WouldBlock) => None,
+            Err(TryLockError::Poisoned(poisoned)) => {
+                self.burial.clear_poison();
+                let mut burial = poisoned.into_inner();
+                *burial = Burial::default();
+                let waiting = lock(&self.waiting);
+                self.count.store(waiting.len(), Ordering::SeqCst);
+                Some(burial)
+            }
+        }
     }
 }
 
@@ -99,36 +131,56 @@ impl Broker {
         self.timers.ring();
     }
 
-    /// Has the dead letters go on. Those the journal does not take are tried again after the next
-    /// commit, and when there is room. Call it with no lock held.
+    /// Has some dead letters go on, and the timers see to the others. Those the journal does not take
+    /// are tried again after the next commit, and when there is room. Call it with no lock held.
     pub(super) fn bury(&self) {
-        if self.try_bury().is_err() {
+        match self.try_bury() {
+            Buried::All => {}
+            Buried::Some => self.timers.ring(),
             // The room may have come back in between.
-            self.journal.recall();
+            Buried::Stuck => self.journal.recall(),
         }
     }
 
-    /// The same after a commit, or when room has come back.
-    pub(super) fn bury_again(&self) {
-        // The journal that has refused a record calls again by itself.
-        let _ = self.try_bury();
+    /// The same for the timers: whether to call it again at once.
+    pub(super) fn bury_on_time(&self) -> bool {
+        // They are rung after each commit while something waits: no need to call the writer.
+        self.try_bury() == Buried::Some
     }
 
-    fn try_bury(&self) -> Result<(), NoRoom> {
+    /// After a commit, or when room has come back: the timers have them go on. The journal's writer
+    /// has other things to do.
+    pub(super) fn bury_later(&self) {
+        if !self.dead_letters.is_empty() {
+            self.timers.ring();
+        }
+    }
+
+    fn try_bury(&self) -> Buried {
+        let mut rest = MOST;
         while !self.dead_letters.is_empty() {
+            if rest == 0 {
+                return Buried::Some;
+            }
             // Whoever is at it looks for more when he is done.
-            let Ok(mut burial) = self.dead_letters.burial.try_lock() else {
+            let Some(mut burial) = self.dead_letters.begin() else {
                 break;
             };
-            self.bury_with(&mut burial)?;
+            if self.bury_with(&mut burial, &mut rest).is_err() {
+                return Buried::Stuck;
+            }
         }
-        Ok(())
+        Buried::All
     }
 
-    fn bury_with(&self, burial: &mut Burial) -> Result<(), NoRoom> {
+    /// Sends on the first `rest`, which is counted down.
+    fn bury_with(&self, burial: &mut Burial, rest: &mut usize) -> Result<(), NoRoom> {
         let mut last: Option<Arc<LiveQueue>> = None;
         let mut outcome = Ok(());
-        while let Some(dead) = self.dead_letters.take() {
+        while *rest > 0
+            && let Some(dead) = self.dead_letters.take()
+        {
+            *rest -= 1;
             if let Some(last) = last.take_if(|last| !Arc::ptr_eq(last, &dead.queue)) {
                 self.leave(&last, burial);
             }
@@ -137,6 +189,7 @@ impl Broker {
                 outcome = Err(NoRoom);
                 break;
             }
+            self.dead_letters.tick_off();
             burial.done.extend(dead.place);
             last = Some(dead.queue);
         }
@@ -290,4 +343,26 @@ fn route(topology: &Topology, envelope: &Envelope, cycle: &[String], route: &mut
 /// Queues that turn messages away and let this one in do not get it after all.
 fn call_off(queues: &[Arc<LiveQueue>], body_bytes: usize) {
     queues.iter().for_each(|queue| queue.call_off(body_bytes));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burial_that_panicked_leaves_the_next_one_nothing_of_its_own() {
+        let letters = DeadLetters::default();
+        letters.count.store(1, Ordering::SeqCst);
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            letters.begin().unwrap().done.push(Sequence(7));
+            let _burial = letters.begin().unwrap();
+            panic!("while a letter is being sent on");
+        }));
+        assert!(panicked.is_err());
+        for _ in 0..2 {
+            let burial = letters.begin().unwrap();
+            assert!(burial.done.is_empty() && letters.is_empty());
+            assert!(letters.begin().is_none(), "one at a time");
+        }
+    }
 }

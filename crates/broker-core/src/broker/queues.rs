@@ -24,6 +24,8 @@ pub(super) enum DeleteTarget<'a> {
     Named(&'a str),
     /// This one and not a later one of the same name.
     This(&'a Arc<LiveQueue>),
+    /// This one, if nobody has used it for as long as it may be unused.
+    Abandoned(&'a Arc<LiveQueue>),
 }
 
 pub(super) fn no_queue(name: &str, vhost: &str) -> Refusal {
@@ -100,16 +102,14 @@ impl Broker {
         // What has died in it goes on.
         self.bury();
         let mut change = self.change();
-        let name = match target {
-            DeleteTarget::Named(name) => name,
-            DeleteTarget::This(queue) => &queue.name,
+        let (name, this) = match target {
+            DeleteTarget::Named(name) => (name, None),
+            DeleteTarget::This(this) | DeleteTarget::Abandoned(this) => (&*this.name, Some(this)),
         };
         let queue = vhost
             .queue(name)
             .ok_or_else(|| no_queue(name, &vhost.name))?;
-        if let DeleteTarget::This(this) = target
-            && !Arc::ptr_eq(this, &queue)
-        {
+        if this.is_some_and(|this| !Arc::ptr_eq(this, &queue)) {
             return Err(no_queue(name, &vhost.name));
         }
         check_expected(expect, Some(&queue.definition), || thing(name, &vhost.name))?;
@@ -125,7 +125,10 @@ impl Broker {
             .chain(exchanges_deleted(&topology, removal))
             .collect();
         let refuse = |error| refuse_delete(error, name, &vhost.name);
-        let (deleted, _) = queue.run(self, |state, _, out| {
+        let (deleted, _) = queue.run(self, |state, at, out| {
+            if matches!(target, DeleteTarget::Abandoned(_)) && !state.is_abandoned(at.now) {
+                return Err(refuse(DeleteError::InUse(state.stats())));
+            }
             let stats = state
                 .check_delete(only_if.unused, only_if.empty)
                 .map_err(refuse)?;

@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use super::queues::DeleteTarget;
 use super::{Broker, LiveQueue};
 use crate::admin::DeleteIf;
 use crate::call::QueueId;
 use crate::clock::Timestamp;
+use crate::definitions::Expect;
 use crate::lock::{lock, read};
 use crate::outbox::Wake;
+use crate::refusal::Reason;
 
 /// The queues by when to look at them, each once at most.
 #[derive(Debug, Default)]
@@ -81,7 +84,9 @@ impl Broker {
                 self.delete_unused_for_long(&queue);
             }
         }
-        self.bury();
+        if self.bury_on_time() {
+            return Some(Duration::ZERO);
+        }
         self.timers.first().map(|first| first.after(now))
     }
 
@@ -89,12 +94,16 @@ impl Broker {
         let Ok(vhost) = self.vhost(&queue.definition.value.vhost) else {
             return;
         };
-        tracing::info!(vhost = %vhost.name, queue = %queue.name, "queue expires: nobody used it");
-        let only_if = DeleteIf {
-            unused: true,
-            empty: false,
-        };
-        self.delete_abandoned(&vhost, queue, only_if);
+        let target = DeleteTarget::Abandoned(queue);
+        match self.delete_queue(&vhost, target, Expect::Any, DeleteIf::default()) {
+            Ok(_) => {
+                tracing::info!(vhost = %vhost.name, queue = %queue.name, "queue expires: nobody used it");
+            }
+            // A disk too full to take note of that. It has its whole time again before the next try.
+            Err(refusal) if refusal.reason == Reason::ResourceExhausted => queue.touch(self),
+            // Somebody used it meanwhile, or deleted it.
+            Err(_) => {}
+        }
     }
 
     /// Looks at every queue once that came back with something time may have to do in.
@@ -103,5 +112,44 @@ impl Broker {
             let topology = read(&vhost.topology);
             topology.queues().for_each(|queue| queue.arm(self));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::BrokerConfig;
+    use crate::clock::SimClock;
+    use crate::definitions::QueueSpec;
+    use crate::journal::SimDisk;
+    use crate::value::{Arguments, Value};
+
+    #[test]
+    fn a_queue_that_somebody_uses_just_before_it_goes_stays() {
+        let clock = Arc::new(SimClock::default());
+        let config = BrokerConfig {
+            clock: Arc::<SimClock>::clone(&clock),
+            ..BrokerConfig::default()
+        };
+        let (broker, _writer) = Broker::open(&config, Arc::new(SimDisk::new(1))).unwrap();
+        let vhost = broker.vhost("/").unwrap();
+        let spec = QueueSpec {
+            vhost: "/".to_owned(),
+            name: "q".to_owned(),
+            durable: false,
+            exclusive: false,
+            auto_delete: false,
+            arguments: Arguments::from([("x-expires".to_owned(), Value::Int(100))]),
+        };
+        let (queue, _) = broker.put_queue(&vhost, spec, None, Expect::Any).unwrap();
+        clock.pass(Duration::from_millis(100));
+        assert!(queue.on_time(&broker), "nobody has used it");
+        queue.touch(&broker);
+        broker.delete_unused_for_long(&queue);
+        assert!(vhost.queue("q").is_some());
+        clock.pass(Duration::from_millis(100));
+        assert!(queue.on_time(&broker));
+        broker.delete_unused_for_long(&queue);
+        assert!(vhost.queue("q").is_none());
     }
 }

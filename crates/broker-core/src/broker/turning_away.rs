@@ -59,7 +59,9 @@ impl Attachment {
     fn bury_turned_away(&self, publish: &Publish, queues: &[Arc<LiveQueue>]) {
         let broker = &self.broker;
         for queue in queues.iter().filter(|queue| queue.buries_turned_away()) {
-            let message = Message::new(Arc::clone(&publish.envelope), publish.body.clone());
+            let mut message = Message::new(Arc::clone(&publish.envelope), publish.body.clone());
+            // It may have to wait for room on the disk.
+            message.hold = Some(broker.account.hold(message.size_bytes(), None));
             broker.dead_letters.add(Dead {
                 queue: Arc::clone(queue),
                 place: None,

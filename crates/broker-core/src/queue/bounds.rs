@@ -7,6 +7,7 @@
 
 use super::{Effect, Entry, Features, State, Stub};
 use crate::death::DeathReason;
+use crate::journal::Lsn;
 use crate::rules::Overflow;
 
 /// What counts against the limits.
@@ -50,9 +51,11 @@ impl State {
         }
     }
 
-    /// Lets the messages at the head go that are too much.
-    pub(super) fn trim(&mut self, out: &mut Vec<Effect>) {
+    /// Lets the messages at the head go that are too much. Not while a consumer would have the first
+    /// but for the journal: the next commit hands it out, and then looks again.
+    pub(super) fn trim(&mut self, durable: Lsn, out: &mut Vec<Effect>) {
         while self.is_overfull()
+            && !self.awaits_commit(durable)
             && let Some(entry) = self.take_first()
         {
             self.let_go(entry, DeathReason::MaxLen, out);

@@ -247,7 +247,7 @@ impl State {
             }
         }
         if self.features.is_some() {
-            self.trim(out);
+            self.trim(at.durable, out);
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broker_core::broker::Broker;
-use broker_core::call::{ConsumerId, DeclareExchange, DeclareQueue, Delivery, Outcome};
+use broker_core::call::{ConsumerId, DeclareExchange, DeclareQueue, Delivery, Outcome, Published};
 use broker_core::journal::{Lsn, Options, Survival, Trouble};
 use broker_core::limits::Limits;
 use broker_core::message::Properties;
@@ -306,8 +306,11 @@ fn a_backlog_dies_little_by_little(notice: impl Fn(&World, &Client)) {
     assert!((200..400).contains(&on_their_way), "{on_their_way}");
     world.disk.set_capacity_bytes(u64::MAX);
     client.empty("filler");
-    world.commit();
-    world.pass_ms(0);
+    // A segment takes only so much before the next one is there.
+    for _ in 0..20 {
+        world.commit();
+        world.pass_ms(0);
+    }
     world.commit();
     let dead: Vec<_> = (0..LEN).map(|n| n.to_string()).collect();
     assert_eq!(client.empty("dead"), dead);
@@ -327,6 +330,47 @@ fn an_expired_backlog_dies_little_by_little() {
         client.attachment.cancel(ConsumerId(1));
         assert!(client.deliveries().is_empty());
     });
+}
+
+#[test]
+fn many_dead_letters_are_several_calls_and_none_of_the_writers_work() {
+    let mut world = World::new();
+    let client = world.client();
+    pair(&client);
+    for n in 0..600 {
+        let transient = expiring("src", &n.to_string(), "10", false);
+        client.try_publish(transient).unwrap();
+    }
+    world.clock.pass(Duration::from_millis(10));
+    let buried = |world: &World| world.admin().queue("/", "dead").unwrap().stats.ready;
+    assert_eq!(world.broker.on_time(), Some(Duration::ZERO));
+    assert_eq!(buried(&world), 256);
+    client.queue("something to commit", true);
+    world.commit();
+    assert_eq!(buried(&world), 256);
+    assert_eq!(world.broker.on_time(), Some(Duration::ZERO));
+    assert_eq!(world.broker.on_time(), None);
+    assert_eq!(buried(&world), 600);
+}
+
+#[test]
+fn what_is_turned_away_takes_memory_while_it_waits_for_the_disk() {
+    let mut world = World::new();
+    let client = world.client();
+    client.queue("dead", true);
+    client.queue("filler", true);
+    let more = [
+        ("x-max-length", Value::Int(0)),
+        ("x-overflow", text("reject-publish-dlx")),
+    ];
+    client.try_queue(with(to_queue("dead"), more)).unwrap();
+    fill_up(&mut world, &client);
+    let bytes = |world: &World| world.admin().stats().memory_bytes;
+    let before = bytes(&world);
+    let turned_away = message("", "src", &"x".repeat(10_000));
+    let told = client.attachment.publish_one(turned_away).unwrap();
+    assert!(matches!(told, Published::Refused));
+    assert!(bytes(&world) >= before + 10_000);
 }
 
 #[test]

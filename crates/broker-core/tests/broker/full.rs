@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use broker_core::admin::DeleteIf;
 use broker_core::call::{DeclareExchange, DeclareQueue, Delivery, Destination, Outcome};
@@ -11,7 +12,7 @@ use broker_core::durability::Promise;
 use broker_core::journal::{Lsn, Options, Trouble, Turn};
 use broker_core::limits::Limits;
 use broker_core::refusal::{Reason, Refusal};
-use broker_core::value::Arguments;
+use broker_core::value::{Arguments, Value};
 
 use crate::kit::{Client, USER, World, binding, exchange, message, queue, small};
 
@@ -282,6 +283,25 @@ fn an_abandoned_queue_is_deleted_once_the_disk_can_take_note_of_it() {
     let world = world.reopen();
     assert!(world.admin().exchange("/", "fading").is_err());
     assert!(world.admin().user(USER).is_ok());
+}
+
+#[test]
+fn an_unused_queue_on_a_full_disk_goes_a_whole_time_later() {
+    let mut world = small_segments();
+    let client = world.client();
+    client.queue_with("unused", [("x-expires", Value::Int(1000))]);
+    brimful(&mut world, &client, "q", 1);
+    world.clock.pass(Duration::from_millis(1000));
+    let exists = |world: &World| world.admin().queue("/", "unused").is_ok();
+    world.broker.on_time();
+    assert!(exists(&world));
+    // No sooner: nobody turns in circles.
+    assert_eq!(world.broker.on_time(), Some(Duration::from_millis(1000)));
+    give_room(&world);
+    world.commit();
+    assert!(exists(&world));
+    world.pass_ms(1000);
+    assert!(!exists(&world));
 }
 
 #[test]

@@ -39,6 +39,22 @@ fn what_is_too_much_goes_after_consumers_had_their_share() {
 }
 
 #[test]
+fn what_a_consumer_gets_after_the_commit_is_not_too_much() {
+    let mut bench = bench([("x-max-length", Value::Int(1))]);
+    bench
+        .consume(Consumer {
+            prefetch: 2,
+            ..consumer(1)
+        })
+        .unwrap();
+    (0..4).for_each(|sequence| bench.push(sequence, LATER));
+    assert_eq!(bench.effects(), "");
+    bench.durable = LATER;
+    bench.pump();
+    assert_eq!(bench.effects(), ">1:0 >1:1 .2");
+}
+
+#[test]
 fn a_dead_letter_is_the_queues_until_it_stands_elsewhere() {
     let mut bench = bench([
         ("x-dead-letter-exchange", text("x")),

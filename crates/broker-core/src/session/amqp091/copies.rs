@@ -3,6 +3,9 @@
 //! Both hold lists of routing keys, by which the message is routed as well. Who gets the message sees
 //! the `CC`s; the `BCC`s are taken out of it before anyone does.
 
+use std::collections::HashSet;
+use std::fmt;
+
 use bytes::{Bytes, BytesMut};
 use wire::amqp091::{BasicPublish, Properties, ReplyCode, Table, TableBuilder, Value};
 
@@ -20,40 +23,68 @@ pub(super) struct Copies {
 const CC: &str = "CC";
 const BCC: &str = "BCC";
 
+/// Most further keys of one message: each takes memory, and is looked up, beyond what the few bytes
+/// of its header say.
+const MOST_KEYS: usize = 256;
+
 impl Copies {
     /// Reads the two headers.
     pub(super) fn of(properties: &Properties<'_>) -> Result<Self, Fault> {
         let Some(headers) = properties.headers else {
             return Ok(Self::default());
         };
-        let mut keys = Vec::new();
-        add_keys(headers, CC, &mut keys)?;
-        add_keys(headers, BCC, &mut keys)?;
+        let mut keys = Keys::default();
+        keys.add(headers, CC)?;
+        keys.add(headers, BCC)?;
         let secret = headers.get(BCC).is_some();
         Ok(Self {
-            keys: keys.into(),
+            keys: keys.list.into(),
             cleaned: secret.then(|| without_bcc(properties, headers)),
         })
     }
 }
 
-/// Values that are not text are passed over, as RabbitMQ does.
-fn add_keys(headers: Table<'_>, name: &str, keys: &mut Vec<Box<str>>) -> Result<(), Fault> {
-    let list = match headers.get(name) {
-        None => return Ok(()),
-        Some(Value::List(list)) => list,
-        Some(_) => {
-            let text = format_args!("invalid message: header '{name}' must be a list of texts");
-            let fault = Fault::new(ReplyCode::PreconditionFailed, text);
-            return Err(fault.of(BasicPublish::IDS));
+/// Keys, each once.
+#[derive(Default)]
+struct Keys<'a> {
+    list: Vec<Box<str>>,
+    seen: HashSet<&'a str>,
+}
+
+impl<'a> Keys<'a> {
+    /// Values that are not text are passed over, as RabbitMQ does.
+    fn add(&mut self, headers: Table<'a>, name: &str) -> Result<(), Fault> {
+        let list = match headers.get(name) {
+            None => return Ok(()),
+            Some(Value::List(list)) => list,
+            Some(_) => {
+                return Err(invalid(format_args!(
+                    "header '{name}' must be a list of texts"
+                )));
+            }
+        };
+        let texts = list.iter().filter_map(|value| match value {
+            Value::Text(key) => str::from_utf8(key).ok(),
+            _ => None,
+        });
+        for key in texts {
+            if !self.seen.insert(key) {
+                continue;
+            }
+            if self.list.len() == MOST_KEYS {
+                return Err(invalid(format_args!(
+                    "more than {MOST_KEYS} keys in {CC} and {BCC}"
+                )));
+            }
+            self.list.push(key.into());
         }
-    };
-    let texts = list.iter().filter_map(|value| match value {
-        Value::Text(key) => str::from_utf8(key).ok(),
-        _ => None,
-    });
-    keys.extend(texts.map(Box::from));
-    Ok(())
+        Ok(())
+    }
+}
+
+fn invalid(why: fmt::Arguments<'_>) -> Fault {
+    let text = format_args!("invalid message: {why}");
+    Fault::new(ReplyCode::PreconditionFailed, text).of(BasicPublish::IDS)
 }
 
 fn without_bcc(properties: &Properties<'_>, headers: Table<'_>) -> Bytes {
@@ -113,6 +144,22 @@ mod tests {
             assert!(refused.starts_with("PRECONDITION_FAILED - invalid message: header"));
             assert!(refused.contains(&format!("'{name}'")));
         }
+    }
+
+    #[test]
+    fn each_key_counts_once_and_they_are_not_without_limit() {
+        let numbers: Vec<_> = (0..257).map(|n: u32| n.to_string()).collect();
+        let texts = |numbers: &[String]| {
+            let twice = numbers.iter().chain(numbers);
+            let texts: Vec<_> = twice.map(|it| Value::Text(it.as_bytes())).collect();
+            let list = keys(&texts);
+            copies(&TableBuilder::new().entry(CC, Value::List(list.as_list())))
+        };
+        let most: Vec<_> = numbers[..256].iter().map(|it| Box::from(&**it)).collect();
+        assert_eq!(*texts(&numbers[..256]).unwrap().keys, most[..]);
+        let refused = texts(&numbers).unwrap_err();
+        let words = "PRECONDITION_FAILED - invalid message: more than 256 keys in CC and BCC";
+        assert_eq!(refused, words);
     }
 
     #[test]
