@@ -8,8 +8,11 @@ use anyhow::{Context as _, Result, bail, ensure};
 use bytes::{Buf as _, BytesMut};
 use wire::amqp091::{
     BasicConsume, BasicQos, ChannelOpen, ConnectionOpen, ConnectionStartOk, ConnectionTuneOk,
-    Decoder, FrameKind, LongStr, Method, PROTOCOL_HEADER, QueueBind, QueueDeclare, QueueDelete,
+    Decoder, ExchangeDeclare, FrameKind, LongStr, Method, PROTOCOL_HEADER, QueueBind, QueueDeclare,
+    QueueDelete,
 };
+
+use crate::batch::numbered;
 
 /// The one channel that is used.
 pub const CHANNEL: u16 = 1;
@@ -113,6 +116,28 @@ impl Client {
             ..Default::default()
         };
         self.call(&bind.into()).map(drop)
+    }
+
+    /// Has a queue fed by a new topic exchange of the same name, by so many bindings: each matches
+    /// another of the numbered keys. The exchange goes with the queue.
+    pub fn bind_by_topics(&mut self, queue: &str, bindings: usize) -> Result<()> {
+        let declare = ExchangeDeclare {
+            exchange: queue,
+            kind: "topic",
+            auto_delete: true,
+            ..Default::default()
+        };
+        self.call(&declare.into())?;
+        for number in 0..bindings {
+            let bind = QueueBind {
+                queue,
+                exchange: queue,
+                routing_key: &format!("{}.*", numbered(queue, number)),
+                ..Default::default()
+            };
+            self.call(&bind.into())?;
+        }
+        Ok(())
     }
 
     /// Deletes a queue with all that is in it.

@@ -32,6 +32,9 @@ pub struct Publish<'a> {
     /// Routing key, the queue's name for the default exchange; the subject for NATS, the topic for
     /// MQTT.
     pub key: &'a str,
+    /// As many keys as this, at least one, are used in turn, each with the key above and its number
+    /// as words; of 1 just the key above. Only of AMQP.
+    pub keys: usize,
     /// Delivery mode 2; QoS 1.
     pub persistent: bool,
     /// Length of the body, at least [`STAMP_BYTES`].
@@ -56,6 +59,11 @@ impl Stamp {
             sent_ns: u64::from_be_bytes(*rest.first_chunk()?),
         })
     }
+}
+
+/// One of many keys, all of the same length; it begins what a topic's binding matches.
+pub(crate) fn numbered(key: &str, number: usize) -> String {
+    format!("{key}.{number:05}")
 }
 
 /// As many equal publishes as one write holds.
@@ -97,10 +105,28 @@ impl Batch {
     }
 
     fn amqp(publish: &Publish<'_>) -> Self {
+        if publish.keys <= 1 {
+            let (one, stamp_at) = Self::amqp_message(publish, publish.key);
+            return Self::repeat(&one, stamp_at);
+        }
+        // All keys are equally long, and so are the messages.
+        let message = |number| {
+            let key = format!("{}.new", numbered(publish.key, number % publish.keys));
+            Self::amqp_message(publish, &key)
+        };
+        let (first, stamp_at) = message(0);
+        let count = (WRITE_BYTES / first.len()).max(1);
+        Self {
+            bytes: (0..count).flat_map(|number| message(number).0).collect(),
+            ..Self::repeat(&first, stamp_at)
+        }
+    }
+
+    fn amqp_message(publish: &Publish<'_>, key: &str) -> (BytesMut, usize) {
         let mut one = BytesMut::new();
         let method = BasicPublish {
             exchange: publish.exchange,
-            routing_key: publish.key,
+            routing_key: key,
             ..Default::default()
         };
         method.encode(CHANNEL, &mut one);
@@ -115,7 +141,7 @@ impl Batch {
         encode_content(CHANNEL, &properties, &body, FRAME_MAX_BYTES, &mut one);
         // Heading, class, weight and size of the header frame, properties, its end, next heading.
         let stamp_at = header_at + 7 + 12 + properties.len() + 1 + 7;
-        Self::repeat(&one, stamp_at)
+        (one, stamp_at)
     }
 
     fn repeat(one: &[u8], stamp_at: usize) -> Self {
@@ -150,5 +176,52 @@ impl Batch {
     /// All messages, as they go on the wire.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use wire::amqp091::{Decoder, FrameKind, Method};
+
+    use super::*;
+
+    #[test]
+    fn keys_come_in_turn() {
+        let publish = Publish {
+            exchange: "e",
+            key: "k",
+            keys: 10,
+            persistent: false,
+            body_bytes: 16,
+        };
+        let mut batch = Batch::new(&publish, Protocol::Amqp);
+        let len = batch.stamp(batch.capacity(), 7, 0);
+        let (mut bytes, decoder) = (
+            &batch.bytes()[..len],
+            Decoder {
+                frame_max: FRAME_MAX_BYTES,
+            },
+        );
+        let (mut keys, mut sequence) = (BTreeSet::new(), 7);
+        while let Some(frame) = decoder.decode(&mut bytes).unwrap() {
+            match frame.kind {
+                FrameKind::Method => match Method::decode(frame.payload).unwrap() {
+                    Method::BasicPublish(publish) => {
+                        keys.insert(publish.routing_key.to_owned());
+                    }
+                    other => panic!("{}", other.name()),
+                },
+                FrameKind::Body => {
+                    assert_eq!(Stamp::read(frame.payload).unwrap().sequence, sequence);
+                    sequence += 1;
+                }
+                FrameKind::Header | FrameKind::Heartbeat => {}
+            }
+        }
+        let expected = (0..10).map(|number| format!("k.0000{number}.new"));
+        assert!(keys.into_iter().eq(expected));
+        assert_eq!(sequence, 7 + batch.capacity());
     }
 }

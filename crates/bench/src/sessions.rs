@@ -76,6 +76,7 @@ pub fn run(work: Work, dir: &Path) -> Result<u64> {
     let publish = Publish {
         exchange: "",
         key: QUEUE,
+        keys: 1,
         persistent: work.durable,
         body_bytes: work.body_bytes,
     };

@@ -33,6 +33,9 @@ pub struct Flow {
     /// Queues that each publisher's messages go to, each with one consumer; more than one are
     /// bound to a fan-out exchange.
     pub queues: usize,
+    /// Messages go to their queue through a topic exchange with so many bindings, as many as
+    /// possible of which get a message in turn; none: through the default exchange.
+    pub bindings: usize,
     /// Bytes of each message.
     pub body_bytes: usize,
     /// Persistent messages.
@@ -109,6 +112,8 @@ impl Running {
                 control.declare_queue(queue, Lifetime::Durable)?;
                 if self.flow.queues > 1 {
                     control.bind_queue(queue, "amq.fanout")?;
+                } else if self.flow.bindings > 0 {
+                    control.bind_by_topics(queue, self.flow.bindings)?;
                 }
                 Consumer::open(queue, self.flow.ack_every, address)?
             }
@@ -126,12 +131,14 @@ impl Running {
         let queue = self.names[number * self.flow.queues].clone();
         let (exchange, key) = match (self.protocol, self.flow.queues) {
             (Protocol::Mqtt | Protocol::Nats, _) => ("", subject(&queue)),
+            (Protocol::Amqp, 1) if self.flow.bindings > 0 => (queue.as_str(), queue.as_str()),
             (Protocol::Amqp, 1) => ("", queue.as_str()),
             (Protocol::Amqp, _) => ("amq.fanout", ""),
         };
         let publish = Publish {
             exchange,
             key,
+            keys: self.flow.bindings.max(1),
             persistent: self.flow.persistent,
             body_bytes: self.flow.body_bytes,
         };

@@ -34,6 +34,7 @@ fn transient(body_bytes: usize) -> Flow {
     Flow {
         publishers: 1,
         queues: 1,
+        bindings: 0,
         body_bytes,
         persistent: false,
         window: None,
@@ -88,6 +89,7 @@ fn a_missing_message_fails_the_run() {
         &Publish {
             exchange: "",
             key: "skipped",
+            keys: 1,
             persistent: false,
             body_bytes: 16,
         },

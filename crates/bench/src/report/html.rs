@@ -17,6 +17,7 @@ pub(super) const CHARTS: &[(&str, &str, &str)] = &[
     ("confirmed", "delivered_per_cpu_s", "Persistent, confirmed, W=256: messages per second of broker CPU"),
     ("bandwidth", "confirmed_per_s",     "Persistent 16 KiB, large window: messages per second"),
     ("fanout",    "delivered_per_cpu_s", "Fan-out 1→100: deliveries per second of broker CPU"),
+    ("routing",   "delivered_per_cpu_s", "Topic exchange: messages per second of the broker's processor time"),
     ("scaling",   "delivered_per_free_core_s", "Separate queues: messages per second for each free processor"),
     ("single",    "confirm_p50_us",      "W=1: median confirm, µs (shorter is better)"),
     ("latency",   "delivery_p50_us",     "5,000 messages per second: median delivery, µs (shorter is better)"),

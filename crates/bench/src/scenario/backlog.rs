@@ -52,6 +52,7 @@ fn measure(bench: &Bench<'_>, kind: Kind, dir: &Path) -> Result<Vec<(&'static st
     let publish = Publish {
         exchange: "",
         key: QUEUE,
+        keys: 1,
         persistent: true,
         body_bytes: BODY_BYTES,
     };

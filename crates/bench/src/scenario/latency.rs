@@ -244,6 +244,7 @@ fn publish(queue: &str, persistent: bool) -> Publish<'_> {
     Publish {
         exchange: "",
         key: queue,
+        keys: 1,
         persistent,
         body_bytes: BODY_BYTES,
     }

@@ -40,6 +40,8 @@ pub enum Scenario {
     Single,
     /// Latency at 5,000 messages per second.
     Latency,
+    /// Transient messages through a topic exchange with few and with many bindings.
+    Routing,
     /// From start to first word, and memory then.
     Start,
     /// Memory of connections that do nothing.
@@ -64,6 +66,7 @@ impl Scenario {
             Self::Idle => "idle",
             Self::Instructions => "instructions",
             Self::Latency => "latency",
+            Self::Routing => "routing",
             Self::Scaling => "scaling",
             Self::Single => "single",
             Self::Start => "start",
@@ -78,6 +81,7 @@ impl Scenario {
             | Self::Confirmed
             | Self::Fanout
             | Self::Latency
+            | Self::Routing
             | Self::Single
             | Self::Transient => true,
             Self::Backlog
@@ -100,7 +104,7 @@ impl Scenario {
             Self::Single => latency::run_single(bench),
             Self::Scaling => scaling::run(bench),
             Self::Start => life::start(bench),
-            Self::Bandwidth | Self::Confirmed | Self::Fanout | Self::Transient => {
+            Self::Bandwidth | Self::Confirmed | Self::Fanout | Self::Routing | Self::Transient => {
                 throughput::run(self, bench)
             }
         }

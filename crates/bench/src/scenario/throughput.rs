@@ -69,6 +69,17 @@ fn cases(scenario: Scenario) -> Vec<Case> {
         Scenario::Confirmed => sized(&SIZES[..2], confirmed, durable),
         Scenario::Bandwidth => sized(&SIZES[2..3], bandwidth, &[Ferrymq, NullJournal]),
         Scenario::Fanout => sized(&SIZES[..2], fanout, all),
+        Scenario::Routing => [
+            (0, "direct"),
+            (10, "10 bindings"),
+            (10_000, "10,000 bindings"),
+        ]
+        .map(|(bindings, variant)| Case {
+            variant: variant.to_owned(),
+            flow: routing(bindings),
+            kinds: &[Ferrymq, Rabbitmq],
+        })
+        .into(),
         // Not of throughput.
         _ => Vec::new(),
     }
@@ -90,6 +101,7 @@ pub(super) fn transient(body_bytes: usize) -> Flow {
     Flow {
         publishers: 1,
         queues: 1,
+        bindings: 0,
         body_bytes,
         persistent: false,
         window: None,
@@ -112,6 +124,14 @@ fn bandwidth(body_bytes: usize) -> Flow {
     Flow {
         window: Some(UNDER_WAY_BYTES / body_bytes as u64),
         ..confirmed(body_bytes)
+    }
+}
+
+/// Each message has another key than the one before.
+fn routing(bindings: usize) -> Flow {
+    Flow {
+        bindings,
+        ..transient(16)
     }
 }
 
