@@ -141,7 +141,7 @@ fn agent_info(advertised_host: &str, console_url: String) -> AgentInfo {
             .into_iter()
             .map(str::to_owned)
             .collect(),
-        features: Vec::new(),
+        features: vec!["check_only".to_owned()],
         advertised_host: advertised_host.to_owned(),
         console_url,
         pid: std::process::id(),

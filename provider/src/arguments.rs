@@ -36,8 +36,13 @@ pub(crate) enum BadArguments {
 
 impl BadArguments {
     pub(crate) fn into_diagnostic(self) -> Diagnostic {
-        let detail = format!("Attribute arguments {self}.");
-        Diagnostic::error("Invalid attribute value", detail).at("arguments")
+        self.about("arguments")
+    }
+
+    /// The same of another attribute.
+    pub(crate) fn about(self, attribute: &'static str) -> Diagnostic {
+        let detail = format!("Attribute {attribute} {self}.");
+        Diagnostic::error("Invalid attribute value", detail).at(attribute)
     }
 }
 
@@ -60,13 +65,23 @@ pub(crate) fn valid_for_queue() -> Validator {
     })
 }
 
-/// `replace_if` of `arguments`: true unless both spellings mean the same.
+/// `replace_if` of a binding's `arguments`: true unless both spellings mean the same.
 pub(crate) fn differ(change: &AttributeChange<'_>) -> bool {
     let prior = to_api(change.prior.unwrap_or(&Value::Null));
     match (prior, to_api(change.planned)) {
         (Ok(prior), Ok(planned)) => json(&prior) != json(&planned),
         _ => true,
     }
+}
+
+/// Whether the attribute `arguments`, known or not, has a member of that name that says something.
+pub(crate) fn mentions(attribute: &Value, name: &str) -> bool {
+    let member = match attribute.inner() {
+        Value::Map(entries) => entries.get(name),
+        Value::Object(object) => object.get(name),
+        _ => None,
+    };
+    member.is_some_and(|member| !member.is_null())
 }
 
 /// The contract's form of an optional attribute.
@@ -105,7 +120,8 @@ pub(crate) fn from_id_text(text: &str) -> Option<Dynamic> {
         .map(|json| Dynamic::from_json(&json))
 }
 
-fn to_api(value: &Value) -> Result<v1::Arguments, BadArguments> {
+/// The contract's form of any value of the attribute.
+pub(crate) fn to_api(value: &Value) -> Result<v1::Arguments, BadArguments> {
     match value.inner() {
         Value::Null => Ok(v1::Arguments::default()),
         value => named(value, 1)?.ok_or(BadArguments::NotNamed),
@@ -131,7 +147,8 @@ fn named(value: &Value, depth: usize) -> Result<Option<v1::Arguments>, BadArgume
     Ok(Some(v1::Arguments { values }))
 }
 
-fn one(value: &Value, depth: usize) -> Result<v1::Value, BadArguments> {
+/// One member, so deep inside.
+pub(crate) fn one(value: &Value, depth: usize) -> Result<v1::Value, BadArguments> {
     Ok(match value.inner() {
         Value::Null => Kind::Null(true).into(),
         Value::Unknown => return Err(BadArguments::Unknown),
@@ -167,7 +184,7 @@ fn number(number: &Number) -> Result<v1::Value, BadArguments> {
 }
 
 /// What arguments mean, in a form that compares.
-fn json(arguments: &v1::Arguments) -> Map<String, Json> {
+pub(crate) fn json(arguments: &v1::Arguments) -> Map<String, Json> {
     arguments
         .values
         .iter()

@@ -21,6 +21,43 @@ pub(crate) enum DeletionPolicy {
     IfEmpty,
 }
 
+/// The attribute `deletion_policy` of queues, which has more to choose from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum QueueDeletion {
+    DrainTo,
+    Force,
+    IfEmpty,
+    IfUnused,
+}
+
+impl QueueDeletion {
+    const ALL: [Self; 4] = [Self::IfEmpty, Self::IfUnused, Self::Force, Self::DrainTo];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::DrainTo => "drain_to",
+            Self::Force => "force",
+            Self::IfEmpty => DeletionPolicy::DEFAULT,
+            Self::IfUnused => "if_unused",
+        }
+    }
+}
+
+impl FromStr for QueueDeletion {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let known = Self::ALL.into_iter().find(|policy| policy.name() == text);
+        known.ok_or("it must be \"if_empty\", \"if_unused\", \"force\" or \"drain_to\"")
+    }
+}
+
+impl fmt::Display for QueueDeletion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
 /// What a deletion would take with it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Loss {

@@ -107,7 +107,9 @@ pub(crate) enum Kind {
     Binding,
     Broker,
     Exchange,
+    OperatorPolicy,
     Permission,
+    Policy,
     Queue,
     User,
     Vhost,
@@ -261,7 +263,7 @@ impl Task<'_> {
             .split('.')
             .take_while(|_| !failure.field.is_empty());
         match steps.next() {
-            Some("arguments") => return "arguments".into(),
+            Some(map @ ("arguments" | "definition")) => return map.into(),
             Some(first) => {
                 return steps.fold(AttributePath::from(first), AttributePath::attribute);
             }
@@ -332,7 +334,9 @@ impl Kind {
             Self::Binding => "binding",
             Self::Broker => "broker",
             Self::Exchange => "exchange",
+            Self::OperatorPolicy => "operator_policy",
             Self::Permission => "permission",
+            Self::Policy => "policy",
             Self::Queue => "queue",
             Self::User => "user",
             Self::Vhost => "vhost",
@@ -368,10 +372,10 @@ impl fmt::Display for Kind {
 }
 
 fn spoken(noun: &str) -> &str {
-    if noun == "vhost" {
-        "virtual host"
-    } else {
-        noun
+    match noun {
+        "operator_policy" => "operator policy",
+        "vhost" => "virtual host",
+        _ => noun,
     }
 }
 

@@ -9,9 +9,11 @@
 //! - [`id`]: the ids of all objects, each a type that parses and prints.
 //! - [`object`]: what all objects inside a broker do alike.
 //! - [`failure`]: how a failed call becomes one diagnostic at the right attribute.
+//! - [`check`]: plans that the agent looks at.
 //! - [`deletion`]: what must not be destroyed while it holds messages.
 //! - [`renewal`]: what has to be made anew because something else is.
-//! - [`arguments`]: typed arguments between Terraform's values and the contract's.
+//! - [`arguments`]: typed arguments between Terraform's values and the contract's; [`typed`]: those
+//!   that have an attribute of their own.
 //!
 //! # One resource's path
 //!
@@ -32,6 +34,7 @@
 
 mod agents;
 mod arguments;
+mod check;
 mod credentials;
 mod data_sources;
 mod deletion;
@@ -47,6 +50,7 @@ mod provider;
 mod renewal;
 mod resources;
 mod status;
+mod typed;
 
 /// The provider, to be served or tested.
 pub fn ferrymq() -> impl tfplugin_rs::Provider {

@@ -1,10 +1,15 @@
 //! Rules for names, as `terraform validate` knows them. The agent knows them all; here are those
 //! that a person should hear about before an apply.
 
+use regex::RegexBuilder;
 use tfplugin_rs::validate::{self, Validator};
 
 /// Longest name of anything inside a broker, in bytes of UTF-8.
 const NAME_MAX_BYTES: usize = 255;
+
+/// Longest regular expression, and what it may take when it is compiled.
+const EXPRESSION_MAX_BYTES: usize = 4096;
+const COMPILED_BYTES: usize = 1024 * 1024;
 
 /// Names of brokers.
 pub(crate) fn broker() -> Validator {
@@ -35,6 +40,29 @@ pub(crate) fn declarable() -> Validator {
 /// Names of exchanges and queues that something refers to.
 pub(crate) fn referable() -> Validator {
     validate::string(bytes)
+}
+
+/// Regular expressions: what the agent will compile, within the same bounds.
+pub(crate) fn expression() -> Validator {
+    validate::string(|text| {
+        if text.len() > EXPRESSION_MAX_BYTES {
+            return Err(format!("must be at most {EXPRESSION_MAX_BYTES} bytes"));
+        }
+        let compiled = RegexBuilder::new(text)
+            .size_limit(COMPILED_BYTES)
+            .dfa_size_limit(COMPILED_BYTES)
+            .build();
+        match compiled {
+            Ok(_) => Ok(()),
+            Err(regex::Error::Syntax(message)) => {
+                // The last line says what is wrong, those before draw where.
+                let why = message.lines().last().unwrap_or_default();
+                let why = why.trim_start_matches("error: ");
+                Err(format!("must be a regular expression ({why})"))
+            }
+            Err(error) => Err(format!("must be a smaller regular expression ({error})")),
+        }
+    })
 }
 
 /// Routing keys.

@@ -186,4 +186,6 @@ macro_rules! stored {
     };
 }
 
-stored!(Binding, Broker, Exchange, Permission, Queue, User, Vhost);
+stored!(
+    Binding, Broker, Exchange, Permission, Policy, Queue, User, Vhost
+);

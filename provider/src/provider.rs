@@ -47,6 +47,8 @@ impl Provider for FerryMq {
             .resource(resources::broker::Broker)
             .resource(resources::exchange::Exchange)
             .resource(resources::permission::Permission)
+            .resource(resources::policy::Policy::<false>)
+            .resource(resources::policy::Policy::<true>)
             .resource(resources::queue::Queue)
             .resource(resources::user::User)
             .resource(resources::vhost::Vhost)

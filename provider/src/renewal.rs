@@ -44,7 +44,8 @@ impl Renewals {
         self.lock().remove(&id.to_string());
     }
 
-    fn renews(&self, id: &impl Attached) -> bool {
+    /// Whether what the object is in or attached to will be made.
+    pub(crate) fn renews(&self, id: &impl Attached) -> bool {
         let renewed = self.lock();
         // The usual plan makes nothing anew; then no text is built.
         !renewed.is_empty() && id.bases().iter().any(|base| renewed.contains(base))

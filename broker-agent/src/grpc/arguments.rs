@@ -8,7 +8,15 @@ use broker_core::value::{Arguments, Value};
 /// The engine's form; a value without content is refused by its name. Depth is bounded by the
 /// decoder of the request, and more narrowly by the engine.
 pub(super) fn to_engine(arguments: Option<v1::Arguments>) -> Result<Arguments, Failure> {
-    map(arguments.unwrap_or_default(), "arguments")
+    to_engine_at(arguments, "arguments")
+}
+
+/// The same of an attribute of that name.
+pub(super) fn to_engine_at(
+    arguments: Option<v1::Arguments>,
+    attribute: &str,
+) -> Result<Arguments, Failure> {
+    map(arguments.unwrap_or_default(), attribute)
 }
 
 /// The contract's form.

@@ -6,13 +6,14 @@ use agent_api::v1::{
     DeleteExchangeRequest, DeleteExchangeResponse, Exchange, GetExchangeRequest,
     ListExchangesRequest, ListExchangesResponse, PutExchangeRequest, Reason,
 };
-use broker_core::admin::DeleteIf;
+use broker_core::admin::{Admin, DeleteIf};
 use broker_core::definitions::{ExchangeKind, ExchangeSpec, Stored};
 use tonic::{Request, Response};
 use tracing::info;
 
 use super::arguments::{to_contract, to_engine};
 use super::paging::page;
+use super::policies::applied;
 use super::refusal::{Subject, in_vhost};
 use super::{Agent, Answer, durable, expect, required, settled, token, vhosts_of};
 
@@ -33,7 +34,7 @@ impl Exchanges for Agent {
                 subject(&name).refused(&refusal),
             )
         })?;
-        Ok(Response::new(shown(found)))
+        Ok(Response::new(shown(host.admin(), found)))
     }
 
     async fn list_exchanges(
@@ -50,7 +51,9 @@ impl Exchanges for Agent {
             .into_iter()
             .map(|exchange| (key(&exchange.value), exchange))
             .collect();
-        let page = page(found, request.page_size, &request.page_token, shown)?;
+        let page = page(found, request.page_size, &request.page_token, |exchange| {
+            shown(host.admin(), exchange)
+        })?;
         let (exchanges, next_page_token) = (page.objects, page.next);
         Ok(Response::new(ListExchangesResponse {
             exchanges,
@@ -65,6 +68,15 @@ impl Exchanges for Agent {
         let spec = spec(required(request.exchange, "exchange")?)?;
         let (_, host) = self.engine(&request.broker).await?;
         let admin = host.admin();
+        if request.check_only {
+            let checked = admin.check_exchange(&spec);
+            checked.map_err(|refusal| subject(&spec.name).refused(&refusal))?;
+            let asked = Stored {
+                value: spec,
+                generation: 0,
+            };
+            return Ok(Response::new(shown(admin, asked)));
+        }
         let existing = || admin.exchange(&spec.vhost, &spec.name).ok();
         let changed = host.tokens().create(
             token,
@@ -84,7 +96,7 @@ impl Exchanges for Agent {
             exchange = spec.name,
             "exchange put"
         );
-        Ok(Response::new(shown(object)))
+        Ok(Response::new(shown(admin, object)))
     }
 
     async fn delete_exchange(
@@ -141,8 +153,10 @@ fn spec(asked: Exchange) -> Result<ExchangeSpec, Failure> {
     })
 }
 
-fn shown(exchange: Stored<ExchangeSpec>) -> Exchange {
+fn shown(admin: &Admin, exchange: Stored<ExchangeSpec>) -> Exchange {
     let spec = exchange.value;
+    // One that went away in between has none.
+    let policies = admin.exchange_policies(&spec.vhost, &spec.name);
     Exchange {
         vhost: spec.vhost,
         name: spec.name,
@@ -152,5 +166,6 @@ fn shown(exchange: Stored<ExchangeSpec>) -> Exchange {
         internal: spec.internal,
         arguments: Some(to_contract(&spec.arguments)),
         generation: exchange.generation,
+        policies: Some(applied(policies.unwrap_or_default())),
     }
 }

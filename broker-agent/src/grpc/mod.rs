@@ -11,6 +11,7 @@ mod brokers;
 mod exchanges;
 mod paging;
 mod permissions;
+mod policies;
 mod queues;
 mod refusal;
 mod users;
@@ -84,6 +85,9 @@ pub(crate) async fn serve(
         .add_service(v1::permissions_server::PermissionsServer::from_arc(
             Arc::clone(&agent),
         ))
+        .add_service(v1::policies_server::PoliciesServer::from_arc(Arc::clone(
+            &agent,
+        )))
         .add_service(v1::queues_server::QueuesServer::from_arc(Arc::clone(
             &agent,
         )))

@@ -8,7 +8,7 @@ use agent_api::v1::{
     ListQueuesResponse, PutQueueRequest, Queue, QueueDepth,
 };
 use broker_core::admin::{Admin, DeleteIf};
-use broker_core::definitions::{QueueSpec, QueueStats, QueueStatus};
+use broker_core::definitions::{AppliedPolicies, QueueSpec, QueueStats, QueueStatus, Stored};
 use broker_core::durability;
 use broker_core::refusal::{Reason, Refusal};
 use broker_core::value::{Arguments, Value};
@@ -17,6 +17,7 @@ use tracing::info;
 
 use super::arguments::{to_contract, to_engine};
 use super::paging::page;
+use super::policies::applied;
 use super::refusal::{Subject, in_vhost};
 use super::{Agent, Answer, durable, expect, required, settled, token, vhosts_of};
 
@@ -66,6 +67,11 @@ impl Queues for Agent {
         let spec = spec(required(request.queue, "queue")?)?;
         let (_, host) = self.engine(&request.broker).await?;
         let admin = host.admin();
+        if request.check_only {
+            let checked = admin.check_queue(&spec);
+            checked.map_err(|refusal| subject(&spec.name).refused(&refusal))?;
+            return Ok(Response::new(shown(asked(spec))));
+        }
         let existing = || {
             admin
                 .queue(&spec.vhost, &spec.name)
@@ -90,8 +96,13 @@ impl Queues for Agent {
             queue = spec.name,
             "queue put"
         );
-        let stats = stats(admin, &spec.vhost, &spec.name).unwrap_or_default();
-        Ok(Response::new(shown(QueueStatus { definition, stats })))
+        let now = admin.queue(&spec.vhost, &spec.name).ok();
+        let (policies, stats) = now.map(|now| (now.policies, now.stats)).unwrap_or_default();
+        Ok(Response::new(shown(QueueStatus {
+            definition,
+            policies,
+            stats,
+        })))
     }
 
     async fn delete_queue(
@@ -104,26 +115,45 @@ impl Queues for Agent {
             name,
             expect: state,
             force,
+            if_unused,
+            drain_to,
         } = request.into_inner();
         let expect = expect(state);
         let (_, host) = self.engine(&broker).await?;
         let admin = host.admin();
         let only_if = DeleteIf {
-            unused: false,
+            unused: if_unused,
             empty: !force,
         };
-        let lsn = admin
-            .delete_queue(&vhost, &name, expect, only_if)
-            .map_err(|refusal| {
-                let existing = admin.queue(&vhost, &name).ok();
-                let generation = existing.map(|existing| existing.definition.generation);
-                let failure = subject(&name).not_deleted(&refusal, generation);
-                let failure = in_vhost(admin, &vhost, &refusal, failure);
-                counted(failure, &refusal, stats(admin, &vhost, &name))
-            })?;
+        let failed = |refusal: Refusal| {
+            let existing = admin.queue(&vhost, &name).ok();
+            let generation = existing.map(|existing| existing.definition.generation);
+            let failure = subject(&name).not_deleted(&refusal, generation);
+            let failure = in_vhost(admin, &vhost, &refusal, failure);
+            counted(failure, &refusal, stats(admin, &vhost, &name))
+        };
+        if !drain_to.is_empty() {
+            let moved = admin.drain_queue(&vhost, &name, &drain_to, expect);
+            let moved = moved.map_err(failed)?;
+            info!(broker, vhost, queue = name, to = drain_to, moved, "queue drained");
+        }
+        let deleted = admin.delete_queue(&vhost, &name, expect, only_if);
+        let lsn = deleted.map_err(failed)?;
         durable(&host, lsn).await?;
         info!(broker, vhost, queue = name, force, "queue deleted");
         Ok(Response::new(DeleteQueueResponse {}))
+    }
+}
+
+/// A queue that is only asked for.
+fn asked(value: QueueSpec) -> QueueStatus {
+    QueueStatus {
+        definition: Stored {
+            value,
+            generation: 0,
+        },
+        policies: AppliedPolicies::default(),
+        stats: QueueStats::default(),
     }
 }
 
@@ -193,7 +223,11 @@ fn without_durability(mut arguments: Arguments) -> (Durability, Arguments) {
 }
 
 fn shown(queue: QueueStatus) -> Queue {
-    let QueueStatus { definition, stats } = queue;
+    let QueueStatus {
+        definition,
+        policies,
+        stats,
+    } = queue;
     let spec = definition.value;
     let (durability, arguments) = without_durability(spec.arguments);
     Queue {
@@ -210,5 +244,6 @@ fn shown(queue: QueueStatus) -> Queue {
             unsettled: stats.unsettled,
             consumers: stats.consumers,
         }),
+        policies: Some(applied(policies)),
     }
 }

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use broker_core::broker::{Definitions, SalvagedMessage};
 use broker_core::definitions::{
-    BindingSpec, Endpoint, ExchangeSpec, PermissionSpec, QueueSpec, UserSpec, VhostSpec,
+    BindingSpec, Endpoint, ExchangeSpec, PermissionSpec, PolicySpec, QueueSpec, UserSpec, VhostSpec,
 };
 use broker_core::journal::Skipped;
 use broker_core::message::Properties;
@@ -45,6 +45,7 @@ pub(super) fn definitions_json(all: &Definitions) -> Json {
         "exchanges": list(&all.exchanges, exchange_json),
         "queues": list(&all.queues, queue_json),
         "bindings": list(&all.bindings, binding_json),
+        "policies": list(&all.policies, policy_json),
     })
 }
 
@@ -108,6 +109,18 @@ fn binding_json(binding: &BindingSpec) -> Json {
         "destination_type": kind,
         "routing_key": binding.routing_key,
         "arguments": arguments_json(&binding.arguments),
+    })
+}
+
+fn policy_json(policy: &PolicySpec) -> Json {
+    json!({
+        "vhost": policy.vhost,
+        "name": policy.name,
+        "operator": policy.operator,
+        "pattern": policy.pattern,
+        "apply_to": policy.apply_to.name(),
+        "priority": policy.priority,
+        "definition": arguments_json(&policy.definition),
     })
 }
 

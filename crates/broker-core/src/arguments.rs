@@ -21,11 +21,29 @@ const QUEUE_ARGUMENTS: &[&str] = &[
     "x-quorum-initial-group-size",
 ];
 
+/// Queue arguments that can change while the queue works.
+pub(crate) const QUEUE_CHANGEABLE: &[&str] = &[
+    rules::DEAD_LETTER_EXCHANGE,
+    rules::DEAD_LETTER_KEY,
+    rules::DELIVERY_LIMIT,
+    rules::EXPIRES,
+    rules::MAX_BYTES,
+    rules::MAX_LEN,
+    rules::MESSAGE_TTL,
+    rules::OVERFLOW,
+    "x-queue-leader-locator",
+    "x-queue-master-locator",
+    "x-queue-mode",
+    "x-queue-version",
+];
+
 /// The kind of a queue.
 pub(crate) const QUEUE_TYPE: &str = "x-queue-type";
+/// The kind of a queue that does not say.
+const CLASSIC: &str = "classic";
 
 /// Where an exchange's messages go that it finds no way for.
-const ALTERNATE: &str = "alternate-exchange";
+pub(crate) const ALTERNATE: &str = "alternate-exchange";
 
 /// Consumer arguments the broker accepts; the first one is always the case.
 const CONSUMER_ARGUMENTS: &[&str] = &["x-cancel-on-ha-failover", rules::CONSUMER_PRIORITY];
@@ -48,7 +66,7 @@ pub(crate) fn check_queue(
         return Ok(());
     };
     let (reason, text) = match kind {
-        Value::Text(kind) if kind == "classic" => return Ok(()),
+        Value::Text(kind) if kind == CLASSIC => return Ok(()),
         Value::Text(kind) if kind == "quorum" && durable && !exclusive => return Ok(()),
         Value::Text(kind) if kind == "quorum" => (
             Reason::Invalid,
@@ -88,11 +106,17 @@ fn check_durability(arguments: &Arguments, comes_back: bool) -> Result<(), Refus
     Err(Refusal::new(Reason::Invalid, text).at(path(name)))
 }
 
-/// Takes out what only says the default, so that who leaves it out declares the same queue.
-pub(crate) fn normalize_queue(arguments: &mut Arguments) {
-    let default = Value::Text(Durability::Fsync.name().to_owned());
-    if arguments.get(durability::ARGUMENT) == Some(&default) {
-        arguments.remove(durability::ARGUMENT);
+/// Takes out what only says the default, so that who leaves it out declares the same queue. What is
+/// not well is left in, to be refused.
+pub(crate) fn normalize_queue(arguments: &mut Arguments, comes_back: bool) {
+    let mut take_out = |name: &str, default: &str| {
+        if arguments.get(name) == Some(&Value::Text(default.to_owned())) {
+            arguments.remove(name);
+        }
+    };
+    take_out(QUEUE_TYPE, CLASSIC);
+    if comes_back {
+        take_out(durability::ARGUMENT, Durability::Fsync.name());
     }
 }
 

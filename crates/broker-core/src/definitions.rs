@@ -118,6 +118,54 @@ pub struct QueueSpec {
     pub arguments: Arguments,
 }
 
+/// What a policy applies to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ApplyTo {
+    /// Queues and exchanges.
+    All,
+    /// Queues of type classic.
+    ClassicQueues,
+    /// Exchanges.
+    Exchanges,
+    /// Queues of every type.
+    Queues,
+    /// Queues of type quorum.
+    QuorumQueues,
+    /// Queues of type stream.
+    Streams,
+}
+
+/// A rule that operators give to queues and exchanges by their names, while these work. Virtual host,
+/// name and `operator` are its identity.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PolicySpec {
+    /// Where it holds.
+    pub vhost: String,
+    /// Unique among the policies, or the operator policies, of the virtual host.
+    pub name: String,
+    /// An operator policy: it only limits what policies and declarations say.
+    pub operator: bool,
+    /// Regular expression over names, not anchored; the empty one matches every name.
+    pub pattern: String,
+    /// What it applies to.
+    pub apply_to: ApplyTo,
+    /// Of those that match, the one with the highest applies.
+    pub priority: i64,
+    /// What it says, such as `max-length`.
+    pub definition: Arguments,
+}
+
+/// The policies that apply to a queue or exchange now.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct AppliedPolicies {
+    /// Name of the policy.
+    pub policy: Option<String>,
+    /// Name of the operator policy.
+    pub operator_policy: Option<String>,
+    /// What both say together.
+    pub definition: Arguments,
+}
+
 /// The name of a binding's fed end.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Endpoint {
@@ -156,6 +204,8 @@ pub struct Stored<T> {
 pub struct QueueStatus {
     /// The definition.
     pub definition: Stored<QueueSpec>,
+    /// The policies that apply to it.
+    pub policies: AppliedPolicies,
     /// Counts at the moment of asking.
     pub stats: QueueStats,
 }
@@ -189,6 +239,35 @@ pub struct Changed<T> {
     pub object: Stored<T>,
     /// The change is safe once the journal is durable up to here; 0 = it already is.
     pub lsn: Lsn,
+}
+
+impl ApplyTo {
+    /// All of them, in the order of their names.
+    pub const ALL: [Self; 6] = [
+        Self::All,
+        Self::ClassicQueues,
+        Self::Exchanges,
+        Self::Queues,
+        Self::QuorumQueues,
+        Self::Streams,
+    ];
+
+    /// Its name in declarations.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::ClassicQueues => "classic_queues",
+            Self::Exchanges => "exchanges",
+            Self::Queues => "queues",
+            Self::QuorumQueues => "quorum_queues",
+            Self::Streams => "streams",
+        }
+    }
+
+    /// What has that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.name() == name)
+    }
 }
 
 impl ExchangeKind {

@@ -15,6 +15,8 @@ pub struct Limits {
     pub queues_per_vhost: usize,
     /// Bindings of one virtual host.
     pub bindings_per_vhost: usize,
+    /// Policies of one virtual host, and as many operator policies.
+    pub policies_per_vhost: usize,
     /// Consumers of one queue.
     pub consumers_per_queue: usize,
     /// Consumers of one connection.
@@ -48,6 +50,7 @@ impl Default for Limits {
             exchanges_per_vhost: 10_000,
             queues_per_vhost: 100_000,
             bindings_per_vhost: 1_000_000,
+            policies_per_vhost: 1_000,
             consumers_per_queue: 10_000,
             consumers_per_connection: 20_000,
             name_bytes: 255,

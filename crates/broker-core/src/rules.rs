@@ -10,25 +10,25 @@ use crate::refusal::{Reason, Refusal};
 use crate::value::{Arguments, Value};
 
 /// Longest a message may wait in the queue, in milliseconds.
-const MESSAGE_TTL: &str = "x-message-ttl";
+pub(crate) const MESSAGE_TTL: &str = "x-message-ttl";
 /// Longest the queue may be unused, in milliseconds.
-const EXPIRES: &str = "x-expires";
+pub(crate) const EXPIRES: &str = "x-expires";
 
 /// Most messages ready, and most bytes of their bodies.
-const MAX_LEN: &str = "x-max-length";
-const MAX_BYTES: &str = "x-max-length-bytes";
+pub(crate) const MAX_LEN: &str = "x-max-length";
+pub(crate) const MAX_BYTES: &str = "x-max-length-bytes";
 /// What happens to a message that is too much.
-const OVERFLOW: &str = "x-overflow";
+pub(crate) const OVERFLOW: &str = "x-overflow";
 /// The exchange to which messages go that die in the queue, and the key they get.
-const DEAD_LETTER_EXCHANGE: &str = "x-dead-letter-exchange";
-const DEAD_LETTER_KEY: &str = "x-dead-letter-routing-key";
+pub(crate) const DEAD_LETTER_EXCHANGE: &str = "x-dead-letter-exchange";
+pub(crate) const DEAD_LETTER_KEY: &str = "x-dead-letter-routing-key";
 
 /// Consumers with a higher one are served first.
 pub(crate) const CONSUMER_PRIORITY: &str = "x-priority";
 /// One consumer is served at a time.
 const SINGLE_ACTIVE_CONSUMER: &str = "x-single-active-consumer";
 /// How often a message may come back, in a queue that counts that.
-const DELIVERY_LIMIT: &str = "x-delivery-limit";
+pub(crate) const DELIVERY_LIMIT: &str = "x-delivery-limit";
 
 /// How often it may unless the queue says otherwise: as often as in RabbitMQ since 4.0.
 const DEFAULT_DELIVERY_LIMIT: u32 = 20;
@@ -147,20 +147,32 @@ pub(crate) fn dead_letter_exchange(arguments: &Arguments) -> Option<&str> {
     text(arguments, DEAD_LETTER_EXCHANGE)
 }
 
+type Check = fn(&Value) -> Result<(), String>;
+
+/// Which values arguments may have.
+const CHECKS: [(&str, Check); 9] = [
+    (MAX_PRIORITY, check_priority),
+    (SINGLE_ACTIVE_CONSUMER, check_bool),
+    (DELIVERY_LIMIT, check_number),
+    (MESSAGE_TTL, check_time),
+    (EXPIRES, check_positive_time),
+    (MAX_LEN, check_limit),
+    (MAX_BYTES, check_limit),
+    (OVERFLOW, check_overflow),
+    (DEAD_LETTER_KEY, check_text),
+];
+
+/// Checks the value of one of these arguments wherever it is said; the error is why not.
+pub(crate) fn check_one(name: &str, value: &Value) -> Result<(), String> {
+    if name == DEAD_LETTER_EXCHANGE {
+        return check_text(value);
+    }
+    let check = CHECKS.iter().find(|(known, _)| *known == name);
+    check.map_or(Ok(()), |(_, check)| check(value))
+}
+
 /// Checks the values; `thing` names the queue.
 pub(crate) fn check(arguments: &Arguments, thing: &str) -> Result<(), Refusal> {
-    type Check = fn(&Value) -> Result<(), String>;
-    let checks: [(&str, Check); 9] = [
-        (MAX_PRIORITY, check_priority),
-        (SINGLE_ACTIVE_CONSUMER, check_bool),
-        (DELIVERY_LIMIT, check_number),
-        (MESSAGE_TTL, check_time),
-        (EXPIRES, check_positive_time),
-        (MAX_LEN, check_limit),
-        (MAX_BYTES, check_limit),
-        (OVERFLOW, check_overflow),
-        (DEAD_LETTER_KEY, check_text),
-    ];
     if let Some(value) = arguments.get(DEAD_LETTER_EXCHANGE)
         && !matches!(value, Value::Text(_))
     {
@@ -168,7 +180,7 @@ pub(crate) fn check(arguments: &Arguments, thing: &str) -> Result<(), Refusal> {
         let text = format!("invalid type '{kind}' for arg '{DEAD_LETTER_EXCHANGE}' in {thing}");
         return Err(Refusal::new(Reason::Invalid, text).at(path(DEAD_LETTER_EXCHANGE)));
     }
-    for (name, check) in checks {
+    for (name, check) in CHECKS {
         if let Some(value) = arguments.get(name) {
             check(value).map_err(|why| invalid(name, thing, &why))?;
         }

@@ -4,3 +4,21 @@ resource "ferrymq_exchange" "invoices" {
   name   = "invoices"
   type   = "topic"
 }
+
+# Gets what dies in queues, and what no binding of "invoices" takes.
+resource "ferrymq_exchange" "dead" {
+  broker = ferrymq_broker.orders.id
+  vhost  = ferrymq_vhost.billing.name
+  name   = "dead"
+  type   = "fanout"
+}
+
+# Messages of one customer go to the same queue.
+resource "ferrymq_exchange" "by_customer" {
+  broker             = ferrymq_broker.orders.id
+  vhost              = ferrymq_vhost.billing.name
+  name               = "by-customer"
+  type               = "x-consistent-hash"
+  hash_header        = "customer"
+  alternate_exchange = ferrymq_exchange.dead.name
+}

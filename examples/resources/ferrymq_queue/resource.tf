@@ -20,3 +20,25 @@ resource "ferrymq_queue" "positions" {
   name       = "positions"
   durability = "memory"
 }
+
+# Limits, times and dead letters change in place: messages and consumers stay.
+resource "ferrymq_queue" "mails" {
+  broker               = ferrymq_broker.orders.id
+  vhost                = ferrymq_vhost.billing.name
+  name                 = "mails"
+  type                 = "quorum"
+  delivery_limit       = 5
+  dead_letter_exchange = ferrymq_exchange.dead.name
+  max_length           = 50000
+  overflow             = "reject-publish"
+  message_ttl          = 86400000 # A day.
+}
+
+# When it is destroyed, what waits in it goes to another queue first.
+resource "ferrymq_queue" "old" {
+  broker          = ferrymq_broker.orders.id
+  vhost           = ferrymq_vhost.billing.name
+  name            = "old"
+  deletion_policy = "drain_to"
+  drain_to        = ferrymq_queue.app.name
+}

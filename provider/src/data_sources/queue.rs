@@ -8,7 +8,8 @@ use crate::durability::Durability;
 use crate::failure::Doing;
 use crate::id::{BrokerId, QueueId};
 use crate::object::ObjectId as _;
-use crate::resources::queue::fetch;
+use crate::resources::queue::{fetch, type_of};
+use crate::status::optional;
 use crate::{arguments, name};
 
 /// The data source.
@@ -42,6 +43,13 @@ pub(crate) struct QueueModel {
     /// Name of the queue.
     #[attr(validate = name::referable())]
     name: String,
+    /// Name of the operator policy that applies; null for none.
+    operator_policy: Attr<String>,
+    /// Name of the policy that applies; null for none.
+    policy: Attr<String>,
+    /// `classic` or `quorum`.
+    #[attr(name = "type")]
+    ty: Attr<String>,
     /// Virtual host. Default: `/`.
     #[attr(default = "/", validate = name::plain())]
     vhost: String,
@@ -68,6 +76,7 @@ impl DataSource for Queue {
             .await
             .map_err(|error| id.task(Doing::Read).failed(&error))?;
         let depth = queue.depth.unwrap_or_default();
+        let policies = queue.policies.clone().unwrap_or_default();
         Ok(QueueModel {
             arguments: arguments::seen(queue.arguments.as_ref(), None),
             auto_delete: queue.auto_delete.into(),
@@ -78,6 +87,9 @@ impl DataSource for Queue {
             messages: (depth.ready + depth.unsettled).into(),
             messages_ready: depth.ready.into(),
             messages_unsettled: depth.unsettled.into(),
+            operator_policy: optional(&policies.operator_policy),
+            policy: optional(&policies.policy),
+            ty: type_of(&queue).to_owned().into(),
             ..config
         })
     }

@@ -7,6 +7,8 @@
 //! BROKER-ID/permission/VHOST/USER                                    permission
 //! BROKER-ID/exchange/VHOST/NAME                                      exchange
 //! BROKER-ID/queue/VHOST/NAME                                         queue
+//! BROKER-ID/policy/VHOST/NAME                                        policy
+//! BROKER-ID/operator_policy/VHOST/NAME                               operator policy
 //! BROKER-ID/binding/VHOST/SOURCE/TYPE/DESTINATION/KEY[/ARGUMENTS]    binding
 //! ```
 //!
@@ -24,10 +26,12 @@ use crate::renewal::Attached;
 
 mod binding;
 mod broker;
+mod policy;
 mod topology;
 
 pub(crate) use binding::{BindingId, DestinationType};
 pub(crate) use broker::BrokerId;
+pub(crate) use policy::PolicyId;
 pub(crate) use topology::{ExchangeId, PermissionId, QueueId, UserId, VhostId};
 
 /// What is encoded in a part: all but RFC 3986's unreserved characters.
@@ -85,6 +89,18 @@ pub(crate) fn plan<Id: Attached>(
     agents.renewals().settle(plan, &id)
 }
 
+/// What is planned, if it is all known but for the id; `None` for a deletion as well.
+pub(crate) fn known<M: Model>(mut planned: Values) -> Result<Option<M>> {
+    if planned.is_null() {
+        return Ok(None);
+    }
+    planned.set("id", &String::new())?;
+    if !planned.value().is_wholly_known() {
+        return Ok(None);
+    }
+    planned.model().map(Some)
+}
+
 /// Planned attributes, `None` while they are not known.
 pub(crate) struct Planned<'a>(pub(crate) &'a ResourcePlan);
 
@@ -96,12 +112,7 @@ impl Planned<'_> {
 
     /// The whole plan, if everything but the id is known.
     pub(crate) fn model<M: Model>(&self) -> Result<Option<M>> {
-        let mut planned = self.0.planned().clone();
-        planned.set("id", &String::new())?;
-        if !planned.value().is_wholly_known() {
-            return Ok(None);
-        }
-        planned.model().map(Some)
+        known(self.0.planned().clone())
     }
 
     pub(crate) fn text(&self, attribute: &str) -> Result<Option<String>> {

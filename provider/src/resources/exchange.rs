@@ -8,7 +8,8 @@ use crate::agents::Agents;
 use crate::arguments::BadArguments;
 use crate::failure::{CallError, Doing};
 use crate::id::{self, BrokerId, ExchangeId};
-use crate::{arguments, generation, name, object};
+use crate::typed::{self, Seen};
+use crate::{arguments, check, generation, name, object};
 
 /// Types an agent offers.
 const TYPES: [&str; 5] = ["direct", "fanout", "headers", "topic", "x-consistent-hash"];
@@ -19,10 +20,17 @@ pub(crate) struct Exchange;
 /// An exchange: takes published messages and passes them on to the queues and exchanges bound to
 /// it.
 #[derive(Debug, Clone, Model)]
+#[model(rule = typed::said_once(typed::EXCHANGE))]
 pub(crate) struct ExchangeModel {
-    /// Optional arguments, as an object; numbers stay numbers. Default: none. Changing what they
-    /// say replaces the exchange.
-    #[attr(validate = arguments::valid(), replace_if = arguments::differ)]
+    /// Name of the exchange that gets the messages for which this one finds no way; it need not
+    /// exist yet. Changes in place. Default: none.
+    #[attr(validate = name::referable())]
+    alternate_exchange: Option<String>,
+
+    /// Arguments beyond those with an attribute of their own, as an object; numbers stay numbers.
+    /// Those that have an attribute may be said here instead. Default: none. Changing what they say
+    /// replaces the exchange, but for the alternate exchange.
+    #[attr(validate = arguments::valid())]
     arguments: Option<Dynamic>,
 
     /// True: deleted when its last binding goes. Default: `false`. Changing it replaces the
@@ -38,6 +46,16 @@ pub(crate) struct ExchangeModel {
     /// True: survives a restart of the broker. Default: `true`. Changing it replaces the exchange.
     #[attr(default = true, replace)]
     durable: bool,
+
+    /// Of type `"x-consistent-hash"`: name of the message header that is hashed in place of the
+    /// routing key. Changing it replaces the exchange.
+    #[attr(validate = validate::conflicts_with(["hash_property"]))]
+    hash_header: Option<String>,
+
+    /// Of type `"x-consistent-hash"`: the message property that is hashed in place of the routing
+    /// key: `"correlation_id"`, `"message_id"` or `"timestamp"`. Changing it replaces the exchange.
+    #[attr(validate = validate::one_of(["correlation_id", "message_id", "timestamp"]))]
+    hash_property: Option<String>,
 
     /// `<broker>/exchange/<vhost>/<name>`, the last two percent-encoded. Known at plan when its
     /// parts are.
@@ -72,7 +90,9 @@ impl Resource for Exchange {
     type Model = ExchangeModel;
 
     async fn modify_plan(&self, plan: &mut ResourcePlan, cx: &mut Context<Agents>) -> Result<()> {
-        id::plan(plan, cx.data(), ExchangeId::planned)
+        typed::plan_replacement(typed::EXCHANGE, plan);
+        id::plan(plan, cx.data(), ExchangeId::planned)?;
+        check_plan(plan, cx).await
     }
 
     async fn create(
@@ -87,6 +107,7 @@ impl Resource for Exchange {
             exchange: Some(plan.to_api()?),
             expect: generation::absent(),
             idempotency_token: generation::token()?,
+            check_only: false,
         };
         object::create(&id, &plan, cx, |agent| {
             let request = request.clone();
@@ -112,11 +133,24 @@ impl Resource for Exchange {
         mut plan: ExchangeModel,
         cx: &mut Apply<Agents>,
     ) -> Result<ExchangeModel> {
-        // An exchange itself never changes in place; where its broker's agent is does.
         let id = plan.id();
         let agents = cx.shared_data();
         object::follow(&id, &prior.broker.0, || fetch(&agents, &id), cx).await?;
         plan.id = id.to_string().into();
+        let exchange = plan.to_api()?;
+        if exchange == prior.to_api()? {
+            return Ok(plan);
+        }
+        let request = PutExchangeRequest {
+            broker: id.broker.name().to_owned(),
+            exchange: Some(exchange),
+            expect: generation::expected(cx)?,
+            ..Default::default()
+        };
+        object::update(&id, cx, |agent| async move {
+            agent.exchanges().put_exchange(request).await
+        })
+        .await?;
         Ok(plan)
     }
 
@@ -138,10 +172,13 @@ impl Resource for Exchange {
         let id: ExchangeId = id.parse()?;
         let exchange = object::found(&id, Doing::Import, fetch(cx.data(), &id).await, cx)?;
         let blank = ExchangeModel {
+            alternate_exchange: None,
             arguments: None,
             auto_delete: false,
             broker: id.broker.clone().into(),
             durable: true,
+            hash_header: None,
+            hash_property: None,
             id: Attr::Unknown,
             internal: false,
             name: id.name.clone(),
@@ -150,6 +187,27 @@ impl Resource for Exchange {
         };
         Ok(blank.seen(&id, exchange))
     }
+}
+
+/// Has the agent look at what is planned, as soon as all of it is known.
+async fn check_plan(plan: &ResourcePlan, cx: &mut Context<Agents>) -> Result<()> {
+    let Some(exchange) = id::known::<ExchangeModel>(plan.planned().clone())? else {
+        return Ok(());
+    };
+    let id = exchange.id();
+    if !check::is_due(&id, plan, cx.data()) {
+        return Ok(());
+    }
+    let request = PutExchangeRequest {
+        broker: id.broker.name().to_owned(),
+        exchange: Some(exchange.to_api()?),
+        check_only: true,
+        ..Default::default()
+    };
+    check::ask(&id, cx, |agent| async move {
+        agent.exchanges().put_exchange(request).await
+    })
+    .await
 }
 
 /// The exchange as the agent has it.
@@ -176,8 +234,8 @@ impl ExchangeModel {
     }
 
     fn to_api(&self) -> Result<v1::Exchange> {
-        let arguments =
-            arguments::sent(self.arguments.as_ref()).map_err(BadArguments::into_diagnostic)?;
+        let arguments = typed::all(typed::EXCHANGE, &self.to_value());
+        let arguments = arguments.map_err(BadArguments::into_diagnostic)?;
         Ok(v1::Exchange {
             vhost: self.vhost.clone(),
             name: self.name.clone(),
@@ -192,13 +250,17 @@ impl ExchangeModel {
 
     /// With everything the agent has.
     fn seen(self, id: &ExchangeId, exchange: v1::Exchange) -> Self {
+        let mut seen = Seen::new(exchange.arguments, self.arguments);
         Self {
-            arguments: arguments::seen(exchange.arguments.as_ref(), self.arguments),
+            alternate_exchange: seen.text("alternate-exchange"),
             auto_delete: exchange.auto_delete,
             durable: exchange.durable,
+            hash_header: seen.text("hash-header"),
+            hash_property: seen.text("hash-property"),
             id: id.to_string().into(),
             internal: exchange.internal,
             ty: exchange.r#type,
+            arguments: seen.rest(),
             ..self
         }
     }

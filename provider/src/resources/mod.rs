@@ -4,6 +4,7 @@ pub(crate) mod binding;
 pub(crate) mod broker;
 pub(crate) mod exchange;
 pub(crate) mod permission;
+pub(crate) mod policy;
 pub(crate) mod queue;
 pub(crate) mod user;
 pub(crate) mod vhost;

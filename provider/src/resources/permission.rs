@@ -1,9 +1,7 @@
 //! `ferrymq_permission`.
 
 use agent_api::v1::{self, DeletePermissionRequest, GetPermissionRequest, PutPermissionRequest};
-use regex::RegexBuilder;
 use tfplugin_rs::prelude::*;
-use tfplugin_rs::validate::Validator;
 
 use crate::agents::Agents;
 use crate::failure::{CallError, Doing};
@@ -27,7 +25,7 @@ pub(crate) struct PermissionModel {
 
     /// Which queues and exchanges the user may create and delete: a regular expression, such as
     /// `^app-.*$`. Changes take effect at once, also for open connections.
-    #[attr(validate = expression())]
+    #[attr(validate = name::expression())]
     configure: String,
 
     /// `<broker>/permission/<vhost>/<user>`, the last two percent-encoded. Known at plan when its
@@ -36,7 +34,7 @@ pub(crate) struct PermissionModel {
 
     /// Which queues the user may consume from and purge, and which exchanges it may bind from: a
     /// regular expression. Changes take effect at once, also for open connections.
-    #[attr(validate = expression())]
+    #[attr(validate = name::expression())]
     read: String,
 
     /// Name of the user. Changing it replaces the permission.
@@ -49,7 +47,7 @@ pub(crate) struct PermissionModel {
 
     /// Which exchanges the user may publish to, and which queues and exchanges it may bind: a
     /// regular expression. Changes take effect at once, also for open connections.
-    #[attr(validate = expression())]
+    #[attr(validate = name::expression())]
     write: String,
 }
 
@@ -182,25 +180,4 @@ impl PermissionModel {
             write: permission.write,
         }
     }
-}
-
-/// What the agent will compile, within the same bound.
-fn expression() -> Validator {
-    const COMPILED_BYTES: usize = 1024 * 1024;
-    validate::string(|text| {
-        let compiled = RegexBuilder::new(text)
-            .size_limit(COMPILED_BYTES)
-            .dfa_size_limit(COMPILED_BYTES)
-            .build();
-        match compiled {
-            Ok(_) => Ok(()),
-            Err(regex::Error::Syntax(message)) => {
-                // The last line says what is wrong, those before draw where.
-                let why = message.lines().last().unwrap_or_default();
-                let why = why.trim_start_matches("error: ");
-                Err(format!("must be a regular expression ({why})"))
-            }
-            Err(error) => Err(format!("must be a smaller regular expression ({error})")),
-        }
-    })
 }

@@ -17,8 +17,8 @@ async fn an_exchange_is_made_replaced_found_and_removed() {
     assert_eq!(
         exchange.state(),
         json!({
-            "arguments": null, "auto_delete": false, "broker": broker, "durable": true,
-            "id": id, "internal": false, "name": "x/y", "type": "topic", "vhost": "/",
+            "alternate_exchange": null, "arguments": null, "auto_delete": false, "broker": broker,
+            "durable": true, "hash_header": null, "hash_property": null, "id": id, "internal": false, "name": "x/y", "type": "topic", "vhost": "/",
         })
     );
     let changed = exchange.apply(config("fanout")).await.unwrap();
@@ -67,4 +67,34 @@ async fn what_is_in_the_way_is_said() {
             .await,
         &["Virtual host not found (at vhost)", "none"],
     );
+}
+
+#[tokio::test]
+async fn an_alternate_exchange_changes_in_place_and_what_is_hashed_does_not() {
+    let agent = Agent::start();
+    let broker = agent.broker("b").await;
+    let terraform = agent.terraform().await;
+    let mut exchange = terraform.resource("ferrymq_exchange");
+    let config = |alternate: Option<&str>, header: &str| {
+        json!({
+            "broker": broker, "name": "x", "type": "x-consistent-hash",
+            "alternate_exchange": alternate, "hash_header": header,
+        })
+    };
+    exchange.apply(config(None, "region")).await.unwrap();
+    for alternate in [Some("amq.fanout"), None] {
+        let changed = exchange.apply(config(alternate, "region")).await.unwrap();
+        assert_eq!(changed.action, ResourceAction::Update);
+        assert!(!exchange.refresh().await.unwrap(), "as it was applied");
+        assert_eq!(exchange.state()["alternate_exchange"], json!(alternate));
+    }
+    let changed = exchange.apply(config(None, "customer")).await.unwrap();
+    let causes = (changed.action, changed.replaced_by);
+    assert_eq!(causes, (ResourceAction::Replace, vec!["hash_header".into()]));
+    let arguments = json!({ "hash-header": "customer" });
+    let elsewhere = json!({
+        "broker": broker, "name": "x", "type": "x-consistent-hash", "arguments": arguments,
+    });
+    let changed = exchange.apply(elsewhere).await.unwrap();
+    assert_eq!(changed.action, ResourceAction::Update, "it says the same");
 }

@@ -23,8 +23,12 @@ async fn a_queue_is_made_found_and_removed() {
     assert_eq!(
         queue.state(),
         json!({
-            "arguments": null, "auto_delete": false, "broker": broker, "durable": true, "durability": "fsync",
-            "deletion_policy": "if_empty", "id": id, "name": "orders", "vhost": "/",
+            "arguments": null, "auto_delete": false, "broker": broker, "dead_letter_exchange": null,
+            "dead_letter_routing_key": null, "deletion_policy": "if_empty", "delivery_limit": null,
+            "drain_to": null, "durability": "fsync", "durable": true, "expires": null, "id": id,
+            "max_length": null, "max_length_bytes": null, "max_priority": null, "message_ttl": null,
+            "name": "orders", "overflow": null, "single_active_consumer": false, "type": "classic",
+            "vhost": "/",
         })
     );
     let imported = terraform.import("ferrymq_queue", &id).await.unwrap();
@@ -268,7 +272,7 @@ async fn what_is_in_the_way_is_said() {
         ),
         (
             json!({ "broker": broker, "name": "q", "deletion_policy": "ask" }),
-            ["(at deletion_policy)", "\"if_empty\" or \"force\""],
+            ["(at deletion_policy)", "\"if_empty\", \"if_unused\""],
         ),
     ] {
         check_error(again.plan(broken).await, &parts);

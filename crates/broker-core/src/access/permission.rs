@@ -2,12 +2,12 @@
 //!
 //! As in RabbitMQ, an expression is not anchored (`^orders` and `orders$` are for the caller to
 //! write), the empty one stands for `^$`, and publishing through the default exchange is a write
-//! to `amq.default`. The engine's regular expressions run in linear time, so a pattern cannot be
-//! used to stall a connection; their compiled size is bounded.
+//! to `amq.default`. See [`expression`] for what expressions cost.
 
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
 
 use crate::definitions::PermissionSpec;
+use crate::expression;
 use crate::refusal::{Reason, Refusal};
 
 /// What a call does to a resource.
@@ -28,9 +28,6 @@ pub(crate) struct Permission {
     write: Regex,
     read: Regex,
 }
-
-/// Bytes a compiled expression may take.
-const COMPILED_BYTES: usize = 1024 * 1024;
 
 /// The name that stands for the default exchange in expressions and refusals.
 pub(crate) const DEFAULT_EXCHANGE: &str = "amq.default";
@@ -68,21 +65,9 @@ pub(crate) fn compile(
     expression_bytes: usize,
 ) -> Result<Permission, Refusal> {
     let one = |field: &str, pattern: &str| {
-        let invalid = |why: &dyn std::fmt::Display| {
-            let text = format!("{field} is not a valid regular expression: {why}");
-            Refusal::new(Reason::Invalid, text).at(field)
-        };
-        if pattern.len() > expression_bytes {
-            return Err(invalid(&format!(
-                "it is longer than {expression_bytes} bytes"
-            )));
-        }
         let pattern = if pattern.is_empty() { "^$" } else { pattern };
-        RegexBuilder::new(pattern)
-            .size_limit(COMPILED_BYTES)
-            .dfa_size_limit(COMPILED_BYTES)
-            .build()
-            .map_err(|error| invalid(&error))
+        expression::compile(pattern, expression_bytes)
+            .map_err(|why| Refusal::new(Reason::Invalid, format!("{field} {why}")).at(field))
     };
     Ok(Permission {
         configure: one("configure", &spec.configure)?,

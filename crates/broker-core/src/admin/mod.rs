@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::broker::{Broker, LiveQueue};
 use crate::call::ConnectionId;
 use crate::definitions::{
-    BindingSpec, Changed, ExchangeSpec, Expect, PermissionSpec, QueueSpec, QueueStatus, Stored,
-    UserSpec, UserUpdate, VhostSpec,
+    AppliedPolicies, BindingSpec, Changed, ExchangeSpec, Expect, PermissionSpec, PolicySpec,
+    QueueSpec, QueueStatus, Stored, UserSpec, UserUpdate, VhostSpec,
 };
 use crate::journal::Lsn;
 use crate::lock::{lock, read};
@@ -175,14 +175,18 @@ impl Admin {
         Ok(list)
     }
 
-    /// Creates an exchange. One that exists with other properties is a mismatch.
+    /// Creates an exchange; one that exists with other properties is a mismatch. With a generation
+    /// expected it changes one in place, of which only the alternate exchange can change.
     pub fn put_exchange(
         &self,
         spec: &ExchangeSpec,
         expect: Expect,
     ) -> Result<Changed<ExchangeSpec>, Refusal> {
         let vhost = self.broker.vhost(&spec.vhost)?;
-        self.broker.put_exchange(&vhost, spec.clone(), expect)
+        match expect {
+            Expect::Generation(_) => self.broker.change_exchange(&vhost, spec.clone(), expect),
+            _ => self.broker.put_exchange(&vhost, spec.clone(), expect),
+        }
     }
 
     /// Deletes an exchange and its bindings.
@@ -212,7 +216,9 @@ impl Admin {
         Ok(queues.iter().map(|queue| status(queue)).collect())
     }
 
-    /// Creates a queue. One that exists with other properties is a mismatch.
+    /// Creates a queue; one that exists with other properties is a mismatch. With a generation
+    /// expected it changes one in place: limits, times and where dead letters go can change, the
+    /// rest is a mismatch.
     pub fn put_queue(
         &self,
         spec: &QueueSpec,
@@ -223,10 +229,15 @@ impl Admin {
             return Err(Refusal::new(Reason::Invalid, text).at("exclusive"));
         }
         let vhost = self.broker.vhost(&spec.vhost)?;
-        names::check_reserved("queue", &spec.name, &spec.vhost)?;
-        let (queue, lsn) = self.broker.put_queue(&vhost, spec.clone(), None, expect)?;
+        let (queue, lsn) = match expect {
+            Expect::Generation(_) => self.broker.change_queue(&vhost, spec.clone(), expect)?,
+            _ => {
+                names::check_reserved("queue", &spec.name, &spec.vhost)?;
+                self.broker.put_queue(&vhost, spec.clone(), None, expect)?
+            }
+        };
         Ok(Changed {
-            object: queue.definition.clone(),
+            object: queue.definition(),
             lsn,
         })
     }
@@ -246,11 +257,89 @@ impl Admin {
         Ok(lsn)
     }
 
+    /// Moves the messages ready in a queue to the end of another one, in their order, and says how
+    /// many. They are durable there before they are gone here; what is delivered and not settled
+    /// stays. Refused when the other queue takes no more; what was moved by then has moved.
+    pub fn drain_queue(
+        &self,
+        vhost: &str,
+        from: &str,
+        to: &str,
+        expect: Expect,
+    ) -> Result<u64, Refusal> {
+        let vhost = self.broker.vhost(vhost)?;
+        self.broker.drain_queue(&vhost, from, to, expect)
+    }
+
     /// Forgets the queue's ready messages and says how many.
     pub fn purge_queue(&self, vhost: &str, name: &str) -> Result<(u64, Lsn), Refusal> {
         let vhost = self.broker.vhost(vhost)?;
         let (count, lsn) = self.broker.purge(&self.broker.queue(&vhost, name)?);
         Ok((u64::from(count), lsn))
+    }
+
+    /// Checks what a queue would be declared with, by itself: nothing is looked for or changed.
+    pub fn check_queue(&self, spec: &QueueSpec) -> Result<(), Refusal> {
+        names::check_reserved("queue", &spec.name, &spec.vhost)?;
+        self.broker.check_queue(spec)
+    }
+
+    /// The same for an exchange.
+    pub fn check_exchange(&self, spec: &ExchangeSpec) -> Result<(), Refusal> {
+        names::check_reserved("exchange", &spec.name, &spec.vhost)?;
+        self.broker.check_exchange(spec)
+    }
+
+    /// The same for a policy.
+    pub fn check_policy(&self, spec: &PolicySpec) -> Result<(), Refusal> {
+        self.broker.check_policy(spec)
+    }
+
+    /// The policies that apply to an exchange.
+    pub fn exchange_policies(&self, vhost: &str, name: &str) -> Result<AppliedPolicies, Refusal> {
+        self.broker
+            .exchange_policies(&*self.broker.vhost(vhost)?, name)
+    }
+
+    /// The policy, or operator policy, of that name.
+    pub fn policy(
+        &self,
+        vhost: &str,
+        name: &str,
+        operator: bool,
+    ) -> Result<Stored<PolicySpec>, Refusal> {
+        self.broker.policy(vhost, name, operator)
+    }
+
+    /// The virtual host's policies, or operator policies, by name.
+    pub fn policies(
+        &self,
+        vhost: &str,
+        operator: bool,
+    ) -> Result<Vec<Stored<PolicySpec>>, Refusal> {
+        let mut list = self.broker.policy_list(vhost, operator)?;
+        list.sort_by(|left, right| left.value.name.cmp(&right.value.name));
+        Ok(list)
+    }
+
+    /// Declares or changes a policy; when it returns, queues and exchanges work by it.
+    pub fn put_policy(
+        &self,
+        spec: &PolicySpec,
+        expect: Expect,
+    ) -> Result<Changed<PolicySpec>, Refusal> {
+        self.broker.put_policy(spec, expect)
+    }
+
+    /// Deletes a policy; when it returns, nothing works by it any more.
+    pub fn delete_policy(
+        &self,
+        vhost: &str,
+        name: &str,
+        operator: bool,
+        expect: Expect,
+    ) -> Result<Lsn, Refusal> {
+        self.broker.delete_policy(vhost, name, operator, expect)
     }
 
     /// The one binding that equals the given one.
@@ -321,8 +410,10 @@ impl Admin {
 }
 
 fn status(queue: &LiveQueue) -> QueueStatus {
+    let standing = queue.standing();
     QueueStatus {
-        definition: queue.definition.clone(),
+        definition: standing.definition.clone(),
+        policies: standing.applied.shown(),
         stats: queue.stats(),
     }
 }

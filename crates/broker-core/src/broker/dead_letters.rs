@@ -25,7 +25,7 @@ use crate::journal::{Admission, AppendError, Lsn};
 use crate::lock::lock;
 use crate::message::{Envelope, Message};
 use crate::queue::Entry;
-use crate::rules::DeadLetter;
+use crate::rules::{DeadLetter, Rules};
 
 /// Dead letters on their way.
 #[derive(Debug, Default)]
@@ -41,6 +41,8 @@ pub(super) struct DeadLetters {
 #[derive(Debug)]
 pub(super) struct Dead {
     pub(super) queue: Arc<LiveQueue>,
+    /// The queue's rules when it died.
+    pub(super) rules: Option<Arc<Rules>>,
     /// Its place there, if the journal is to be told that it has left it.
     pub(super) place: Option<Sequence>,
     pub(super) message: Arc<Message>,
@@ -122,6 +124,7 @@ impl Broker {
     pub(super) fn died(&self, queue: &Arc<LiveQueue>, entry: &Entry, reason: DeathReason) {
         self.dead_letters.add(Dead {
             queue: Arc::clone(queue),
+            rules: queue.rules(),
             place: entry.journaled.then_some(entry.sequence),
             message: Arc::clone(&entry.message),
             reason,
@@ -208,10 +211,11 @@ impl Broker {
 
     /// Publishes a dead letter; one that no queue takes is gone.
     fn send_on(&self, dead: &Dead, burial: &mut Burial) -> Result<(), NoRoom> {
-        let Some(rule) = dead.queue.dead_letter() else {
+        let rules = dead.rules.as_ref();
+        let Some(rule) = rules.and_then(|rules| rules.dead_letter.as_ref()) else {
             return Ok(());
         };
-        let Ok(vhost) = self.vhost(&dead.queue.definition.value.vhost) else {
+        let Ok(vhost) = self.vhost(&dead.queue.vhost) else {
             return Ok(());
         };
         // Held until the queues have the message, as by any publisher.

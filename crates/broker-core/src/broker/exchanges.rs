@@ -36,7 +36,7 @@ pub(super) fn no_exchange(name: &str, vhost: &str) -> Refusal {
     )
 }
 
-fn thing(name: &str, vhost: &str) -> String {
+pub(super) fn thing(name: &str, vhost: &str) -> String {
     format!("exchange '{name}' in vhost '{vhost}'")
 }
 
@@ -63,10 +63,8 @@ impl Broker {
         if let Some(changed) = self.existing_exchange(vhost, &spec, expect)? {
             return Ok(changed);
         }
-        names::check("exchange", &spec.name, &self.limits)?;
         names::check_reserved("exchange", &spec.name, &vhost.name)?;
-        arguments::check_exchange(&spec.arguments, &self.limits)?;
-        routing::check_exchange(spec.kind, &spec.arguments)?;
+        self.check_exchange(&spec)?;
         let mut change = self.change();
         vhost.check_alive()?;
         if let Some(changed) = self.existing_exchange(vhost, &spec, expect)? {
@@ -86,6 +84,13 @@ impl Broker {
         };
         write(&vhost.topology).insert_exchange(object.clone());
         Ok(Changed { object, lsn })
+    }
+
+    /// Checks what an exchange is declared with, whatever there is already.
+    pub(crate) fn check_exchange(&self, spec: &ExchangeSpec) -> Result<(), Refusal> {
+        names::check("exchange", &spec.name, &self.limits)?;
+        arguments::check_exchange(&spec.arguments, &self.limits)?;
+        routing::check_exchange(spec.kind, &spec.arguments)
     }
 
     fn existing_exchange(
@@ -163,7 +168,10 @@ pub(super) fn exchanges_deleted(
 }
 
 /// Refuses a declaration that differs from what is there, naming the first difference.
-fn check_equivalent(received: &ExchangeSpec, current: &ExchangeSpec) -> Result<(), Refusal> {
+pub(super) fn check_equivalent(
+    received: &ExchangeSpec,
+    current: &ExchangeSpec,
+) -> Result<(), Refusal> {
     let thing = || thing(&current.name, &current.vhost);
     if received.kind != current.kind {
         let (received, current) = (Some(received.kind), Some(current.kind));

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::Broker;
 use super::owed::Due;
+use super::standing::{Present, Standing};
 use crate::account::Account;
 use crate::call::{ConnectionId, QueueId, Sequence};
 use crate::clock::Timestamp;
@@ -15,22 +16,27 @@ use crate::lock::lock;
 use crate::message::{Message, Properties};
 use crate::outbox::Event;
 use crate::queue::{At, Consumer, Effect, State, Stub};
-use crate::records::{self, write_settle};
-use crate::rules::{DeadLetter, Overflow, Rules};
+use crate::records::{self, Change, write_settle};
+use crate::rules::Rules;
 
 /// One queue of a virtual host.
 #[derive(Debug)]
 pub(crate) struct LiveQueue {
-    /// The generation of its definition, which never changes.
+    /// The generation of its first definition.
     pub(crate) id: QueueId,
     pub(crate) name: Arc<str>,
-    pub(crate) definition: Stored<QueueSpec>,
+    pub(crate) vhost: Arc<str>,
+    /// Deleted when its last consumer goes.
+    pub(crate) auto_delete: bool,
+    /// It survives a restart.
+    durable: bool,
     /// The only connection that may use it, if it is exclusive.
     pub(crate) owner: Option<ConnectionId>,
     /// How safe its messages are before anyone gets them.
     pub(crate) durability: Durability,
-    /// What it was asked to do beyond keeping messages.
-    pub(crate) rules: Option<Arc<Rules>>,
+    /// Messages have priorities up to this one; it never changes.
+    max_priority: Option<u8>,
+    present: Present,
     next_sequence: AtomicU64,
     inner: Mutex<Inner>,
 }
@@ -61,20 +67,25 @@ const KEPT_EFFECTS: usize = 4096;
 const SETTLE_HEAD_BYTES: usize = 32;
 
 impl LiveQueue {
+    /// One whose number is `id`: the generation of its first definition.
     pub(crate) fn new(
-        definition: Stored<QueueSpec>,
+        id: QueueId,
+        standing: Standing,
         owner: Option<ConnectionId>,
         account: &'static Account,
     ) -> Self {
-        let id = QueueId(definition.generation);
-        let rules = Rules::of(&definition.value.arguments).map(Arc::new);
+        let spec = &standing.definition.value;
+        let rules = standing.rules.clone();
         Self {
             id,
-            name: definition.value.name.as_str().into(),
-            durability: Durability::of(&definition.value.arguments),
-            definition,
+            name: spec.name.as_str().into(),
+            vhost: spec.vhost.as_str().into(),
+            auto_delete: spec.auto_delete,
+            durable: spec.durable && !spec.exclusive,
+            durability: Durability::of(&spec.arguments),
             owner,
-            rules: rules.clone(),
+            max_priority: rules.as_ref().and_then(|rules| rules.max_priority),
+            present: Present::new(standing),
             next_sequence: AtomicU64::new(0),
             inner: Mutex::new(Inner {
                 state: State::new(id, rules, account),
@@ -90,7 +101,41 @@ impl LiveQueue {
 
     /// It survives a restart.
     pub(crate) fn is_durable(&self) -> bool {
-        self.definition.value.durable && !self.definition.value.exclusive
+        self.durable
+    }
+
+    /// What it is told to do now.
+    pub(crate) fn standing(&self) -> Arc<Standing> {
+        self.present.get()
+    }
+
+    /// Its definition as it is now.
+    pub(crate) fn definition(&self) -> Stored<QueueSpec> {
+        self.standing().definition.clone()
+    }
+
+    /// The record that makes it from nothing.
+    pub(crate) fn declaration(&self) -> Change {
+        let definition = self.definition();
+        if definition.generation == self.id.0 {
+            Change::QueuePut(definition)
+        } else {
+            let id = self.id;
+            Change::QueueChanged { id, definition }
+        }
+    }
+
+    /// Gives it something else to do; see [`Present::set`]. What that asks of the messages there is
+    /// done by the next [`Self::pump`].
+    pub(crate) fn set_standing(&self, standing: Standing, now: Timestamp) {
+        let rules = standing.rules.clone();
+        self.present.set(standing);
+        lock(&self.inner).state.set_rules(rules, now);
+    }
+
+    /// Does what there is to do.
+    pub(crate) fn pump(self: &Arc<Self>, broker: &Broker) {
+        self.run(broker, |state, at, out| state.pump(at, out));
     }
 
     /// The journal keeps what is persistent in it.
@@ -102,9 +147,9 @@ impl LiveQueue {
     #[inline]
     pub(crate) fn next_sequence(&self, properties: &Properties) -> Sequence {
         let number = self.next_sequence.fetch_add(1, Ordering::Relaxed);
-        match &self.rules {
+        match self.max_priority {
             None => Sequence(number),
-            Some(rules) => ranked(rules, number, properties),
+            Some(max) => ranked(max, number, properties),
         }
     }
 
@@ -216,7 +261,7 @@ impl LiveQueue {
 
     /// Somebody asks for the queue.
     pub(crate) fn touch(self: &Arc<Self>, broker: &Broker) {
-        if self.rules.is_some() {
+        if self.present.is_ruled() {
             self.run(broker, |state, at, _| state.touch(at.now));
         }
     }
@@ -235,7 +280,7 @@ impl LiveQueue {
 
     /// Messages expire here even if their publishers do not ask for it.
     pub(crate) fn lets_expire(&self) -> bool {
-        self.message_ttl_ms().is_some()
+        self.present.lets_expire()
     }
 
     /// When the message expires here.
@@ -254,20 +299,19 @@ impl LiveQueue {
         ttl_ms.map_or(Timestamp::NEVER, |ms| arrived.plus_ms(ms.into()))
     }
 
-    /// Where its dead letters go.
-    pub(crate) fn dead_letter(&self) -> Option<&DeadLetter> {
-        self.rules.as_ref()?.dead_letter.as_ref()
+    /// The rules by which its messages die.
+    pub(crate) fn rules(&self) -> Option<Arc<Rules>> {
+        self.standing().rules.clone()
     }
 
     /// Publishers have to [ask](Self::admit) before a message comes.
     pub(crate) fn turns_away(&self) -> bool {
-        self.rules.as_ref().is_some_and(|it| it.turns_away())
+        self.present.turns_away()
     }
 
     /// What it turns away goes on as a dead letter.
     pub(crate) fn buries_turned_away(&self) -> bool {
-        let rules = self.rules.as_ref();
-        rules.is_some_and(|it| it.overflow == Overflow::RejectPublishDeadLetter)
+        self.present.buries_turned_away()
     }
 
     /// Whether a message with such a body may come. If so it has to, or to be called off.
@@ -283,13 +327,13 @@ impl LiveQueue {
     }
 
     fn message_ttl_ms(&self) -> Option<u32> {
-        self.rules.as_ref()?.message_ttl_ms
+        self.standing().rules.as_ref()?.message_ttl_ms
     }
 
     /// A commit may let it go on.
     pub(crate) fn commit_reached(self: &Arc<Self>, broker: &Broker) {
         lock(&self.inner).awaiting = false;
-        self.run(broker, |state, at, out| state.pump(at, out));
+        self.pump(broker);
     }
 
     /// A copy of the message was appended at `record`. If the queue does not hold the message any
@@ -414,13 +458,10 @@ impl Inner {
     }
 }
 
-/// The place of a message in a queue with rules: they may know priorities.
+/// The place of a message in a queue that knows priorities up to this one.
 #[cold]
-fn ranked(rules: &Rules, number: u64, properties: &Properties) -> Sequence {
-    match rules.max_priority {
-        None => Sequence(number),
-        Some(max) => Sequence::ranked(max - properties.priority().min(max), number),
-    }
+fn ranked(max: u8, number: u64, properties: &Properties) -> Sequence {
+    Sequence::ranked(max - properties.priority().min(max), number)
 }
 
 /// Hands each connection's events over under one lock of its outbox.

@@ -8,7 +8,7 @@ use super::topology::Removal;
 use super::{Broker, LiveQueue, Vhost, exhausted};
 use crate::admin::DeleteIf;
 use crate::arguments;
-use crate::call::ConnectionId;
+use crate::call::{ConnectionId, QueueId};
 use crate::definitions::{Expect, QueueSpec, QueueStats, Stored};
 use crate::journal::Lsn;
 use crate::lock::{lock, read, write};
@@ -53,18 +53,12 @@ impl Broker {
         owner: Option<ConnectionId>,
         expect: Expect,
     ) -> Result<(Arc<LiveQueue>, Lsn), Refusal> {
-        // What is not well is not taken out: it is refused below.
-        if spec.durable && !spec.exclusive {
-            arguments::normalize_queue(&mut spec.arguments);
-        }
+        arguments::normalize_queue(&mut spec.arguments, spec.durable && !spec.exclusive);
         if let Some(queue) = existing_queue(vhost, &spec, owner, expect)? {
             queue.touch(self);
             return Ok((queue, self.last_change()));
         }
-        names::check("queue", &spec.name, &self.limits)?;
-        let thing = thing(&spec.name, &vhost.name);
-        let (durable, exclusive) = (spec.durable, spec.exclusive);
-        arguments::check_queue(&spec.arguments, durable, exclusive, &thing, &self.limits)?;
+        self.check_queue(&spec)?;
         let mut change = self.change();
         vhost.check_alive()?;
         if let Some(queue) = existing_queue(vhost, &spec, owner, expect)? {
@@ -78,15 +72,25 @@ impl Broker {
             value: spec,
             generation: change.next_id()?,
         };
-        let queue = Arc::new(LiveQueue::new(definition, owner, self.account));
+        let id = QueueId(definition.generation);
+        let standing = read(&vhost.topology).standing(definition.clone());
+        let queue = Arc::new(LiveQueue::new(id, standing, owner, self.account));
         let lsn = if queue.is_durable() {
-            change.put(&Change::QueuePut(queue.definition.clone()))?
+            change.put(&Change::QueuePut(definition))?
         } else {
             self.last_change()
         };
         write(&vhost.topology).insert_queue(Arc::clone(&queue));
         queue.touch(self);
         Ok((queue, lsn))
+    }
+
+    /// Checks what a queue is declared with, whatever there is already.
+    pub(crate) fn check_queue(&self, spec: &QueueSpec) -> Result<(), Refusal> {
+        names::check("queue", &spec.name, &self.limits)?;
+        let thing = thing(&spec.name, &spec.vhost);
+        let (durable, exclusive) = (spec.durable, spec.exclusive);
+        arguments::check_queue(&spec.arguments, durable, exclusive, &thing, &self.limits)
     }
 
     /// Deletes a queue with its bindings and messages. The conditions are checked, the deletion
@@ -112,7 +116,9 @@ impl Broker {
         if this.is_some_and(|this| !Arc::ptr_eq(this, &queue)) {
             return Err(no_queue(name, &vhost.name));
         }
-        check_expected(expect, Some(&queue.definition), || thing(name, &vhost.name))?;
+        check_expected(expect, Some(&queue.definition()), || {
+            thing(name, &vhost.name)
+        })?;
         let mut topology = write(&vhost.topology);
         let removal = Removal::Queue(name);
         let itself = queue.is_durable().then(|| Change::QueueDeleted {
@@ -191,7 +197,7 @@ impl Broker {
 
     /// The queue's last consumer went: an auto-delete queue goes too, unless somebody came.
     pub(super) fn delete_unused(&self, vhost: &Arc<Vhost>, queue: &Arc<LiveQueue>) {
-        if queue.definition.value.auto_delete {
+        if queue.auto_delete {
             let only_if = DeleteIf {
                 unused: true,
                 empty: false,
@@ -209,14 +215,17 @@ fn existing_queue(
     expect: Expect,
 ) -> Result<Option<Arc<LiveQueue>>, Refusal> {
     let found = vhost.queue(&spec.name);
-    let definition = found.as_deref().map(|queue| &queue.definition);
+    let standing = found.as_deref().map(LiveQueue::standing);
+    let definition = standing.as_deref().map(|standing| &standing.definition);
     check_expected(expect, definition, || thing(&spec.name, &vhost.name))?;
-    let Some(queue) = found else { return Ok(None) };
+    let (Some(queue), Some(definition)) = (&found, definition) else {
+        return Ok(None);
+    };
     if owner.is_some() {
-        check_owner(&queue, owner)?;
+        check_owner(queue, owner)?;
     }
-    check_equivalent(spec, &queue.definition.value)?;
-    Ok(Some(queue))
+    check_equivalent(spec, &definition.value)?;
+    Ok(found)
 }
 
 /// Refuses the use of another connection's exclusive queue.
@@ -227,7 +236,7 @@ pub(super) fn check_owner(
     if queue.owner.is_none() || queue.owner == connection {
         return Ok(());
     }
-    let QueueSpec { vhost, name, .. } = &queue.definition.value;
+    let LiveQueue { vhost, name, .. } = queue;
     // The words clients know from RabbitMQ.
     let text = format!(
         "cannot obtain exclusive access to locked queue '{name}' in vhost '{vhost}': another \
@@ -237,7 +246,7 @@ pub(super) fn check_owner(
 }
 
 /// Refuses a declaration that differs from what is there, naming the first difference.
-fn check_equivalent(received: &QueueSpec, current: &QueueSpec) -> Result<(), Refusal> {
+pub(super) fn check_equivalent(received: &QueueSpec, current: &QueueSpec) -> Result<(), Refusal> {
     let thing = || thing(&current.name, &current.vhost);
     for (property, received, current) in [
         ("durable", received.durable, current.durable),

@@ -16,20 +16,26 @@ use super::dead_letters::DeadLetters;
 use super::indexer::SegmentIndexer;
 use super::owed::Owed;
 use super::scrubbing::Scrubbing;
+use super::standing::Standing;
 use super::timers::Timers;
 use super::topology::Removal;
 use super::upkeep::Upkeep;
 use super::{Broker, BrokerConfig, ByReach, Connections, LiveQueue, Topology, Vhost, Vhosts};
 use crate::access::{Granted, Remembered, User, Users, compile, fake_hash};
 use crate::account::Account;
+use crate::arguments;
 use crate::call::QueueId;
-use crate::definitions::{Expect, PermissionSpec, Stored, UserSpec, VhostSpec};
+use crate::clock::Timestamp;
+use crate::definitions::{
+    Expect, PermissionSpec, PolicySpec, QueueSpec, Stored, UserSpec, VhostSpec,
+};
 use crate::journal::{
     self, Disk, Indexer, Kind, Lsn, OpenError, RecordRef, Replay, SegmentSpan, Unreadable, Writer,
 };
 use crate::lock::{read, write};
 use crate::number_hash::NumberHasher;
 use crate::outbox::Waiting;
+use crate::policy::{Applied, Policy};
 use crate::queue::Stub;
 use crate::records::{
     self, Change, Found, Indexed, Malformed, PublishHead, read_change, read_checkpoint, read_index,
@@ -269,22 +275,21 @@ impl Recovery {
                     it.insert_exchange(stored);
                 })?;
             }
+            Change::ExchangeChanged(stored) => {
+                let vhost = stored.value.vhost.clone();
+                self.in_vhost(&vhost, |it| it.change_exchange(stored))?;
+            }
             Change::ExchangeDeleted { vhost, name } => {
                 self.in_vhost(&vhost, |it| it.remove(Removal::Exchange(&name)))?;
             }
-            Change::QueuePut(stored) => {
-                let queue = Arc::new(LiveQueue::new(stored, None, self.account));
-                let vhost = &queue.definition.value.vhost;
-                let old = self.in_vhost(vhost, |it| {
-                    let old = it.queue(&queue.name).map(|old| old.id);
-                    it.remove(Removal::Queue(&queue.name));
-                    it.insert_queue(Arc::clone(&queue));
-                    old
-                })?;
-                if let Some(old) = old.filter(|old| *old != queue.id) {
-                    self.forget_queue(old);
-                }
-            }
+            Change::PolicyPut(stored) => self.put_policy(stored)?,
+            Change::PolicyDeleted {
+                vhost,
+                name,
+                operator,
+            } => self.in_vhost(&vhost, |it| it.policies.remove(&name, operator))?,
+            Change::QueuePut(stored) => self.put_queue(QueueId(stored.generation), stored)?,
+            Change::QueueChanged { id, definition } => self.change_queue(id, definition)?,
             Change::QueueDeleted { vhost, name, id } => {
                 self.forget_queue(id);
                 self.in_vhost(&vhost, |it| it.remove(Removal::Queue(&name)))?;
@@ -330,6 +335,45 @@ impl Recovery {
             },
         );
         Ok(())
+    }
+
+    fn put_policy(&mut self, definition: Stored<PolicySpec>) -> Result<(), Unreadable> {
+        // Whatever the limit is now, as with permissions.
+        let policy = Policy::new(definition, usize::MAX);
+        let policy = policy.map_err(|refusal| Unreadable(refusal.text))?;
+        let vhost = policy.definition.value.vhost.clone();
+        self.in_vhost(&vhost, |it| it.policies.put(policy))
+    }
+
+    fn put_queue(&mut self, id: QueueId, mut stored: Stored<QueueSpec>) -> Result<(), Unreadable> {
+        // Earlier versions kept what only says the default.
+        arguments::normalize_queue(&mut stored.value.arguments, true);
+        let standing = Standing::new(stored, Applied::default());
+        let queue = Arc::new(LiveQueue::new(id, standing, None, self.account));
+        let old = self.in_vhost(&queue.vhost, |it| {
+            let old = it.queue(&queue.name).map(|old| old.id);
+            it.remove(Removal::Queue(&queue.name));
+            it.insert_queue(Arc::clone(&queue));
+            old
+        })?;
+        if let Some(old) = old.filter(|old| *old != queue.id) {
+            self.forget_queue(old);
+        }
+        Ok(())
+    }
+
+    /// A queue that is there keeps its bindings; a checkpoint tells of one that is not.
+    fn change_queue(&mut self, id: QueueId, stored: Stored<QueueSpec>) -> Result<(), Unreadable> {
+        let spec = &stored.value;
+        let there = self.in_vhost(&spec.vhost, |it| it.queue(&spec.name).cloned())?;
+        match there.filter(|queue| queue.id == id) {
+            Some(queue) => {
+                let standing = Standing::new(stored, Applied::default());
+                queue.set_standing(standing, Timestamp::NEVER);
+                Ok(())
+            }
+            None => self.put_queue(id, stored),
+        }
     }
 
     fn put_vhost(&mut self, stored: Stored<VhostSpec>) {
@@ -378,6 +422,8 @@ impl Recovery {
     /// belongs to queues deleted before the checkpoint.
     fn fill_queues(&mut self) {
         for (_, vhost) in self.vhosts.values() {
+            // Before they get their messages, of which they count what their rules limit.
+            write(&vhost.topology).settle_policies();
             for queue in read(&vhost.topology).queues() {
                 let Some(contents) = self.contents.remove(&queue.id) else {
                     continue;

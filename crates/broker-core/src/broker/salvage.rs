@@ -11,7 +11,7 @@ use super::recovery::Recovery;
 use crate::account::Account;
 use crate::call::{QueueId, Sequence};
 use crate::definitions::{
-    BindingSpec, ExchangeSpec, PermissionSpec, QueueSpec, UserSpec, VhostSpec,
+    BindingSpec, ExchangeSpec, PermissionSpec, PolicySpec, QueueSpec, UserSpec, VhostSpec,
 };
 use crate::journal::{self, Disk, Fault, Lsn, RecordRef, Skipped};
 use crate::lock::read;
@@ -44,6 +44,8 @@ pub struct Definitions {
     pub queues: Vec<QueueSpec>,
     /// Bindings.
     pub bindings: Vec<BindingSpec>,
+    /// Policies and operator policies.
+    pub policies: Vec<PolicySpec>,
 }
 
 /// A message in one queue. One that sat in several queues comes once for each.
@@ -130,7 +132,7 @@ fn queues(recovery: &mut Recovery) -> Vec<QueueLeft> {
     for (_, vhost) in recovery.vhosts.values() {
         let topology = read(&vhost.topology);
         let queues = topology.queues();
-        specs.extend(queues.map(|queue| (queue.id, Some(queue.definition.value.clone()))));
+        specs.extend(queues.map(|queue| (queue.id, Some(queue.definition().value))));
     }
     let mut lost: Vec<_> = recovery.contents.keys().copied().collect();
     lost.retain(|id| specs.iter().all(|(known, _)| known != id));
@@ -181,9 +183,7 @@ fn definitions(recovery: &Recovery) -> Definitions {
     for (definition, vhost) in recovery.vhosts.values() {
         all.vhosts.push(definition.value.clone());
         let topology = read(&vhost.topology);
-        let queues = topology
-            .queues()
-            .map(|queue| queue.definition.value.clone());
+        let queues = topology.queues().map(|queue| queue.definition().value);
         all.queues.extend(queues);
         let exchanges = topology
             .exchanges()
@@ -192,6 +192,11 @@ fn definitions(recovery: &Recovery) -> Definitions {
         all.exchanges.extend(own.cloned());
         let bindings = topology.bindings().map(|binding| binding.value.clone());
         all.bindings.extend(bindings);
+        for operator in [false, true] {
+            let policies = topology.policies.list(operator).iter();
+            let policies = policies.map(|policy| policy.definition.value.clone());
+            all.policies.extend(policies);
+        }
     }
     all.sort();
     all
@@ -209,6 +214,8 @@ impl Definitions {
             .sort_by_cached_key(|it| name(&it.vhost, &it.name));
         self.queues
             .sort_by_cached_key(|it| name(&it.vhost, &it.name));
+        self.policies
+            .sort_by_cached_key(|it| (name(&it.vhost, &it.name), it.operator));
         self.bindings.sort_by_cached_key(|it| {
             let ends = (it.destination.clone(), it.routing_key.clone());
             (name(&it.vhost, &it.source), ends)

@@ -91,7 +91,7 @@ impl Broker {
     }
 
     fn delete_unused_for_long(&self, queue: &Arc<LiveQueue>) {
-        let Ok(vhost) = self.vhost(&queue.definition.value.vhost) else {
+        let Ok(vhost) = self.vhost(&queue.vhost) else {
             return;
         };
         let target = DeleteTarget::Abandoned(queue);

@@ -8,6 +8,7 @@ use super::live_queue::LiveQueue;
 use crate::arguments;
 use crate::call::QueueId;
 use crate::definitions::{BindingSpec, Endpoint, ExchangeKind, ExchangeSpec, Stored};
+use crate::policy::{self, Applied, Policies};
 use crate::records::{Change, Checkpoint, canonical};
 use crate::routing::{Rule, Table};
 use crate::value::Arguments;
@@ -20,6 +21,7 @@ pub(crate) struct Topology {
     /// For each fed end its bindings, as source and identity there.
     fed_by: HashMap<Endpoint, BTreeSet<(Arc<str>, BindingId)>>,
     binding_count: usize,
+    pub(super) policies: Policies,
     /// Exchanges stay although they should go with their last binding. So it is while changes are
     /// repeated from the journal: it does not know the bindings of transient queues that kept an
     /// exchange alive, and tells of every exchange that did go.
@@ -33,6 +35,8 @@ pub(crate) struct Exchange {
     pub(crate) definition: Stored<ExchangeSpec>,
     /// Where messages go that it finds no way for; it may not exist.
     pub(super) alternate: Option<Arc<str>>,
+    /// The policies that apply to it.
+    pub(super) applied: Applied,
     pub(super) table: Table<Target>,
     bindings: BTreeMap<BindingId, Stored<BindingSpec>>,
 }
@@ -130,14 +134,26 @@ impl Topology {
     /// Adds an exchange whose name is free.
     pub(crate) fn insert_exchange(&mut self, definition: Stored<ExchangeSpec>) {
         let name: Arc<str> = definition.value.name.as_str().into();
-        let exchange = Exchange {
+        let mut exchange = Exchange {
             name: Arc::clone(&name),
-            alternate: arguments::alternate(&definition.value.arguments).map(Arc::from),
+            alternate: None,
+            applied: Applied::default(),
             table: Table::new(definition.value.kind, &definition.value.arguments),
             bindings: BTreeMap::new(),
             definition,
         };
+        exchange.apply(self.applied_to(&exchange.definition.value));
         self.exchanges.insert(name, exchange);
+    }
+
+    /// The exchange has another definition, of which only arguments differ that its bindings do not
+    /// depend on.
+    pub(crate) fn change_exchange(&mut self, definition: Stored<ExchangeSpec>) {
+        let applied = self.applied_to(&definition.value);
+        if let Some(exchange) = self.exchanges.get_mut(definition.value.name.as_str()) {
+            exchange.definition = definition;
+            exchange.apply(applied);
+        }
     }
 
     /// Adds a queue whose name is free.
@@ -243,6 +259,12 @@ impl Topology {
 
     /// Writes what survives a restart, each thing after those it needs.
     pub(crate) fn write_to(&self, checkpoint: &mut Checkpoint) {
+        for policy in [false, true]
+            .map(|operator| self.policies.list(operator))
+            .concat()
+        {
+            checkpoint.put(&Change::PolicyPut(policy.definition.clone()));
+        }
         let exchanges = self.exchanges.values().map(|exchange| &exchange.definition);
         for exchange in exchanges.filter(|exchange| exchange.value.durable) {
             if !Self::is_preset(&exchange.value.name) {
@@ -250,7 +272,7 @@ impl Topology {
             }
         }
         for queue in self.queues.values().filter(|queue| queue.is_durable()) {
-            checkpoint.put(&Change::QueuePut(queue.definition.clone()));
+            checkpoint.put(&queue.declaration());
         }
         for binding in self
             .bindings()
@@ -332,6 +354,14 @@ impl Topology {
 }
 
 impl Exchange {
+    /// These policies apply to it now.
+    pub(super) fn apply(&mut self, applied: Applied) {
+        let definition = applied.definition();
+        let own = arguments::alternate(&self.definition.value.arguments);
+        self.alternate = policy::alternate(own, &definition).map(Arc::from);
+        self.applied = applied;
+    }
+
     /// Whether anything is bound to it.
     pub(crate) fn has_bindings(&self) -> bool {
         !self.bindings.is_empty()

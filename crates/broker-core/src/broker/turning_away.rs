@@ -64,6 +64,7 @@ impl Attachment {
             message.hold = Some(broker.account.hold(message.size_bytes(), None));
             broker.dead_letters.add(Dead {
                 queue: Arc::clone(queue),
+                rules: queue.rules(),
                 place: None,
                 message: Arc::new(message),
                 reason: DeathReason::MaxLen,

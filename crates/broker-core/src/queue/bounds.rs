@@ -2,7 +2,7 @@
 //! it comes.
 //!
 //! Messages ready count, those handed out do not, as in RabbitMQ. Bytes are those of bodies; of
-//! messages that were there before a restart those of properties and routing key as well, since only
+//! messages that were there before a restart, or before the limit was set, those of properties and routing key as well, since only
 //! their sum is known until they are read.
 
 use super::{Effect, Entry, Features, State, Stub};
@@ -18,7 +18,7 @@ pub(super) struct Load {
     /// Of messages that were let in and are on their way.
     coming: u64,
     coming_bytes: u64,
-    /// Numbers of messages that came before a restart are below this.
+    /// Numbers of messages that came before a restart, or before bytes were limited, are below this.
     restored: u64,
 }
 
@@ -117,6 +117,15 @@ impl Features {
 }
 
 impl Load {
+    /// So much of messages whose numbers are below that.
+    pub(super) fn of(bytes: u64, restored: u64) -> Self {
+        Self {
+            bytes,
+            restored,
+            ..Self::default()
+        }
+    }
+
     fn came(&mut self, body_bytes: usize) {
         self.coming = self.coming.saturating_sub(1);
         self.coming_bytes = self.coming_bytes.saturating_sub(body_bytes as u64);

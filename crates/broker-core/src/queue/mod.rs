@@ -6,6 +6,7 @@
 //! and a message that has to wait holds back those behind it, so that order is kept.
 
 mod bounds;
+mod changing;
 mod consumers;
 mod entry;
 mod leaving;
@@ -116,14 +117,7 @@ struct Features {
 impl State {
     pub(crate) fn new(id: QueueId, rules: Option<Arc<Rules>>, account: &'static Account) -> Self {
         let single = rules.as_ref().is_some_and(|it| it.single_active_consumer);
-        let features = rules.map(|rules| {
-            Box::new(Features {
-                rules,
-                last_used: Timestamp::NEVER,
-                load: Load::default(),
-                leaving: HashMap::default(),
-            })
-        });
+        let features = rules.map(|rules| Box::new(Features::new(rules, Timestamp::NEVER)));
         Self {
             id,
             ready: Ready::new(account),

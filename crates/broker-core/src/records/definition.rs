@@ -12,23 +12,29 @@
 //! 11 binding put     generation binding               12 binding deleted     binding
 //! 13 ids reserved    below:varint
 //! 14 together        changes:varint (change:blob)*    none of them a 14
+//! 15 queue changed   id:varint, then as 9             16 exchange changed    as 7; bindings stay
+//! 17 policy put      generation vhost name operator:bool apply_to:u8 pattern priority:i64 definition
+//! 18 policy deleted  vhost name operator:bool
 //!
 //! binding  vhost source to_queue:bool destination routing_key arguments
 //! flags    bit 0 durable, bit 1 auto_delete, bit 2 internal (exchange) or exclusive (queue)
 //! kind     1 direct, 2 fanout, 3 topic, 4 headers, 5 consistent-hash
+//! apply_to see `policy`
 //! ```
+//! A queue that was changed keeps the number of its first generation, which messages name it by.
 //! All texts are `str`, generations are varints.
 
 use std::collections::BTreeSet;
 
 use super::VERSION;
 use super::codec::{Malformed, Reader, put_blob, put_str, put_varint};
+use super::policy::{policy, put_policy};
 use super::value::{arguments, put_arguments};
 use crate::access::PasswordHash;
 use crate::call::QueueId;
 use crate::definitions::{
-    BindingSpec, Endpoint, ExchangeKind, ExchangeSpec, PermissionSpec, QueueSpec, Stored, UserSpec,
-    VhostSpec,
+    BindingSpec, Endpoint, ExchangeKind, ExchangeSpec, PermissionSpec, PolicySpec, QueueSpec,
+    Stored, UserSpec, VhostSpec,
 };
 
 /// One change of the definitions.
@@ -44,11 +50,24 @@ pub(crate) enum Change {
         name: String,
     },
     ExchangePut(Stored<ExchangeSpec>),
+    /// Its bindings stay.
+    ExchangeChanged(Stored<ExchangeSpec>),
     PermissionDeleted {
         user: String,
         vhost: String,
     },
     PermissionPut(Stored<PermissionSpec>),
+    PolicyDeleted {
+        vhost: String,
+        name: String,
+        operator: bool,
+    },
+    PolicyPut(Stored<PolicySpec>),
+    /// Its bindings and messages stay. In a checkpoint it makes the queue.
+    QueueChanged {
+        id: QueueId,
+        definition: Stored<QueueSpec>,
+    },
     /// Its bindings and messages went with it.
     QueueDeleted {
         vhost: String,
@@ -89,7 +108,7 @@ pub(crate) fn write_change(out: &mut Vec<u8>, change: &Change) {
             put_binding(out, &stored.value);
         }
         Change::ExchangeDeleted { vhost, name } => put_strs(out, &[vhost, name]),
-        Change::ExchangePut(stored) => put_exchange(out, stored),
+        Change::ExchangePut(stored) | Change::ExchangeChanged(stored) => put_exchange(out, stored),
         Change::PermissionDeleted { user, vhost } => put_strs(out, &[user, vhost]),
         Change::PermissionPut(Stored { value, generation }) => {
             put_varint(out, *generation);
@@ -101,6 +120,19 @@ pub(crate) fn write_change(out: &mut Vec<u8>, change: &Change) {
                 read,
             } = value;
             put_strs(out, &[user, vhost, configure, write, read]);
+        }
+        Change::PolicyDeleted {
+            vhost,
+            name,
+            operator,
+        } => {
+            put_strs(out, &[vhost, name]);
+            out.push(u8::from(*operator));
+        }
+        Change::PolicyPut(stored) => put_policy(out, stored),
+        Change::QueueChanged { id, definition } => {
+            put_varint(out, id.0);
+            put_queue(out, definition);
         }
         Change::QueueDeleted { vhost, name, id } => {
             put_strs(out, &[vhost, name]);
@@ -161,6 +193,10 @@ const fn tag(change: &Change) -> u8 {
         Change::BindingDeleted(_) => 12,
         Change::IdsReserved(_) => 13,
         Change::Together(_) => TOGETHER,
+        Change::QueueChanged { .. } => 15,
+        Change::ExchangeChanged(_) => 16,
+        Change::PolicyPut(_) => 17,
+        Change::PolicyDeleted { .. } => 18,
     }
 }
 
@@ -206,6 +242,17 @@ fn read_tagged(tag: u8, reader: &mut Reader<'_>) -> Result<Change, Malformed> {
         11 => Change::BindingPut(stored(reader, binding)?),
         12 => Change::BindingDeleted(binding(reader)?),
         13 => Change::IdsReserved(reader.varint()?),
+        15 => Change::QueueChanged {
+            id: QueueId(reader.varint()?),
+            definition: stored(reader, queue)?,
+        },
+        16 => Change::ExchangeChanged(stored(reader, exchange)?),
+        17 => Change::PolicyPut(stored(reader, policy)?),
+        18 => Change::PolicyDeleted {
+            vhost: reader.string()?,
+            name: reader.string()?,
+            operator: reader.bool()?,
+        },
         _ => return Err(Malformed("a change of unknown type")),
     })
 }
@@ -362,12 +409,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::definitions::ApplyTo;
     use crate::value::{Arguments, Value};
 
     const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$\
                         aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g";
 
-    const GOLDEN: [&str; 14] = [
+    const GOLDEN: [&str; 18] = [
         r"\x01\x01\x01\x01/\x05first",
         r"\x01\x02\x01v",
         concat!(
@@ -386,6 +434,13 @@ mod tests {
         r"\x01\x0c\x01/\x02ex\x00\x02e2\x03a.#\x00",
         r"\x01\r\x80 ",
         r"\x01\x0e\x02\x04\x01\x02\x01v\x04\x01\x04\x01u",
+        r"\x01\x0f\x05\x07\x01/\x04q \xc3\xa9\x03\x01\x0cx-queue-type\x05\x06quorum",
+        r"\x01\x10\x08\x01/\x02ex\x03\x05\x00",
+        concat!(
+            r"\x01\x11\t\x01/\x01p\x01\x03\x02^q\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+            r"\x08overflow\x05\tdrop-head",
+        ),
+        r"\x01\x12\x01/\x01p\x01",
     ];
 
     fn exchange_spec() -> ExchangeSpec {
@@ -444,6 +499,15 @@ mod tests {
             write: name(".*"),
             read: name("^q$"),
         };
+        let policy = PolicySpec {
+            vhost: root(),
+            name: name("p"),
+            operator: true,
+            pattern: name("^q"),
+            apply_to: ApplyTo::ClassicQueues,
+            priority: -1,
+            definition: [("overflow".into(), Value::Text("drop-head".into()))].into(),
+        };
         vec![
             Change::VhostPut(stored(1, vhost)),
             Change::VhostDeleted { name: name("v") },
@@ -472,6 +536,17 @@ mod tests {
                 Change::VhostDeleted { name: name("v") },
                 Change::UserDeleted { name: name("u") },
             ]),
+            Change::QueueChanged {
+                id: QueueId(5),
+                definition: stored(7, queue_spec()),
+            },
+            Change::ExchangeChanged(stored(8, exchange_spec())),
+            Change::PolicyPut(stored(9, policy)),
+            Change::PolicyDeleted {
+                vhost: root(),
+                name: name("p"),
+                operator: true,
+            },
         ]
     }
 
@@ -517,7 +592,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn garbage_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..96), tag in 0u8..16) {
+        fn garbage_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..96), tag in 0u8..32) {
             let versioned: Vec<u8> = [&[VERSION, tag][..], &bytes].concat();
             let _ = (read_change(&bytes), read_change(&versioned));
         }

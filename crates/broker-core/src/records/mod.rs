@@ -35,6 +35,7 @@ mod codec;
 mod definition;
 mod delivery;
 mod index;
+mod policy;
 mod value;
 
 pub(crate) use checkpoint::{Checkpoint, read_checkpoint};

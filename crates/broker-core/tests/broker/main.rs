@@ -22,6 +22,7 @@ mod kit;
 mod lengths;
 mod levels;
 mod paging;
+mod policies;
 mod priorities;
 mod routing;
 mod salvage;

@@ -181,11 +181,11 @@ fn a_declaration_that_differs_names_the_difference() {
         &[text],
     );
     let mut call = queue("q", true);
-    call.arguments = Arguments::from([("x-queue-type".into(), Value::Text("classic".into()))]);
+    call.arguments = Arguments::from([("x-queue-mode".into(), Value::Text("lazy".into()))]);
     refused(
         client.try_queue(call),
         Reason::Mismatch,
-        &["received 'classic' but current is none"],
+        &["received 'lazy' but current is none"],
     );
 
     client.exchange("e", "topic");
@@ -376,4 +376,17 @@ fn tables_are_bounded() {
     let _second = world.client();
     let third = world.try_client(&crate::kit::login(), "/").map(|_| ());
     refused(third, exhausted, &["2 connections"]);
+}
+
+#[test]
+fn a_queue_that_says_its_type_is_the_default_is_one_that_says_nothing() {
+    let world = World::new();
+    let client = world.client();
+    let classic = Value::Text("classic".into());
+    client.queue_with("q", [("x-queue-type", classic.clone())]);
+    client.queue("q", true);
+    drop(client);
+    let client = world.reopen().client();
+    client.queue("q", true);
+    client.queue_with("q", [("x-queue-type", classic)]);
 }

@@ -1,0 +1,60 @@
+//! Plans that the agent looks at: whether it would take an object, told before anything is applied.
+//!
+//! What cannot be asked is no reason to stop planning: an agent that cannot be reached is a warning,
+//! and a broker or virtual host that is not there yet, or that this plan makes, is nothing at all.
+
+use std::future::Future;
+
+use agent_api::v1::Reason;
+use agent_api::{Client, Error};
+use tfplugin_rs::prelude::*;
+use tonic::{Response, Status};
+
+use crate::agents::Agents;
+use crate::failure::{CallError, Doing};
+use crate::object::ObjectId;
+
+/// What an agent says that checks objects without making them. One that does not know the field of
+/// the request would make the object.
+const FEATURE: &str = "check_only";
+
+/// Whether there is something to check: an object that comes or changes, in surroundings that are
+/// there already.
+pub(crate) fn is_due(id: &impl ObjectId, plan: &ResourcePlan, agents: &Agents) -> bool {
+    let comes = matches!(
+        plan.action(),
+        ResourceAction::Create | ResourceAction::Replace | ResourceAction::Update
+    );
+    comes && !agents.renewals().renews(id)
+}
+
+/// Sends a request that checks and changes nothing.
+pub(crate) async fn ask<T, F>(
+    id: &impl ObjectId,
+    cx: &mut Context<Agents>,
+    send: impl FnOnce(Client) -> F,
+) -> Result<()>
+where
+    F: Future<Output = Result<Response<T>, Status>>,
+{
+    let agents = cx.shared_data();
+    let asked = match agents.of(id.broker()).await {
+        Ok(agent) if agent.info().features.iter().any(|it| it == FEATURE) => {
+            agent.call(send((*agent).clone())).await.map(drop)
+        }
+        Ok(_) => return Ok(()),
+        Err(error) => Err(error),
+    };
+    let Err(error) = asked else { return Ok(()) };
+    let task = id.task(Doing::Create);
+    match &error {
+        CallError::Call(Error::Rpc(failure)) => match failure.reason {
+            Reason::Invalid | Reason::Unsupported => Err(task.failed(&error).into()),
+            _ => Ok(()),
+        },
+        _ => {
+            cx.push(task.unchecked(&error, "whether the broker takes it as it is"));
+            Ok(())
+        }
+    }
+}
