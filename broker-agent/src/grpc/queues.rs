@@ -133,9 +133,18 @@ impl Queues for Agent {
             counted(failure, &refusal, stats(admin, &vhost, &name))
         };
         if !drain_to.is_empty() {
-            let moved = admin.drain_queue(&vhost, &name, &drain_to, expect);
-            let moved = moved.map_err(failed)?;
-            info!(broker, vhost, queue = name, to = drain_to, moved, "queue drained");
+            let mut moved = 0;
+            loop {
+                let drained = admin.drain_queue(&vhost, &name, &drain_to, expect);
+                let drained = drained.map_err(failed)?;
+                moved += drained.moved;
+                if drained.rest == 0 {
+                    break;
+                }
+                durable(&host, drained.lsn).await?;
+            }
+            let to = drain_to;
+            info!(broker, vhost, queue = name, to, moved, "queue drained");
         }
         let deleted = admin.delete_queue(&vhost, &name, expect, only_if);
         let lsn = deleted.map_err(failed)?;

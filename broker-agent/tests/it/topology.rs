@@ -41,6 +41,7 @@ async fn exchanges_come_back_as_they_were_put() {
     assert_eq!(
         Exchange {
             generation: 0,
+            policies: None,
             ..made.clone()
         },
         wanted
@@ -185,8 +186,8 @@ async fn a_queue_shows_its_depth_and_is_not_deleted_with_messages_in_it() {
         broker: "b".into(),
         vhost: "/".into(),
         name: "q".into(),
-        expect: None,
         force,
+        ..Default::default()
     };
     let refused = failure(
         client

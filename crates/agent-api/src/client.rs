@@ -14,6 +14,7 @@ use crate::v1::bindings_client::BindingsClient;
 use crate::v1::brokers_client::BrokersClient;
 use crate::v1::exchanges_client::ExchangesClient;
 use crate::v1::permissions_client::PermissionsClient;
+use crate::v1::policies_client::PoliciesClient;
 use crate::v1::queues_client::QueuesClient;
 use crate::v1::users_client::UsersClient;
 use crate::v1::vhosts_client::VhostsClient;
@@ -176,6 +177,11 @@ impl Client {
     /// Permissions.
     pub fn permissions(&self) -> PermissionsClient<Channel> {
         PermissionsClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_MAX_BYTES)
+    }
+
+    /// Policies and operator policies.
+    pub fn policies(&self) -> PoliciesClient<Channel> {
+        PoliciesClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_MAX_BYTES)
     }
 
     /// Queues.

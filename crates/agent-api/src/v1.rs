@@ -394,6 +394,19 @@ pub struct Arguments {
         Value,
     >,
 }
+/// The policies that apply to a queue or an exchange now.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AppliedPolicies {
+    /// Name of the policy; empty when none applies.
+    #[prost(string, tag = "1")]
+    pub policy: ::prost::alloc::string::String,
+    /// Name of the operator policy; empty when none applies.
+    #[prost(string, tag = "2")]
+    pub operator_policy: ::prost::alloc::string::String,
+    /// What both say together.
+    #[prost(message, optional, tag = "3")]
+    pub definition: ::core::option::Option<Arguments>,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Binding {
     #[prost(string, tag = "1")]
@@ -1963,7 +1976,7 @@ pub struct ErrorDetail {
     #[prost(string, tag = "2")]
     pub field: ::prost::alloc::string::String,
     /// Kind of the object concerned: "broker", "vhost", "user", "permission", "exchange", "queue",
-    /// "binding". Empty when there is none.
+    /// "binding", "policy", "operator_policy". Empty when there is none.
     #[prost(string, tag = "3")]
     pub object_kind: ::prost::alloc::string::String,
     /// Its name within its virtual host or broker.
@@ -2079,6 +2092,8 @@ pub struct Exchange {
     /// Set by the agent, ignored in requests:
     #[prost(uint64, tag = "10")]
     pub generation: u64,
+    #[prost(message, optional, tag = "11")]
+    pub policies: ::core::option::Option<AppliedPolicies>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetExchangeRequest {
@@ -2118,6 +2133,10 @@ pub struct PutExchangeRequest {
     pub expect: ::core::option::Option<Expect>,
     #[prost(string, tag = "4")]
     pub idempotency_token: ::prost::alloc::string::String,
+    /// Checks the object by itself, without looking at what is there, and changes nothing. The answer
+    /// is the object as it was given.
+    #[prost(bool, tag = "5")]
+    pub check_only: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeleteExchangeRequest {
@@ -2260,7 +2279,8 @@ pub mod exchanges_client {
                 .insert(GrpcMethod::new("ferrymq.agent.v1.Exchanges", "ListExchanges"));
             self.inner.unary(req, path, codec).await
         }
-        /// Creates it; on an existing equal one nothing changes. Errors: ALREADY_EXISTS, CONFLICT,
+        /// Creates it; on an existing equal one nothing changes. With an expected generation it changes the
+        /// exchange in place: the argument alternate-exchange can change. Errors: ALREADY_EXISTS, CONFLICT,
         /// MISMATCH (it exists with other properties), INVALID (an unknown type, a reserved name).
         pub async fn put_exchange(
             &mut self,
@@ -2335,7 +2355,8 @@ pub mod exchanges_server {
             tonic::Response<super::ListExchangesResponse>,
             tonic::Status,
         >;
-        /// Creates it; on an existing equal one nothing changes. Errors: ALREADY_EXISTS, CONFLICT,
+        /// Creates it; on an existing equal one nothing changes. With an expected generation it changes the
+        /// exchange in place: the argument alternate-exchange can change. Errors: ALREADY_EXISTS, CONFLICT,
         /// MISMATCH (it exists with other properties), INVALID (an unknown type, a reserved name).
         async fn put_exchange(
             &self,
@@ -3248,6 +3269,622 @@ pub mod permissions_server {
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Policy {
+    #[prost(string, tag = "1")]
+    pub vhost: ::prost::alloc::string::String,
+    /// 1 to 255 bytes of UTF-8, unique among the policies, or among the operator policies, of the
+    /// virtual host.
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// An operator policy: where it and a policy or a declaration limit the same, the smaller limit
+    /// holds. It may say "delivery-limit", "expires", "max-length", "max-length-bytes", "message-ttl"
+    /// and "overflow".
+    #[prost(bool, tag = "3")]
+    pub operator: bool,
+    /// Regular expression over names, matched in linear time: no back-references, no look-around. It
+    /// matches anywhere in the name unless anchored; the empty one matches every name.
+    #[prost(string, tag = "4")]
+    pub pattern: ::prost::alloc::string::String,
+    /// "all", "queues", "classic_queues", "quorum_queues", "streams" or "exchanges".
+    #[prost(string, tag = "5")]
+    pub apply_to: ::prost::alloc::string::String,
+    #[prost(sint64, tag = "6")]
+    pub priority: i64,
+    /// What it says: the keys above and "alternate-exchange", "dead-letter-exchange",
+    /// "dead-letter-routing-key"; also "queue-leader-locator", "queue-mode" and "queue-version", which
+    /// have no effect.
+    #[prost(message, optional, tag = "7")]
+    pub definition: ::core::option::Option<Arguments>,
+    /// Set by the agent, ignored in requests:
+    #[prost(uint64, tag = "10")]
+    pub generation: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetPolicyRequest {
+    #[prost(string, tag = "1")]
+    pub broker: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub vhost: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(bool, tag = "4")]
+    pub operator: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListPoliciesRequest {
+    #[prost(string, tag = "1")]
+    pub broker: ::prost::alloc::string::String,
+    /// Only of this virtual host; empty = of all.
+    #[prost(string, tag = "2")]
+    pub vhost: ::prost::alloc::string::String,
+    /// Operator policies instead of policies.
+    #[prost(bool, tag = "3")]
+    pub operator: bool,
+    #[prost(uint32, tag = "4")]
+    pub page_size: u32,
+    #[prost(string, tag = "5")]
+    pub page_token: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListPoliciesResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub policies: ::prost::alloc::vec::Vec<Policy>,
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PutPolicyRequest {
+    #[prost(string, tag = "1")]
+    pub broker: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub policy: ::core::option::Option<Policy>,
+    #[prost(message, optional, tag = "3")]
+    pub expect: ::core::option::Option<Expect>,
+    #[prost(string, tag = "4")]
+    pub idempotency_token: ::prost::alloc::string::String,
+    /// Checks the object by itself, without looking at what is there, and changes nothing. The answer
+    /// is the object as it was given.
+    #[prost(bool, tag = "5")]
+    pub check_only: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeletePolicyRequest {
+    #[prost(string, tag = "1")]
+    pub broker: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub vhost: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(bool, tag = "4")]
+    pub operator: bool,
+    #[prost(message, optional, tag = "5")]
+    pub expect: ::core::option::Option<Expect>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeletePolicyResponse {}
+/// Generated client implementations.
+pub mod policies_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Policies of a virtual host: rules given to queues and exchanges by their names, while these work.
+    /// Of the policies that match something, the one with the highest priority applies, of several such
+    /// the first by name; the same among operator policies. All calls: NOT_FOUND for the broker or the
+    /// virtual host (`object_kind` tells), UNAVAILABLE when the broker does not run.
+    #[derive(Debug, Clone)]
+    pub struct PoliciesClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> PoliciesClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> PoliciesClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            PoliciesClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Errors: NOT_FOUND.
+        pub async fn get_policy(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetPolicyRequest>,
+        ) -> std::result::Result<tonic::Response<super::Policy>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ferrymq.agent.v1.Policies/GetPolicy",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ferrymq.agent.v1.Policies", "GetPolicy"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn list_policies(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListPoliciesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListPoliciesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ferrymq.agent.v1.Policies/ListPolicies",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ferrymq.agent.v1.Policies", "ListPolicies"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Declares or changes it; when the call answers, every queue and exchange works by it. Errors:
+        /// ALREADY_EXISTS, CONFLICT, INVALID (`field` names the attribute, such as "pattern" or
+        /// "definition.max-length"), UNSUPPORTED (a key this agent does not offer).
+        pub async fn put_policy(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PutPolicyRequest>,
+        ) -> std::result::Result<tonic::Response<super::Policy>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ferrymq.agent.v1.Policies/PutPolicy",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ferrymq.agent.v1.Policies", "PutPolicy"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Deletes it; when the call answers, nothing works by it any more. Errors: NOT_FOUND, CONFLICT.
+        pub async fn delete_policy(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DeletePolicyRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeletePolicyResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ferrymq.agent.v1.Policies/DeletePolicy",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ferrymq.agent.v1.Policies", "DeletePolicy"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod policies_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with PoliciesServer.
+    #[async_trait]
+    pub trait Policies: std::marker::Send + std::marker::Sync + 'static {
+        /// Errors: NOT_FOUND.
+        async fn get_policy(
+            &self,
+            request: tonic::Request<super::GetPolicyRequest>,
+        ) -> std::result::Result<tonic::Response<super::Policy>, tonic::Status>;
+        async fn list_policies(
+            &self,
+            request: tonic::Request<super::ListPoliciesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListPoliciesResponse>,
+            tonic::Status,
+        >;
+        /// Declares or changes it; when the call answers, every queue and exchange works by it. Errors:
+        /// ALREADY_EXISTS, CONFLICT, INVALID (`field` names the attribute, such as "pattern" or
+        /// "definition.max-length"), UNSUPPORTED (a key this agent does not offer).
+        async fn put_policy(
+            &self,
+            request: tonic::Request<super::PutPolicyRequest>,
+        ) -> std::result::Result<tonic::Response<super::Policy>, tonic::Status>;
+        /// Deletes it; when the call answers, nothing works by it any more. Errors: NOT_FOUND, CONFLICT.
+        async fn delete_policy(
+            &self,
+            request: tonic::Request<super::DeletePolicyRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeletePolicyResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Policies of a virtual host: rules given to queues and exchanges by their names, while these work.
+    /// Of the policies that match something, the one with the highest priority applies, of several such
+    /// the first by name; the same among operator policies. All calls: NOT_FOUND for the broker or the
+    /// virtual host (`object_kind` tells), UNAVAILABLE when the broker does not run.
+    #[derive(Debug)]
+    pub struct PoliciesServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> PoliciesServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for PoliciesServer<T>
+    where
+        T: Policies,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/ferrymq.agent.v1.Policies/GetPolicy" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetPolicySvc<T: Policies>(pub Arc<T>);
+                    impl<
+                        T: Policies,
+                    > tonic::server::UnaryService<super::GetPolicyRequest>
+                    for GetPolicySvc<T> {
+                        type Response = super::Policy;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetPolicyRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Policies>::get_policy(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetPolicySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ferrymq.agent.v1.Policies/ListPolicies" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListPoliciesSvc<T: Policies>(pub Arc<T>);
+                    impl<
+                        T: Policies,
+                    > tonic::server::UnaryService<super::ListPoliciesRequest>
+                    for ListPoliciesSvc<T> {
+                        type Response = super::ListPoliciesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListPoliciesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Policies>::list_policies(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListPoliciesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ferrymq.agent.v1.Policies/PutPolicy" => {
+                    #[allow(non_camel_case_types)]
+                    struct PutPolicySvc<T: Policies>(pub Arc<T>);
+                    impl<
+                        T: Policies,
+                    > tonic::server::UnaryService<super::PutPolicyRequest>
+                    for PutPolicySvc<T> {
+                        type Response = super::Policy;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PutPolicyRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Policies>::put_policy(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PutPolicySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ferrymq.agent.v1.Policies/DeletePolicy" => {
+                    #[allow(non_camel_case_types)]
+                    struct DeletePolicySvc<T: Policies>(pub Arc<T>);
+                    impl<
+                        T: Policies,
+                    > tonic::server::UnaryService<super::DeletePolicyRequest>
+                    for DeletePolicySvc<T> {
+                        type Response = super::DeletePolicyResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DeletePolicyRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Policies>::delete_policy(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DeletePolicySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for PoliciesServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "ferrymq.agent.v1.Policies";
+    impl<T> tonic::server::NamedService for PoliciesServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Queue {
     #[prost(string, tag = "1")]
     pub vhost: ::prost::alloc::string::String,
@@ -3274,6 +3911,8 @@ pub struct Queue {
     /// At the time of the answer.
     #[prost(message, optional, tag = "12")]
     pub depth: ::core::option::Option<QueueDepth>,
+    #[prost(message, optional, tag = "13")]
+    pub policies: ::core::option::Option<AppliedPolicies>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct QueueDepth {
@@ -3324,6 +3963,10 @@ pub struct PutQueueRequest {
     pub expect: ::core::option::Option<Expect>,
     #[prost(string, tag = "4")]
     pub idempotency_token: ::prost::alloc::string::String,
+    /// Checks the object by itself, without looking at what is there, and changes nothing. The answer
+    /// is the object as it was given.
+    #[prost(bool, tag = "5")]
+    pub check_only: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeleteQueueRequest {
@@ -3338,6 +3981,15 @@ pub struct DeleteQueueRequest {
     /// Also when it holds messages; they are lost. Without it only an empty queue is deleted.
     #[prost(bool, tag = "5")]
     pub force: bool,
+    /// Only while it has no consumers.
+    #[prost(bool, tag = "6")]
+    pub if_unused: bool,
+    /// Name of a queue of the virtual host that gets the messages ready in this one, at its end and in
+    /// their order, before it is deleted; empty = none. Each is durable there before it is gone here.
+    /// Messages delivered and not yet settled are not moved, and keep the queue from being deleted
+    /// unless `force` is set.
+    #[prost(string, tag = "7")]
+    pub drain_to: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeleteQueueResponse {}
@@ -3506,8 +4158,10 @@ pub mod queues_client {
                 .insert(GrpcMethod::new("ferrymq.agent.v1.Queues", "ListQueues"));
             self.inner.unary(req, path, codec).await
         }
-        /// Creates it; on an existing equal one nothing changes. Errors: ALREADY_EXISTS, CONFLICT,
-        /// MISMATCH (it exists with other properties), INVALID.
+        /// Creates it; on an existing equal one nothing changes. With an expected generation it changes the
+        /// queue in place, messages and consumers stay: the arguments for times to live, limits, overflow,
+        /// dead letters and delivery limit can change. Errors: ALREADY_EXISTS, CONFLICT, MISMATCH (it exists
+        /// with other properties), INVALID.
         pub async fn put_queue(
             &mut self,
             request: impl tonic::IntoRequest<super::PutQueueRequest>,
@@ -3531,7 +4185,8 @@ pub mod queues_client {
         }
         /// Deletes it with its bindings. The check for messages and the deletion are one step: nothing
         /// can be published in between. Errors: NOT_FOUND, CONFLICT, NOT_EMPTY (with the counts, unless
-        /// `force`).
+        /// `force`), IN_USE (it has consumers and `if_unused` is set), RESOURCE_EXHAUSTED (the queue named
+        /// by `drain_to` takes no more).
         pub async fn delete_queue(
             &mut self,
             request: impl tonic::IntoRequest<super::DeleteQueueRequest>,
@@ -3583,15 +4238,18 @@ pub mod queues_server {
             tonic::Response<super::ListQueuesResponse>,
             tonic::Status,
         >;
-        /// Creates it; on an existing equal one nothing changes. Errors: ALREADY_EXISTS, CONFLICT,
-        /// MISMATCH (it exists with other properties), INVALID.
+        /// Creates it; on an existing equal one nothing changes. With an expected generation it changes the
+        /// queue in place, messages and consumers stay: the arguments for times to live, limits, overflow,
+        /// dead letters and delivery limit can change. Errors: ALREADY_EXISTS, CONFLICT, MISMATCH (it exists
+        /// with other properties), INVALID.
         async fn put_queue(
             &self,
             request: tonic::Request<super::PutQueueRequest>,
         ) -> std::result::Result<tonic::Response<super::Queue>, tonic::Status>;
         /// Deletes it with its bindings. The check for messages and the deletion are one step: nothing
         /// can be published in between. Errors: NOT_FOUND, CONFLICT, NOT_EMPTY (with the counts, unless
-        /// `force`).
+        /// `force`), IN_USE (it has consumers and `if_unused` is set), RESOURCE_EXHAUSTED (the queue named
+        /// by `drain_to` takes no more).
         async fn delete_queue(
             &self,
             request: tonic::Request<super::DeleteQueueRequest>,

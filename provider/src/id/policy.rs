@@ -29,11 +29,14 @@ impl<const OPERATOR: bool> PolicyId<OPERATOR> {
     pub(crate) fn planned(planned: &Planned<'_>) -> tfplugin_rs::Result<Option<Self>> {
         let (broker, vhost) = (planned.broker()?, planned.text("vhost")?);
         let name = planned.text("name")?;
-        Ok(broker.zip(vhost).zip(name).map(|((broker, vhost), name)| Self {
-            broker,
-            vhost,
-            name,
-        }))
+        Ok(broker
+            .zip(vhost)
+            .zip(name)
+            .map(|((broker, vhost), name)| Self {
+                broker,
+                vhost,
+                name,
+            }))
     }
 }
 

@@ -132,7 +132,10 @@ impl Attached for VhostId {
 }
 
 /// The broker and exactly `N` names; the error is the reason.
-pub(super) fn parse<const N: usize>(text: &str, kind: &str) -> Result<(BrokerId, [String; N]), String> {
+pub(super) fn parse<const N: usize>(
+    text: &str,
+    kind: &str,
+) -> Result<(BrokerId, [String; N]), String> {
     let (broker, parts) = parts_of(text, kind)?;
     let found = parts.len();
     let parts: [String; N] = parts

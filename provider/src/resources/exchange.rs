@@ -1,6 +1,7 @@
 //! `ferrymq_exchange`.
 
 use agent_api::v1::{self, DeleteExchangeRequest, GetExchangeRequest, PutExchangeRequest};
+use tfplugin_rs::model::Field as _;
 use tfplugin_rs::prelude::*;
 use tfplugin_rs::value::Dynamic;
 

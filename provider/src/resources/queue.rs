@@ -1,6 +1,7 @@
 //! `ferrymq_queue`.
 
 use agent_api::v1::{self, DeleteQueueRequest, GetQueueRequest, PutQueueRequest};
+use tfplugin_rs::model::Field as _;
 use tfplugin_rs::prelude::*;
 use tfplugin_rs::value::Dynamic;
 
@@ -313,7 +314,9 @@ fn check_unused(queue: Option<&v1::Queue>, id: &QueueId) -> Result<()> {
                  first."
             );
             let summary = "Plan would take a queue from its consumers";
-            Err(Diagnostic::error(summary, detail).at("deletion_policy").into())
+            Err(Diagnostic::error(summary, detail)
+                .at("deletion_policy")
+                .into())
         }
     }
 }
@@ -341,7 +344,12 @@ impl QueueModel {
     }
 
     fn to_api(&self) -> Result<v1::Queue> {
-        let arguments = typed::all(typed::QUEUE, &self.to_value());
+        // A type that is not known yet is the agent's to choose.
+        let said = Self {
+            ty: self.ty.clone().known().into(),
+            ..self.clone()
+        };
+        let arguments = typed::all(typed::QUEUE, &said.to_value());
         let arguments = arguments.map_err(BadArguments::into_diagnostic)?;
         Ok(v1::Queue {
             vhost: self.vhost.clone(),

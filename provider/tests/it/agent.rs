@@ -245,6 +245,7 @@ impl Agent {
             name: name.to_owned(),
             expect: None,
             force: true,
+            ..Default::default()
         };
         client
             .call(client.queues().delete_queue(request))

@@ -90,7 +90,10 @@ async fn an_alternate_exchange_changes_in_place_and_what_is_hashed_does_not() {
     }
     let changed = exchange.apply(config(None, "customer")).await.unwrap();
     let causes = (changed.action, changed.replaced_by);
-    assert_eq!(causes, (ResourceAction::Replace, vec!["hash_header".into()]));
+    assert_eq!(
+        causes,
+        (ResourceAction::Replace, vec!["hash_header".into()])
+    );
     let arguments = json!({ "hash-header": "customer" });
     let elsewhere = json!({
         "broker": broker, "name": "x", "type": "x-consistent-hash", "arguments": arguments,

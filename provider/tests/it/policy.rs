@@ -34,7 +34,11 @@ async fn a_policy_is_made_changed_in_place_found_and_removed() {
         );
         let seen = terraform.data("ferrymq_queue", q.clone()).await.unwrap();
         assert_eq!(seen[kind], "limits/q", "it applies");
-        let mut other = config(&broker, "^(q|r)", &json!({ "max-length": 50, "expires": 60000 }));
+        let mut other = config(
+            &broker,
+            "^(q|r)",
+            &json!({ "max-length": 50, "expires": 60000 }),
+        );
         other["priority"] = json!(-7);
         other["apply_to"] = json!("queues");
         let changed = policy.apply(other).await.unwrap();
@@ -58,22 +62,37 @@ async fn what_a_policy_cannot_say_is_refused_at_plan() {
     let agent = Agent::start();
     let broker = agent.broker("b").await;
     let terraform = agent.terraform().await;
-    let policy = terraform.resource("ferrymq_policy");
+    let mut policy = terraform.resource("ferrymq_policy");
     let limit = json!({ "max-length": 1 });
     for (pattern, definition, parts) in [
-        ("(", &limit, ["(at pattern)", "must be a regular expression"]),
+        (
+            "(",
+            &limit,
+            ["(at pattern)", "must be a regular expression"],
+        ),
         ("(?=x)", &limit, ["(at pattern)", "look-around"]),
         ("", &json!({}), ["(at definition)", "must say something"]),
-        ("", &json!({ "max-length": -1 }), ["(at definition)", "max-length"]),
-        ("", &json!({ "max-size": 1 }), ["(at definition)", "max-size"]),
+        (
+            "",
+            &json!({ "max-length": -1 }),
+            ["(at definition)", "max-length"],
+        ),
+        (
+            "",
+            &json!({ "max-size": 1 }),
+            ["(at definition)", "max-size"],
+        ),
     ] {
         let planned = policy.plan(config(&broker, pattern, definition)).await;
         check_error(planned, &parts);
     }
-    let operator = terraform.resource("ferrymq_operator_policy");
+    let mut operator = terraform.resource("ferrymq_operator_policy");
     let dead = json!({ "dead-letter-exchange": "x" });
     let planned = operator.plan(config(&broker, "", &dead)).await;
-    check_error(planned, &["Invalid operator policy", "dead-letter-exchange"]);
+    check_error(
+        planned,
+        &["Invalid operator policy", "dead-letter-exchange"],
+    );
     let mut odd = config(&broker, "", &limit);
     odd["apply_to"] = json!("topics");
     check_error(policy.plan(odd).await, &["(at apply_to)", "exchanges"]);
@@ -89,7 +108,10 @@ async fn drift_of_a_policy_is_shown_and_repaired() {
     policy.apply(config(&broker, "^q", &limit)).await.unwrap();
     let id = policy.state()["id"].as_str().unwrap().to_owned();
     let mut elsewhere = terraform.import("ferrymq_policy", &id).await.unwrap();
-    elsewhere.apply(config(&broker, "^z", &limit)).await.unwrap();
+    elsewhere
+        .apply(config(&broker, "^z", &limit))
+        .await
+        .unwrap();
     assert!(policy.refresh().await.unwrap());
     assert_eq!(policy.state()["pattern"], "^z");
     let repaired = policy.apply(config(&broker, "^q", &limit)).await.unwrap();

@@ -126,9 +126,9 @@ async fn a_creation_whose_answer_is_lost_happens_once() {
     first.apply(other).await.unwrap();
 
     proxy.lose_answer();
-    let mut queue = terraform.resource("ferrymq_queue");
+    let mut vhost = terraform.resource("ferrymq_vhost");
     assert_eq!(
-        queue.apply(config).await.unwrap().action,
+        vhost.apply(config).await.unwrap().action,
         ResourceAction::Create
     );
 }
@@ -144,8 +144,8 @@ async fn a_creation_of_unknown_outcome_is_found_out_by_the_next_run() {
     first.apply(other).await.unwrap();
 
     proxy.lose_answer_and_close();
-    let mut queue = terraform.resource("ferrymq_queue");
-    let result = queue.apply(config.clone()).await;
+    let mut vhost = terraform.resource("ferrymq_vhost");
+    let result = vhost.apply(config.clone()).await;
     check_error(
         result,
         &[
@@ -153,19 +153,19 @@ async fn a_creation_of_unknown_outcome_is_found_out_by_the_next_run() {
             "Whether it was created is not known",
         ],
     );
-    assert_eq!(queue.state()["name"], "q", "kept, as tainted");
+    assert_eq!(vhost.state()["name"], "q", "kept, as tainted");
 
     // A new process: it remembers no failure to connect.
     proxy.open();
     let terraform = agent.terraform().await;
-    let id = queue.state()["id"].as_str().unwrap().to_owned();
+    let id = vhost.state()["id"].as_str().unwrap().to_owned();
     assert_eq!(
         terraform
-            .import("ferrymq_queue", &id)
+            .import("ferrymq_vhost", &id)
             .await
             .unwrap()
             .state(),
-        queue.state()
+        vhost.state()
     );
 }
 

@@ -54,9 +54,18 @@ async fn what_cannot_change_in_place_replaces_and_names_its_attribute() {
     queue.apply(with(&broker, &json!({}))).await.unwrap();
     for (more, cause) in [
         (json!({ "max_priority": 5 }), "max_priority"),
-        (json!({ "type": "quorum", "delivery_limit": 3 }), "max_priority"),
-        (json!({ "type": "quorum", "single_active_consumer": true }), "single_active_consumer"),
-        (json!({ "arguments": { "team": "a" } }), "type"),
+        (
+            json!({ "type": "quorum", "delivery_limit": 3 }),
+            "max_priority",
+        ),
+        (
+            json!({ "type": "quorum", "single_active_consumer": true }),
+            "single_active_consumer",
+        ),
+        (
+            json!({ "arguments": { "team": "a" } }),
+            "single_active_consumer",
+        ),
         (json!({ "arguments": { "team": "b" } }), "arguments"),
     ] {
         let changed = queue.apply(with(&broker, &more)).await.unwrap();
@@ -75,7 +84,8 @@ async fn an_argument_may_move_between_its_attribute_and_arguments() {
     let terraform = agent.terraform().await;
     let mut queue = terraform.resource("ferrymq_queue");
     let own = json!({ "max_priority": 5, "message_ttl": 1000, "type": "classic" });
-    let arguments = json!({ "x-max-priority": 5, "x-message-ttl": 1000, "x-queue-type": "classic" });
+    let arguments =
+        json!({ "x-max-priority": 5, "x-message-ttl": 1000, "x-queue-type": "classic" });
     let in_arguments = json!({ "arguments": arguments });
     queue.apply(with(&broker, &in_arguments)).await.unwrap();
     assert_eq!(queue.state()["type"], "classic");
@@ -100,12 +110,27 @@ async fn what_the_agent_would_refuse_is_refused_at_plan() {
         (json!({ "message_ttl": -1 }), ["(at message_ttl)", ""]),
         (json!({ "expires": 0 }), ["(at expires)", ""]),
         (json!({ "max_priority": 256 }), ["(at max_priority)", ""]),
-        (json!({ "overflow": "explode" }), ["(at overflow)", "drop-head"]),
+        (
+            json!({ "overflow": "explode" }),
+            ["(at overflow)", "drop-head"],
+        ),
         (json!({ "type": "stack" }), ["(at type)", "quorum"]),
-        (json!({ "dead_letter_routing_key": "k" }), ["(at dead_letter_routing_key)", "must be set"]),
-        (json!({ "delivery_limit": 3 }), ["Invalid queue", "x-delivery-limit"]),
-        (json!({ "arguments": { "x-unheard-of": 1 } }), ["Not supported", "x-unheard-of"]),
-        (json!({ "deletion_policy": "drain_to" }), ["(at drain_to)", "Name one"]),
+        (
+            json!({ "dead_letter_routing_key": "k" }),
+            ["(at dead_letter_routing_key)", "must be set"],
+        ),
+        (
+            json!({ "delivery_limit": 3 }),
+            ["Invalid queue", "x-delivery-limit"],
+        ),
+        (
+            json!({ "arguments": { "x-unheard-of": 1 } }),
+            ["Not supported", "x-unheard-of"],
+        ),
+        (
+            json!({ "deletion_policy": "drain_to" }),
+            ["(at drain_to)", "Name one"],
+        ),
     ] {
         check_error(queue.plan(with(&broker, &more)).await, &parts);
     }
@@ -120,7 +145,10 @@ async fn a_plan_without_the_agent_is_a_warning() {
     let mut queue = terraform.resource("ferrymq_queue");
     let planned = queue.plan(with(&broker, &json!({ "max_length": 5 }))).await;
     let warnings = planned.unwrap().warnings.to_string();
-    assert!(warnings.contains("Plan is not checked by the agent"), "{warnings}");
+    assert!(
+        warnings.contains("Plan is not checked by the agent"),
+        "{warnings}"
+    );
 }
 
 #[tokio::test]

@@ -234,11 +234,11 @@ fn what_only_the_agent_knows_is_refused_at_apply() -> Result<()> {
         ("x-fancy", "1", "not offered"),
     ] {
         let body = format!("  name = \"y\"\n  arguments = {{ {argument} = \"{value}\" }}\n");
-        at_apply(f, "queue", &body, "arguments", &[argument, why])?;
+        at_plan(f, "queue", &body, "arguments", &[argument, why])?;
     }
     let alternate =
         "  name = \"y\"\n  type = \"topic\"\n  arguments = { alternate-exchange = 7 }\n";
-    at_apply(
+    at_plan(
         f,
         "exchange",
         alternate,

@@ -11,6 +11,7 @@ mod modules;
 mod moves;
 mod names;
 pub(crate) mod plugin;
+mod policies;
 mod quickstart;
 mod readme;
 mod safety;

@@ -29,6 +29,17 @@ pub struct DeleteIf {
     pub empty: bool,
 }
 
+/// What one call moved from a queue to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drained {
+    /// Messages moved.
+    pub moved: u64,
+    /// Messages still ready; call again once the journal is durable up to `lsn`.
+    pub rest: u64,
+    /// The end of the journal afterwards.
+    pub lsn: Lsn,
+}
+
 /// One attached connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectionInfo {
@@ -257,16 +268,17 @@ impl Admin {
         Ok(lsn)
     }
 
-    /// Moves the messages ready in a queue to the end of another one, in their order, and says how
-    /// many. They are durable there before they are gone here; what is delivered and not settled
-    /// stays. Refused when the other queue takes no more; what was moved by then has moved.
+    /// Moves messages ready in a queue to the end of another one, in their order: as many as one
+    /// call may and the journal takes now. They are durable there before they are gone here; what is
+    /// delivered and not settled stays. Refused when the other queue takes no more; what was moved by
+    /// then has moved.
     pub fn drain_queue(
         &self,
         vhost: &str,
         from: &str,
         to: &str,
         expect: Expect,
-    ) -> Result<u64, Refusal> {
+    ) -> Result<Drained, Refusal> {
         let vhost = self.broker.vhost(vhost)?;
         self.broker.drain_queue(&vhost, from, to, expect)
     }

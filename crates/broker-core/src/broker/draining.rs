@@ -10,9 +10,10 @@ use super::changes::check_expected;
 use super::placed::Appended;
 use super::queues::thing;
 use super::{Broker, LiveQueue, Vhost, refuse_append};
+use crate::admin::Drained;
 use crate::call::{ConnectionId, Delivery, Outcome};
 use crate::definitions::Expect;
-use crate::journal::{Admission, AppendError, Lsn};
+use crate::journal::{Admission, AppendError};
 use crate::message::Message;
 use crate::queue::Entry;
 use crate::refusal::{Reason, Refusal};
@@ -20,103 +21,100 @@ use crate::refusal::{Reason, Refusal};
 /// Who holds the messages on their way: no connection has this number.
 const MOVER: ConnectionId = ConnectionId(0);
 
-/// Messages moved before the next look at what else wants the queues.
-const BATCH_LEN: usize = 256;
+/// Most messages moved in one call.
+const MOST: usize = 1024;
+
+/// Why a message stays where it is.
+enum Stay {
+    /// The journal's writer has to catch up first.
+    NotYet,
+    Refused(Refusal),
+}
 
 impl Broker {
-    /// Moves what is ready out of the queue the caller expects, and says how many messages that was.
+    /// Moves some of what is ready out of the queue the caller expects.
     pub(crate) fn drain_queue(
         &self,
         vhost: &Vhost,
         from: &str,
         to: &str,
         expect: Expect,
-    ) -> Result<u64, Refusal> {
-        if from == to {
-            let text = format!("queue '{from}' cannot be drained into itself");
-            return Err(Refusal::new(Reason::Invalid, text).at("drain_to"));
-        }
+    ) -> Result<Drained, Refusal> {
         let source = self.queue(vhost, from)?;
         check_expected(expect, Some(&source.definition()), || {
             thing(from, &vhost.name)
         })?;
-        // What comes meanwhile is the deletion's to find.
-        let mut rest = source.stats().ready;
-        let mut moved = 0;
-        while rest > 0 {
-            // Held as by a publisher: neither queue is deleted before the messages have arrived.
-            let topology = vhost.open()?;
-            let target = topology.queue(to).cloned();
-            let target = target.ok_or_else(|| no_target(to, &vhost.name))?;
-            let most = usize::try_from(rest).unwrap_or(BATCH_LEN).min(BATCH_LEN);
-            let count = self.move_some(&source, &target, most)?;
-            drop(topology);
-            self.bury();
-            if count == 0 {
-                break;
-            }
-            moved += count;
-            rest = rest.saturating_sub(count);
+        if from == to {
+            let text = format!("queue '{from}' cannot be drained into itself");
+            return Err(Refusal::new(Reason::Invalid, text).at("drain_to"));
         }
+        // Held as by a publisher: neither queue is deleted before the messages have arrived.
+        let topology = vhost.open()?;
+        let target = topology.queue(to).cloned();
+        let target = target.ok_or_else(|| no_target(to, &vhost.name))?;
+        let mut moved = 0;
+        let outcome = loop {
+            if moved == MOST as u64 {
+                break Ok(());
+            }
+            match self.move_first(&source, &target) {
+                Ok(true) => moved += 1,
+                Ok(false) | Err(Stay::NotYet) => break Ok(()),
+                Err(Stay::Refused(refusal)) => break Err(refusal),
+            }
+        };
+        drop(topology);
+        self.bury();
         self.journal.hurry();
-        Ok(moved)
+        outcome?;
+        Ok(Drained {
+            moved,
+            rest: source.stats().ready,
+            lsn: self.journal.end(),
+        })
     }
 
-    fn move_some(
-        &self,
-        source: &Arc<LiveQueue>,
-        target: &Arc<LiveQueue>,
-        most: usize,
-    ) -> Result<u64, Refusal> {
-        let mut count = 0;
-        for _ in 0..most {
-            let got = source.run_with_first(self, |state, at, out| {
-                state.get(MOVER, false, at.now, out)
-            });
-            let got = got.map_err(|error| Refusal::new(Reason::Unavailable, error))?;
-            let (Some((delivery, _)), _) = got else { break };
-            let arrived = self.arrive(&delivery, target);
-            let outcome = match arrived {
-                Ok(()) => Outcome::Accept,
-                Err(_) => Outcome::Requeue,
-            };
-            source.run(self, |state, at, out| {
-                state.settle(MOVER, &[delivery.sequence], outcome, at, out)
-            });
-            arrived?;
-            count += 1;
-        }
-        Ok(count)
+    /// Moves the first message, if there is one.
+    fn move_first(&self, source: &Arc<LiveQueue>, target: &Arc<LiveQueue>) -> Result<bool, Stay> {
+        let got =
+            source.run_with_first(self, |state, at, out| state.get(MOVER, false, at.now, out));
+        let stopped = |error| Stay::Refused(Refusal::new(Reason::Unavailable, error));
+        let (Some((delivery, _)), _) = got.map_err(stopped)? else {
+            return Ok(false);
+        };
+        let arrived = self.arrive(&delivery, target);
+        let outcome = match arrived {
+            Ok(()) => Outcome::Accept,
+            Err(_) => Outcome::Requeue,
+        };
+        source.run(self, |state, at, out| {
+            state.settle(MOVER, &[delivery.sequence], outcome, at, out)
+        });
+        arrived.map(|()| true)
     }
 
     /// Puts a message at the end of a queue, as its publisher sent it.
-    fn arrive(&self, delivery: &Delivery, target: &Arc<LiveQueue>) -> Result<(), Refusal> {
+    fn arrive(&self, delivery: &Delivery, target: &Arc<LiveQueue>) -> Result<(), Stay> {
         let Message { envelope, body, .. } = &*delivery.message;
         if !target.admit(body.len()) {
             let text = format!("queue '{}' is full: it takes no more messages", target.name);
-            return Err(Refusal::new(Reason::ResourceExhausted, text).at("drain_to"));
+            let refusal = Refusal::new(Reason::ResourceExhausted, text).at("drain_to");
+            return Err(Stay::Refused(refusal));
         }
         let mut message = Message::new(Arc::clone(envelope), body.clone());
-        let timed = envelope.properties.ttl_ms().is_some() || target.lets_expire();
-        let arrived = delivery.message.arrived;
-        message.arrived = timed.then(|| arrived.unwrap_or_else(|| self.clock.now()));
+        if envelope.properties.ttl_ms().is_some() || target.lets_expire() {
+            let arrived = delivery.message.arrived;
+            message.arrived = arrived.or_else(|| Some(self.clock.now()));
+        }
         let sequence = target.next_sequence(&envelope.properties);
         let journaled = envelope.persistent && target.is_journaled();
-        let place = journaled.then(|| (Arc::clone(target), sequence));
         // Entered before it is appended, so that its segment cannot be freed in between.
         let end = journaled.then(|| self.journal.end());
         let hold = self.account.hold(message.size_bytes(), end);
-        if let Some(place) = place {
-            let mut record = Vec::new();
-            let places = vec![place];
-            let append = |admission, record: &mut Vec<u8>| {
-                self.append_placed(&message, &places, admission, record)
-            };
-            let appended = match append(Admission::Ordinary, &mut record) {
-                // The disk has room, and a settlement follows that makes some.
-                Err(AppendError::NotYet) => append(Admission::Essential, &mut record),
-                appended => appended,
-            };
+        if journaled {
+            let places = vec![(Arc::clone(target), sequence)];
+            let appended =
+                self.append_placed(&message, &places, Admission::Ordinary, &mut Vec::new());
             match appended {
                 Ok(Appended { start, end }) => {
                     hold.set_record(start);
@@ -124,11 +122,12 @@ impl Broker {
                 }
                 Err(error) => {
                     target.call_off(body.len());
-                    return Err(refuse_append(&error));
+                    return Err(match error {
+                        AppendError::NotYet => Stay::NotYet,
+                        error => Stay::Refused(refuse_append(&error)),
+                    });
                 }
             }
-        } else {
-            message.lsn = Lsn(0);
         }
         message.hold = Some(hold);
         let entry = Entry {
