@@ -18,11 +18,13 @@ use super::readme;
 const EXAMPLE_AGENT: &str = "broker-1.example.com:7443";
 
 /// All that examples know of: one folder each, with an example and how to import it.
-const RESOURCES: [&str; 7] = [
+const RESOURCES: [&str; 9] = [
     "binding",
     "broker",
     "exchange",
+    "operator_policy",
     "permission",
+    "policy",
     "queue",
     "user",
     "vhost",
