@@ -220,13 +220,56 @@ impl Journal {
             return Err(self.too_large(size_bytes));
         }
         let crc = record.crc();
+        self.gather(framed, haste, |gather| {
+            gather.push(record, payload_len, crc)
+        })
+    }
 
+    /// Takes records that count together: after a crash all of them are there, or none is. Answers
+    /// the positions behind each. Otherwise as [`Journal::append`]; all of them together are no
+    /// larger than one record may be, and essential only if all are.
+    ///
+    /// # Errors
+    /// As for [`Journal::append`]. Then none was taken.
+    pub fn append_together(
+        &self,
+        records: &[Record<'_>],
+        haste: Haste,
+    ) -> Result<Vec<Lsn>, AppendError> {
+        let sizes = records.iter().map(Record::size_bytes);
+        let framed: u64 = sizes.clone().map(record::framed_len).sum();
+        if framed > self.limits.framed_max {
+            return Err(self.too_large(sizes.sum()));
+        }
+        let measured: Vec<_> = records
+            .iter()
+            .map(|record| (record, record.size_bytes() as u32, record.crc()))
+            .collect();
+        let is_ordinary = |record: &Record<'_>| record.admission == Admission::Ordinary;
+        let admission = if records.iter().any(is_ordinary) {
+            Admission::Ordinary
+        } else {
+            Admission::Essential
+        };
+        self.gather(framed, haste, |gather| {
+            gather.push_together(&measured, admission)
+        })
+    }
+
+    /// Has so many bytes gathered, and the writer know.
+    #[inline]
+    fn gather<T>(
+        &self,
+        framed: u64,
+        haste: Haste,
+        push: impl FnOnce(&mut Gather) -> Result<T, Shortage>,
+    ) -> Result<T, AppendError> {
         let mut shared = self.lock();
         if let Some(stopped) = self.stopped_with(&shared) {
             return Err(stopped.into());
         }
         let first = shared.gather.is_empty();
-        let taken = shared.gather.push(record, payload_len, crc);
+        let taken = push(&mut shared.gather);
         self.end.store(shared.gather.end().0, Ordering::Release);
         self.note_room(&mut shared);
         if taken.is_ok() {

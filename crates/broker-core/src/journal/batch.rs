@@ -72,11 +72,13 @@ impl Batch {
     pub(super) fn push(
         &mut self,
         record: &Record<'_>,
+        flags: u8,
         epoch: Epoch,
         payload_len: u32,
         payload_crc: u32,
     ) -> Lsn {
-        self.push_header(record.kind.number(), 0, epoch, payload_len, payload_crc);
+        let kind = record.kind.number();
+        self.push_header(kind, flags, epoch, payload_len, payload_crc);
         for part in record.parts {
             self.head.extend_from_slice(part);
         }
@@ -191,7 +193,7 @@ mod tests {
         };
         let all = || parts.iter().copied().chain(body.map(|body| &body[..]));
         let len = all().map(<[u8]>::len).sum::<usize>();
-        batch.push(&record, Epoch(1), len as u32, record::payload_crc(all()))
+        batch.push(&record, 0, Epoch(1), len as u32, record::payload_crc(all()))
     }
 
     fn written(batch: &Batch, zeros: usize) -> Vec<u8> {

@@ -7,9 +7,9 @@
 use std::collections::VecDeque;
 use std::mem;
 
-use super::append::Record;
+use super::append::{Admission, Record};
 use super::batch::Batch;
-use super::record::framed_len;
+use super::record::{CONTINUES, framed_len};
 use super::room::{Room, Shortage};
 use super::{Epoch, Lsn};
 
@@ -61,18 +61,49 @@ impl Gather {
         payload_crc: u32,
     ) -> Result<Lsn, Shortage> {
         let framed = framed_len(payload_len as usize);
-        self.room.admit(framed, record.admission)?;
+        self.take_room(framed, record.admission)?;
+        let end = (self.open).push(record, 0, self.epoch, payload_len, payload_crc);
+        self.close_if_full();
+        Ok(end)
+    }
+
+    /// Adds records that count together, one behind the other in one segment, and answers the
+    /// positions behind each. With every record come the length of its payload and its checksum.
+    pub(super) fn push_together(
+        &mut self,
+        records: &[(&Record<'_>, u32, u32)],
+        admission: Admission,
+    ) -> Result<Vec<Lsn>, Shortage> {
+        let framed = records.iter().map(|(_, len, _)| framed_len(*len as usize));
+        self.take_room(framed.sum(), admission)?;
+        let continued = records.len().saturating_sub(1);
+        let ends = records.iter().enumerate().map(|(at, (record, len, crc))| {
+            let flags = if at < continued { CONTINUES } else { 0 };
+            self.open.push(record, flags, self.epoch, *len, *crc)
+        });
+        let ends = ends.collect();
+        self.close_if_full();
+        Ok(ends)
+    }
+
+    /// Takes room in the segment of the open batch, which may become the next one.
+    #[inline]
+    fn take_room(&mut self, framed: u64, admission: Admission) -> Result<(), Shortage> {
+        self.room.admit(framed, admission)?;
         if !self.room.fits_here(framed) {
             self.close_open(true);
             self.room.begin_segment();
             self.open.starts_segment = true;
         }
         self.room.take(framed);
-        let end = self.open.push(record, self.epoch, payload_len, payload_crc);
+        Ok(())
+    }
+
+    #[inline]
+    fn close_if_full(&mut self) {
         if self.open.len() >= self.batch_bytes {
             self.close_open(false);
         }
-        Ok(end)
     }
 
     /// The oldest batch that holds anything, to be written. `front` is stated by marks from now on.
@@ -125,8 +156,8 @@ impl Gather {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::Kind;
     use crate::journal::record::MARK_LEN;
-    use crate::journal::{Admission, Kind};
 
     const CAPACITY: u64 = 16 * 1024;
     const START: Lsn = Lsn(4096);

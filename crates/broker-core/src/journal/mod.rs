@@ -66,8 +66,10 @@
 //!      0     4  payload length n           0    32  record header, payload length 16
 //!      4     1  kind; 0 is a mark         32     4  records in the batch it closes
 //!      5     1  flags; bit 0, on marks:   36     4  zero
-//!               last of its segment       40     8  front: all below was released by the
-//!      6     2  zero                                broker, segments below may be gone
+//!               last of its segment;      40     8  front: all below was released by the
+//!               bit 1, on others: counts               broker, segments below may be gone
+//!               together with the next
+//!      6     2  zero
 //!      8     8  lsn of this byte 0
 //!     16     4  epoch
 //!     20     4  gap: lsn minus the position that was durable when this was written
@@ -92,6 +94,9 @@
 //!
 //! 1. they lie in the last segment that was begun;
 //! 2. no record behind them, up to the end of the file, says that their place was durable.
+//!
+//! Records that [count together](Journal::append_together) stand one behind the other in one segment,
+//! with nothing between them. Where one of them is torn, reading ends before the first.
 //!
 //! A later record that says less is no objection: sectors of one write reach the disk in any
 //! order. Everything else is [`Corrupt`]: refused with file, offset, lsn, what was expected, what

@@ -10,6 +10,8 @@ pub(super) const ALIGN: usize = 8;
 pub(super) const MARK_KIND: u8 = 0;
 /// On a mark: the last record of its segment.
 pub(super) const ENDS_SEGMENT: u8 = 1;
+/// On a record: the next one counts together with it, and neither without the other.
+pub(super) const CONTINUES: u8 = 2;
 /// A whole mark: header and payload.
 pub(super) const MARK_LEN: u64 = (HEADER_LEN + MARK_PAYLOAD_LEN) as u64;
 

@@ -2,8 +2,8 @@
 
 use super::error::{Corrupt, Damage, Fault, IoContext, OpenError, Unreadable};
 use super::record::{
-    ALIGN, ENDS_SEGMENT, HEADER_LEN, Header, MARK_KIND, MARK_LEN, Mark, framed_len, lsn_of,
-    payload_crc, u64_at,
+    ALIGN, CONTINUES, ENDS_SEGMENT, HEADER_LEN, Header, MARK_KIND, MARK_LEN, Mark, framed_len,
+    lsn_of, payload_crc, u64_at,
 };
 use super::recovery::RecordRef;
 use super::segment::{DATA_START, Segment, SegmentState};
@@ -71,7 +71,8 @@ pub(super) fn skip_to_end(
     Ok(true)
 }
 
-/// Reads the records of a segment from its start and shows them to `visit`.
+/// Reads the records of a segment from its start and shows them to `visit`. Of records that count
+/// together none is shown unless all are there: the journal stops before the first of them.
 pub(super) fn walk(
     segment: &Segment,
     progress: &mut Progress,
@@ -79,12 +80,20 @@ pub(super) fn walk(
 ) -> Result<Stop, OpenError> {
     let mut window = Window::new(segment);
     enter(segment, progress);
+    let mut whole = progress.end;
     loop {
         let (header, payload) = match next_record(&mut window, progress)? {
             Ok(record) => record,
             Err(found) => return Ok(Stop::At { found }),
         };
         let start = progress.end;
+        if header.flags & CONTINUES != 0 && start >= whole {
+            whole = match together_end(&mut window, progress)? {
+                Ok(end) => end,
+                Err(found) => return Ok(Stop::At { found }),
+            };
+            continue;
+        }
         let end = Lsn(start.0 + framed_len(payload.len()));
         if header.kind == MARK_KIND {
             if let Some(mark) = Mark::decode(payload) {
@@ -106,6 +115,30 @@ pub(super) fn walk(
         progress.stated = progress.stated.max(header.durable);
         if header.flags & ENDS_SEGMENT != 0 {
             return Ok(Stop::Ended);
+        }
+    }
+}
+
+/// Where the records end that count together and of which the first is at `progress.end`, or what
+/// is found instead of one of them.
+fn together_end(
+    window: &mut Window<'_>,
+    progress: &Progress,
+) -> Result<Result<Lsn, String>, Fault> {
+    let mut ahead = *progress;
+    loop {
+        let (header, payload) = match next_record(window, &ahead)? {
+            Ok(record) => record,
+            Err(found) => return Ok(Err(format!("part of what counts together, then {found}"))),
+        };
+        let is_first = ahead.end == progress.end;
+        if header.kind == MARK_KIND || !is_first && header.epoch != ahead.epoch {
+            return Ok(Err("part of what counts together, then other things".into()));
+        }
+        ahead.end = Lsn(ahead.end.0 + framed_len(payload.len()));
+        ahead.epoch = header.epoch;
+        if header.flags & CONTINUES == 0 {
+            return Ok(Ok(ahead.end));
         }
     }
 }
@@ -178,7 +211,12 @@ fn check_header(bytes: &[u8], seed: u32, progress: &Progress) -> Result<Header, 
             "a record of epoch {found} after one of epoch {before}"
         ));
     }
-    if header.flags & !ENDS_SEGMENT != 0 {
+    let known = if header.kind == MARK_KIND {
+        ENDS_SEGMENT
+    } else {
+        CONTINUES
+    };
+    if header.flags & !known != 0 {
         return Err(format!("a record with unknown flags {:#04x}", header.flags));
     }
     Ok(header)

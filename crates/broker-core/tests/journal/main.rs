@@ -22,3 +22,4 @@ mod model;
 mod refusals;
 mod scrub;
 mod scrub_files;
+mod together;
