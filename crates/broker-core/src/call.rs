@@ -178,6 +178,17 @@ pub struct Delivery {
     pub message: Arc<Message>,
 }
 
+/// Settlements of deliveries of one queue with one outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settle {
+    /// Which queue.
+    pub queue: QueueId,
+    /// The word on all of them.
+    pub outcome: Outcome,
+    /// Which deliveries.
+    pub sequences: Vec<Sequence>,
+}
+
 /// The consumer's word on a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {

@@ -31,6 +31,9 @@ pub struct Limits {
     pub argument_bytes: usize,
     /// Bytes of one message's body; sessions refuse larger ones before they arrive.
     pub message_bytes: usize,
+    /// Bytes of messages and settlements in open transactions of one connection. What one transaction
+    /// commits must fit into three quarters of a segment of the journal besides.
+    pub transaction_bytes: usize,
     /// Bytes of undelivered messages in one connection's outbox; queues skip its consumers above.
     pub outbox_bytes: usize,
     /// Bytes of messages kept in memory at either end of a queue. What lies between them and is in
@@ -58,6 +61,7 @@ impl Default for Limits {
             argument_depth: 16,
             argument_bytes: 64 * 1024,
             message_bytes: 16 * 1024 * 1024,
+            transaction_bytes: 20 * 1024 * 1024,
             outbox_bytes: 1024 * 1024,
             queue_window_bytes: 1024 * 1024,
             memory_bytes: 1024 * 1024 * 1024,

@@ -3,6 +3,9 @@
 use crate::limits::Limits;
 use crate::refusal::{Reason, Refusal};
 
+/// The name that stands for answers to whoever uses it; addresses of such answers begin with it.
+pub(crate) const REPLY_TO: &str = "amq.rabbitmq.reply-to";
+
 /// Names that begin so are the broker's to give.
 const RESERVED_PREFIX: &str = "amq.";
 
@@ -45,10 +48,25 @@ pub(crate) fn check_key(key: &str, limits: &Limits) -> Result<(), Refusal> {
 
 /// A fresh name for a queue whose client leaves the choice to the broker.
 pub(crate) fn generate_queue() -> Result<String, Refusal> {
+    generate("amq.gen-")
+}
+
+/// A fresh address for answers, which nobody can guess.
+pub(crate) fn generate_reply_address() -> Result<String, Refusal> {
+    generate(&format!("{REPLY_TO}."))
+}
+
+/// Whether it may be such an address.
+pub(crate) fn is_reply_address(name: &str) -> bool {
+    let rest = name.strip_prefix(REPLY_TO);
+    rest.is_some_and(|rest| rest.starts_with('.'))
+}
+
+fn generate(prefix: &str) -> Result<String, Refusal> {
     let mut random = [0; 16];
     getrandom::fill(&mut random)
         .map_err(|error| Refusal::new(Reason::Unavailable, format!("no randomness: {error}")))?;
-    Ok(format!("amq.gen-{:032x}", u128::from_be_bytes(random)))
+    Ok(format!("{prefix}{:032x}", u128::from_be_bytes(random)))
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ impl Broker {
         if !self.journal.is_behind() {
             self.writer_waiters.wake_all();
         }
+        self.commit_waiters.wake_all();
         self.upkeep();
     }
 

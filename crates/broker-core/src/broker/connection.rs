@@ -144,5 +144,6 @@ impl Broker {
         self.account.leave(outbox);
         self.journal_waiters.leave(outbox);
         self.writer_waiters.leave(outbox);
+        self.commit_waiters.leave(outbox);
     }
 }

@@ -25,7 +25,17 @@ impl Attachment {
         arguments::check_consumer(&call.arguments, limits)?;
         let thing = queues::thing(call.queue, self.vhost());
         let priority = rules::consumer_priority(&call.arguments, &thing)?;
-        self.note_consumer(call.consumer, &queue)?;
+        self.attach_consumer(call, &queue, priority)
+    }
+
+    /// Attaches a consumer that may be.
+    pub(super) fn attach_consumer(
+        &self,
+        call: &Consume<'_>,
+        queue: &Arc<LiveQueue>,
+        priority: i32,
+    ) -> Result<(), Refusal> {
+        self.note_consumer(call.consumer, queue)?;
         let consumer = Arc::new(Consumer {
             id: call.consumer,
             connection: self.id(),
@@ -37,7 +47,7 @@ impl Attachment {
             shared: call.shared.clone(),
             unsettled: AtomicU32::new(0),
         });
-        let most = limits.consumers_per_queue;
+        let most = self.broker.limits().consumers_per_queue;
         let (attached, _) = queue.run(&self.broker, |state, at, out| {
             state.consume(consumer, most, at, out)
         });

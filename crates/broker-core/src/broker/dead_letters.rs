@@ -12,16 +12,17 @@
 //! and still is its first queue's.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
-use super::placed::{Appended, Places};
+use super::dispatch::Dispatch;
 use super::route::Route;
 use super::{Broker, LiveQueue, Topology};
 use crate::call::Sequence;
 use crate::clock::Timestamp;
 use crate::death::{self, Death, DeathReason, Remains};
-use crate::journal::{Admission, AppendError, Lsn};
+use crate::journal::{Admission, AppendError};
 use crate::lock::lock;
 use crate::message::{Envelope, Message};
 use crate::queue::Entry;
@@ -242,79 +243,37 @@ impl Broker {
     }
 
     /// Journals the message and puts it into the queues found.
-    fn deliver_dead(&self, mut message: Message, burial: &mut Burial) -> Result<(), NoRoom> {
+    fn deliver_dead(&self, message: Message, burial: &mut Burial) -> Result<(), NoRoom> {
         let Burial { route, record, .. } = burial;
-        let size_bytes = message.size_bytes();
         let let_in = |queue: &Arc<LiveQueue>| queue.admit(message.body.len());
         // Turned away, it is not looked after any more: no publisher waits for the word.
         route.queues.retain(let_in);
         if route.queues.is_empty() {
             return Ok(());
         }
-        let timed = message.envelope.properties.ttl_ms().is_some()
-            || route.queues.iter().any(|queue| queue.lets_expire());
-        message.arrived = timed.then(|| self.clock.now());
-        let journaled =
-            |queue: &&Arc<LiveQueue>| message.envelope.persistent && queue.is_journaled();
-        let properties = &message.envelope.properties;
-        let place = |queue: &Arc<LiveQueue>| (Arc::clone(queue), queue.next_sequence(properties));
-        let places: Places = route.queues.iter().filter(journaled).map(place).collect();
-        let hold = if places.is_empty() {
-            self.account.hold(size_bytes, None)
-        } else {
-            // Entered before it is appended, so that its segment cannot be freed in between.
-            let hold = self.account.hold(size_bytes, Some(self.journal.end()));
-            let append = self.append_placed(&message, &places, Admission::Ordinary, record);
-            match append {
-                Ok(Appended { start, end }) => {
-                    hold.set_record(start);
-                    message.lsn = end;
-                }
-                Err(AppendError::TooLarge { .. }) => {
+        let mut dispatch = self.dispatch(message, mem::take(&mut route.queues));
+        if !dispatch.places.is_empty() {
+            let Dispatch {
+                message, places, ..
+            } = &dispatch;
+            match self.append_placed(message, places, Admission::Ordinary, record) {
+                Ok(appended) => dispatch.appended(appended),
+                Err(AppendError::TooLarge { size_bytes, .. }) => {
                     tracing::warn!(
                         bytes = size_bytes,
                         "dead letter is too large; it is dropped"
                     );
-                    call_off(&route.queues, message.body.len());
+                    dispatch.call_off();
                     return Ok(());
                 }
                 Err(_) => {
-                    call_off(&route.queues, message.body.len());
+                    dispatch.call_off();
                     return Err(NoRoom);
                 }
             }
-            hold
-        };
-        message.hold = Some(hold);
-        self.enqueue_dead(Arc::new(message), &places, &route.queues);
-        route.queues.clear();
-        Ok(())
-    }
-
-    fn enqueue_dead(&self, message: Arc<Message>, places: &Places, queues: &[Arc<LiveQueue>]) {
-        let mut places = places.iter().peekable();
-        for queue in queues {
-            let place = places.next_if(|(placed, _)| Arc::ptr_eq(placed, queue));
-            // As any publisher does: queues the journal knows nothing of do not wait for it.
-            let message = if place.is_some() || message.lsn == Lsn(0) {
-                Arc::clone(&message)
-            } else {
-                super::publish::apart(&message, self.account)
-            };
-            let entry = Entry {
-                sequence: place.map_or_else(
-                    || queue.next_sequence(&message.envelope.properties),
-                    |(_, sequence)| *sequence,
-                ),
-                expires: queue.expires(&message),
-                message,
-                journaled: place.is_some(),
-                redelivered: false,
-                returns: 0,
-            };
-            let entries = std::iter::once(entry);
-            queue.run(self, |state, at, out| state.push(entries, at, out));
         }
+        self.deliver(dispatch);
+        Ok(())
     }
 }
 
@@ -342,11 +301,6 @@ fn route(topology: &Topology, envelope: &Envelope, cycle: &[String], route: &mut
         }
         !cycles
     });
-}
-
-/// Queues that turn messages away and let this one in do not get it after all.
-fn call_off(queues: &[Arc<LiveQueue>], body_bytes: usize) {
-    queues.iter().for_each(|queue| queue.call_off(body_bytes));
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::durability::{Durability, Reached};
 use crate::journal::{Admission, AppendError, Haste, Lsn, Record, Stopped};
 use crate::lock::lock;
 use crate::message::{Message, Properties};
+use crate::names;
 use crate::outbox::Event;
 use crate::queue::{At, Consumer, Effect, State, Stub};
 use crate::records::{self, Change, write_settle};
@@ -136,6 +137,17 @@ impl LiveQueue {
     /// Does what there is to do.
     pub(crate) fn pump(self: &Arc<Self>, broker: &Broker) {
         self.run(broker, |state, at, out| state.pump(at, out));
+    }
+
+    /// What dies in it goes on as a dead letter.
+    pub(super) fn buries(&self) -> bool {
+        let rules = self.rules();
+        rules.is_some_and(|rules| rules.dead_letter.is_some())
+    }
+
+    /// It is for the answers to one consumer.
+    pub(crate) fn takes_replies(&self) -> bool {
+        self.owner.is_some() && names::is_reply_address(&self.name)
     }
 
     /// The journal keeps what is persistent in it.

@@ -9,6 +9,7 @@ mod connection;
 mod consuming;
 mod contents;
 mod dead_letters;
+mod dispatch;
 mod draining;
 mod exchanges;
 mod indexer;
@@ -21,12 +22,14 @@ mod policies;
 mod publish;
 mod queues;
 mod recovery;
+mod replies;
 mod route;
 mod salvage;
 mod scrubbing;
 mod standing;
 mod timers;
 mod topology;
+mod transactions;
 mod turning_away;
 mod upkeep;
 mod users;
@@ -41,6 +44,7 @@ pub use attachment::Attachment;
 pub use login::{Login, PasswordCheck};
 pub use recovery::BrokerOpenError;
 pub use salvage::{Definitions, SalvageError, Salvaged, SalvagedMessage, salvage};
+pub use transactions::{Committed, Uncommitted};
 
 pub(crate) use connection::{ByReach, Connection, Connections};
 pub(crate) use live_queue::LiveQueue;
@@ -114,6 +118,8 @@ pub struct Broker {
     journal_waiters: Waiting,
     /// Those that wait only until its writer has caught up.
     writer_waiters: Waiting,
+    /// Those whose transactions the journal has no segment for yet.
+    commit_waiters: Waiting,
     owed: Arc<Owed>,
     /// Queues to be deleted once the journal can take note of it.
     abandoned: Mutex<Vec<Abandoned>>,

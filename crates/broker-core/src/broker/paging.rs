@@ -88,7 +88,7 @@ impl Broker {
     /// Has every queue keep less, when memory has become tight: most would not be asked otherwise.
     pub(super) fn page_out_all(&self) {
         for vhost in self.all_vhosts() {
-            let queues: Vec<_> = read(&vhost.topology).queues().cloned().collect();
+            let queues: Vec<_> = read(&vhost.topology).holders().cloned().collect();
             queues.iter().for_each(|queue| queue.page_out(self));
         }
     }

@@ -24,7 +24,7 @@ use super::owed::{Announced, Due};
 use super::placed::{Appended, Placed};
 use super::route::NoExchange;
 use super::{Broker, Topology, refuse_append};
-use crate::access::Action;
+use crate::access::{AccessCache, Action};
 use crate::account::{Account, Hold};
 use crate::call::{Publish, Published, QueueId};
 use crate::clock::Timestamp;
@@ -210,7 +210,7 @@ impl Attachment {
         Ok(promise)
     }
 
-    fn check_size(&self, size: usize) -> Result<(), Refusal> {
+    pub(super) fn check_size(&self, size: usize) -> Result<(), Refusal> {
         let most = self.broker.limits().message_bytes;
         if size <= most {
             return Ok(());
@@ -226,6 +226,10 @@ impl Attachment {
             return Ok(());
         }
         batch.unchecked_bytes = size_bytes;
+        self.check_far_over()
+    }
+
+    pub(super) fn check_far_over(&self) -> Result<(), Refusal> {
         if !self.broker.account.is_far_over() {
             return Ok(());
         }
@@ -244,21 +248,32 @@ impl Attachment {
         envelope: &Arc<Envelope>,
         own: &mut Own,
     ) -> Result<(), Refusal> {
+        self.check_envelope(topology, envelope, &mut own.access)?;
+        let routed = topology.route(envelope, &mut own.route);
+        routed.map_err(|NoExchange| no_exchange(&envelope.exchange, self.vhost()))?;
+        own.batch.routed(envelope, &own.route.queues);
+        Ok(())
+    }
+
+    /// Whether the user may publish such messages.
+    pub(super) fn check_envelope(
+        &self,
+        topology: &Topology,
+        envelope: &Envelope,
+        access: &mut AccessCache,
+    ) -> Result<(), Refusal> {
         let exchange = &envelope.exchange;
         let limits = self.broker.limits();
         envelope
             .keys()
             .try_for_each(|key| names::check_key(key, limits))?;
-        self.require_with(&mut own.access, Action::Write, Resource::Exchange(exchange))?;
-        let vhost = &self.connection.vhost.name;
+        self.require_with(access, Action::Write, Resource::Exchange(exchange))?;
         if topology.is_internal(exchange) {
+            let vhost = self.vhost();
             let text =
                 format!("cannot publish to internal exchange '{exchange}' in vhost '{vhost}'");
             return Err(Refusal::new(Reason::AccessRefused, text));
         }
-        let routed = topology.route(envelope, &mut own.route);
-        routed.map_err(|NoExchange| no_exchange(exchange, vhost))?;
-        own.batch.routed(envelope, &own.route.queues);
         Ok(())
     }
 

@@ -197,6 +197,9 @@ impl Broker {
 
     /// The queue's last consumer went: an auto-delete queue goes too, unless somebody came.
     pub(super) fn delete_unused(&self, vhost: &Arc<Vhost>, queue: &Arc<LiveQueue>) {
+        if queue.takes_replies() {
+            return self.end_replies(vhost, queue);
+        }
         if queue.auto_delete {
             let only_if = DeleteIf {
                 unused: true,

@@ -102,6 +102,7 @@ impl Broker {
             dead_letters: DeadLetters::default(),
             journal_waiters: Waiting::default(),
             writer_waiters: Waiting::default(),
+            commit_waiters: Waiting::default(),
             owed: Arc::new(Owed::new()),
             abandoned: Mutex::default(),
             upkeep: Mutex::new(Upkeep::new(segment_bytes)),

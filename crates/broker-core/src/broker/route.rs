@@ -71,7 +71,8 @@ impl Topology {
         let mut found = false;
         if exchange.name.is_empty() {
             // Every queue is bound here by its name.
-            let named = subject.keys().filter_map(|key| self.queues.get(key));
+            let named = |key: &str| self.queues.get(key).or_else(|| self.replies.get(key));
+            let named = subject.keys().filter_map(named);
             return queues.extend(named.cloned());
         }
         exchange.table.route(subject, active, |target| {

@@ -18,6 +18,8 @@ use crate::value::Arguments;
 pub(crate) struct Topology {
     pub(super) exchanges: HashMap<Arc<str>, Exchange>,
     pub(super) queues: HashMap<Arc<str>, Arc<LiveQueue>>,
+    /// Those for answers, by their addresses: only the default exchange knows them.
+    pub(super) replies: HashMap<Arc<str>, Arc<LiveQueue>>,
     /// For each fed end its bindings, as source and identity there.
     fed_by: HashMap<Endpoint, BTreeSet<(Arc<str>, BindingId)>>,
     binding_count: usize,
@@ -112,6 +114,11 @@ impl Topology {
 
     pub(crate) fn queues(&self) -> impl ExactSizeIterator<Item = &Arc<LiveQueue>> {
         self.queues.values()
+    }
+
+    /// Everything that holds messages, what nobody sees by name included.
+    pub(crate) fn holders(&self) -> impl Iterator<Item = &Arc<LiveQueue>> {
+        self.queues.values().chain(self.replies.values())
     }
 
     pub(crate) fn binding(&self, spec: &BindingSpec) -> Option<&Stored<BindingSpec>> {

@@ -150,7 +150,7 @@ impl Broker {
         self.access_epoch.fetch_add(1, Ordering::SeqCst);
         write(&self.vhosts).remove(name);
         drop(change);
-        for queue in gone.queues() {
+        for queue in gone.holders() {
             queue.run(self, |state, _, out| state.end(out));
         }
         self.close_connections(

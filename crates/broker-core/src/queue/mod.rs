@@ -370,6 +370,19 @@ impl State {
         settled
     }
 
+    /// Those of these sequences that the connection holds and the journal keeps for this queue.
+    pub(crate) fn held_in_journal(
+        &self,
+        connection: ConnectionId,
+        sequences: &[Sequence],
+    ) -> Vec<Sequence> {
+        let is_held = |sequence: &Sequence| {
+            let held = self.unsettled.get(sequence);
+            held.is_some_and(|it| it.entry.journaled && it.holder.connection() == connection)
+        };
+        sequences.iter().copied().filter(is_held).collect()
+    }
+
     /// Lets the connection's consumers try again.
     pub(crate) fn unpark(&mut self, connection: ConnectionId) {
         self.consumers

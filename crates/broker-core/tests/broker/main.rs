@@ -28,3 +28,4 @@ mod routing;
 mod salvage;
 mod threads;
 mod topology;
+mod transactions;

@@ -18,6 +18,7 @@ use crate::call::Consume;
 use crate::field_table::arguments;
 use crate::journal::Lsn;
 use crate::message::Properties;
+use crate::names::REPLY_TO;
 
 impl Channel {
     /// Limits unsettled deliveries: of consumers to come, or of the whole channel when global,
@@ -52,7 +53,6 @@ impl Channel {
         method: &BasicConsume<'_>,
         out: &mut BytesMut,
     ) -> Result<(), Fault> {
-        let queue = self.queue_name(method.queue)?;
         let tag = match method.consumer_tag {
             "" => Cow::Owned(context.consumers.free_tag(context.attachment.id())),
             given => Cow::Borrowed(given),
@@ -63,6 +63,10 @@ impl Channel {
                 format_args!("attempt to reuse consumer tag '{tag}'"),
             ));
         }
+        if method.queue == REPLY_TO {
+            return self.consume_replies(context, method, &tag, out);
+        }
+        let queue = self.queue_name(method.queue)?;
         let arguments = arguments(method.arguments)?;
         let consumer = Consumer::new(self.number, &tag, method.no_ack);
         let consumer = context.consumers.add(consumer);
@@ -96,6 +100,7 @@ impl Channel {
     ) -> Result<(), Fault> {
         if let Some(consumer) = self.consumers.remove(method.consumer_tag) {
             context.consumers.remove(consumer);
+            self.end_replies(method.consumer_tag);
         }
         if !method.no_wait {
             let ok = BasicCancelOk {

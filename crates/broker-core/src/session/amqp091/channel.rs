@@ -15,6 +15,7 @@ use super::connection::Context;
 use super::content::{Content, Payload};
 use super::fault::Fault;
 use super::lane::Lane;
+use super::transaction::{Transaction, refused};
 use super::unsettled::Unsettled;
 use crate::call::{ConsumerId, Outcome, SharedPrefetch};
 use crate::durability::{Promise, Reached};
@@ -29,6 +30,8 @@ pub(super) struct Channel {
     pub(super) content: Content,
     /// Present once the client asked for confirms.
     pub(super) confirms: Option<Confirms>,
+    /// Present once the client asked for transactions; it never has both.
+    pub(super) transaction: Option<Transaction>,
     pub(super) unsettled: Unsettled,
     /// Newest delivery tag.
     pub(super) last_delivery: u64,
@@ -60,6 +63,7 @@ impl Channel {
             lane: Lane::default(),
             content: Content::default(),
             confirms: None,
+            transaction: None,
             unsettled: Unsettled::default(),
             last_delivery: 0,
             consumers: HashMap::new(),
@@ -83,6 +87,12 @@ impl Channel {
     /// Its confirms, if the client wants any and hears of them.
     pub(super) fn confirms(&mut self) -> Option<&mut Confirms> {
         self.confirms.as_mut()
+    }
+
+    /// Deliveries wait for the client's word, or what it has said for its commit.
+    pub(super) fn holds_deliveries(&self) -> bool {
+        let open = self.transaction.as_ref();
+        !self.unsettled.is_empty() || open.is_some_and(|open| !open.is_empty())
     }
 
     pub(super) fn held_bytes(&self) -> usize {
@@ -182,9 +192,9 @@ impl Channel {
             Method::BasicRecover(m) => self.recover(context, m, out),
             Method::BasicRecoverAsync(m) => self.recover_async(context, m.requeue),
             Method::ConfirmSelect(m) => self.select_confirms(context, m, out),
-            Method::TxSelect(_) | Method::TxCommit(_) | Method::TxRollback(_) => Err(
-                Fault::not_implemented("transactions; use publisher confirms"),
-            ),
+            Method::TxSelect(_) => self.select_transactions(context, out),
+            Method::TxCommit(_) => self.commit(context, out),
+            Method::TxRollback(_) => self.roll_back(context, out),
             other => Err(Fault::unexpected_method(other.name())),
         }
     }
@@ -202,7 +212,7 @@ impl Channel {
         if !self.is_closing()
             && let Some(body) = self.content.on_header(context, payload)?
         {
-            self.publish(context, body);
+            self.publish(context, body)?;
         }
         Ok(())
     }
@@ -216,7 +226,7 @@ impl Channel {
         if !self.is_closing()
             && let Some(body) = self.content.on_body(context, payload)?
         {
-            self.publish(context, body);
+            self.publish(context, body)?;
         }
         Ok(())
     }
@@ -254,9 +264,12 @@ impl Channel {
         for (_, consumer) in self.consumers.drain() {
             context.consumers.remove(consumer);
         }
+        if let Some(open) = self.transaction.take() {
+            self.unsettled.put_back(open.end(context));
+        }
         let settlements = &mut context.settlements;
         self.unsettled
-            .take_all(|queue, sequence| settlements.add(queue, sequence, Outcome::Requeue));
+            .take_all(|it| settlements.add(it.queue, it.sequence, Outcome::Requeue));
         settlements.flush(&context.attachment);
         self.content.forget(context);
         self.confirms = None;
@@ -309,6 +322,9 @@ impl Channel {
         select: ConfirmSelect,
         out: &mut BytesMut,
     ) -> Result<(), Fault> {
+        if self.transaction.is_some() {
+            return Err(refused("cannot switch from tx to confirm mode"));
+        }
         self.confirms.get_or_insert_default();
         if !select.no_wait {
             self.send(context, Lsn(0), ConfirmSelectOk {}, out);

@@ -30,10 +30,11 @@ impl Channels {
         self.by_number.get_mut(usize::from(number))?.as_deref_mut()
     }
 
-    /// Whether any channel has deliveries that wait for the client's word.
+    /// Whether any channel has deliveries that wait for the client's word, or a transaction open: what
+    /// comes next may make room.
     pub(super) fn hold_deliveries(&self) -> bool {
         let mut open = self.by_number.iter().flatten();
-        open.any(|channel| !channel.unsettled.is_empty())
+        open.any(|channel| channel.holds_deliveries())
     }
 
     /// Opens a channel and says so.

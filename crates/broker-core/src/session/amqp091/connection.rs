@@ -1,5 +1,6 @@
 //! An open connection: hands frames to channels, brings out what the broker has to say.
 
+use std::mem;
 use std::time::Instant;
 
 use bytes::{Buf as _, BytesMut};
@@ -64,6 +65,10 @@ pub(super) struct Context {
     pub(super) publishes: Publishes,
     /// Bytes of bodies that have begun to arrive.
     pub(super) assembling_bytes: usize,
+    /// Bytes of open transactions.
+    pub(super) transaction_bytes: usize,
+    /// The method just handled has to wait: it is to be handled again after the next wake.
+    pub(super) put_back: bool,
 }
 
 impl Connection {
@@ -82,6 +87,8 @@ impl Connection {
                 settlements: Settlements::default(),
                 publishes: Publishes::default(),
                 assembling_bytes: 0,
+                transaction_bytes: 0,
+                put_back: false,
             },
             channels: Channels::new(tuning.channel_max),
             decoder: Decoder {
@@ -211,7 +218,7 @@ impl Connection {
                 self.stalled = true;
                 return Ok(Flow::Continue);
             }
-            let end = input.len() - left.len();
+            let (begin, end) = (*done, input.len() - left.len());
             let (number, size) = (frame.channel, frame.payload.len());
             let result = match frame.kind {
                 _ if number == 0 => {
@@ -238,6 +245,11 @@ impl Connection {
                 }
             };
             self.conclude_frame(number, result, out)?;
+            if mem::take(&mut self.context.put_back) {
+                *done = begin;
+                self.stalled = true;
+                return Ok(Flow::Continue);
+            }
             if self.context.publishes.is_full() {
                 self.flush_publishes(out)?;
             }

@@ -3,12 +3,13 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use wire::amqp091::{BasicPublish, ContentHeader, Method, Properties, ReplyCode};
 
 use super::connection::Context;
 use super::copies::Copies;
 use super::fault::Fault;
+use super::replies::{self, Replies};
 use crate::expiration;
 use crate::message::{self, Body, Envelope};
 
@@ -31,6 +32,8 @@ pub(super) struct Content {
     further_keys: Box<[Box<str>]>,
     persistent: bool,
     envelope: Option<Arc<Envelope>>,
+    /// Where answers to the channel's requests go, if it waits for any.
+    replies: Option<Replies>,
     /// Bytes the body will have.
     expected: usize,
     /// What has come of a body in several frames.
@@ -75,6 +78,17 @@ impl Content {
         } else {
             (0, 0)
         })
+    }
+
+    pub(super) fn replies(&self) -> Option<&Replies> {
+        self.replies.as_ref()
+    }
+
+    /// Requests published from now on say something else about where answers go.
+    pub(super) fn set_replies(&mut self, replies: Option<Replies>) {
+        self.replies = replies;
+        // Properties that are the same as before do not mean the same.
+        self.received = Bytes::new();
     }
 
     /// `basic.publish` came, this is its frame's payload: a header must follow.
@@ -224,12 +238,17 @@ impl Content {
         if self.received == raw {
             return Ok(());
         }
-        let properties = Properties::parse(raw)?;
+        let mut properties = Properties::parse(raw)?;
+        let addressed = replies::address(&mut properties, self.replies.as_ref())?;
         check_user(context, &properties)?;
         check_expiration(&properties)?;
         let Copies { keys, cleaned } = Copies::of(&properties)?;
         self.received = Bytes::copy_from_slice(raw);
-        self.properties = cleaned.unwrap_or_else(|| self.received.clone());
+        self.properties = match cleaned {
+            Some(cleaned) => cleaned,
+            None if addressed => encoded(&properties),
+            None => self.received.clone(),
+        };
         self.further_keys = keys;
         self.persistent = properties.delivery_mode == Some(Properties::PERSISTENT);
         self.envelope = None;
@@ -242,6 +261,12 @@ impl Content {
         }
         Ok(())
     }
+}
+
+fn encoded(properties: &Properties<'_>) -> Bytes {
+    let mut out = BytesMut::new();
+    properties.encode(&mut out);
+    out.freeze()
 }
 
 /// The user id, if there is one, is that of the connection's user, unless that one may borrow names.

@@ -69,6 +69,7 @@ impl Connection {
             return;
         };
         channel.consumers.remove(&consumer.tag);
+        channel.end_replies(&consumer.tag);
         if self.context.client.consumer_cancel_notify {
             let cancel = BasicCancel {
                 consumer_tag: &consumer.tag,

@@ -35,11 +35,13 @@ mod named;
 mod publish;
 mod publishes;
 mod queue;
+mod replies;
 mod sasl;
 mod settle;
 mod settlements;
 #[cfg(test)]
 mod tests;
+mod transaction;
 mod unsettled;
 
 pub use named::named_properties;

@@ -75,16 +75,20 @@ impl Connection {
 
 impl Channel {
     /// Gathers what the channel has assembled.
-    pub(super) fn publish(&mut self, context: &mut Context, body: Body) {
+    pub(super) fn publish(&mut self, context: &mut Context, body: Body) -> Result<(), Fault> {
         let publish = Publish {
             envelope: self.content.envelope(),
             body,
         };
+        if let Some(open) = &mut self.transaction {
+            return open.publish(context, publish, self.content.mandatory);
+        }
         let origin = Origin {
             channel: self.number,
             mandatory: self.content.mandatory,
         };
         context.publishes.add(publish, origin);
+        Ok(())
     }
 
     /// A mandatory message that reaches no queue comes back, and its return leaves before its
@@ -116,7 +120,7 @@ impl Channel {
         }
     }
 
-    fn give_back(&mut self, context: &Context, publish: &Publish, out: &mut BytesMut) {
+    pub(super) fn give_back(&mut self, context: &Context, publish: &Publish, out: &mut BytesMut) {
         let number = self.number;
         let Publish { envelope, body } = publish;
         let Properties::Amqp091(properties) = &envelope.properties;

@@ -13,6 +13,7 @@ use super::connection::Context;
 use super::fault::Fault;
 use crate::call::{Bind, DeclareQueue, Destination};
 use crate::field_table::arguments;
+use crate::names::REPLY_TO;
 
 impl Channel {
     pub(super) fn declare_queue(
@@ -21,6 +22,9 @@ impl Channel {
         method: &QueueDeclare<'_>,
         out: &mut BytesMut,
     ) -> Result<(), Fault> {
+        if method.queue.starts_with(REPLY_TO) {
+            return self.declare_replies(context, method, out);
+        }
         // An empty name makes a new queue, but cannot check for one.
         let last = if method.passive {
             Some(self.queue_name(method.queue)?)

@@ -6,6 +6,7 @@ use wire::amqp091::{BasicAck, BasicNack, BasicRecover, BasicRecoverOk, BasicReje
 use super::channel::Channel;
 use super::connection::Context;
 use super::fault::Fault;
+use super::unsettled::Delivered;
 use crate::call::Outcome;
 use crate::journal::Lsn;
 
@@ -59,12 +60,12 @@ impl Channel {
         }
         let settlements = &mut context.settlements;
         self.unsettled
-            .take_all(|queue, sequence| settlements.add(queue, sequence, Outcome::Requeue));
+            .take_all(|it| settlements.add(it.queue, it.sequence, Outcome::Requeue));
         settlements.flush(&context.attachment);
         Ok(())
     }
 
-    /// Notes settlements; the broker is told at the end of the turn. Tag 0 with `multiple` means
+    /// Notes settlements; the broker is told at the end of the turn, or with the transaction. Tag 0 with `multiple` means
     /// all there are.
     fn settle(
         &mut self,
@@ -73,20 +74,30 @@ impl Channel {
         multiple: bool,
         outcome: Outcome,
     ) -> Result<(), Fault> {
-        let settlements = &mut context.settlements;
-        let mut add = |queue, sequence| settlements.add(queue, sequence, outcome);
+        let Self {
+            unsettled,
+            transaction,
+            ..
+        } = self;
+        let mut grown = Ok(());
+        let mut add = |it: Delivered| match transaction {
+            None => context.settlements.add(it.queue, it.sequence, outcome),
+            Some(open) => {
+                let settled = open.settle(context, it, outcome);
+                if grown.is_ok() {
+                    grown = settled;
+                }
+            }
+        };
         let known = match (tag, multiple) {
             (0, true) => {
-                self.unsettled.take_all(add);
+                unsettled.take_all(add);
                 true
             }
-            (_, true) => self.unsettled.take_through(tag, add),
-            (_, false) => self
-                .unsettled
-                .take(tag)
-                .map(|(queue, sequence)| add(queue, sequence))
-                .is_some(),
+            (_, true) => unsettled.take_through(tag, add),
+            (_, false) => unsettled.take(tag).map(&mut add).is_some(),
         };
+        grown?;
         if known {
             return Ok(());
         }

@@ -1,21 +1,14 @@
 //! Settlements of one turn, gathered so that each queue is locked once.
 
 use crate::broker::Attachment;
-use crate::call::{Outcome, QueueId, Sequence};
+use crate::call::{Outcome, QueueId, Sequence, Settle};
 
 /// Settlements not yet told to the broker.
 #[derive(Debug, Default)]
 pub(super) struct Settlements {
-    groups: Vec<Group>,
+    groups: Vec<Settle>,
     /// Vectors to use again.
     spare: Vec<Vec<Sequence>>,
-}
-
-#[derive(Debug)]
-struct Group {
-    queue: QueueId,
-    outcome: Outcome,
-    sequences: Vec<Sequence>,
 }
 
 /// How many groups are looked at for a place: clients settle few queues at a time, and a search
@@ -40,13 +33,18 @@ impl Settlements {
             None => {
                 let mut sequences = self.spare.pop().unwrap_or_default();
                 sequences.push(sequence);
-                self.groups.push(Group {
+                self.groups.push(Settle {
                     queue,
                     outcome,
                     sequences,
                 });
             }
         }
+    }
+
+    /// What was gathered.
+    pub(super) fn groups(&self) -> &[Settle] {
+        &self.groups
     }
 
     /// Tells the broker.

@@ -14,11 +14,17 @@ pub(super) struct Unsettled {
     gaps: usize,
 }
 
+/// A delivery and its tag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Delivered {
+    pub(super) tag: u64,
+    pub(super) queue: QueueId,
+    pub(super) sequence: Sequence,
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Entry {
-    tag: u64,
-    queue: QueueId,
-    sequence: Sequence,
+    delivered: Delivered,
     settled: bool,
 }
 
@@ -34,20 +40,31 @@ impl Unsettled {
 
     /// Adds a delivery; tags rise.
     pub(super) fn push(&mut self, tag: u64, queue: QueueId, sequence: Sequence) {
-        self.ring.push_back(Entry {
+        self.ring.push_back(Entry::unsettled(Delivered {
             tag,
             queue,
             sequence,
-            settled: false,
-        });
+        }));
+    }
+
+    /// Takes deliveries back that were taken.
+    pub(super) fn put_back(&mut self, taken: impl Iterator<Item = Delivered>) {
+        let before = self.ring.len();
+        self.ring.extend(taken.map(Entry::unsettled));
+        if self.ring.len() > before {
+            self.ring.retain(|entry| !entry.settled);
+            self.gaps = 0;
+            let by_tag = |entry: &Entry| entry.delivered.tag;
+            self.ring.make_contiguous().sort_unstable_by_key(by_tag);
+        }
     }
 
     /// Takes the delivery with this tag, if it is unsettled.
-    pub(super) fn take(&mut self, tag: u64) -> Option<(QueueId, Sequence)> {
+    pub(super) fn take(&mut self, tag: u64) -> Option<Delivered> {
         let index = self.find(tag)?;
         let entry = &mut self.ring[index];
         entry.settled = true;
-        let taken = (entry.queue, entry.sequence);
+        let taken = entry.delivered;
         self.gaps += 1;
         self.tidy();
         Some(taken)
@@ -55,7 +72,7 @@ impl Unsettled {
 
     /// Takes the delivery with this tag and all before it. False when the tag itself is not
     /// unsettled; then nothing was taken.
-    pub(super) fn take_through(&mut self, tag: u64, each: impl FnMut(QueueId, Sequence)) -> bool {
+    pub(super) fn take_through(&mut self, tag: u64, each: impl FnMut(Delivered)) -> bool {
         let Some(index) = self.find(tag) else {
             return false;
         };
@@ -64,17 +81,17 @@ impl Unsettled {
     }
 
     /// Takes all.
-    pub(super) fn take_all(&mut self, each: impl FnMut(QueueId, Sequence)) {
+    pub(super) fn take_all(&mut self, each: impl FnMut(Delivered)) {
         self.take_front(self.ring.len(), each);
         self.ring = VecDeque::new();
     }
 
-    fn take_front(&mut self, count: usize, mut each: impl FnMut(QueueId, Sequence)) {
+    fn take_front(&mut self, count: usize, mut each: impl FnMut(Delivered)) {
         for entry in self.ring.drain(..count) {
             if entry.settled {
                 self.gaps -= 1;
             } else {
-                each(entry.queue, entry.sequence);
+                each(entry.delivered);
             }
         }
         self.tidy();
@@ -83,13 +100,13 @@ impl Unsettled {
     /// Index of an unsettled entry. Without gaps taken out of the middle its place follows from
     /// its tag; else it is searched for.
     fn find(&self, tag: u64) -> Option<usize> {
-        let first = self.ring.front()?.tag;
+        let first = self.ring.front()?.delivered.tag;
         let guess = usize::try_from(tag.checked_sub(first)?).ok()?;
         let index = match self.ring.get(guess) {
-            Some(entry) if entry.tag == tag => guess,
+            Some(entry) if entry.delivered.tag == tag => guess,
             _ => self
                 .ring
-                .binary_search_by_key(&tag, |entry| entry.tag)
+                .binary_search_by_key(&tag, |entry| entry.delivered.tag)
                 .ok()?,
         };
         (!self.ring[index].settled).then_some(index)
@@ -109,9 +126,26 @@ impl Unsettled {
     }
 }
 
+impl Entry {
+    fn unsettled(delivered: Delivered) -> Self {
+        Self {
+            delivered,
+            settled: false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn delivered(tag: u64, sequence: u64) -> Delivered {
+        Delivered {
+            tag,
+            queue: QueueId(1),
+            sequence: Sequence(sequence),
+        }
+    }
 
     fn filled(count: u64) -> Unsettled {
         let mut unsettled = Unsettled::default();
@@ -125,14 +159,14 @@ mod tests {
     fn each_tag_is_taken_once() {
         let mut unsettled = filled(5);
         assert!(!unsettled.is_empty());
-        assert_eq!(unsettled.take(3), Some((QueueId(1), Sequence(30))));
+        assert_eq!(unsettled.take(3), Some(delivered(3, 30)));
         for gone in [0, 3, 6, u64::MAX] {
             assert_eq!(unsettled.take(gone), None);
         }
         let mut taken = Vec::new();
-        assert!(!unsettled.take_through(3, |_, _| panic!("3 is settled")));
-        assert!(unsettled.take_through(4, |_, sequence| taken.push(sequence.0)));
-        unsettled.take_all(|_, sequence| taken.push(sequence.0));
+        assert!(!unsettled.take_through(3, |_| panic!("3 is settled")));
+        assert!(unsettled.take_through(4, |it| taken.push(it.sequence.0)));
+        unsettled.take_all(|it| taken.push(it.sequence.0));
         assert_eq!(taken, [10, 20, 40, 50]);
         assert_eq!(unsettled.gaps, 0);
         assert!(unsettled.is_empty());
@@ -157,9 +191,26 @@ mod tests {
             unsettled.push(tag, QueueId(1), Sequence(tag));
         }
         assert_eq!(unsettled.take(2), None);
-        assert_eq!(unsettled.take(1_000), Some((QueueId(1), Sequence(1_000))));
+        assert_eq!(unsettled.take(1_000), Some(delivered(1_000, 1_000)));
         let mut count = 0;
-        assert!(unsettled.take_through(1_999, |_, _| count += 1));
+        assert!(unsettled.take_through(1_999, |_| count += 1));
         assert_eq!(count, 666);
+    }
+
+    #[test]
+    fn what_is_put_back_has_its_place_again() {
+        let mut unsettled = filled(100);
+        let mut taken = Vec::new();
+        assert!(unsettled.take_through(10, |it| taken.push(it)));
+        for tag in (20..=100).step_by(2) {
+            taken.extend(unsettled.take(tag));
+        }
+        unsettled.put_back(taken.into_iter().rev());
+        let mut all = Vec::new();
+        unsettled.take_all(|it| all.push(it.tag));
+        assert_eq!(all, (1..=100).collect::<Vec<_>>());
+        assert_eq!(unsettled.gaps, 0);
+        unsettled.put_back(std::iter::empty());
+        assert!(unsettled.is_empty());
     }
 }

@@ -354,11 +354,6 @@ fn what_is_not_offered_is_said_to_be() {
     fatal(&world, ChannelFlow { active: false }, &not("active=false"));
     fatal(
         &world,
-        TxSelect {},
-        &not("transactions; use publisher confirms"),
-    );
-    fatal(
-        &world,
         BasicPublish {
             immediate: true,
             ..Default::default()

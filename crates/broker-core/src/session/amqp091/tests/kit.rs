@@ -442,6 +442,18 @@ impl Peer {
         assert_eq!(came, body);
     }
 
+    /// Takes header and body frames: the properties, and the body.
+    pub(super) fn take_content(&mut self) -> (Vec<u8>, Vec<u8>) {
+        let header = self.frame();
+        assert_eq!(header.kind, FrameKind::Header);
+        let header = ContentHeader::decode(&header.payload).unwrap();
+        let mut body = Vec::new();
+        while (body.len() as u64) < header.body_size {
+            body.extend_from_slice(&self.frame().payload);
+        }
+        (header.properties.to_vec(), body)
+    }
+
     /// Expects a delivery to consumer `t` on channel 1 of a transient message.
     pub(super) fn expect_delivery(&mut self, tag: u64, redelivered: bool, body: &[u8]) {
         self.take(1, |method| match method {

@@ -13,4 +13,6 @@ mod kit;
 mod publishing;
 mod quorum;
 mod remembered;
+mod replies;
 mod table;
+mod transactions;

@@ -18,7 +18,9 @@ const TESTS: &[&str] = &[
     include_str!("handshake.rs"),
     include_str!("publishing.rs"),
     include_str!("quorum.rs"),
+    include_str!("replies.rs"),
     include_str!("table.rs"),
+    include_str!("transactions.rs"),
     include_str!("../../../queue/tests/consumers.rs"),
     include_str!("../../../rules.rs"),
     include_str!("../../../../tests/broker/dead_letters.rs"),
@@ -27,6 +29,7 @@ const TESTS: &[&str] = &[
     include_str!("../../../../tests/broker/priorities.rs"),
     include_str!("../../../../tests/broker/routing.rs"),
     include_str!("../../../../tests/broker/topology.rs"),
+    include_str!("../../../../tests/broker/transactions.rs"),
 ];
 
 /// The words in backticks.
