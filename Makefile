@@ -52,8 +52,8 @@ build: ## Release binaries of agent and provider
 	@cargo build --release --locked -p broker-agent -p provider
 
 .PHONY: docs
-docs: ## The provider's pages for the registry, in docs/
-	@cargo run --quiet --locked -p provider --example docs > /dev/null
+docs: ## The provider's pages for the registry, in docs/, and its schema, provider/schema.json
+	@cargo run --quiet --locked -p provider --example docs > provider/schema.json
 
 .PHONY: install
 install: build ## Puts the provider where plain `terraform init` finds it

@@ -9,6 +9,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 
+use crate::bounds::{Bounds, LimitSettings};
+
 /// The file that `init` writes: every key with its meaning and default.
 pub(crate) const EXAMPLE: &str = include_str!("agent.toml");
 
@@ -24,8 +26,11 @@ pub(crate) struct Config {
     /// Longest time a stop may take, seconds.
     #[serde(default = "shutdown_deadline_s")]
     shutdown_deadline_s: u16,
-    /// See [`Self::disk_keep_free_bytes`].
+    /// Free space of the disk below which publishers wait; none for the default.
     disk_keep_free_mib: Option<u32>,
+    /// Upper bounds of brokers.
+    #[serde(default)]
+    limits: LimitSettings,
     /// The management interface.
     pub grpc: Grpc,
     /// The status pages.
@@ -130,9 +135,10 @@ impl Config {
         Duration::from_secs(self.shutdown_deadline_s.into())
     }
 
-    /// Free space of the disk below which publishers wait; none for the default.
-    pub(crate) fn disk_keep_free_bytes(&self) -> Option<u64> {
-        self.disk_keep_free_mib.map(|mib| u64::from(mib) << 20)
+    /// What brokers are started with.
+    pub(crate) fn bounds(&self) -> Bounds {
+        let keep_free_bytes = self.disk_keep_free_mib.map(|mib| u64::from(mib) << 20);
+        self.limits.bounds(keep_free_bytes)
     }
 
     fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
@@ -307,9 +313,9 @@ key = "server-key.pem"
     #[test]
     fn free_space_is_counted_in_mebibytes() {
         let parse = |text: &str| Config::parse(Path::new("agent.toml"), text).unwrap();
-        assert_eq!(parse(GOOD).disk_keep_free_bytes(), None);
+        assert_eq!(parse(GOOD).bounds().disk_keep_free_bytes, None);
         let config = parse(&format!("disk_keep_free_mib = 64\n{GOOD}"));
-        assert_eq!(config.disk_keep_free_bytes(), Some(64 << 20));
+        assert_eq!(config.bounds().disk_keep_free_bytes, Some(64 << 20));
     }
 
     #[test]
@@ -317,7 +323,7 @@ key = "server-key.pem"
         insta::assert_snapshot!(error("127.0.0.1:7443", "localhost"), @r#"configuration /etc/ferrymq/agent.toml, line 4, grpc.listen: "localhost" is not an IP address with a port; write 127.0.0.1:7443 or [::]:7443"#);
         insta::assert_snapshot!(error("\"127.0.0.1:7443\"", "7443"), @r#"configuration /etc/ferrymq/agent.toml, line 4, grpc.listen: invalid type: integer `7443`, expected a string"#);
         insta::assert_snapshot!(error("listen", "lisen"), @r#"configuration /etc/ferrymq/agent.toml, line 4, grpc.lisen: unknown field `lisen`, expected `listen`"#);
-        insta::assert_snapshot!(error("[grpc]", "[grcp]"), @r#"configuration /etc/ferrymq/agent.toml, line 3, grcp: unknown field `grcp`, expected one of `data_dir`, `advertised_host`, `shutdown_deadline_s`, `disk_keep_free_mib`, `grpc`, `http`, `tls`, `log`"#);
+        insta::assert_snapshot!(error("[grpc]", "[grcp]"), @r#"configuration /etc/ferrymq/agent.toml, line 3, grcp: unknown field `grcp`, expected one of `data_dir`, `advertised_host`, `shutdown_deadline_s`, `disk_keep_free_mib`, `limits`, `grpc`, `http`, `tls`, `log`"#);
         insta::assert_snapshot!(error("key = \"server-key.pem\"", ""), @r#"configuration /etc/ferrymq/agent.toml, line 5, tls: missing field `key`"#);
         insta::assert_snapshot!(error("data_dir = \"data\"", "data_dir ="), @r#"configuration /etc/ferrymq/agent.toml, line 2, data_dir: string values must be quoted, expected literal string"#);
         insta::assert_snapshot!(error("[grpc]", "[http]\nlisten = \"off\"\n[grpc]"), @r#"configuration /etc/ferrymq/agent.toml, line 4, http.listen: "off" is not an IP address with a port; write 127.0.0.1:7443 or [::]:7443, or none"#);

@@ -22,6 +22,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use crate::bounds::Bounds;
 use crate::config::{Listen, LogFormat, parse_address_or_none};
 use crate::host::Host;
 use crate::hosting::{Hosting, Listeners, State};
@@ -151,7 +152,11 @@ fn open(data_dir: &Path, options: &Options) -> anyhow::Result<Arc<Hosting>> {
             record
         }
     };
-    let hosting = Hosting::open(registry, vec![record], None, Some(DISK_KEEP_FREE_BYTES));
+    let bounds = Bounds {
+        disk_keep_free_bytes: Some(DISK_KEEP_FREE_BYTES),
+        ..Bounds::default()
+    };
+    let hosting = Hosting::open(registry, vec![record], None, bounds);
     Ok(hosting)
 }
 

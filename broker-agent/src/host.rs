@@ -7,10 +7,11 @@ use std::time::Duration;
 use broker_core::admin::Admin;
 use broker_core::broker::{Broker, BrokerConfig};
 use broker_core::journal::{FileDisk, Lsn};
-use broker_net::{Endpoint, ListenerConfig, Server, StartError};
+use broker_net::{Endpoint, ListenerConfig, Options, Server, StartError};
 use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 
+use crate::bounds::Bounds;
 use crate::tokens::Tokens;
 
 /// A broker that serves, or is about to stop.
@@ -44,15 +45,17 @@ pub(crate) enum StartFailure {
 pub(crate) struct Interrupted(String);
 
 impl Host {
-    /// Opens the data in `dir`, replaying the journal, and then the listeners. Publishers wait while
-    /// less than `disk_keep_free_bytes` are free on the disk; none for the engine's default.
+    /// Opens the data in `dir`, replaying the journal, and then the listeners.
     pub(crate) async fn start(
         dir: &Path,
         listeners: Vec<ListenerConfig>,
-        disk_keep_free_bytes: Option<u64>,
+        bounds: &Bounds,
     ) -> Result<Self, StartFailure> {
-        let mut config = BrokerConfig::default();
-        config.journal.keep_free_bytes = disk_keep_free_bytes;
+        let mut config = BrokerConfig {
+            limits: bounds.limits.clone(),
+            ..BrokerConfig::default()
+        };
+        config.journal.keep_free_bytes = bounds.disk_keep_free_bytes;
         let journal = dir.join("journal");
         let opened = tokio::task::spawn_blocking(move || {
             let disk = FileDisk::open(&journal).map_err(|error| error.to_string())?;
@@ -67,7 +70,11 @@ impl Host {
             cause,
         })?;
         let admin = broker.admin();
-        let server = Server::start(broker, writer, listeners).await?;
+        let options = Options {
+            admission: bounds.admission,
+            ..Options::default()
+        };
+        let server = Server::start_with(broker, writer, listeners, options).await?;
         Ok(Self {
             admin,
             server: RwLock::new(Some(server)),

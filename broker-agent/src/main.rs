@@ -9,6 +9,7 @@
 //! management side through its [`host`]; it answers when the journal is durable. Which brokers
 //! there are survives in the [`registry`].
 
+mod bounds;
 mod cli;
 mod config;
 mod dev;

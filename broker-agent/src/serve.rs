@@ -59,8 +59,8 @@ pub(crate) async fn run(config: Config, log_format: Option<LogFormat>) -> anyhow
     }
 
     let (registry, records) = Registry::open(&config.data_dir)?;
-    let keep_free_bytes = config.disk_keep_free_bytes();
-    let hosting = Hosting::open(registry, records, Some(acceptors.clone()), keep_free_bytes);
+    let bounds = config.bounds();
+    let hosting = Hosting::open(registry, records, Some(acceptors.clone()), bounds);
     if let Some(http) = http {
         let pages = Pages {
             hosting: Arc::clone(&hosting),

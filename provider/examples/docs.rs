@@ -1,6 +1,7 @@
 //! Writes the provider's documentation: pages into `docs/`, and the schema as JSON to the output.
 //!
-//! `cargo run -p provider --example docs` in the root of the repository.
+//! `make docs`, or `cargo run -p provider --example docs > provider/schema.json` in the root of the
+//! repository. Tests compare both with what is committed.
 
 #![allow(clippy::print_stdout, reason = "the schema is its output")]
 

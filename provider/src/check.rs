@@ -11,7 +11,7 @@ use tfplugin_rs::prelude::*;
 use tonic::{Response, Status};
 
 use crate::agents::Agents;
-use crate::failure::{CallError, Doing};
+use crate::failure::{CallError, Doing, capitalised};
 use crate::object::ObjectId;
 
 /// What an agent says that checks objects without making them. One that does not know the field of
@@ -55,6 +55,35 @@ where
         _ => {
             cx.push(task.unchecked(&error, "whether the broker takes it as it is"));
             Ok(())
+        }
+    }
+}
+
+/// Refuses an attribute that names an object which is not there, as looking for it has shown.
+pub(crate) fn found<T, Id: ObjectId>(
+    id: &Id,
+    fetched: Result<T, CallError>,
+    attribute: &'static str,
+    cx: &mut Context<Agents>,
+) -> Result<()> {
+    let Err(error) = fetched else { return Ok(()) };
+    let task = id.task(Doing::Read);
+    match error.failure() {
+        None => {
+            cx.push(task.unchecked(&error, "whether what it names is there"));
+            Ok(())
+        }
+        // What is around it may still be made; that it is missing the agent says when it comes to it.
+        Some(failure) if failure.object_kind != Id::KIND.noun() => Ok(()),
+        Some(failure) if failure.reason != Reason::NotFound => Ok(()),
+        Some(failure) => {
+            let (name, noun) = (id.name(), Id::KIND.noun());
+            let detail = format!(
+                "There is no {noun} {name:?}, and nothing that is planned before makes it. If this \
+                 configuration does, refer to it: {attribute} = ferrymq_{noun}.NAME.name"
+            );
+            let summary = format!("{} not found", capitalised(&failure.object_kind));
+            Err(Diagnostic::error(summary, detail).at(attribute).into())
         }
     }
 }

@@ -107,10 +107,12 @@ pub(crate) enum Kind {
     Binding,
     Broker,
     Exchange,
+    Limits,
     OperatorPolicy,
     Permission,
     Policy,
     Queue,
+    TopicPermission,
     User,
     Vhost,
 }
@@ -274,7 +276,7 @@ impl Task<'_> {
             (kind, own) if kind == own.noun() || kind.is_empty() => own.place_of_name(),
             ("broker", _) => self.kind.place_of_broker(),
             ("vhost", _) => "vhost".into(),
-            ("user", Kind::Permission) => "user".into(),
+            ("user", Kind::Limits | Kind::Permission | Kind::TopicPermission) => "user".into(),
             _ => self.kind.place_of_name(),
         }
     }
@@ -334,10 +336,12 @@ impl Kind {
             Self::Binding => "binding",
             Self::Broker => "broker",
             Self::Exchange => "exchange",
+            Self::Limits => "limits",
             Self::OperatorPolicy => "operator_policy",
             Self::Permission => "permission",
             Self::Policy => "policy",
             Self::Queue => "queue",
+            Self::TopicPermission => "topic_permission",
             Self::User => "user",
             Self::Vhost => "vhost",
         }
@@ -358,6 +362,7 @@ impl Kind {
         match self {
             Self::Binding => "destination",
             Self::Permission => "user",
+            Self::TopicPermission => "exchange",
             _ => "name",
         }
         .into()
@@ -374,6 +379,7 @@ impl fmt::Display for Kind {
 fn spoken(noun: &str) -> &str {
     match noun {
         "operator_policy" => "operator policy",
+        "topic_permission" => "topic permission",
         "vhost" => "virtual host",
         _ => noun,
     }
@@ -429,7 +435,8 @@ fn sentence(text: &str) -> String {
     }
 }
 
-fn capitalised(text: &str) -> String {
+/// With a capital.
+pub(crate) fn capitalised(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| {
         first.to_uppercase().chain(chars).collect()

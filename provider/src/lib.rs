@@ -11,6 +11,7 @@
 //! - [`failure`]: how a failed call becomes one diagnostic at the right attribute.
 //! - [`check`]: plans that the agent looks at.
 //! - [`deletion`]: what must not be destroyed while it holds messages.
+//! - [`listing`]: lists of the contract, for data sources of several objects.
 //! - [`renewal`]: what has to be made anew because something else is.
 //! - [`arguments`]: typed arguments between Terraform's values and the contract's; [`typed`]: those
 //!   that have an attribute of their own.
@@ -44,6 +45,7 @@ mod functions;
 mod generation;
 mod id;
 mod listeners;
+mod listing;
 mod name;
 mod object;
 mod provider;

@@ -44,25 +44,38 @@ pub(crate) fn referable() -> Validator {
 
 /// Regular expressions: what the agent will compile, within the same bounds.
 pub(crate) fn expression() -> Validator {
+    validate::string(compiles)
+}
+
+/// The same with variables in them, which stand for names.
+pub(crate) fn topic_expression() -> Validator {
     validate::string(|text| {
-        if text.len() > EXPRESSION_MAX_BYTES {
-            return Err(format!("must be at most {EXPRESSION_MAX_BYTES} bytes"));
-        }
-        let compiled = RegexBuilder::new(text)
-            .size_limit(COMPILED_BYTES)
-            .dfa_size_limit(COMPILED_BYTES)
-            .build();
-        match compiled {
-            Ok(_) => Ok(()),
-            Err(regex::Error::Syntax(message)) => {
-                // The last line says what is wrong, those before draw where.
-                let why = message.lines().last().unwrap_or_default();
-                let why = why.trim_start_matches("error: ");
-                Err(format!("must be a regular expression ({why})"))
-            }
-            Err(error) => Err(format!("must be a smaller regular expression ({error})")),
-        }
+        let variables = ["{username}", "{vhost}", "{client_id}"];
+        let tried = variables.iter().fold(text.to_owned(), |text, variable| {
+            text.replace(variable, "x")
+        });
+        compiles(&tried)
     })
+}
+
+fn compiles(text: &str) -> Result<(), String> {
+    if text.len() > EXPRESSION_MAX_BYTES {
+        return Err(format!("must be at most {EXPRESSION_MAX_BYTES} bytes"));
+    }
+    let compiled = RegexBuilder::new(text)
+        .size_limit(COMPILED_BYTES)
+        .dfa_size_limit(COMPILED_BYTES)
+        .build();
+    match compiled {
+        Ok(_) => Ok(()),
+        Err(regex::Error::Syntax(message)) => {
+            // The last line says what is wrong, those before draw where.
+            let why = message.lines().last().unwrap_or_default();
+            let why = why.trim_start_matches("error: ");
+            Err(format!("must be a regular expression ({why})"))
+        }
+        Err(error) => Err(format!("must be a smaller regular expression ({error})")),
+    }
 }
 
 /// Routing keys.

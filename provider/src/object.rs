@@ -187,5 +187,14 @@ macro_rules! stored {
 }
 
 stored!(
-    Binding, Broker, Exchange, Permission, Policy, Queue, User, Vhost
+    Binding,
+    Broker,
+    Exchange,
+    Limits,
+    Permission,
+    Policy,
+    Queue,
+    TopicPermission,
+    User,
+    Vhost
 );

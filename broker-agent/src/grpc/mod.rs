@@ -9,11 +9,13 @@ mod arguments;
 mod bindings;
 mod brokers;
 mod exchanges;
+mod limits;
 mod paging;
 mod permissions;
 mod policies;
 mod queues;
 mod refusal;
+mod topic_permissions;
 mod users;
 mod vhosts;
 
@@ -82,6 +84,9 @@ pub(crate) async fn serve(
         .add_service(v1::exchanges_server::ExchangesServer::from_arc(Arc::clone(
             &agent,
         )))
+        .add_service(v1::limits_service_server::LimitsServiceServer::from_arc(
+            Arc::clone(&agent),
+        ))
         .add_service(v1::permissions_server::PermissionsServer::from_arc(
             Arc::clone(&agent),
         ))
@@ -91,6 +96,9 @@ pub(crate) async fn serve(
         .add_service(v1::queues_server::QueuesServer::from_arc(Arc::clone(
             &agent,
         )))
+        .add_service(
+            v1::topic_permissions_server::TopicPermissionsServer::from_arc(Arc::clone(&agent)),
+        )
         .add_service(v1::users_server::UsersServer::from_arc(Arc::clone(&agent)))
         .add_service(v1::vhosts_server::VhostsServer::from_arc(agent))
         .serve_with_incoming_shutdown(connections, stopping.cancelled_owned())

@@ -8,7 +8,9 @@ use agent_api::v1::{
     ListQueuesResponse, PutQueueRequest, Queue, QueueDepth,
 };
 use broker_core::admin::{Admin, DeleteIf};
-use broker_core::definitions::{AppliedPolicies, QueueSpec, QueueStats, QueueStatus, Stored};
+use broker_core::definitions::{
+    AppliedPolicies, Expect, QueueSpec, QueueStats, QueueStatus, Stored,
+};
 use broker_core::durability;
 use broker_core::refusal::{Reason, Refusal};
 use broker_core::value::{Arguments, Value};
@@ -82,7 +84,12 @@ impl Queues for Agent {
             token,
             &format!("queue {:?} {:?}", spec.vhost, spec.name),
             || admin.put_queue(&spec, expect),
-            || existing().filter(|existing| existing.value == spec),
+            // The engine leaves out what only says a default, so it is the one to compare.
+            || {
+                existing()?;
+                let same = admin.put_queue(&spec, Expect::Any).ok()?;
+                Some(same.object)
+            },
         );
         let changed = changed.map_err(|refusal| {
             let generation = existing().map(|existing| existing.generation);

@@ -49,6 +49,7 @@ impl<'a> Subject<'a> {
         match self.kind {
             "binding" => "",
             "permission" => "user",
+            "topic_permission" => "exchange",
             _ => "name",
         }
     }

@@ -46,12 +46,8 @@ impl Vhosts for Agent {
         let request = request.into_inner();
         let token = token(&request.idempotency_token)?;
         let expect = expect(request.expect);
-        let Vhost {
-            name, description, ..
-        } = required(request.vhost, "vhost")?;
-        check_description(&name, &description)?;
+        let spec = spec(required(request.vhost, "vhost")?)?;
         let (_, host) = self.engine(&request.broker).await?;
-        let spec = VhostSpec { name, description };
         let admin = host.admin();
         let existing = || admin.vhost(&spec.name).ok();
         let changed = host.tokens().create(
@@ -107,11 +103,25 @@ fn subject(name: &str) -> Subject<'_> {
     Subject::new("vhost", name)
 }
 
+fn spec(asked: Vhost) -> Result<VhostSpec, Failure> {
+    check_description(&asked.name, &asked.description)?;
+    Ok(VhostSpec {
+        name: asked.name,
+        description: asked.description,
+        tags: asked.tags.into_iter().collect(),
+        default_queue_type: Some(asked.default_queue_type).filter(|kind| !kind.is_empty()),
+        protected: asked.deletion_protection,
+    })
+}
+
 fn shown(vhost: Stored<VhostSpec>) -> Vhost {
-    let VhostSpec { name, description } = vhost.value;
+    let spec = vhost.value;
     Vhost {
-        name,
-        description,
+        name: spec.name,
+        description: spec.description,
+        tags: spec.tags.into_iter().collect(),
+        default_queue_type: spec.default_queue_type.unwrap_or_default(),
+        deletion_protection: spec.protected,
         generation: vhost.generation,
     }
 }

@@ -21,6 +21,7 @@ use tracing::{error, info};
 use self::failures::{
     expected, not_found, refuse_messages, registry_failed, start_failed, unavailable,
 };
+use crate::bounds::Bounds;
 use crate::host::{Host, StartFailure};
 use crate::listeners;
 use crate::name::BrokerName;
@@ -42,7 +43,7 @@ pub(crate) struct Hosting {
     registry: Arc<Registry>,
     /// None where all listeners are in plaintext.
     acceptors: Option<Acceptors>,
-    disk_keep_free_bytes: Option<u64>,
+    bounds: Bounds,
     slots: Mutex<BTreeMap<BrokerName, Arc<Slot>>>,
     /// Told of every change of any view.
     changes: watch::Sender<()>,
@@ -94,7 +95,7 @@ impl Hosting {
         registry: Registry,
         records: Vec<Record>,
         acceptors: Option<Acceptors>,
-        disk_keep_free_bytes: Option<u64>,
+        bounds: Bounds,
     ) -> Arc<Self> {
         let slots = records
             .into_iter()
@@ -102,7 +103,7 @@ impl Hosting {
         let hosting = Arc::new(Self {
             registry: Arc::new(registry),
             acceptors,
-            disk_keep_free_bytes,
+            bounds,
             slots: Mutex::new(slots.collect()),
             changes: watch::Sender::new(()),
         });
@@ -365,7 +366,7 @@ impl Hosting {
     async fn run(&self, slot: &Arc<Slot>, record: &Arc<Record>) -> Result<Arc<Host>, StartFailure> {
         let listeners = listeners::to_open(&record.listeners, self.acceptors.as_ref());
         let dir = self.data_dir(record);
-        let host = Host::start(&dir, listeners, self.disk_keep_free_bytes).await?;
+        let host = Host::start(&dir, listeners, &self.bounds).await?;
         let host = Arc::new(host);
         self.show(slot, State::Running(Arc::clone(&host)));
         tokio::spawn(watch_disk(

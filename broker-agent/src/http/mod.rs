@@ -184,6 +184,7 @@ mod tests {
     use tower::ServiceExt as _;
 
     use super::*;
+    use crate::bounds::Bounds;
     use crate::registry::Registry;
 
     async fn status(router: &Router, path: &str) -> StatusCode {
@@ -197,7 +198,7 @@ mod tests {
         let (registry, records) = Registry::open(dir.path()).unwrap();
         let stopping = CancellationToken::new();
         let pages = Pages {
-            hosting: Hosting::open(registry, records, None, None),
+            hosting: Hosting::open(registry, records, None, Bounds::default()),
             advertised_host: "mq".to_owned(),
             stopping: stopping.clone(),
         };

@@ -4,7 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use broker_core::broker::{Definitions, SalvagedMessage};
 use broker_core::definitions::{
-    BindingSpec, Endpoint, ExchangeSpec, PermissionSpec, PolicySpec, QueueSpec, UserSpec, VhostSpec,
+    BindingSpec, Endpoint, ExchangeSpec, Limited, LimitsSpec, PermissionSpec, PolicySpec,
+    QueueSpec, TopicPermissionSpec, UserSpec, VhostSpec,
 };
 use broker_core::journal::Skipped;
 use broker_core::message::Properties;
@@ -46,6 +47,8 @@ pub(super) fn definitions_json(all: &Definitions) -> Json {
         "queues": list(&all.queues, queue_json),
         "bindings": list(&all.bindings, binding_json),
         "policies": list(&all.policies, policy_json),
+        "topic_permissions": list(&all.topic_permissions, topic_permission_json),
+        "limits": list(&all.limits, limits_json),
     })
 }
 
@@ -54,7 +57,13 @@ fn list<T>(all: &[T], one: fn(&T) -> Json) -> Json {
 }
 
 fn vhost_json(vhost: &VhostSpec) -> Json {
-    json!({ "name": vhost.name, "description": vhost.description })
+    json!({
+        "name": vhost.name,
+        "description": vhost.description,
+        "tags": vhost.tags,
+        "default_queue_type": vhost.default_queue_type,
+        "deletion_protection": vhost.protected,
+    })
 }
 
 fn user_json(user: &UserSpec) -> Json {
@@ -121,6 +130,30 @@ fn policy_json(policy: &PolicySpec) -> Json {
         "apply_to": policy.apply_to.name(),
         "priority": policy.priority,
         "definition": arguments_json(&policy.definition),
+    })
+}
+
+fn topic_permission_json(permission: &TopicPermissionSpec) -> Json {
+    json!({
+        "user": permission.user,
+        "vhost": permission.vhost,
+        "exchange": permission.exchange,
+        "write": permission.write,
+        "read": permission.read,
+    })
+}
+
+fn limits_json(limits: &LimitsSpec) -> Json {
+    let (user, vhost) = match &limits.of {
+        Limited::User(name) => (Some(name), None),
+        Limited::Vhost(name) => (None, Some(name)),
+    };
+    json!({
+        "user": user,
+        "vhost": vhost,
+        "max_connections": limits.max_connections,
+        "max_channels": limits.max_channels,
+        "max_queues": limits.max_queues,
     })
 }
 

@@ -9,7 +9,7 @@ fn vhost(description: &str) -> PutVhostRequest {
     let vhost = Vhost {
         name: "v".into(),
         description: description.into(),
-        generation: 0,
+        ..Default::default()
     };
     PutVhostRequest {
         broker: "b".into(),

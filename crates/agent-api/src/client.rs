@@ -13,9 +13,11 @@ use crate::v1::agent_client::AgentClient;
 use crate::v1::bindings_client::BindingsClient;
 use crate::v1::brokers_client::BrokersClient;
 use crate::v1::exchanges_client::ExchangesClient;
+use crate::v1::limits_service_client::LimitsServiceClient;
 use crate::v1::permissions_client::PermissionsClient;
 use crate::v1::policies_client::PoliciesClient;
 use crate::v1::queues_client::QueuesClient;
+use crate::v1::topic_permissions_client::TopicPermissionsClient;
 use crate::v1::users_client::UsersClient;
 use crate::v1::vhosts_client::VhostsClient;
 use crate::v1::{AgentInfo, GetInfoRequest, Reason};
@@ -179,6 +181,11 @@ impl Client {
         PermissionsClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_MAX_BYTES)
     }
 
+    /// Limits of single users and virtual hosts.
+    pub fn limits(&self) -> LimitsServiceClient<Channel> {
+        LimitsServiceClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_MAX_BYTES)
+    }
+
     /// Policies and operator policies.
     pub fn policies(&self) -> PoliciesClient<Channel> {
         PoliciesClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_MAX_BYTES)
@@ -187,6 +194,12 @@ impl Client {
     /// Queues.
     pub fn queues(&self) -> QueuesClient<Channel> {
         QueuesClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_MAX_BYTES)
+    }
+
+    /// Topic permissions.
+    pub fn topic_permissions(&self) -> TopicPermissionsClient<Channel> {
+        TopicPermissionsClient::new(self.channel.clone())
+            .max_decoding_message_size(MESSAGE_MAX_BYTES)
     }
 
     /// Users.

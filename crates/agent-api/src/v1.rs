@@ -1976,7 +1976,7 @@ pub struct ErrorDetail {
     #[prost(string, tag = "2")]
     pub field: ::prost::alloc::string::String,
     /// Kind of the object concerned: "broker", "vhost", "user", "permission", "exchange", "queue",
-    /// "binding", "policy", "operator_policy". Empty when there is none.
+    /// "binding", "policy", "operator_policy", "limits", "topic_permission". Empty when there is none.
     #[prost(string, tag = "3")]
     pub object_kind: ::prost::alloc::string::String,
     /// Its name within its virtual host or broker.
@@ -2666,6 +2666,604 @@ pub mod exchanges_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "ferrymq.agent.v1.Exchanges";
     impl<T> tonic::server::NamedService for ExchangesServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Limits {
+    #[prost(message, optional, tag = "1")]
+    pub of: ::core::option::Option<Limited>,
+    /// Connections at a time.
+    #[prost(uint64, optional, tag = "2")]
+    pub max_connections: ::core::option::Option<u64>,
+    /// Channels at a time, of all connections together; of users only.
+    #[prost(uint64, optional, tag = "3")]
+    pub max_channels: ::core::option::Option<u64>,
+    /// Queues; of virtual hosts only.
+    #[prost(uint64, optional, tag = "4")]
+    pub max_queues: ::core::option::Option<u64>,
+    /// Set by the agent, ignored in requests:
+    #[prost(uint64, tag = "10")]
+    pub generation: u64,
+}
+/// Whom limits are for.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Limited {
+    #[prost(oneof = "limited::Kind", tags = "1, 2")]
+    pub kind: ::core::option::Option<limited::Kind>,
+}
+/// Nested message and enum types in `Limited`.
+pub mod limited {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Kind {
+        #[prost(string, tag = "1")]
+        User(::prost::alloc::string::String),
+        #[prost(string, tag = "2")]
+        Vhost(::prost::alloc::string::String),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetLimitsRequest {
+    #[prost(string, tag = "1")]
+    pub broker: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub of: ::core::option::Option<Limited>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListLimitsRequest {
+    #[prost(string, tag = "1")]
+    pub broker: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub page_size: u32,
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListLimitsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub limits: ::prost::alloc::vec::Vec<Limits>,
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PutLimitsRequest {
+    #[prost(string, tag = "1")]
+    pub broker: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub limits: ::core::option::Option<Limits>,
+    #[prost(message, optional, tag = "3")]
+    pub expect: ::core::option::Option<Expect>,
+    #[prost(string, tag = "4")]
+    pub idempotency_token: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteLimitsRequest {
+    #[prost(string, tag = "1")]
+    pub broker: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub of: ::core::option::Option<Limited>,
+    #[prost(message, optional, tag = "3")]
+    pub expect: ::core::option::Option<Expect>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteLimitsResponse {}
+/// Generated client implementations.
+pub mod limits_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Limits of single users and virtual hosts. A limit turns away what comes; what is there when it is
+    /// set stays. At most one object per user or virtual host, which goes with it. All calls: NOT_FOUND
+    /// for the broker (`object_kind` = "broker"), UNAVAILABLE when it does not run.
+    #[derive(Debug, Clone)]
+    pub struct LimitsServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> LimitsServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> LimitsServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            LimitsServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Errors: NOT_FOUND.
+        pub async fn get_limits(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetLimitsRequest>,
+        ) -> std::result::Result<tonic::Response<super::Limits>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ferrymq.agent.v1.LimitsService/GetLimits",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ferrymq.agent.v1.LimitsService", "GetLimits"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn list_limits(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListLimitsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListLimitsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ferrymq.agent.v1.LimitsService/ListLimits",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ferrymq.agent.v1.LimitsService", "ListLimits"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Errors: NOT_FOUND (the user or the virtual host, told by `object_kind`), ALREADY_EXISTS,
+        /// CONFLICT, INVALID (no limit is set, or one of the others).
+        pub async fn put_limits(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PutLimitsRequest>,
+        ) -> std::result::Result<tonic::Response<super::Limits>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ferrymq.agent.v1.LimitsService/PutLimits",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ferrymq.agent.v1.LimitsService", "PutLimits"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Errors: NOT_FOUND, CONFLICT.
+        pub async fn delete_limits(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DeleteLimitsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeleteLimitsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ferrymq.agent.v1.LimitsService/DeleteLimits",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("ferrymq.agent.v1.LimitsService", "DeleteLimits"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod limits_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with LimitsServiceServer.
+    #[async_trait]
+    pub trait LimitsService: std::marker::Send + std::marker::Sync + 'static {
+        /// Errors: NOT_FOUND.
+        async fn get_limits(
+            &self,
+            request: tonic::Request<super::GetLimitsRequest>,
+        ) -> std::result::Result<tonic::Response<super::Limits>, tonic::Status>;
+        async fn list_limits(
+            &self,
+            request: tonic::Request<super::ListLimitsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListLimitsResponse>,
+            tonic::Status,
+        >;
+        /// Errors: NOT_FOUND (the user or the virtual host, told by `object_kind`), ALREADY_EXISTS,
+        /// CONFLICT, INVALID (no limit is set, or one of the others).
+        async fn put_limits(
+            &self,
+            request: tonic::Request<super::PutLimitsRequest>,
+        ) -> std::result::Result<tonic::Response<super::Limits>, tonic::Status>;
+        /// Errors: NOT_FOUND, CONFLICT.
+        async fn delete_limits(
+            &self,
+            request: tonic::Request<super::DeleteLimitsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeleteLimitsResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Limits of single users and virtual hosts. A limit turns away what comes; what is there when it is
+    /// set stays. At most one object per user or virtual host, which goes with it. All calls: NOT_FOUND
+    /// for the broker (`object_kind` = "broker"), UNAVAILABLE when it does not run.
+    #[derive(Debug)]
+    pub struct LimitsServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> LimitsServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for LimitsServiceServer<T>
+    where
+        T: LimitsService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/ferrymq.agent.v1.LimitsService/GetLimits" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetLimitsSvc<T: LimitsService>(pub Arc<T>);
+                    impl<
+                        T: LimitsService,
+                    > tonic::server::UnaryService<super::GetLimitsRequest>
+                    for GetLimitsSvc<T> {
+                        type Response = super::Limits;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetLimitsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as LimitsService>::get_limits(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetLimitsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ferrymq.agent.v1.LimitsService/ListLimits" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListLimitsSvc<T: LimitsService>(pub Arc<T>);
+                    impl<
+                        T: LimitsService,
+                    > tonic::server::UnaryService<super::ListLimitsRequest>
+                    for ListLimitsSvc<T> {
+                        type Response = super::ListLimitsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListLimitsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as LimitsService>::list_limits(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListLimitsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ferrymq.agent.v1.LimitsService/PutLimits" => {
+                    #[allow(non_camel_case_types)]
+                    struct PutLimitsSvc<T: LimitsService>(pub Arc<T>);
+                    impl<
+                        T: LimitsService,
+                    > tonic::server::UnaryService<super::PutLimitsRequest>
+                    for PutLimitsSvc<T> {
+                        type Response = super::Limits;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PutLimitsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as LimitsService>::put_limits(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PutLimitsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ferrymq.agent.v1.LimitsService/DeleteLimits" => {
+                    #[allow(non_camel_case_types)]
+                    struct DeleteLimitsSvc<T: LimitsService>(pub Arc<T>);
+                    impl<
+                        T: LimitsService,
+                    > tonic::server::UnaryService<super::DeleteLimitsRequest>
+                    for DeleteLimitsSvc<T> {
+                        type Response = super::DeleteLimitsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DeleteLimitsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as LimitsService>::delete_limits(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DeleteLimitsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for LimitsServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "ferrymq.agent.v1.LimitsService";
+    impl<T> tonic::server::NamedService for LimitsServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
@@ -4550,6 +5148,648 @@ pub mod queues_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// Two regular expressions over routing keys. They match anywhere in the key unless anchored; the
+/// empty one matches only the empty key. "{username}", "{vhost}" and "{client_id}" in them stand for
+/// what the connection is, letter by letter; "{client_id}" matches nothing over AMQP 0-9-1.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TopicPermission {
+    #[prost(string, tag = "1")]
+    pub vhost: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub user: ::prost::alloc::string::String,
+    /// 1 to 255 bytes; the exchange need not exist.
+    #[prost(string, tag = "3")]
+    pub exchange: ::prost::alloc::string::String,
+    /// Keys to publish with.
+    #[prost(string, tag = "4")]
+    pub write: ::prost::alloc::string::String,
+    /// Keys to bind with.
+    #[prost(string, tag = "5")]
+    pub read: ::prost::alloc::string::String,
+    /// Set by the agent, ignored in requests:
+    #[prost(uint64, tag = "10")]
+    pub generation: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetTopicPermissionRequest {
+    #[prost(string, tag = "1")]
+    pub broker: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub vhost: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub user: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub exchange: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListTopicPermissionsRequest {
+    #[prost(string, tag = "1")]
+    pub broker: ::prost::alloc::string::String,
+    /// Only of this virtual host; empty = of all.
+    #[prost(string, tag = "2")]
+    pub vhost: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "3")]
+    pub page_size: u32,
+    #[prost(string, tag = "4")]
+    pub page_token: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListTopicPermissionsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub topic_permissions: ::prost::alloc::vec::Vec<TopicPermission>,
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PutTopicPermissionRequest {
+    #[prost(string, tag = "1")]
+    pub broker: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub topic_permission: ::core::option::Option<TopicPermission>,
+    #[prost(message, optional, tag = "3")]
+    pub expect: ::core::option::Option<Expect>,
+    #[prost(string, tag = "4")]
+    pub idempotency_token: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteTopicPermissionRequest {
+    #[prost(string, tag = "1")]
+    pub broker: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub vhost: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub user: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub exchange: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "5")]
+    pub expect: ::core::option::Option<Expect>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteTopicPermissionResponse {}
+/// Generated client implementations.
+pub mod topic_permissions_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// What a user may do with the routing keys of a topic exchange, beyond what its permission says; at
+    /// most one object per user, virtual host and exchange. An exchange for which a user has none is open
+    /// to whoever may use it. All calls: NOT_FOUND for the broker (`object_kind` = "broker"), UNAVAILABLE
+    /// when it does not run.
+    #[derive(Debug, Clone)]
+    pub struct TopicPermissionsClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> TopicPermissionsClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> TopicPermissionsClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            TopicPermissionsClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Errors: NOT_FOUND.
+        pub async fn get_topic_permission(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetTopicPermissionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::TopicPermission>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ferrymq.agent.v1.TopicPermissions/GetTopicPermission",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "ferrymq.agent.v1.TopicPermissions",
+                        "GetTopicPermission",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn list_topic_permissions(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListTopicPermissionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListTopicPermissionsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ferrymq.agent.v1.TopicPermissions/ListTopicPermissions",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "ferrymq.agent.v1.TopicPermissions",
+                        "ListTopicPermissions",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Effective for the next operation of connections that are already open. Errors: NOT_FOUND (the
+        /// user or the virtual host, told by `object_kind`), ALREADY_EXISTS, CONFLICT, INVALID (`field`
+        /// names the expression that does not compile).
+        pub async fn put_topic_permission(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PutTopicPermissionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::TopicPermission>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ferrymq.agent.v1.TopicPermissions/PutTopicPermission",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "ferrymq.agent.v1.TopicPermissions",
+                        "PutTopicPermission",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Errors: NOT_FOUND, CONFLICT.
+        pub async fn delete_topic_permission(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DeleteTopicPermissionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeleteTopicPermissionResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ferrymq.agent.v1.TopicPermissions/DeleteTopicPermission",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "ferrymq.agent.v1.TopicPermissions",
+                        "DeleteTopicPermission",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod topic_permissions_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with TopicPermissionsServer.
+    #[async_trait]
+    pub trait TopicPermissions: std::marker::Send + std::marker::Sync + 'static {
+        /// Errors: NOT_FOUND.
+        async fn get_topic_permission(
+            &self,
+            request: tonic::Request<super::GetTopicPermissionRequest>,
+        ) -> std::result::Result<tonic::Response<super::TopicPermission>, tonic::Status>;
+        async fn list_topic_permissions(
+            &self,
+            request: tonic::Request<super::ListTopicPermissionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListTopicPermissionsResponse>,
+            tonic::Status,
+        >;
+        /// Effective for the next operation of connections that are already open. Errors: NOT_FOUND (the
+        /// user or the virtual host, told by `object_kind`), ALREADY_EXISTS, CONFLICT, INVALID (`field`
+        /// names the expression that does not compile).
+        async fn put_topic_permission(
+            &self,
+            request: tonic::Request<super::PutTopicPermissionRequest>,
+        ) -> std::result::Result<tonic::Response<super::TopicPermission>, tonic::Status>;
+        /// Errors: NOT_FOUND, CONFLICT.
+        async fn delete_topic_permission(
+            &self,
+            request: tonic::Request<super::DeleteTopicPermissionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeleteTopicPermissionResponse>,
+            tonic::Status,
+        >;
+    }
+    /// What a user may do with the routing keys of a topic exchange, beyond what its permission says; at
+    /// most one object per user, virtual host and exchange. An exchange for which a user has none is open
+    /// to whoever may use it. All calls: NOT_FOUND for the broker (`object_kind` = "broker"), UNAVAILABLE
+    /// when it does not run.
+    #[derive(Debug)]
+    pub struct TopicPermissionsServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> TopicPermissionsServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for TopicPermissionsServer<T>
+    where
+        T: TopicPermissions,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/ferrymq.agent.v1.TopicPermissions/GetTopicPermission" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetTopicPermissionSvc<T: TopicPermissions>(pub Arc<T>);
+                    impl<
+                        T: TopicPermissions,
+                    > tonic::server::UnaryService<super::GetTopicPermissionRequest>
+                    for GetTopicPermissionSvc<T> {
+                        type Response = super::TopicPermission;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetTopicPermissionRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TopicPermissions>::get_topic_permission(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetTopicPermissionSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ferrymq.agent.v1.TopicPermissions/ListTopicPermissions" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListTopicPermissionsSvc<T: TopicPermissions>(pub Arc<T>);
+                    impl<
+                        T: TopicPermissions,
+                    > tonic::server::UnaryService<super::ListTopicPermissionsRequest>
+                    for ListTopicPermissionsSvc<T> {
+                        type Response = super::ListTopicPermissionsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListTopicPermissionsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TopicPermissions>::list_topic_permissions(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListTopicPermissionsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ferrymq.agent.v1.TopicPermissions/PutTopicPermission" => {
+                    #[allow(non_camel_case_types)]
+                    struct PutTopicPermissionSvc<T: TopicPermissions>(pub Arc<T>);
+                    impl<
+                        T: TopicPermissions,
+                    > tonic::server::UnaryService<super::PutTopicPermissionRequest>
+                    for PutTopicPermissionSvc<T> {
+                        type Response = super::TopicPermission;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PutTopicPermissionRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TopicPermissions>::put_topic_permission(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PutTopicPermissionSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ferrymq.agent.v1.TopicPermissions/DeleteTopicPermission" => {
+                    #[allow(non_camel_case_types)]
+                    struct DeleteTopicPermissionSvc<T: TopicPermissions>(pub Arc<T>);
+                    impl<
+                        T: TopicPermissions,
+                    > tonic::server::UnaryService<super::DeleteTopicPermissionRequest>
+                    for DeleteTopicPermissionSvc<T> {
+                        type Response = super::DeleteTopicPermissionResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DeleteTopicPermissionRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TopicPermissions>::delete_topic_permission(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DeleteTopicPermissionSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for TopicPermissionsServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "ferrymq.agent.v1.TopicPermissions";
+    impl<T> tonic::server::NamedService for TopicPermissionsServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct User {
     /// 1 to 255 bytes of UTF-8 without control characters.
@@ -5162,6 +6402,15 @@ pub struct Vhost {
     /// Free text for people, at most 1,024 bytes of UTF-8.
     #[prost(string, tag = "2")]
     pub description: ::prost::alloc::string::String,
+    /// Free words, each 1 to 255 bytes; order and duplicates do not count, they come back sorted.
+    #[prost(string, repeated, tag = "3")]
+    pub tags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Type of durable queues whose declaration does not say: "classic" or "quorum"; empty = "classic".
+    #[prost(string, tag = "4")]
+    pub default_queue_type: ::prost::alloc::string::String,
+    /// It cannot be deleted.
+    #[prost(bool, tag = "5")]
+    pub deletion_protection: bool,
     /// Set by the agent, ignored in requests:
     #[prost(uint64, tag = "10")]
     pub generation: u64,
@@ -5366,7 +6615,7 @@ pub mod vhosts_client {
             self.inner.unary(req, path, codec).await
         }
         /// Deletes it with its permissions, exchanges, bindings and queues; connections to it are
-        /// closed. Errors: NOT_FOUND, CONFLICT, NOT_EMPTY (its queues hold messages and `force` is not
+        /// closed. Errors: NOT_FOUND, CONFLICT, IN_USE (it is protected), NOT_EMPTY (its queues hold messages and `force` is not
         /// set). Everything goes in one step with the check that the queues are empty: a message that
         /// arrives in the middle of that either keeps the virtual host as it was or is refused.
         pub async fn delete_vhost(
@@ -5427,7 +6676,7 @@ pub mod vhosts_server {
             request: tonic::Request<super::PutVhostRequest>,
         ) -> std::result::Result<tonic::Response<super::Vhost>, tonic::Status>;
         /// Deletes it with its permissions, exchanges, bindings and queues; connections to it are
-        /// closed. Errors: NOT_FOUND, CONFLICT, NOT_EMPTY (its queues hold messages and `force` is not
+        /// closed. Errors: NOT_FOUND, CONFLICT, IN_USE (it is protected), NOT_EMPTY (its queues hold messages and `force` is not
         /// set). Everything goes in one step with the check that the queues are empty: a message that
         /// arrives in the middle of that either keeps the virtual host as it was or is refused.
         async fn delete_vhost(

@@ -39,6 +39,8 @@ pub(crate) const QUEUE_CHANGEABLE: &[&str] = &[
 
 /// The kind of a queue.
 pub(crate) const QUEUE_TYPE: &str = "x-queue-type";
+/// The kinds there are.
+pub(crate) const QUEUE_TYPES: [&str; 2] = [CLASSIC, "quorum"];
 /// The kind of a queue that does not say.
 const CLASSIC: &str = "classic";
 

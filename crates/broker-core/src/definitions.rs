@@ -18,6 +18,12 @@ pub struct VhostSpec {
     pub name: String,
     /// Free text for people.
     pub description: String,
+    /// Free words for people and their programs.
+    pub tags: BTreeSet<String>,
+    /// The type of queues whose declaration does not say: `classic` or `quorum`; none for `classic`.
+    pub default_queue_type: Option<String>,
+    /// It cannot be deleted.
+    pub protected: bool,
 }
 
 /// Someone who may log in.
@@ -64,6 +70,46 @@ pub struct PermissionSpec {
     pub write: String,
     /// Consume from, get from and purge a queue; bind from a source.
     pub read: String,
+}
+
+/// What a user may do with the routing keys of one topic exchange: two regular expressions, in which
+/// `{username}`, `{vhost}` and `{client_id}` stand for what the connection is, letter by letter. An
+/// exchange without such a permission is open to whoever may use it at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicPermissionSpec {
+    /// Whose permission it is.
+    pub user: String,
+    /// Where the exchange is.
+    pub vhost: String,
+    /// The exchange; it need not exist.
+    pub exchange: String,
+    /// Keys to publish with.
+    pub write: String,
+    /// Keys to bind with.
+    pub read: String,
+}
+
+/// Whom limits are for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Limited {
+    /// The user of that name.
+    User(String),
+    /// The virtual host of that name.
+    Vhost(String),
+}
+
+/// Limits that an operator sets for one user or one virtual host. What is there already when a limit
+/// is set stays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitsSpec {
+    /// Whom they are for.
+    pub of: Limited,
+    /// Connections at a time.
+    pub max_connections: Option<u64>,
+    /// Channels at a time, of all connections together; of users only.
+    pub max_channels: Option<u64>,
+    /// Queues; of virtual hosts only.
+    pub max_queues: Option<u64>,
 }
 
 /// How an exchange reads its bindings.
@@ -239,6 +285,19 @@ pub struct Changed<T> {
     pub object: Stored<T>,
     /// The change is safe once the journal is durable up to here; 0 = it already is.
     pub lsn: Lsn,
+}
+
+impl VhostSpec {
+    /// A virtual host with nothing said about it.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            description: String::new(),
+            tags: BTreeSet::new(),
+            default_queue_type: None,
+            protected: false,
+        }
+    }
 }
 
 impl ApplyTo {

@@ -12,14 +12,20 @@ const COMPILED_BYTES: usize = 1024 * 1024;
 /// Compiles a pattern of at most so many bytes. The error goes on from the name of the attribute:
 /// "is not a valid regular expression: …".
 pub(crate) fn compile(pattern: &str, most_bytes: usize) -> Result<Regex, String> {
-    if pattern.len() > most_bytes {
-        return Err(format!(
-            "is not a valid regular expression: it is longer than {most_bytes} bytes"
-        ));
-    }
+    check_len(pattern, most_bytes)?;
     RegexBuilder::new(pattern)
         .size_limit(COMPILED_BYTES)
         .dfa_size_limit(COMPILED_BYTES)
         .build()
         .map_err(|error| format!("is not a valid regular expression: {error}"))
+}
+
+/// Checks the length alone.
+pub(crate) fn check_len(pattern: &str, most_bytes: usize) -> Result<(), String> {
+    if pattern.len() > most_bytes {
+        return Err(format!(
+            "is not a valid regular expression: it is longer than {most_bytes} bytes"
+        ));
+    }
+    Ok(())
 }

@@ -9,6 +9,8 @@ pub struct Limits {
     pub vhosts: usize,
     /// Users.
     pub users: usize,
+    /// Topic permissions of one user.
+    pub topic_permissions_per_user: usize,
     /// Exchanges of one virtual host, presets included.
     pub exchanges_per_vhost: usize,
     /// Queues of one virtual host.
@@ -50,6 +52,7 @@ impl Default for Limits {
             connections: 20_000,
             vhosts: 1_000,
             users: 10_000,
+            topic_permissions_per_user: 1_000,
             exchanges_per_vhost: 10_000,
             queues_per_vhost: 100_000,
             bindings_per_vhost: 1_000_000,

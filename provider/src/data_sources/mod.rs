@@ -1,4 +1,8 @@
 //! Data sources, one file each.
 
+pub(crate) mod bindings;
 pub(crate) mod broker;
+pub(crate) mod exchanges;
 pub(crate) mod queue;
+pub(crate) mod queues;
+pub(crate) mod users;

@@ -7,6 +7,8 @@
 //! BROKER-ID/permission/VHOST/USER                                    permission
 //! BROKER-ID/exchange/VHOST/NAME                                      exchange
 //! BROKER-ID/queue/VHOST/NAME                                         queue
+//! BROKER-ID/topic_permission/VHOST/USER/EXCHANGE                     topic permission
+//! BROKER-ID/limits/user|vhost/NAME                                   limits
 //! BROKER-ID/policy/VHOST/NAME                                        policy
 //! BROKER-ID/operator_policy/VHOST/NAME                               operator policy
 //! BROKER-ID/binding/VHOST/SOURCE/TYPE/DESTINATION/KEY[/ARGUMENTS]    binding
@@ -24,15 +26,19 @@ use tfplugin_rs::prelude::*;
 use crate::agents::Agents;
 use crate::renewal::Attached;
 
+mod any;
 mod binding;
 mod broker;
+mod limits;
 mod policy;
 mod topology;
 
+pub(crate) use any::AnyId;
 pub(crate) use binding::{BindingId, DestinationType};
 pub(crate) use broker::BrokerId;
+pub(crate) use limits::LimitsId;
 pub(crate) use policy::PolicyId;
-pub(crate) use topology::{ExchangeId, PermissionId, QueueId, UserId, VhostId};
+pub(crate) use topology::{ExchangeId, PermissionId, QueueId, TopicPermissionId, UserId, VhostId};
 
 /// What is encoded in a part: all but RFC 3986's unreserved characters.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC

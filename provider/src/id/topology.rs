@@ -78,6 +78,11 @@ topology_id! {
     QueueId, Queue, name, "queue/VHOST/NAME", [vhost, name]
 }
 topology_id! {
+    /// The id of a user's permission at a topic exchange.
+    TopicPermissionId, TopicPermission, exchange,
+    "topic_permission/VHOST/USER/EXCHANGE", [vhost, user, exchange]
+}
+topology_id! {
     /// The id of a user.
     UserId, User, name, "user/NAME", [name]
 }
@@ -102,6 +107,18 @@ impl Attached for ExchangeId {
 }
 
 impl Attached for PermissionId {
+    fn bases(&self) -> Vec<String> {
+        let user = UserId {
+            broker: self.broker.clone(),
+            name: self.user.clone(),
+        };
+        let mut bases = surroundings(&self.broker, &self.vhost);
+        bases.push(user.to_string());
+        bases
+    }
+}
+
+impl Attached for TopicPermissionId {
     fn bases(&self) -> Vec<String> {
         let user = UserId {
             broker: self.broker.clone(),
@@ -188,6 +205,16 @@ pub(super) fn print(
             parts
         }
     )
+}
+
+/// An id of any kind.
+pub(super) fn print_any(broker: &BrokerId, kind: &str, parts: &[&str]) -> String {
+    let printed = Printed {
+        broker,
+        kind,
+        parts,
+    };
+    printed.to_string()
 }
 
 struct Printed<'a> {

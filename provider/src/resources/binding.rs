@@ -7,8 +7,9 @@ use tfplugin_rs::value::Dynamic;
 use crate::agents::Agents;
 use crate::arguments::BadArguments;
 use crate::failure::{CallError, Doing};
-use crate::id::{self, BindingId, BrokerId, DestinationType};
-use crate::{arguments, generation, name, object};
+use crate::id::{self, BindingId, BrokerId, DestinationType, ExchangeId, QueueId};
+use crate::resources::{exchange, queue};
+use crate::{arguments, check, generation, name, object};
 
 /// The resource.
 pub(crate) struct Binding;
@@ -65,7 +66,8 @@ impl Resource for Binding {
     async fn modify_plan(&self, plan: &mut ResourcePlan, cx: &mut Context<Agents>) -> Result<()> {
         id::plan(plan, cx.data(), |planned| {
             planned.model()?.as_ref().map(BindingModel::id).transpose()
-        })
+        })?;
+        check_ends(plan, cx).await
     }
 
     async fn create(&self, mut plan: BindingModel, cx: &mut Apply<Agents>) -> Result<BindingModel> {
@@ -140,6 +142,45 @@ impl Resource for Binding {
         let fetched = fetch(cx.data(), &id.broker, model.to_api()?).await;
         object::found(&id, Doing::Import, fetched, cx)?;
         Ok(model)
+    }
+}
+
+/// Refuses a new binding when one of its ends is not there and this plan does not make it either.
+async fn check_ends(plan: &ResourcePlan, cx: &mut Context<Agents>) -> Result<()> {
+    let comes = matches!(
+        plan.action(),
+        ResourceAction::Create | ResourceAction::Replace
+    );
+    let Some(binding) = id::known::<BindingModel>(plan.planned().clone())?.filter(|_| comes) else {
+        return Ok(());
+    };
+    let agents = cx.shared_data();
+    if agents.renewals().renews(&binding.id()?) {
+        return Ok(());
+    }
+    let exchange_id = |name: &str| ExchangeId {
+        broker: binding.broker.0.clone(),
+        vhost: binding.vhost.clone(),
+        name: name.to_owned(),
+    };
+    let source = exchange_id(&binding.source);
+    let found = exchange::fetch(&agents, &source).await;
+    check::found(&source, found, "source", cx)?;
+    match binding.destination_type.0 {
+        DestinationType::Exchange => {
+            let destination = exchange_id(&binding.destination);
+            let found = exchange::fetch(&agents, &destination).await;
+            check::found(&destination, found, "destination", cx)
+        }
+        DestinationType::Queue => {
+            let destination = QueueId {
+                broker: binding.broker.0.clone(),
+                vhost: binding.vhost.clone(),
+                name: binding.destination.clone(),
+            };
+            let found = queue::fetch(&agents, &destination).await;
+            check::found(&destination, found, "destination", cx)
+        }
     }
 }
 

@@ -212,7 +212,7 @@ async fn check_plan(plan: &ResourcePlan, cx: &mut Context<Agents>) -> Result<()>
 }
 
 /// The exchange as the agent has it.
-async fn fetch(agents: &Agents, id: &ExchangeId) -> Result<v1::Exchange, CallError> {
+pub(crate) async fn fetch(agents: &Agents, id: &ExchangeId) -> Result<v1::Exchange, CallError> {
     let request = GetExchangeRequest {
         broker: id.broker.name().to_owned(),
         vhost: id.vhost.clone(),

@@ -1,8 +1,11 @@
 //! `ferrymq_vhost`.
 
+use std::collections::BTreeSet;
+
 use agent_api::v1::{self, DeleteVhostRequest, GetVhostRequest, PutVhostRequest};
 use tfplugin_rs::prelude::*;
 use tfplugin_rs::validate::Validator;
+use tfplugin_rs::value::Value;
 
 use crate::agents::Agents;
 use crate::deletion::{self, DeletionPolicy};
@@ -25,11 +28,21 @@ pub(crate) struct VhostModel {
     #[attr(replace_if = id::names_another_broker)]
     broker: Text<BrokerId>,
 
+    /// Type of durable queues whose declaration does not say: `"classic"` or `"quorum"`. Queues that
+    /// are there stay what they are. Default: `"classic"`.
+    #[attr(default = CLASSIC, validate = validate::one_of(["classic", "quorum"]))]
+    default_queue_type: String,
+
     /// What destroying or replacing the virtual host does while queues in it hold messages, its
     /// `ferrymq_queue`s included: `"if_empty"` fails, at plan already, with their number; `"force"`
     /// loses them. What counts is the value applied last. Default: `"if_empty"`.
     #[attr(default = DeletionPolicy::DEFAULT)]
     deletion_policy: Text<DeletionPolicy>,
+
+    /// True: a plan that destroys or replaces the virtual host fails, and so does everybody else who
+    /// wants to delete it. What counts is the value applied last. Default: `false`.
+    #[attr(default = false)]
+    deletion_protection: bool,
 
     /// Free text for people, at most 1,024 bytes of UTF-8. Default: empty.
     #[attr(default = "", validate = description())]
@@ -42,7 +55,14 @@ pub(crate) struct VhostModel {
     /// host.
     #[attr(replace, validate = name::plain())]
     name: String,
+
+    /// Free words for people and their programs, each 1 to 255 bytes. Default: none.
+    #[attr(default = Value::set(Vec::<Value>::new()), validate = validate::each([name::plain()]))]
+    tags: BTreeSet<String>,
 }
+
+/// The type of queues that say nothing, unless the virtual host says another.
+const CLASSIC: &str = "classic";
 
 impl Resource for Vhost {
     const NAME: &'static str = "vhost";
@@ -55,6 +75,15 @@ impl Resource for Vhost {
             return Ok(());
         }
         let state: VhostModel = plan.prior().model()?;
+        if state.deletion_protection {
+            let detail = format!(
+                "The virtual host {:?} is protected. Set deletion_protection = false and apply that \
+                 first.",
+                state.name
+            );
+            let protected = Diagnostic::error("Plan would delete what is protected", detail);
+            return Err(protected.at("deletion_protection").into());
+        }
         if state.deletion_policy.is_force() {
             return Ok(());
         }
@@ -99,10 +128,11 @@ impl Resource for Vhost {
         let id = plan.id();
         let agents = cx.shared_data();
         object::follow(&id, &prior.broker.0, || fetch(&agents, &id), cx).await?;
-        if prior.description != plan.description {
+        let vhost = plan.to_api();
+        if vhost != prior.to_api() {
             let request = PutVhostRequest {
                 broker: id.broker.name().to_owned(),
-                vhost: Some(plan.to_api()),
+                vhost: Some(vhost),
                 expect: generation::expected(cx)?,
                 idempotency_token: String::new(),
             };
@@ -134,10 +164,13 @@ impl Resource for Vhost {
         let vhost = object::found(&id, Doing::Import, fetch(cx.data(), &id).await, cx)?;
         let blank = VhostModel {
             broker: id.broker.clone().into(),
+            default_queue_type: CLASSIC.to_owned(),
             deletion_policy: DeletionPolicy::IfEmpty.into(),
+            deletion_protection: false,
             description: String::new(),
             id: Attr::Unknown,
             name: id.name.clone(),
+            tags: BTreeSet::new(),
         };
         Ok(blank.seen(&id, vhost))
     }
@@ -168,15 +201,24 @@ impl VhostModel {
         v1::Vhost {
             name: self.name.clone(),
             description: self.description.clone(),
+            tags: self.tags.iter().cloned().collect(),
+            default_queue_type: Some(self.default_queue_type.clone())
+                .filter(|kind| kind != CLASSIC)
+                .unwrap_or_default(),
+            deletion_protection: self.deletion_protection,
             ..Default::default()
         }
     }
 
     /// With everything the agent has.
     fn seen(self, id: &VhostId, vhost: v1::Vhost) -> Self {
+        let default_queue_type = Some(vhost.default_queue_type).filter(|kind| !kind.is_empty());
         Self {
+            default_queue_type: default_queue_type.unwrap_or_else(|| CLASSIC.to_owned()),
+            deletion_protection: vhost.deletion_protection,
             description: vhost.description,
             id: id.to_string().into(),
+            tags: vhost.tags.into_iter().collect(),
             ..self
         }
     }

@@ -121,7 +121,12 @@ async fn what_is_in_the_way_is_said() {
             ["Virtual host not found (at vhost)", "no"],
         ),
     ] {
-        check_error(binding.apply(config(&broker, more)).await, &parts);
+        let told = binding.apply(config(&broker, more.clone())).await;
+        check_error(told, &parts);
+        // What is around it may still come.
+        let at_plan = more.get("vhost").is_none();
+        let planned = binding.plan(config(&broker, more)).await;
+        assert_eq!(planned.is_err(), at_plan);
     }
     for (more, parts) in [
         (json!({ "source": "" }), ["(at source)", "1 to 255 bytes"]),

@@ -8,7 +8,10 @@
 mod agent;
 mod binding;
 mod broker;
+mod docs;
 mod exchange;
+mod limits;
+mod lists;
 mod moves;
 mod permission;
 mod policy;

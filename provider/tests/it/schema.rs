@@ -1,5 +1,6 @@
 //! What the provider offers, as one text: a change of it is a change for every user.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use serde_json::{Value as Json, json};
@@ -33,11 +34,6 @@ async fn the_schemas_are_these() {
         writeln!(text).unwrap();
     };
     section("provider".into(), schema.provider.unwrap().block.as_ref());
-    let sorted = |map: &std::collections::HashMap<String, _>| -> Vec<_> {
-        let mut names: Vec<String> = map.keys().cloned().collect();
-        names.sort();
-        names
-    };
     for name in sorted(&schema.resource_schemas) {
         section(
             format!("resource {name}"),
@@ -50,10 +46,17 @@ async fn the_schemas_are_these() {
             schema.data_source_schemas[&name].block.as_ref(),
         );
     }
-    for (name, function) in &schema.functions {
-        signature(&mut text, name, function);
+    for name in sorted(&schema.functions) {
+        signature(&mut text, &name, &schema.functions[&name]);
     }
     insta::assert_snapshot!(text);
+}
+
+/// The names in an order that stays.
+fn sorted<T>(map: &HashMap<String, T>) -> Vec<String> {
+    let mut names: Vec<String> = map.keys().cloned().collect();
+    names.sort();
+    names
 }
 
 /// Every attribute with its type, flags and description.

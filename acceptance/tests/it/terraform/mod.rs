@@ -1,6 +1,7 @@
 //! The real Terraform with the built provider against a running agent.
 
 mod bad_values;
+mod bounds;
 mod drift;
 mod durability;
 mod failure;
@@ -16,5 +17,6 @@ mod quickstart;
 mod readme;
 mod safety;
 pub(crate) mod scale;
+mod schema;
 mod secrets;
 mod socket;

@@ -18,14 +18,16 @@ use super::readme;
 const EXAMPLE_AGENT: &str = "broker-1.example.com:7443";
 
 /// All that examples know of: one folder each, with an example and how to import it.
-const RESOURCES: [&str; 9] = [
+const RESOURCES: [&str; 11] = [
     "binding",
     "broker",
     "exchange",
+    "limits",
     "operator_policy",
     "permission",
     "policy",
     "queue",
+    "topic_permission",
     "user",
     "vhost",
 ];
@@ -171,14 +173,21 @@ fn the_examples_apply_together_and_are_imported_as_they_say() -> Result<()> {
         let text = example(&format!("resources/ferrymq_{name}/resource.tf"), &agent)?;
         terraform.write(&format!("{name}.tf"), &text)?;
     }
-    terraform.write(
-        "uri.tf",
-        &example("functions/connection_uri/function.tf", &agent)?,
-    )?;
+    for name in ["connection_uri", "encode_id", "parse_id", "topic_matches"] {
+        let text = example(&format!("functions/{name}/function.tf"), &agent)?;
+        terraform.write(&format!("function_{name}.tf"), &text)?;
+    }
     terraform.set("TF_VAR_app_password", PASSWORD);
     terraform.set("TF_VAR_password", PASSWORD);
     terraform.apply_settles()?;
-    for name in ["broker", "queue"] {
+    for name in [
+        "bindings",
+        "broker",
+        "exchanges",
+        "queue",
+        "queues",
+        "users",
+    ] {
         let text = example(
             &format!("data-sources/ferrymq_{name}/data-source.tf"),
             &agent,
@@ -187,6 +196,8 @@ fn the_examples_apply_together_and_are_imported_as_they_say() -> Result<()> {
     }
     terraform.apply_settles()?;
     assert_eq!(terraform.output("waiting")?, 0);
+    assert_eq!(terraform.output("backlog")?, 0);
+    assert_eq!(terraform.output("reaches")?, true);
 
     for name in RESOURCES {
         let import = example(&format!("resources/ferrymq_{name}/import.sh"), &agent)?;
@@ -198,6 +209,10 @@ fn the_examples_apply_together_and_are_imported_as_they_say() -> Result<()> {
         ["update ferrymq_user.app"],
         "only the password is sent again"
     );
+    terraform.apply_settles()?;
+    let vhosts = example("resources/ferrymq_vhost/resource.tf", &agent)?;
+    let unprotected = vhosts.replace("deletion_protection = true", "deletion_protection = false");
+    terraform.write("vhost.tf", &unprotected)?;
     terraform.apply_settles()?;
     terraform.destroy()
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use crate::broker::{Broker, LiveQueue};
 use crate::call::ConnectionId;
 use crate::definitions::{
-    AppliedPolicies, BindingSpec, Changed, ExchangeSpec, Expect, PermissionSpec, PolicySpec,
-    QueueSpec, QueueStatus, Stored, UserSpec, UserUpdate, VhostSpec,
+    AppliedPolicies, BindingSpec, Changed, ExchangeSpec, Expect, Limited, LimitsSpec,
+    PermissionSpec, PolicySpec, QueueSpec, QueueStatus, Stored, TopicPermissionSpec, UserSpec,
+    UserUpdate, VhostSpec,
 };
 use crate::journal::Lsn;
 use crate::lock::{lock, read};
@@ -168,6 +169,67 @@ impl Admin {
         expect: Expect,
     ) -> Result<Lsn, Refusal> {
         self.broker.delete_permission(user, vhost, expect)
+    }
+
+    /// A user's permission at a topic exchange.
+    pub fn topic_permission(
+        &self,
+        user: &str,
+        vhost: &str,
+        exchange: &str,
+    ) -> Result<Stored<TopicPermissionSpec>, Refusal> {
+        self.broker.topic_permission(user, vhost, exchange)
+    }
+
+    /// All topic permissions by user, virtual host and exchange, those of one virtual host if one is
+    /// named.
+    pub fn topic_permissions(&self, vhost: Option<&str>) -> Vec<Stored<TopicPermissionSpec>> {
+        self.broker.topic_permission_list(vhost)
+    }
+
+    /// Sets a user's permission at a topic exchange; connections feel it with their next operation.
+    pub fn put_topic_permission(
+        &self,
+        spec: &TopicPermissionSpec,
+        expect: Expect,
+    ) -> Result<Changed<TopicPermissionSpec>, Refusal> {
+        self.broker.put_topic_permission(spec, expect)
+    }
+
+    /// Takes a user's permission at a topic exchange away, which opens it.
+    pub fn delete_topic_permission(
+        &self,
+        user: &str,
+        vhost: &str,
+        exchange: &str,
+        expect: Expect,
+    ) -> Result<Lsn, Refusal> {
+        self.broker
+            .delete_topic_permission(user, vhost, exchange, expect)
+    }
+
+    /// The limits of a user or virtual host.
+    pub fn limits(&self, of: &Limited) -> Result<Stored<LimitsSpec>, Refusal> {
+        self.broker.own_limits(of)
+    }
+
+    /// All limits of users and virtual hosts.
+    pub fn all_limits(&self) -> Vec<Stored<LimitsSpec>> {
+        self.broker.own_limits_list()
+    }
+
+    /// Sets the limits of a user or virtual host; what is there already stays.
+    pub fn put_limits(
+        &self,
+        spec: &LimitsSpec,
+        expect: Expect,
+    ) -> Result<Changed<LimitsSpec>, Refusal> {
+        self.broker.put_limits(spec, expect)
+    }
+
+    /// Takes the limits of a user or virtual host away.
+    pub fn delete_limits(&self, of: &Limited, expect: Expect) -> Result<Lsn, Refusal> {
+        self.broker.delete_limits(of, expect)
     }
 
     /// The exchange of that name.

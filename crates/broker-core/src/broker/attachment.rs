@@ -8,8 +8,8 @@ use super::exchanges::{no_exchange, parse_kind};
 use super::publish::Batch;
 use super::queues::{DeleteTarget, check_owner};
 use super::route::Route;
-use super::{Broker, Connection, LiveQueue, Login};
-use crate::access::{AccessCache, Action, DEFAULT_EXCHANGE};
+use super::{Broker, ChannelSlot, Connection, LiveQueue, Login};
+use crate::access::{AccessCache, Action, DEFAULT_EXCHANGE, Rights, TopicPermission, Variables};
 use crate::admin::DeleteIf;
 use crate::arguments;
 use crate::call::{
@@ -74,7 +74,11 @@ impl Broker {
         let username = Arc::clone(&login.username);
         let outbox = Arc::new(Outbox::new(wake, self.limits.outbox_bytes));
         let most = self.limits.connections;
-        let connection = lock(&self.connections).add(most, username, vhost, peer, outbox)?;
+        let connection = {
+            let mut connections = lock(&self.connections);
+            self.check_connections(&connections, &username, &vhost)?;
+            connections.add(most, username, vhost, peer, outbox)?
+        };
         let own = Mutex::default();
         let attachment = Attachment {
             broker: Arc::clone(self),
@@ -112,6 +116,11 @@ impl Attachment {
     /// Who is connected.
     pub fn username(&self) -> &str {
         &self.connection.username
+    }
+
+    /// A place for one more channel; see [`ChannelSlot`].
+    pub fn open_channel(&self) -> Result<ChannelSlot, Refusal> {
+        self.broker.open_channel(self.username())
     }
 
     /// Whether the user may publish in another's name, by its tag.
@@ -311,12 +320,7 @@ impl Attachment {
             Resource::Exchange(name) => ("exchange", name),
             Resource::Queue(name) => ("queue", name),
         };
-        let look_up = || {
-            let users = read(&self.broker.users);
-            let granted = users.get(username)?.permissions.get(&*vhost.name)?;
-            Some(Arc::clone(&granted.compiled))
-        };
-        if cache.allows(action, name, epoch, look_up) {
+        if cache.allows(action, name, epoch, || self.rights()) {
             return Ok(());
         }
         let (verb, vhost) = (action.verb(), &vhost.name);
@@ -324,6 +328,50 @@ impl Attachment {
             "{verb} access to {kind} '{name}' in vhost '{vhost}' refused for user '{username}'"
         );
         Err(Refusal::new(Reason::AccessRefused, text))
+    }
+
+    /// Refuses a routing key at a topic exchange unless the user's topic permission covers it.
+    pub(super) fn require_key(
+        &self,
+        cache: &mut AccessCache,
+        action: Action,
+        exchange: &str,
+        key: &str,
+    ) -> Result<(), Refusal> {
+        let epoch = self.broker.access_epoch.load(Ordering::SeqCst);
+        if cache.allows_key(action, exchange, key, epoch, || self.rights()) {
+            return Ok(());
+        }
+        let (verb, vhost, username) = (action.verb(), self.vhost(), self.username());
+        let text = format!(
+            "{verb} access to topic '{key}' in exchange '{exchange}' in vhost '{vhost}' refused \
+             for user '{username}'"
+        );
+        Err(Refusal::new(Reason::AccessRefused, text))
+    }
+
+    /// What the user may do here now.
+    fn rights(&self) -> Rights {
+        let (username, vhost) = (self.username(), self.vhost());
+        let users = read(&self.broker.users);
+        let Some(user) = users.get(username) else {
+            return Rights::default();
+        };
+        let variables = Variables {
+            username,
+            vhost,
+            client_id: None,
+        };
+        let granted = user.permissions.get(vhost);
+        let topics = user.topic_permissions.values().map(|stored| &stored.value);
+        let topics = topics.filter(|spec| spec.vhost == vhost).map(|spec| {
+            let compiled = TopicPermission::of(spec, variables);
+            (spec.exchange.clone(), compiled)
+        });
+        Rights {
+            permission: granted.map(|granted| Arc::clone(&granted.compiled)),
+            topics: topics.collect(),
+        }
     }
 
     /// A queue that exists and is not another connection's.
@@ -368,6 +416,10 @@ impl Attachment {
             }
         };
         self.require(Action::Read, Resource::Exchange(call.source))?;
+        if read(&self.connection.vhost.topology).is_topic(call.source) {
+            let cache = &mut lock(&self.own).access;
+            self.require_key(cache, Action::Read, call.source, call.routing_key)?;
+        }
         Ok(BindingSpec {
             vhost: self.vhost().to_owned(),
             source: call.source.to_owned(),

@@ -244,10 +244,7 @@ mod tests {
     use crate::message::{Body, Envelope, Message, Properties};
 
     fn put_vhost(broker: &Arc<Broker>, name: &str) -> Lsn {
-        let spec = VhostSpec {
-            name: name.to_owned(),
-            description: String::new(),
-        };
+        let spec = VhostSpec::named(name);
         broker.put_vhost(&spec, Expect::Any).unwrap().lsn
     }
 

@@ -268,6 +268,11 @@ impl Attachment {
             .keys()
             .try_for_each(|key| names::check_key(key, limits))?;
         self.require_with(access, Action::Write, Resource::Exchange(exchange))?;
+        if topology.is_topic(exchange) {
+            envelope
+                .keys()
+                .try_for_each(|key| self.require_key(access, Action::Write, exchange, key))?;
+        }
         if topology.is_internal(exchange) {
             let vhost = self.vhost();
             let text =

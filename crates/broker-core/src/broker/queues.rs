@@ -16,6 +16,7 @@ use crate::names;
 use crate::queue::DeleteError;
 use crate::records::Change;
 use crate::refusal::{Reason, Refusal};
+use crate::value::Value;
 
 /// Which queue a deletion means.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +54,7 @@ impl Broker {
         owner: Option<ConnectionId>,
         expect: Expect,
     ) -> Result<(Arc<LiveQueue>, Lsn), Refusal> {
+        self.say_type(vhost, &mut spec);
         arguments::normalize_queue(&mut spec.arguments, spec.durable && !spec.exclusive);
         if let Some(queue) = existing_queue(vhost, &spec, owner, expect)? {
             queue.touch(self);
@@ -67,6 +69,7 @@ impl Broker {
         if read(&vhost.topology).queues().len() >= self.limits.queues_per_vhost {
             return Err(exhausted("queues", self.limits.queues_per_vhost));
         }
+        self.check_queues(vhost, &spec.name)?;
         let owner = owner.filter(|_| spec.exclusive);
         let definition = Stored {
             value: spec,
@@ -83,6 +86,32 @@ impl Broker {
         write(&vhost.topology).insert_queue(Arc::clone(&queue));
         queue.touch(self);
         Ok((queue, lsn))
+    }
+
+    /// Gives a queue whose declaration does not say its type the virtual host's default, if it can be
+    /// of that type. One that is there already is what it is, whatever the default was then.
+    fn say_type(&self, vhost: &Vhost, spec: &mut QueueSpec) {
+        if spec.arguments.contains_key(arguments::QUEUE_TYPE) {
+            return;
+        }
+        let Ok(definition) = self.vhost_definition(&vhost.name) else {
+            return;
+        };
+        let Some(default) = definition.value.default_queue_type else {
+            return;
+        };
+        let there = vhost.queue(&spec.name).map(|queue| queue.definition());
+        let kind = match there {
+            Some(there) => there.value.arguments.get(arguments::QUEUE_TYPE).cloned(),
+            None if spec.durable && !spec.exclusive && !spec.auto_delete => {
+                Some(Value::Text(default))
+            }
+            None => None,
+        };
+        if let Some(kind) = kind {
+            let argument = arguments::QUEUE_TYPE.to_owned();
+            spec.arguments.insert(argument, kind);
+        }
     }
 
     /// Checks what a queue is declared with, whatever there is already.

@@ -27,7 +27,8 @@ use crate::arguments;
 use crate::call::QueueId;
 use crate::clock::Timestamp;
 use crate::definitions::{
-    Expect, PermissionSpec, PolicySpec, QueueSpec, Stored, UserSpec, VhostSpec,
+    Expect, Limited, LimitsSpec, PermissionSpec, PolicySpec, QueueSpec, Stored,
+    TopicPermissionSpec, UserSpec, VhostSpec,
 };
 use crate::journal::{
     self, Disk, Indexer, Kind, Lsn, OpenError, RecordRef, Replay, SegmentSpan, Unreadable, Writer,
@@ -111,11 +112,7 @@ impl Broker {
         });
         broker.arm_queues();
         if fresh {
-            let spec = VhostSpec {
-                name: FIRST_VHOST.to_owned(),
-                description: String::new(),
-            };
-            broker.put_vhost(&spec, Expect::Any)?;
+            broker.put_vhost(&VhostSpec::named(FIRST_VHOST), Expect::Any)?;
         }
         Ok((broker, writer))
     }
@@ -260,6 +257,18 @@ impl Recovery {
     fn apply(&mut self, change: Change) -> Result<(), Unreadable> {
         match change {
             Change::IdsReserved(below) => self.next_id = self.next_id.max(below),
+            Change::LimitsPut(stored) => self.set_limits(&stored.value.of.clone(), Some(stored)),
+            Change::LimitsDeleted(of) => self.set_limits(&of, None),
+            Change::TopicPermissionPut(stored) => self.put_topic_permission(stored)?,
+            Change::TopicPermissionDeleted {
+                user,
+                vhost,
+                exchange,
+            } => {
+                if let Some(user) = self.users.get_mut(user.as_str()) {
+                    user.topic_permissions.remove(&(vhost, exchange));
+                }
+            }
             Change::VhostPut(stored) => self.put_vhost(stored),
             Change::VhostDeleted { name } => self.delete_vhost(&name),
             Change::UserPut(stored) => self.put_user(stored),
@@ -338,6 +347,17 @@ impl Recovery {
         Ok(())
     }
 
+    fn put_topic_permission(
+        &mut self,
+        stored: Stored<TopicPermissionSpec>,
+    ) -> Result<(), Unreadable> {
+        let user = self.users.get_mut(stored.value.user.as_str());
+        let user = user.ok_or_else(|| orphan("a topic permission"))?;
+        let key = (stored.value.vhost.clone(), stored.value.exchange.clone());
+        user.topic_permissions.insert(key, stored);
+        Ok(())
+    }
+
     fn put_policy(&mut self, definition: Stored<PolicySpec>) -> Result<(), Unreadable> {
         // Whatever the limit is now, as with permissions.
         let policy = Policy::new(definition, usize::MAX);
@@ -397,8 +417,24 @@ impl Recovery {
                 .for_each(|queue| self.forget_queue(queue));
         }
         self.users.values_mut().for_each(|user| {
-            user.permissions.remove(name);
+            user.leave(name);
         });
+    }
+
+    /// Those of what went meanwhile went with it.
+    fn set_limits(&mut self, of: &Limited, limits: Option<Stored<LimitsSpec>>) {
+        match of {
+            Limited::User(name) => {
+                if let Some(user) = self.users.get_mut(name.as_str()) {
+                    user.limits = limits;
+                }
+            }
+            Limited::Vhost(name) => {
+                if let Some((_, vhost)) = self.vhosts.get(name.as_str()) {
+                    vhost.set_limits(limits);
+                }
+            }
+        }
     }
 
     fn forget_queue(&mut self, id: QueueId) {
@@ -511,10 +547,7 @@ mod tests {
     #[test]
     fn what_is_put_over_an_old_name_takes_its_place_with_all_that_hung_on_it() {
         let mut recovery = Recovery::new(Account::new(u64::MAX, 1024));
-        let vhost = VhostSpec {
-            name: "/".into(),
-            description: String::new(),
-        };
+        let vhost = VhostSpec::named("/");
         let queue = |generation| {
             Change::QueuePut(Stored {
                 value: QueueSpec {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Topology;
 use super::live_queue::LiveQueue;
 use super::topology::{Exchange, Target};
+use crate::definitions::ExchangeKind;
 use crate::message::Envelope;
 use crate::routing::{Active, Subject};
 
@@ -29,6 +30,12 @@ impl Topology {
     pub(crate) fn is_internal(&self, exchange: &str) -> bool {
         let exchange = self.exchanges.get(exchange);
         exchange.is_some_and(|it| it.definition.value.internal)
+    }
+
+    /// Whether the exchange matches patterns over words, of which users may be allowed some.
+    pub(crate) fn is_topic(&self, exchange: &str) -> bool {
+        let exchange = self.exchanges.get(exchange);
+        exchange.is_some_and(|it| it.definition.value.kind == ExchangeKind::Topic)
     }
 
     /// Fills `route.queues` with the queues that messages with this envelope reach, each once.

@@ -11,7 +11,8 @@ use super::recovery::Recovery;
 use crate::account::Account;
 use crate::call::{QueueId, Sequence};
 use crate::definitions::{
-    BindingSpec, ExchangeSpec, PermissionSpec, PolicySpec, QueueSpec, UserSpec, VhostSpec,
+    BindingSpec, ExchangeSpec, LimitsSpec, PermissionSpec, PolicySpec, QueueSpec,
+    TopicPermissionSpec, UserSpec, VhostSpec,
 };
 use crate::journal::{self, Disk, Fault, Lsn, RecordRef, Skipped};
 use crate::lock::read;
@@ -46,6 +47,10 @@ pub struct Definitions {
     pub bindings: Vec<BindingSpec>,
     /// Policies and operator policies.
     pub policies: Vec<PolicySpec>,
+    /// Topic permissions.
+    pub topic_permissions: Vec<TopicPermissionSpec>,
+    /// Limits of users and virtual hosts.
+    pub limits: Vec<LimitsSpec>,
 }
 
 /// A message in one queue. One that sat in several queues comes once for each.
@@ -179,9 +184,15 @@ fn definitions(recovery: &Recovery) -> Definitions {
         let granted = user.permissions.values();
         let permissions = granted.map(|granted| granted.definition.value.clone());
         all.permissions.extend(permissions);
+        let topics = user.topic_permissions.values();
+        all.topic_permissions
+            .extend(topics.map(|stored| stored.value.clone()));
+        all.limits
+            .extend(user.limits.as_ref().map(|stored| stored.value.clone()));
     }
     for (definition, vhost) in recovery.vhosts.values() {
         all.vhosts.push(definition.value.clone());
+        all.limits.extend(vhost.limits().map(|stored| stored.value));
         let topology = read(&vhost.topology);
         let queues = topology.queues().map(|queue| queue.definition().value);
         all.queues.extend(queues);
@@ -214,6 +225,9 @@ impl Definitions {
             .sort_by_cached_key(|it| name(&it.vhost, &it.name));
         self.queues
             .sort_by_cached_key(|it| name(&it.vhost, &it.name));
+        self.topic_permissions
+            .sort_by_cached_key(|it| (name(&it.user, &it.vhost), it.exchange.clone()));
+        self.limits.sort_by(|a, b| a.of.cmp(&b.of));
         self.policies
             .sort_by_cached_key(|it| (name(&it.vhost, &it.name), it.operator));
         self.bindings.sort_by_cached_key(|it| {

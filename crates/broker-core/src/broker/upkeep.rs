@@ -181,12 +181,21 @@ impl Broker {
         let vhosts: Vec<_> = read(&self.vhosts).values().cloned().collect();
         for (definition, vhost) in &vhosts {
             checkpoint.put(&Change::VhostPut(definition.clone()));
+            if let Some(limits) = vhost.limits() {
+                checkpoint.put(&Change::LimitsPut(limits));
+            }
             read(&vhost.topology).write_to(&mut checkpoint);
         }
         for user in read(&self.users).values() {
             checkpoint.put(&Change::UserPut(user.definition.clone()));
             for granted in user.permissions.values() {
                 checkpoint.put(&Change::PermissionPut(granted.definition.clone()));
+            }
+            for stored in user.topic_permissions.values() {
+                checkpoint.put(&Change::TopicPermissionPut(stored.clone()));
+            }
+            if let Some(limits) = user.limits.clone() {
+                checkpoint.put(&Change::LimitsPut(limits));
             }
         }
         (covered, checkpoint.finish())

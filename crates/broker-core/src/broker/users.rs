@@ -16,7 +16,7 @@ use crate::names;
 use crate::records::Change;
 use crate::refusal::{Reason, Refusal};
 
-/// Most tags of one user.
+/// Most tags of one user or virtual host.
 const MAX_TAGS: usize = 64;
 
 impl Broker {
@@ -202,9 +202,10 @@ fn updated(name: &str, found: Option<&Stored<UserSpec>>, update: UserUpdate) -> 
     value
 }
 
-fn check_tags(tags: &BTreeSet<String>, broker: &Broker) -> Result<(), Refusal> {
+/// Checks the tags of a user or virtual host.
+pub(super) fn check_tags(tags: &BTreeSet<String>, broker: &Broker) -> Result<(), Refusal> {
     if tags.len() > MAX_TAGS {
-        return Err(exhausted("tags of one user", MAX_TAGS).at("tags"));
+        return Err(exhausted("tags of one user or virtual host", MAX_TAGS).at("tags"));
     }
     tags.iter()
         .try_for_each(|tag| names::check("tag", tag, &broker.limits))

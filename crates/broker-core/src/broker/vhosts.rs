@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock, RwLockReadGuard};
 
 use super::changes::check_expected;
+use super::users::check_tags;
 use super::{Broker, LiveQueue, Topology, exhausted};
 use crate::admin::DeleteIf;
-use crate::definitions::{Changed, Expect, QueueStats, Stored, VhostSpec};
+use crate::arguments;
+use crate::definitions::{Changed, Expect, LimitsSpec, QueueStats, Stored, VhostSpec};
 use crate::journal::Lsn;
 use crate::lock::{read, write};
 use crate::names;
@@ -22,6 +24,8 @@ pub(crate) type Vhosts = BTreeMap<Arc<str>, (Stored<VhostSpec>, Arc<Vhost>)>;
 pub(crate) struct Vhost {
     pub(crate) name: Arc<str>,
     pub(crate) topology: RwLock<Topology>,
+    /// What an operator lets it have.
+    limits: RwLock<Option<Stored<LimitsSpec>>>,
     /// Nothing may be declared in it any more.
     deleted: AtomicBool,
 }
@@ -31,8 +35,18 @@ impl Vhost {
         Arc::new(Self {
             name: name.into(),
             topology: RwLock::new(Topology::with_presets(name, generation)),
+            limits: RwLock::default(),
             deleted: AtomicBool::new(false),
         })
+    }
+
+    /// What an operator lets it have.
+    pub(super) fn limits(&self) -> Option<Stored<LimitsSpec>> {
+        read(&self.limits).clone()
+    }
+
+    pub(super) fn set_limits(&self, limits: Option<Stored<LimitsSpec>>) {
+        *write(&self.limits) = limits;
     }
 
     /// The queue of that name.
@@ -90,6 +104,7 @@ impl Broker {
         expect: Expect,
     ) -> Result<Changed<VhostSpec>, Refusal> {
         names::check("virtual host", &spec.name, &self.limits)?;
+        self.check_vhost(spec)?;
         let mut change = self.change();
         let (found, count) = {
             let vhosts = read(&self.vhosts);
@@ -119,6 +134,19 @@ impl Broker {
         Ok(Changed { object, lsn })
     }
 
+    fn check_vhost(&self, spec: &VhostSpec) -> Result<(), Refusal> {
+        check_tags(&spec.tags, self)?;
+        match &spec.default_queue_type {
+            Some(kind) if !arguments::QUEUE_TYPES.contains(&&**kind) => {
+                let offered = arguments::QUEUE_TYPES.join(", ");
+                let text =
+                    format!("default_queue_type '{kind}' is not offered; there are {offered}");
+                Err(Refusal::new(Reason::Invalid, text).at("default_queue_type"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Deletes a virtual host with all in it and closes its connections. The condition is checked
     /// and the deletion journaled in one step under the topology's lock, so no message can slip in
     /// between.
@@ -134,6 +162,10 @@ impl Broker {
             .cloned()
             .ok_or_else(|| not_found(name))?;
         check_expected(expect, Some(&stored), || thing(name))?;
+        if stored.value.protected {
+            let text = format!("{} is protected from deletion", thing(name));
+            return Err(Refusal::new(Reason::InUse, text).at("deletion_protection"));
+        }
         let mut topology = write(&vhost.topology);
         if only_if.empty {
             check_empty(name, &topology)?;
@@ -145,7 +177,7 @@ impl Broker {
         let gone = std::mem::take(&mut *topology);
         drop(topology);
         write(&self.users).values_mut().for_each(|user| {
-            user.permissions.remove(name);
+            user.leave(name);
         });
         self.access_epoch.fetch_add(1, Ordering::SeqCst);
         write(&self.vhosts).remove(name);

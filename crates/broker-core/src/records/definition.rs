@@ -15,6 +15,10 @@
 //! 15 queue changed   id:varint, then as 9             16 exchange changed    as 7; bindings stay
 //! 17 policy put      generation vhost name operator:bool apply_to:u8 pattern priority:i64 definition
 //! 18 policy deleted  vhost name operator:bool
+//! 19 vhost put, with more than 1 has    as 1, then tags:count tag* default_queue_type protected:bool
+//! 20 limits put      generation, see `limits`         21 limits deleted      of_user:bool name
+//! 22 topic permission put      generation user vhost exchange write read
+//! 23 topic permission deleted  user vhost exchange
 //!
 //! binding  vhost source to_queue:bool destination routing_key arguments
 //! flags    bit 0 durable, bit 1 auto_delete, bit 2 internal (exchange) or exclusive (queue)
@@ -28,13 +32,14 @@ use std::collections::BTreeSet;
 
 use super::VERSION;
 use super::codec::{Malformed, Reader, put_blob, put_str, put_varint};
+use super::limits::{limited, limits, put_limited, put_limits};
 use super::policy::{policy, put_policy};
 use super::value::{arguments, put_arguments};
 use crate::access::PasswordHash;
 use crate::call::QueueId;
 use crate::definitions::{
-    BindingSpec, Endpoint, ExchangeKind, ExchangeSpec, PermissionSpec, PolicySpec, QueueSpec,
-    Stored, UserSpec, VhostSpec,
+    BindingSpec, Endpoint, ExchangeKind, ExchangeSpec, Limited, LimitsSpec, PermissionSpec,
+    PolicySpec, QueueSpec, Stored, TopicPermissionSpec, UserSpec, VhostSpec,
 };
 
 /// One change of the definitions.
@@ -42,6 +47,8 @@ use crate::definitions::{
 pub(crate) enum Change {
     /// Numbers below this may be in use.
     IdsReserved(u64),
+    LimitsDeleted(Limited),
+    LimitsPut(Stored<LimitsSpec>),
     BindingDeleted(BindingSpec),
     BindingPut(Stored<BindingSpec>),
     /// Its bindings went with it.
@@ -77,7 +84,13 @@ pub(crate) enum Change {
     QueuePut(Stored<QueueSpec>),
     /// Several that happen or do not happen as one; none of them is such a group itself.
     Together(Vec<Change>),
-    /// Its permissions went with it.
+    TopicPermissionDeleted {
+        user: String,
+        vhost: String,
+        exchange: String,
+    },
+    TopicPermissionPut(Stored<TopicPermissionSpec>),
+    /// Its permissions and limits went with it.
     UserDeleted {
         name: String,
     },
@@ -149,10 +162,19 @@ pub(crate) fn write_change(out: &mut Vec<u8>, change: &Change) {
         }
         Change::UserDeleted { name } | Change::VhostDeleted { name } => put_str(out, name),
         Change::UserPut(stored) => put_user(out, stored),
-        Change::VhostPut(Stored { value, generation }) => {
+        Change::VhostPut(stored) => put_vhost(out, stored),
+        Change::LimitsPut(stored) => put_limits(out, stored),
+        Change::LimitsDeleted(of) => put_limited(out, of),
+        Change::TopicPermissionPut(Stored { value, generation }) => {
             put_varint(out, *generation);
-            put_strs(out, &[&value.name, &value.description]);
+            put_strs(out, &[&value.user, &value.vhost, &value.exchange]);
+            put_strs(out, &[&value.write, &value.read]);
         }
+        Change::TopicPermissionDeleted {
+            user,
+            vhost,
+            exchange,
+        } => put_strs(out, &[user, vhost, exchange]),
     }
 }
 
@@ -177,9 +199,10 @@ fn read_together(reader: &mut Reader<'_>) -> Result<Vec<Change>, Malformed> {
     Ok(changes)
 }
 
-const fn tag(change: &Change) -> u8 {
+fn tag(change: &Change) -> u8 {
     match change {
-        Change::VhostPut(_) => 1,
+        Change::VhostPut(stored) if is_plain(&stored.value) => 1,
+        Change::VhostPut(_) => 19,
         Change::VhostDeleted { .. } => 2,
         Change::UserPut(_) => 3,
         Change::UserDeleted { .. } => 4,
@@ -197,17 +220,16 @@ const fn tag(change: &Change) -> u8 {
         Change::ExchangeChanged(_) => 16,
         Change::PolicyPut(_) => 17,
         Change::PolicyDeleted { .. } => 18,
+        Change::LimitsPut(_) => 20,
+        Change::LimitsDeleted(_) => 21,
+        Change::TopicPermissionPut(_) => 22,
+        Change::TopicPermissionDeleted { .. } => 23,
     }
 }
 
 fn read_tagged(tag: u8, reader: &mut Reader<'_>) -> Result<Change, Malformed> {
     Ok(match tag {
-        1 => Change::VhostPut(stored(reader, |reader| {
-            Ok(VhostSpec {
-                name: reader.string()?,
-                description: reader.string()?,
-            })
-        })?),
+        1 => Change::VhostPut(stored(reader, plain_vhost)?),
         2 => Change::VhostDeleted {
             name: reader.string()?,
         },
@@ -253,6 +275,23 @@ fn read_tagged(tag: u8, reader: &mut Reader<'_>) -> Result<Change, Malformed> {
             name: reader.string()?,
             operator: reader.bool()?,
         },
+        19 => Change::VhostPut(stored(reader, vhost)?),
+        20 => Change::LimitsPut(stored(reader, limits)?),
+        21 => Change::LimitsDeleted(limited(reader)?),
+        22 => Change::TopicPermissionPut(stored(reader, |reader| {
+            Ok(TopicPermissionSpec {
+                user: reader.string()?,
+                vhost: reader.string()?,
+                exchange: reader.string()?,
+                write: reader.string()?,
+                read: reader.string()?,
+            })
+        })?),
+        23 => Change::TopicPermissionDeleted {
+            user: reader.string()?,
+            vhost: reader.string()?,
+            exchange: reader.string()?,
+        },
         _ => return Err(Malformed("a change of unknown type")),
     })
 }
@@ -272,6 +311,55 @@ fn put_strs(out: &mut Vec<u8>, texts: &[&str]) {
     texts.iter().for_each(|text| put_str(out, text));
 }
 
+/// Nothing is said of the virtual host that the first layout has no place for.
+fn is_plain(vhost: &VhostSpec) -> bool {
+    vhost.tags.is_empty() && vhost.default_queue_type.is_none() && !vhost.protected
+}
+
+fn put_vhost(out: &mut Vec<u8>, Stored { value, generation }: &Stored<VhostSpec>) {
+    put_varint(out, *generation);
+    put_strs(out, &[&value.name, &value.description]);
+    if !is_plain(value) {
+        put_tags(out, &value.tags);
+        put_str(out, value.default_queue_type.as_deref().unwrap_or_default());
+        out.push(u8::from(value.protected));
+    }
+}
+
+fn plain_vhost(reader: &mut Reader<'_>) -> Result<VhostSpec, Malformed> {
+    let name = reader.string()?;
+    let description = reader.string()?;
+    Ok(VhostSpec {
+        description,
+        ..VhostSpec::named(name)
+    })
+}
+
+fn vhost(reader: &mut Reader<'_>) -> Result<VhostSpec, Malformed> {
+    let plain = plain_vhost(reader)?;
+    let tags = read_tags(reader)?;
+    let default_queue_type = Some(reader.string()?).filter(|name| !name.is_empty());
+    Ok(VhostSpec {
+        tags,
+        default_queue_type,
+        protected: reader.bool()?,
+        ..plain
+    })
+}
+
+fn put_tags(out: &mut Vec<u8>, tags: &BTreeSet<String>) {
+    put_varint(out, tags.len() as u64);
+    tags.iter().for_each(|tag| put_str(out, tag));
+}
+
+fn read_tags(reader: &mut Reader<'_>) -> Result<BTreeSet<String>, Malformed> {
+    let mut tags = BTreeSet::new();
+    for _ in 0..reader.varint()? {
+        tags.insert(reader.string()?);
+    }
+    Ok(tags)
+}
+
 fn put_user(out: &mut Vec<u8>, Stored { value, generation }: &Stored<UserSpec>) {
     put_varint(out, *generation);
     put_str(out, &value.name);
@@ -279,8 +367,7 @@ fn put_user(out: &mut Vec<u8>, Stored { value, generation }: &Stored<UserSpec>) 
     if let Some(hash) = &value.password {
         put_str(out, hash.as_str());
     }
-    put_varint(out, value.tags.len() as u64);
-    value.tags.iter().for_each(|tag| put_str(out, tag));
+    put_tags(out, &value.tags);
 }
 
 fn user(reader: &mut Reader<'_>) -> Result<UserSpec, Malformed> {
@@ -291,14 +378,10 @@ fn user(reader: &mut Reader<'_>) -> Result<UserSpec, Malformed> {
         }
         false => None,
     };
-    let mut tags = BTreeSet::new();
-    for _ in 0..reader.varint()? {
-        tags.insert(reader.string()?);
-    }
     Ok(UserSpec {
         name,
         password,
-        tags,
+        tags: read_tags(reader)?,
     })
 }
 
@@ -415,7 +498,7 @@ mod tests {
     const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$\
                         aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g";
 
-    const GOLDEN: [&str; 18] = [
+    const GOLDEN: [&str; 23] = [
         r"\x01\x01\x01\x01/\x05first",
         r"\x01\x02\x01v",
         concat!(
@@ -441,6 +524,11 @@ mod tests {
             r"\x08overflow\x05\tdrop-head",
         ),
         r"\x01\x12\x01/\x01p\x01",
+        r"\x01\x13\n\x01/\x00\x01\x01t\x06quorum\x01",
+        r"\x01\x14\x0b\x01\x01u\x06\x01\x00",
+        r"\x01\x15\x00\x01/",
+        r"\x01\x16\x0c\x01u\x01/\x02ex\x02^a\x00",
+        r"\x01\x17\x01u\x01/\x02ex",
     ];
 
     fn exchange_spec() -> ExchangeSpec {
@@ -482,10 +570,15 @@ mod tests {
 
     /// One change of each type, in order of their tags.
     fn one_of_each() -> Vec<Change> {
+        [one_of_each_first(), one_of_each_later()].concat()
+    }
+
+    /// One change of each of the first types, in order of their tags.
+    fn one_of_each_first() -> Vec<Change> {
         let (root, name) = (|| "/".to_owned(), |name: &str| name.to_owned());
         let vhost = VhostSpec {
-            name: root(),
             description: name("first"),
+            ..VhostSpec::named("/")
         };
         let user = UserSpec {
             name: name("u"),
@@ -498,15 +591,6 @@ mod tests {
             configure: String::new(),
             write: name(".*"),
             read: name("^q$"),
-        };
-        let policy = PolicySpec {
-            vhost: root(),
-            name: name("p"),
-            operator: true,
-            pattern: name("^q"),
-            apply_to: ApplyTo::ClassicQueues,
-            priority: -1,
-            definition: [("overflow".into(), Value::Text("drop-head".into()))].into(),
         };
         vec![
             Change::VhostPut(stored(1, vhost)),
@@ -536,6 +620,41 @@ mod tests {
                 Change::VhostDeleted { name: name("v") },
                 Change::UserDeleted { name: name("u") },
             ]),
+        ]
+    }
+
+    /// The same of the types that came later.
+    fn one_of_each_later() -> Vec<Change> {
+        let (root, name) = (|| "/".to_owned(), |name: &str| name.to_owned());
+        let told = VhostSpec {
+            tags: [name("t")].into(),
+            default_queue_type: Some(name("quorum")),
+            protected: true,
+            ..VhostSpec::named("/")
+        };
+        let limits = LimitsSpec {
+            of: Limited::User(name("u")),
+            max_connections: Some(5),
+            max_channels: Some(0),
+            max_queues: None,
+        };
+        let topic = TopicPermissionSpec {
+            user: name("u"),
+            vhost: root(),
+            exchange: name("ex"),
+            write: name("^a"),
+            read: String::new(),
+        };
+        let policy = PolicySpec {
+            vhost: root(),
+            name: name("p"),
+            operator: true,
+            pattern: name("^q"),
+            apply_to: ApplyTo::ClassicQueues,
+            priority: -1,
+            definition: [("overflow".into(), Value::Text("drop-head".into()))].into(),
+        };
+        vec![
             Change::QueueChanged {
                 id: QueueId(5),
                 definition: stored(7, queue_spec()),
@@ -546,6 +665,15 @@ mod tests {
                 vhost: root(),
                 name: name("p"),
                 operator: true,
+            },
+            Change::VhostPut(stored(10, told)),
+            Change::LimitsPut(stored(11, limits)),
+            Change::LimitsDeleted(Limited::Vhost(root())),
+            Change::TopicPermissionPut(stored(12, topic)),
+            Change::TopicPermissionDeleted {
+                user: name("u"),
+                vhost: root(),
+                exchange: name("ex"),
             },
         ]
     }

@@ -35,6 +35,7 @@ mod codec;
 mod definition;
 mod delivery;
 mod index;
+mod limits;
 mod policy;
 mod value;
 

@@ -125,10 +125,7 @@ fn attaching_needs_a_virtual_host_and_a_permission_in_it() {
             .reason
     };
     assert_eq!(attach("none"), Reason::NotFound);
-    let spec = VhostSpec {
-        name: "v".into(),
-        description: String::new(),
-    };
+    let spec = VhostSpec::named("v");
     world.admin().put_vhost(&spec, Expect::Absent).unwrap();
     assert_eq!(attach("v"), Reason::AccessRefused);
     world.permit(USER, "v", ["", "", ""]);
@@ -246,10 +243,7 @@ fn taking_a_permission_away_is_felt_at_once() {
 fn deleting_a_user_or_a_virtual_host_closes_its_connections() {
     let world = World::new();
     let admin = world.admin();
-    let spec = VhostSpec {
-        name: "v".into(),
-        description: String::new(),
-    };
+    let spec = VhostSpec::named("v");
     admin.put_vhost(&spec, Expect::Absent).unwrap();
     world.permit(USER, "v", [".*", ".*", ".*"]);
     let in_v = world.try_client(&login(), "v").unwrap();

@@ -80,8 +80,8 @@ fn a_lost_update_is_a_conflict() {
     let world = World::new();
     let admin = world.admin();
     let spec = |description: &str| VhostSpec {
-        name: "v".into(),
         description: description.into(),
+        ..VhostSpec::named("v")
     };
     let first = admin
         .put_vhost(&spec("one"), Expect::Absent)
@@ -165,10 +165,7 @@ fn a_virtual_host_with_messages_is_deleted_only_on_purpose() {
         .unwrap();
     assert_eq!(admin.queues("/").unwrap_err().reason, Reason::NotFound);
 
-    let spec = VhostSpec {
-        name: "v".into(),
-        description: String::new(),
-    };
+    let spec = VhostSpec::named("v");
     admin.put_vhost(&spec, Expect::Absent).unwrap();
     admin.delete_vhost("v", Expect::Any, only_if).unwrap();
 }
@@ -223,8 +220,8 @@ fn everything_put_is_there_after_a_restart_and_what_was_deleted_is_not() {
     let world = World::new();
     let admin = world.admin();
     let vhost = VhostSpec {
-        name: "v ä/%".into(),
         description: "text".into(),
+        ..VhostSpec::named("v ä/%")
     };
     admin.put_vhost(&vhost, Expect::Absent).unwrap();
     admin

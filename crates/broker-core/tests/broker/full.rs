@@ -184,10 +184,7 @@ fn make_each(world: &World, client: &Client) {
     client.attachment.declare_exchange(&fading).unwrap();
     client.bind("kept", "q", "k");
     client.bind("fading", "q", "k");
-    let vhost = VhostSpec {
-        name: "v".into(),
-        description: String::new(),
-    };
+    let vhost = VhostSpec::named("v");
     admin.put_vhost(&vhost, Expect::Absent).unwrap();
     admin
         .put_user("other", Default::default(), Expect::Absent)

@@ -11,6 +11,7 @@
 
 mod access;
 mod admin;
+mod bounds_of_users;
 mod crash;
 mod dead_letters;
 mod delivery;

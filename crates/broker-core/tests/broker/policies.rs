@@ -466,7 +466,6 @@ fn a_queue_that_takes_no_more_leaves_the_rest_where_it_is() {
 
 /// Times are reported and fail nothing: a busy machine is not a bug.
 #[test]
-#[ignore = "a measurement, to be run alone and optimized"]
 fn measured_a_policy_change_on_ten_thousand_queues() {
     const QUEUES: usize = 10_000;
     let mut world = World::with(Limits::default(), small());

@@ -156,10 +156,7 @@ fn race_with_deletion(delete: impl Fn(&World) -> Result<(), Refusal> + Sync) {
     let mut world = World::new();
     let deadline = Instant::now() + DEADLINE;
     for _ in 0..300 {
-        let spec = VhostSpec {
-            name: "v".into(),
-            description: String::new(),
-        };
+        let spec = VhostSpec::named("v");
         world.admin().put_vhost(&spec, Expect::Any).unwrap();
         world.permit(USER, "v", [".*", ".*", ".*"]);
         let client = world.try_client(&login(), "v").unwrap();

@@ -17,6 +17,7 @@ use super::fault::Fault;
 use super::lane::Lane;
 use super::transaction::{Transaction, refused};
 use super::unsettled::Unsettled;
+use crate::broker::ChannelSlot;
 use crate::call::{ConsumerId, Outcome, SharedPrefetch};
 use crate::durability::{Promise, Reached};
 use crate::journal::Lsn;
@@ -25,6 +26,8 @@ use crate::journal::Lsn;
 #[derive(Debug)]
 pub(super) struct Channel {
     pub(super) number: u16,
+    /// Its place among its user's, given back when it goes.
+    _slot: ChannelSlot,
     state: State,
     pub(super) lane: Lane,
     pub(super) content: Content,
@@ -56,9 +59,10 @@ enum State {
 }
 
 impl Channel {
-    pub(super) fn new(number: u16) -> Self {
+    pub(super) fn new(number: u16, slot: ChannelSlot) -> Self {
         Self {
             number,
+            _slot: slot,
             state: State::Open,
             lane: Lane::default(),
             content: Content::default(),

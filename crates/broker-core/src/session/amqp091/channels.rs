@@ -5,6 +5,8 @@ use wire::amqp091::{ChannelOpenOk, ReplyCode};
 
 use super::channel::Channel;
 use super::fault::Fault;
+use crate::broker::ChannelSlot;
+use crate::refusal::Refusal;
 
 /// Channels by number; clients number them from 1 up, so the vector stays short.
 #[derive(Debug)]
@@ -37,8 +39,13 @@ impl Channels {
         open.any(|channel| channel.holds_deliveries())
     }
 
-    /// Opens a channel and says so.
-    pub(super) fn open(&mut self, number: u16, out: &mut BytesMut) -> Result<(), Fault> {
+    /// Opens a channel and says so; `reserve` gives it its place among those of its user.
+    pub(super) fn open(
+        &mut self,
+        number: u16,
+        reserve: impl FnOnce() -> Result<ChannelSlot, Refusal>,
+        out: &mut BytesMut,
+    ) -> Result<(), Fault> {
         if self.get(number).is_some() {
             return Err(Fault::new(
                 ReplyCode::ChannelError,
@@ -54,11 +61,13 @@ impl Channels {
                 ),
             ));
         }
+        // A client that may have no more channels is told so as RabbitMQ does: with the connection.
+        let slot = reserve().map_err(|refusal| Fault::new(ReplyCode::NotAllowed, refusal.text))?;
         let index = usize::from(number);
         if self.by_number.len() <= index {
             self.by_number.resize_with(index + 1, || None);
         }
-        self.by_number[index] = Some(Box::new(Channel::new(number)));
+        self.by_number[index] = Some(Box::new(Channel::new(number, slot)));
         ChannelOpenOk::default().encode(number, out);
         Ok(())
     }

@@ -364,7 +364,11 @@ impl Connection {
         out: &mut Output,
     ) -> Result<(), Fault> {
         match method {
-            Method::ChannelOpen(_) => self.channels.open(number, out.buffer()),
+            Method::ChannelOpen(_) => {
+                let attachment = &self.context.attachment;
+                let reserve = || attachment.open_channel();
+                self.channels.open(number, reserve, out.buffer())
+            }
             Method::ChannelClose(_) => self.close_channel(number, None, out),
             _ => {
                 if let Method::BasicCancel(cancel) = method {

@@ -101,10 +101,7 @@ impl World {
                 Expect::Any,
             )
             .unwrap();
-        let vhost = VhostSpec {
-            name: "closed".to_owned(),
-            description: String::new(),
-        };
+        let vhost = VhostSpec::named("closed");
         admin.put_vhost(&vhost, Expect::Any).unwrap();
         let mut world = Self {
             broker,
