@@ -36,6 +36,8 @@ pub struct Limits {
     /// Bytes of messages and settlements in open transactions of one connection. What one transaction
     /// commits must fit into three quarters of a segment of the journal besides.
     pub transaction_bytes: usize,
+    /// Milliseconds a client may keep a delivery without settling it; its channel is closed then.
+    pub consumer_timeout_ms: u64,
     /// Bytes of undelivered messages in one connection's outbox; queues skip its consumers above.
     pub outbox_bytes: usize,
     /// Bytes of messages kept in memory at either end of a queue. What lies between them and is in
@@ -65,6 +67,7 @@ impl Default for Limits {
             argument_bytes: 64 * 1024,
             message_bytes: 16 * 1024 * 1024,
             transaction_bytes: 20 * 1024 * 1024,
+            consumer_timeout_ms: 30 * 60 * 1000,
             outbox_bytes: 1024 * 1024,
             queue_window_bytes: 1024 * 1024,
             memory_bytes: 1024 * 1024 * 1024,

@@ -14,6 +14,7 @@ use super::channel::Channel;
 use super::connection::Context;
 use super::consumers::Consumer;
 use super::fault::Fault;
+use super::unsettled::Delivered;
 use crate::call::Consume;
 use crate::field_table::arguments;
 use crate::journal::Lsn;
@@ -113,7 +114,7 @@ impl Channel {
 
     pub(super) fn get(
         &mut self,
-        context: &Context,
+        context: &mut Context,
         method: BasicGet<'_>,
         out: &mut BytesMut,
     ) -> Result<(), Fault> {
@@ -124,8 +125,12 @@ impl Channel {
         };
         self.last_delivery += 1;
         if !method.no_ack {
-            self.unsettled
-                .push(self.last_delivery, delivery.queue, delivery.sequence);
+            self.unsettled.push(Delivered {
+                tag: self.last_delivery,
+                queue: delivery.queue,
+                sequence: delivery.sequence,
+                since_s: context.patience.begin(),
+            });
         }
         let (number, message) = (self.number, &delivery.message);
         let envelope = delivery.envelope();

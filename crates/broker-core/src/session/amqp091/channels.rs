@@ -39,6 +39,12 @@ impl Channels {
         open.any(|channel| channel.holds_deliveries())
     }
 
+    /// The numbers of those there are.
+    pub(super) fn numbers(&self) -> Vec<u16> {
+        let open = self.by_number.iter().flatten();
+        open.map(|channel| channel.number).collect()
+    }
+
     /// Opens a channel and says so; `reserve` gives it its place among those of its user.
     pub(super) fn open(
         &mut self,

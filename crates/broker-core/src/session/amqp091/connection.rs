@@ -18,6 +18,7 @@ use super::content::Payload;
 use super::fault::Fault;
 use super::handshake::{Capabilities, Tuning};
 use super::heartbeat::Heartbeat;
+use super::overdue::Patience;
 use super::publishes::Publishes;
 use super::settlements::Settlements;
 use crate::broker::Attachment;
@@ -67,6 +68,7 @@ pub(super) struct Context {
     pub(super) assembling_bytes: usize,
     /// Bytes of open transactions.
     pub(super) transaction_bytes: usize,
+    pub(super) patience: Patience,
     /// The method just handled has to wait: it is to be handled again after the next wake.
     pub(super) put_back: bool,
 }
@@ -78,6 +80,7 @@ impl Connection {
         tuning: Tuning,
         client: Capabilities,
     ) -> Self {
+        let timeout_ms = attachment.broker().limits().consumer_timeout_ms;
         Self {
             context: Context {
                 attachment,
@@ -88,6 +91,7 @@ impl Connection {
                 publishes: Publishes::default(),
                 assembling_bytes: 0,
                 transaction_bytes: 0,
+                patience: Patience::new(now, timeout_ms),
                 put_back: false,
             },
             channels: Channels::new(tuning.channel_max),
@@ -120,6 +124,7 @@ impl Connection {
         out: &mut Output,
     ) -> Result<Flow, Fault> {
         let before = out.len();
+        self.context.patience.set_now(now);
         self.look_at_publishing(out.buffer());
         let outcome = self.handle(input, out);
         if matches!(outcome, Ok(Flow::Continue)) {
@@ -137,7 +142,11 @@ impl Connection {
     }
 
     pub(super) fn next_tick(&self) -> Option<Instant> {
-        self.heartbeat.next_tick()
+        let times = [
+            self.heartbeat.next_tick(),
+            self.context.patience.next_look(),
+        ];
+        times.into_iter().flatten().min()
     }
 
     /// The peer took bytes it had left waiting: as good a sign of life as one that comes in.
@@ -149,20 +158,27 @@ impl Connection {
         self.heartbeat.next_tick().is_some()
     }
 
-    pub(super) fn on_tick(&mut self, now: Instant, deaf: bool, out: &mut Output) -> Flow {
+    pub(super) fn on_tick(
+        &mut self,
+        now: Instant,
+        deaf: bool,
+        out: &mut Output,
+    ) -> Result<Flow, Fault> {
         // Who is not listened to is not silent. But with bytes left waiting for it, a peer could
         // show life by taking some.
         if out.is_empty() && (deaf || !self.wants_input()) {
             self.heartbeat.received(now);
         }
         if self.heartbeat.is_dead(now) {
-            return Flow::Close;
+            return Ok(Flow::Close);
         }
         if self.heartbeat.is_due(now) {
             encode_heartbeat(out.buffer());
             self.heartbeat.sent(now);
         }
-        Flow::Continue
+        self.context.patience.set_now(now);
+        self.look_at_overdue(out)?;
+        Ok(Flow::Continue)
     }
 
     pub(super) fn wants_input(&self) -> bool {

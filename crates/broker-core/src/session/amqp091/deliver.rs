@@ -9,6 +9,7 @@ use super::channel::Channel;
 use super::connection::{Connection, Context};
 use super::consumers::Consumer;
 use super::fault::Fault;
+use super::unsettled::Delivered;
 use crate::call::{ConsumerId, Delivery, Outcome};
 use crate::journal::Lsn;
 use crate::outbox::Event;
@@ -43,6 +44,7 @@ impl Connection {
             consumers,
             tuning,
             settlements,
+            patience,
             ..
         } = &mut self.context;
         let consumer = delivery.consumer.and_then(|id| consumers.get_mut(id));
@@ -53,7 +55,12 @@ impl Connection {
         });
         match target {
             Some((consumer, channel)) => {
-                channel.deliver(consumer, delivery, durable, tuning.frame_max_bytes, out);
+                let since_s = match consumer.auto_settle {
+                    true => 0,
+                    false => patience.begin(),
+                };
+                let frame_max = tuning.frame_max_bytes;
+                channel.deliver(consumer, delivery, durable, frame_max, since_s, out);
             }
             // Its consumer is gone: the message goes back.
             None => settlements.add(delivery.queue, delivery.sequence, Outcome::Requeue),
@@ -88,12 +95,17 @@ impl Channel {
         delivery: &Delivery,
         durable: Lsn,
         frame_max: u32,
+        since_s: u32,
         out: &mut Output,
     ) {
         self.last_delivery += 1;
         if !consumer.auto_settle {
-            self.unsettled
-                .push(self.last_delivery, delivery.queue, delivery.sequence);
+            self.unsettled.push(Delivered {
+                tag: self.last_delivery,
+                queue: delivery.queue,
+                sequence: delivery.sequence,
+                since_s,
+            });
         }
         let (envelope, body) = (delivery.envelope(), &delivery.message.body);
         let (number, tag, again) = (self.number, self.last_delivery, delivery.redelivered);

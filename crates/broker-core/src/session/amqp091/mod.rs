@@ -32,6 +32,7 @@ mod handshake;
 mod heartbeat;
 mod lane;
 mod named;
+mod overdue;
 mod publish;
 mod publishes;
 mod queue;
@@ -194,10 +195,10 @@ impl Session {
     /// `deaf` says that the driver does not read at present, so that silence alone proves nothing.
     pub fn on_tick(&mut self, now: Instant, deaf: bool, out: &mut Output) -> Step {
         match &mut self.phase {
-            Phase::Open(connection) => match connection.on_tick(now, deaf, out) {
-                Flow::Continue => Step::Continue,
-                Flow::Close => self.end(),
-            },
+            Phase::Open(connection) => {
+                let outcome = connection.on_tick(now, deaf, out);
+                self.conclude(now, outcome, out)
+            }
             Phase::Farewell(farewell) if now >= farewell.deadline() => self.end(),
             _ => self.step(),
         }

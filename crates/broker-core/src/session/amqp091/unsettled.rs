@@ -20,6 +20,8 @@ pub(super) struct Delivered {
     pub(super) tag: u64,
     pub(super) queue: QueueId,
     pub(super) sequence: Sequence,
+    /// When it was sent, see [`super::overdue`].
+    pub(super) since_s: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -39,12 +41,14 @@ impl Unsettled {
     }
 
     /// Adds a delivery; tags rise.
-    pub(super) fn push(&mut self, tag: u64, queue: QueueId, sequence: Sequence) {
-        self.ring.push_back(Entry::unsettled(Delivered {
-            tag,
-            queue,
-            sequence,
-        }));
+    pub(super) fn push(&mut self, delivered: Delivered) {
+        self.ring.push_back(Entry::unsettled(delivered));
+    }
+
+    /// The delivery that has waited longest.
+    pub(super) fn oldest(&self) -> Option<Delivered> {
+        // Gaps never reach the front.
+        self.ring.front().map(|entry| entry.delivered)
     }
 
     /// Takes deliveries back that were taken.
@@ -144,13 +148,14 @@ mod tests {
             tag,
             queue: QueueId(1),
             sequence: Sequence(sequence),
+            since_s: 0,
         }
     }
 
     fn filled(count: u64) -> Unsettled {
         let mut unsettled = Unsettled::default();
         for tag in 1..=count {
-            unsettled.push(tag, QueueId(1), Sequence(tag * 10));
+            unsettled.push(delivered(tag, tag * 10));
         }
         unsettled
     }
@@ -176,7 +181,7 @@ mod tests {
     fn gaps_behind_an_open_delivery_do_not_pile_up() {
         let mut unsettled = filled(1);
         for tag in 2..10_000 {
-            unsettled.push(tag, QueueId(1), Sequence(tag));
+            unsettled.push(delivered(tag, tag));
             assert!(unsettled.take(tag).is_some());
             assert!(unsettled.ring.len() <= TIDY_ENTRIES);
         }
@@ -188,7 +193,7 @@ mod tests {
     fn tags_are_found_among_others_that_never_needed_settling() {
         let mut unsettled = Unsettled::default();
         for tag in (1..2_000).step_by(3) {
-            unsettled.push(tag, QueueId(1), Sequence(tag));
+            unsettled.push(delivered(tag, tag));
         }
         assert_eq!(unsettled.take(2), None);
         assert_eq!(unsettled.take(1_000), Some(delivered(1_000, 1_000)));

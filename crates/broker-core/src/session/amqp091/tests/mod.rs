@@ -10,6 +10,7 @@ mod errors;
 mod expiry;
 mod handshake;
 mod kit;
+mod overdue;
 mod publishing;
 mod quorum;
 mod remembered;

@@ -16,6 +16,7 @@ const TESTS: &[&str] = &[
     include_str!("errors.rs"),
     include_str!("expiry.rs"),
     include_str!("handshake.rs"),
+    include_str!("overdue.rs"),
     include_str!("publishing.rs"),
     include_str!("quorum.rs"),
     include_str!("replies.rs"),
