@@ -42,7 +42,7 @@ pub enum Value<'a> {
     I32(i32),
     /// `i`
     U32(u32),
-    /// `l`
+    /// `l`, and `L` as the specification has it and py-amqp writes it.
     I64(i64),
     /// `f`
     F32(f32),
@@ -204,7 +204,7 @@ fn read_value<'a>(reader: &mut Reader<'a>) -> Result<Value<'a>, DecodeError> {
         b'u' => Value::U16(reader.u16()?),
         b'I' => Value::I32(i32::from_be_bytes(reader.array()?)),
         b'i' => Value::U32(reader.u32()?),
-        b'l' => Value::I64(i64::from_be_bytes(reader.array()?)),
+        b'l' | b'L' => Value::I64(i64::from_be_bytes(reader.array()?)),
         b'f' => Value::F32(f32::from_be_bytes(reader.array()?)),
         b'd' => Value::F64(f64::from_be_bytes(reader.array()?)),
         b'D' => {

@@ -53,12 +53,15 @@ fn every_value_has_its_tag() {
 }
 
 #[test]
+fn the_specifications_own_tag_of_a_long_integer_is_read_as_well() {
+    let table = Table::parse(b"\x01nL\xff\xff\xff\xff\xff\xff\xff\xfe").unwrap();
+    assert_eq!(table.get("n"), Some(Value::I64(-2)));
+}
+
+#[test]
 fn damaged_tables_are_refused_by_kind() {
     let cases: [(&[u8], DecodeError); 5] = [
-        (
-            b"\x01nL\0\0\0\0\0\0\0\0",
-            DecodeError::BadValueTag { tag: b'L' },
-        ),
+        (b"\x01nU\0\0", DecodeError::BadValueTag { tag: b'U' }),
         (b"\xffn", DecodeError::Truncated),
         (b"\x01nS\xff\xff\xff\xffab", DecodeError::Truncated),
         (b"\x01nF\0\0\0\x02\x01n", DecodeError::Truncated),
