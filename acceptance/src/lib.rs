@@ -9,15 +9,16 @@
 //! - [`binaries`] finds the release build, [`process`] runs and kills it.
 //! - [`dev::DevBroker`] is `broker-agent dev`; [`agent::Agent`] is `broker-agent init` and `serve`.
 //! - [`terraform::Workspace`] is one directory with a configuration and the commands on it.
-//! - [`python`], [`node`] and [`debian`] prepare the clients; [`prerequisite`] decides what happens
-//!   when one cannot be had: the test fails and says how to get it, unless the person who started
-//!   the run left it out by name.
+//! - [`python`], [`node`] and [`debian`] prepare the clients, kept in the [`cache`];
+//!   [`prerequisite`] decides what happens when one cannot be had: the test fails and says how to
+//!   get it, unless the person who started the run left it out by name.
 //! - [`ledger`] keeps account of every message over crashes and says whether one was lost.
 //! - [`small_disk::SmallDisk`] is a disk that can be filled up.
 //! - [`poll`] waits for a condition with a deadline. Nothing else in the tests waits.
 
 pub mod agent;
 pub mod binaries;
+pub mod cache;
 pub mod debian;
 pub mod dev;
 pub mod ledger;

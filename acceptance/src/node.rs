@@ -1,13 +1,13 @@
 //! Node.js with the packages of `clients/node`, and the scripts there.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
-use crate::prerequisite::{self, Part};
+use crate::cache;
+use crate::prerequisite::Part;
 use crate::process::Finished;
 
 const LOCKFILE: &str = include_str!("../clients/node/package-lock.json");
@@ -23,21 +23,7 @@ impl Node {
         if !Part::Node.wanted()? {
             return Ok(None);
         }
-        static ONE: Mutex<()> = Mutex::new(());
-        let _one = ONE
-            .lock()
-            .ok()
-            .context("installing the npm packages panicked")?;
-        let cache = prerequisite::cache()?;
-        fs::create_dir_all(&cache).with_context(|| format!("create {}", cache.display()))?;
-        let lock = File::create(cache.join("node.lock"))?;
-        lock.lock()?;
-        let dir = cache.join("node");
-        let ready = dir.join("lockfile-installed.json");
-        if fs::read_to_string(&ready).ok().as_deref() != Some(LOCKFILE) {
-            install(&dir)?;
-            fs::write(&ready, LOCKFILE)?;
-        }
+        let dir = cache::prepared("node", LOCKFILE, install)?;
         // ES modules are resolved from the script's own place, so the scripts go beside the
         // packages: fresh at every run, because they change more often than the packages.
         for entry in fs::read_dir(scripts())? {
@@ -65,10 +51,6 @@ pub fn scripts() -> PathBuf {
 }
 
 fn install(dir: &Path) -> Result<()> {
-    if dir.exists() {
-        fs::remove_dir_all(dir).with_context(|| format!("remove {}", dir.display()))?;
-    }
-    fs::create_dir_all(dir)?;
     for name in ["package.json", "package-lock.json"] {
         fs::copy(scripts().join(name), dir.join(name))?;
     }

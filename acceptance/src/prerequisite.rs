@@ -7,10 +7,9 @@
 use std::env;
 use std::fs::OpenOptions;
 use std::io::Write;
-use std::path::PathBuf;
 use std::thread;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 /// A part of the machine that tests need and a person may leave out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,22 +61,4 @@ impl Part {
         let name = self.name();
         format!("{what}; {way}, or leave its tests out with WITHOUT=\"{name}\"")
     }
-}
-
-/// Where what was downloaded is kept between runs, outside of the source tree: `FERRYMQ_CACHE`, or
-/// `ferrymq` in the user's cache directory.
-pub fn cache() -> Result<PathBuf> {
-    let variable = |name| {
-        env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
-    if let Some(path) = variable("FERRYMQ_CACHE") {
-        return Ok(path);
-    }
-    if let Some(path) = variable("XDG_CACHE_HOME") {
-        return Ok(path.join("ferrymq"));
-    }
-    let home = variable("HOME").context("neither FERRYMQ_CACHE nor HOME is set")?;
-    Ok(home.join(".cache/ferrymq"))
 }

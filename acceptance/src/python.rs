@@ -1,13 +1,12 @@
 //! A Python environment with the stock clients, and the scripts of `clients/python`.
 
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
 
 use anyhow::{Context, Result, bail};
 
-use crate::prerequisite::{self, Part};
+use crate::cache;
+use crate::prerequisite::Part;
 use crate::process::Finished;
 
 const REQUIREMENTS: &str = include_str!("../clients/python/requirements.txt");
@@ -23,29 +22,13 @@ impl Python {
         if !Part::Python.wanted()? {
             return Ok(None);
         }
-        // One test at a time makes it, the others wait for that; the file lock below does the same
-        // between processes.
-        static ONE: Mutex<()> = Mutex::new(());
-        let _one = ONE
-            .lock()
-            .ok()
-            .context("making the Python environment panicked")?;
-        let cache = prerequisite::cache()?;
-        fs::create_dir_all(&cache).with_context(|| format!("create {}", cache.display()))?;
-        let lock = File::create(cache.join("python.lock"))?;
-        lock.lock()?;
-        let dir = cache.join("python");
-        let ready = dir.join("requirements-installed.txt");
-        if fs::read_to_string(&ready).ok().as_deref() != Some(REQUIREMENTS) {
-            install(&dir)?;
-            fs::write(&ready, REQUIREMENTS)?;
-        }
+        let dir = cache::prepared("python", REQUIREMENTS, install)?;
         Ok(Some(Self {
             interpreter: dir.join("bin/python"),
         }))
     }
 
-    /// Runs a script of `clients/python` to its end; it fails by exiting with another status than 0.
+    /// Runs a script, by its path below `clients/python`, to its end; it fails by exiting with another status than 0.
     pub fn script(&self, name: &str, arguments: &[&str]) -> Result<Finished> {
         Finished::run(&mut self.command(name, arguments))
     }
@@ -64,9 +47,6 @@ pub fn scripts() -> PathBuf {
 }
 
 fn install(dir: &Path) -> Result<()> {
-    if dir.exists() {
-        fs::remove_dir_all(dir).with_context(|| format!("remove {}", dir.display()))?;
-    }
     let python = Command::new("python3")
         .args(["-m", "venv"])
         .arg(dir)

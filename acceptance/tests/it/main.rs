@@ -4,15 +4,18 @@
 //! One binary, a module per theme. Every test starts what it needs on ports of its own and may run
 //! beside any other, except the measurements in `measured`, which `make test` runs alone.
 
+mod aio_pika;
 mod amqp;
 mod amqp_tools;
 mod bad_input;
+mod celery;
 mod durability;
 mod lapin_client;
 mod measured;
 mod node;
 mod pika;
 mod proof;
+mod scripts;
 mod shutdown;
 mod terraform;
 mod tls;
