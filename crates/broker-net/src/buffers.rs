@@ -15,7 +15,7 @@ thread_local! {
 }
 
 /// A larger input buffer is freed and not kept.
-const KEPT_INPUT_BYTES: usize = 256 * 1024;
+const KEPT_INPUT_BYTES: usize = 512 * 1024;
 
 /// A larger output buffer is freed and not kept.
 const KEPT_OUTPUT_BYTES: usize = 1024 * 1024;

@@ -25,9 +25,12 @@ use crate::buffers;
 use crate::doorbell::Doorbell;
 use crate::server::Shared;
 
-/// Bytes asked for in one read before and after the login.
+/// Bytes asked for in one read before the login.
 const FIRST_READ_BYTES: usize = 4 * 1024;
+/// The same after it: from the first number on, up to the second for a peer that fills every read,
+/// since a turn with more in it costs less for each message. Who sends little keeps a small buffer.
 const READ_BYTES: usize = 64 * 1024;
+const MOST_READ_BYTES: usize = 256 * 1024;
 
 /// Bytes of output above which nothing more is read from the peer.
 const OUTPUT_BYTES: usize = 1024 * 1024;
@@ -47,6 +50,8 @@ pub(crate) struct Driver<S> {
     admission: Admission,
     shared: Arc<Shared>,
     input: BytesMut,
+    /// Bytes to ask for in the next read.
+    read_bytes: usize,
     output: Output,
     /// Written bytes may still sit in the stream's own buffer (TLS).
     unflushed: bool,
@@ -91,6 +96,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             admission,
             shared,
             input: BytesMut::new(),
+            read_bytes: READ_BYTES,
             output: Output::default(),
             unflushed: false,
             written: Instant::now(),
@@ -239,10 +245,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
         // A long frame in one piece: a body is kept where it was read.
         let missing = self.session.missing_bytes(&self.input);
-        buffers::prepare_input(&mut self.input, READ_BYTES.max(missing));
+        buffers::prepare_input(&mut self.input, self.read_bytes.max(missing));
         let read = poll_read_buf(stream, context, &mut self.input);
-        if read.is_pending() {
-            buffers::release_input(&mut self.input);
+        match read {
+            Poll::Pending => buffers::release_input(&mut self.input),
+            Poll::Ready(Ok(count)) => self.read_bytes = next_read_bytes(self.read_bytes, count),
+            Poll::Ready(Err(_)) => {}
         }
         read
     }
@@ -328,6 +336,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Ok(())
         };
         timeout(LINGER, goodbye).await.unwrap_or(Ok(()))
+    }
+}
+
+/// Bytes to ask for after a read that asked for `asked` and got `count`.
+fn next_read_bytes(asked: usize, count: usize) -> usize {
+    if count >= asked {
+        (asked * 2).min(MOST_READ_BYTES)
+    } else if count < asked / 4 {
+        (asked / 2).max(READ_BYTES)
+    } else {
+        asked
     }
 }
 

@@ -175,3 +175,21 @@ async fn a_slow_peer_that_takes_something_stays() {
     let took = peer.ended_after_s().await;
     assert!((19..=21 + LINGER.as_secs()).contains(&took), "{took} s");
 }
+
+#[test]
+fn who_fills_its_reads_gets_larger_ones_for_as_long_as_it_does() {
+    let after = |reads: &[usize]| {
+        reads
+            .iter()
+            .fold(READ_BYTES, |asked, count| next_read_bytes(asked, *count))
+    };
+    assert_eq!(after(&[100, 1]), READ_BYTES);
+    assert_eq!(after(&[READ_BYTES]), 2 * READ_BYTES);
+    let busy = [MOST_READ_BYTES; 10];
+    assert_eq!(after(&busy), MOST_READ_BYTES);
+    assert_eq!(
+        after(&[&busy[..], &[MOST_READ_BYTES / 2]].concat()),
+        MOST_READ_BYTES
+    );
+    assert_eq!(after(&[&busy[..], &[1; 10]].concat()), READ_BYTES);
+}

@@ -34,7 +34,7 @@ const OUTPUT_BYTES: usize = 512 * 1024;
 /// at least one part in so many of it; others are copied out of it. A message must not keep a buffer
 /// alive that is many times its size.
 const COPIED_BODY_BYTES: usize = 15 * 1024;
-const KEPT_PART: usize = 8;
+const KEPT_PART: usize = 16;
 
 /// An authenticated connection to one virtual host.
 #[derive(Debug)]
