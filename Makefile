@@ -43,6 +43,10 @@ bench: ## FerryMQ against other brokers; SCENARIOS="transient" RUNS=5 TARGETS=fe
 bench-instructions: ## Instructions of the engine for each message, counted by callgrind
 	@scripts/bench-instructions
 
+.PHONY: model
+model: ## All that a replicated group can do, explored at full bounds, and each rule left out once
+	@cargo run --quiet --locked -p replication-model
+
 .PHONY: fuzz
 fuzz: ## All fuzz targets for an hour in all; SECONDS_EACH=60
 	@scripts/fuzz

@@ -8,19 +8,24 @@
 //!
 //! - [`binaries`] finds the release build, [`process`] runs and kills it.
 //! - [`dev::DevBroker`] is `broker-agent dev`; [`agent::Agent`] is `broker-agent init` and `serve`.
+//! - [`rabbitmq::RabbitMq`] is the broker that ours is compared with.
 //! - [`terraform::Workspace`] is one directory with a configuration and the commands on it.
-//! - [`python`], [`node`] and [`debian`] prepare the clients, kept in the [`cache`];
+//! - [`python`], [`node`], [`java`], [`go`] and [`debian`] prepare the clients, kept in the [`cache`];
 //!   [`prerequisite`] decides what happens when one cannot be had: the test fails and says how to
 //!   get it, unless the person who started the run left it out by name.
+//! - [`cable::Cable`] lies between a client and a broker, to be cut.
 //! - [`ledger`] keeps account of every message over crashes and says whether one was lost.
 //! - [`small_disk::SmallDisk`] is a disk that can be filled up.
 //! - [`poll`] waits for a condition with a deadline. Nothing else in the tests waits.
 
 pub mod agent;
 pub mod binaries;
+pub mod cable;
 pub mod cache;
 pub mod debian;
 pub mod dev;
+pub mod go;
+pub mod java;
 pub mod ledger;
 pub mod node;
 pub mod poll;
@@ -28,6 +33,7 @@ pub mod ports;
 pub mod prerequisite;
 pub mod process;
 pub mod python;
+pub mod rabbitmq;
 pub mod raw;
 pub mod small_disk;
 pub mod terraform;

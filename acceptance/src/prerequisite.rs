@@ -16,12 +16,20 @@ use anyhow::Result;
 pub enum Part {
     /// Debian's `amqp-tools`.
     AmqpTools,
+    /// Go.
+    Go,
+    /// A Java compiler and Maven.
+    Java,
     /// Mount namespaces, or the right to make them.
     Mounts,
     /// Node.js and npm.
     Node,
+    /// PHP with Debian's php-amqplib.
+    Php,
     /// Python 3 with `venv`.
     Python,
+    /// Debian's `rabbitmq-server`.
+    RabbitMq,
     /// Debian's `strace`, and the right to trace.
     Strace,
     /// Terraform, or what `TF_CLI` names.
@@ -33,9 +41,13 @@ impl Part {
     pub const fn name(self) -> &'static str {
         match self {
             Self::AmqpTools => "amqp-tools",
+            Self::Go => "go",
+            Self::Java => "java",
             Self::Mounts => "mounts",
             Self::Node => "node",
+            Self::Php => "php",
             Self::Python => "python",
+            Self::RabbitMq => "rabbitmq",
             Self::Strace => "strace",
             Self::Terraform => "terraform",
         }

@@ -33,6 +33,8 @@ macro_rules! limits {
             half_open_per_address: Option<NonZeroUsize>,
             /// Memory for messages.
             memory_mib: Option<NonZeroU32>,
+            /// How long a client may keep a delivery without settling it.
+            consumer_timeout_s: Option<NonZeroU32>,
             $($(#[$doc])* $key: Option<NonZeroUsize>,)+
         }
 
@@ -49,6 +51,9 @@ macro_rules! limits {
                 set(&mut admission.connections, self.connections);
                 set(&mut admission.half_open, self.half_open);
                 set(&mut admission.half_open_per_address, self.half_open_per_address);
+                if let Some(seconds) = self.consumer_timeout_s {
+                    limits.consumer_timeout_ms = u64::from(seconds.get()) * 1000;
+                }
                 if let Some(mib) = self.memory_mib {
                     limits.memory_bytes = u64::from(mib.get()) << 20;
                 }
@@ -108,7 +113,7 @@ mod tests {
         let bounds = parse("").unwrap().bounds(None);
         assert_eq!(bounds.limits, Limits::default());
         assert_eq!(bounds.admission, AdmissionLimits::default());
-        let text = "connections = 5\nhalf_open = 2\nmemory_mib = 64\nqueues_per_vhost = 7";
+        let text = "connections = 5\nhalf_open = 2\nmemory_mib = 64\nqueues_per_vhost = 7\nconsumer_timeout_s = 60";
         let bounds = parse(text).unwrap().bounds(Some(1));
         let Bounds {
             disk_keep_free_bytes,
@@ -117,6 +122,7 @@ mod tests {
         } = bounds;
         assert_eq!((limits.connections, admission.connections), (5, 5));
         assert_eq!((admission.half_open, limits.queues_per_vhost), (2, 7));
+        assert_eq!(limits.consumer_timeout_ms, 60_000);
         assert_eq!(
             (limits.memory_bytes, disk_keep_free_bytes),
             (64 << 20, Some(1))

@@ -165,6 +165,7 @@ fn listeners(options: &Options) -> Listeners {
         address: address.ip().to_string(),
         port: address.port(),
         tls: false,
+        client_certificates: None,
     };
     let amqp = options
         .amqp

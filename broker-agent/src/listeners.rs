@@ -9,8 +9,8 @@ use agent_api::v1::Reason;
 use broker_net::{ListenerConfig, Protocol};
 
 use crate::init::all_addresses_are_v6;
-use crate::registry::Listener;
-use crate::tls::Acceptors;
+use crate::registry::{ClientCertificates, Listener, UserFrom};
+use crate::tls::{self, Acceptors};
 
 /// Everything a broker can listen for: name in the contract, protocol, URL schemes without and
 /// with TLS, standard ports without and with TLS.
@@ -65,11 +65,63 @@ fn resolve_one(protocol: &str, asked: &v1::Listener) -> Result<Listener, Failure
         let sentence = format!("listener port {port} is not a TCP port; use 0 to 65535");
         Failure::new(Reason::Invalid, sentence).at(format!("listeners.{protocol}.port"))
     })?;
+    let client_certificates = asked.client_certificates.as_ref();
+    let client_certificates = client_certificates
+        .map(|asked| resolve_clients(protocol, asked, tls))
+        .transpose()?;
     Ok(Listener {
         address: asked.address.clone(),
         port,
         tls,
+        client_certificates,
     })
+}
+
+fn resolve_clients(
+    protocol: &str,
+    asked: &v1::ClientCertificates,
+    tls: bool,
+) -> Result<ClientCertificates, Failure> {
+    let field = format!("listeners.{protocol}.client_certificates");
+    let invalid = |sentence: &str, field: String| Failure::new(Reason::Invalid, sentence).at(field);
+    if !tls {
+        return Err(invalid("client certificates come with TLS only", field));
+    }
+    tls::authorities(&asked.ca_certificate)
+        .map_err(|error| invalid(&error.to_string(), format!("{field}.ca_certificate")))?;
+    let user_from = match asked.user_from() {
+        v1::UserFrom::Unspecified | v1::UserFrom::CommonName => UserFrom::CommonName,
+        v1::UserFrom::DistinguishedName => UserFrom::DistinguishedName,
+        v1::UserFrom::SubjectAlternativeName => UserFrom::SubjectAlternativeName,
+    };
+    Ok(ClientCertificates {
+        ca_certificate: asked.ca_certificate.clone(),
+        required: asked.required,
+        user_from,
+    })
+}
+
+impl From<UserFrom> for broker_net::UserFrom {
+    fn from(from: UserFrom) -> Self {
+        match from {
+            UserFrom::CommonName => Self::CommonName,
+            UserFrom::DistinguishedName => Self::DistinguishedName,
+            UserFrom::SubjectAlternativeName => Self::SubjectAlternativeName,
+        }
+    }
+}
+
+fn shown_clients(clients: &ClientCertificates) -> v1::ClientCertificates {
+    let user_from = match clients.user_from {
+        UserFrom::CommonName => v1::UserFrom::CommonName,
+        UserFrom::DistinguishedName => v1::UserFrom::DistinguishedName,
+        UserFrom::SubjectAlternativeName => v1::UserFrom::SubjectAlternativeName,
+    };
+    v1::ClientCertificates {
+        ca_certificate: clients.ca_certificate.clone(),
+        required: clients.required,
+        user_from: user_from.into(),
+    }
 }
 
 /// The listeners as the contract shows them: every field set.
@@ -78,6 +130,7 @@ pub(crate) fn shown(listeners: &BTreeMap<String, Listener>) -> BTreeMap<String, 
         address: listener.address.clone(),
         port: Some(listener.port.into()),
         tls: Some(listener.tls),
+        client_certificates: listener.client_certificates.as_ref().map(shown_clients),
     };
     listeners
         .iter()
@@ -85,7 +138,8 @@ pub(crate) fn shown(listeners: &BTreeMap<String, Listener>) -> BTreeMap<String, 
         .collect()
 }
 
-/// The listeners as `broker-net` wants them. Protocols a later agent registered are left out.
+/// The listeners as `broker-net` wants them. Protocols a later agent registered are left out, and so is
+/// a listener whose clients' authority cannot be read any more: it would let in whom it should not.
 pub(crate) fn to_open(
     listeners: &BTreeMap<String, Listener>,
     acceptors: Option<&Acceptors>,
@@ -94,12 +148,22 @@ pub(crate) fn to_open(
     listeners
         .iter()
         .filter_map(|(name, listener)| known(name).map(|(_, protocol, ..)| (*protocol, listener)))
-        .map(|(protocol, listener)| ListenerConfig {
-            protocol,
-            address: socket_address(listener),
-            tls: acceptors
-                .filter(|_| listener.tls)
-                .map(|acceptors| acceptors.broker.clone()),
+        .filter_map(|(protocol, listener)| {
+            let acceptors = acceptors.filter(|_| listener.tls);
+            let clients = listener.client_certificates.as_ref();
+            let tls = acceptors.map(|acceptors| acceptors.broker(clients));
+            let address = socket_address(listener);
+            match tls.transpose() {
+                Ok(tls) => Some(ListenerConfig {
+                    protocol,
+                    address,
+                    tls,
+                }),
+                Err(error) => {
+                    tracing::error!(%address, %error, "listener stays closed");
+                    None
+                }
+            }
         })
         .collect()
 }
@@ -220,6 +284,35 @@ mod tests {
         refused(&ask(named), "listeners.amqp.address");
         let other = BTreeMap::from([("gopher".to_owned(), v1::Listener::default())]);
         refused(&other, "listeners.gopher");
+    }
+
+    #[test]
+    fn client_certificates_are_checked_and_come_with_tls() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        let pem = params.self_signed(&key).unwrap().pem();
+        let with = |ca_certificate: &str, tls| {
+            ask(v1::Listener {
+                tls: Some(tls),
+                client_certificates: Some(v1::ClientCertificates {
+                    ca_certificate: ca_certificate.to_owned(),
+                    required: true,
+                    ..Default::default()
+                }),
+                ..Default::default()
+            })
+        };
+        refused(&with(&pem, false), "listeners.amqp.client_certificates");
+        let field = "listeners.amqp.client_certificates.ca_certificate";
+        refused(&with("", true), field);
+        refused(&with("no certificate", true), field);
+        let resolved = resolve(&with(&pem, true)).unwrap();
+        let shown = shown(&resolved)["amqp"]
+            .client_certificates
+            .clone()
+            .unwrap();
+        assert_eq!(shown.user_from(), v1::UserFrom::CommonName);
+        assert!(shown.required && shown.ca_certificate == pem);
     }
 
     #[test]

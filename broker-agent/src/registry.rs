@@ -61,6 +61,34 @@ pub(crate) struct Listener {
     pub port: u16,
     /// Encrypted.
     pub tls: bool,
+    /// Whom it asks for certificates, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_certificates: Option<ClientCertificates>,
+}
+
+/// Whose certificates clients may log in with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ClientCertificates {
+    /// PEM.
+    pub ca_certificate: String,
+    /// Clients without one are turned away.
+    pub required: bool,
+    /// What of it is the user's name.
+    pub user_from: UserFrom,
+}
+
+/// See [`broker_net::UserFrom`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(
+    clippy::enum_variant_names,
+    reason = "the words of the configuration, which the file keeps"
+)]
+pub(crate) enum UserFrom {
+    CommonName,
+    DistinguishedName,
+    SubjectAlternativeName,
 }
 
 /// A text that is not printed.

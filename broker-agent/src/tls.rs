@@ -1,5 +1,6 @@
 //! The agent's certificates as TLS settings, one for each kind of listener.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::{RootCertStore, ServerConfig};
 
 use crate::config::Tls;
+use crate::registry::ClientCertificates;
 
 /// Settings for every TLS listener of the agent.
 #[derive(Debug, Clone)]
@@ -19,7 +21,43 @@ pub(crate) struct Acceptors {
     /// Status pages: TLS 1.2 or 1.3, a client certificate is looked at when there is one.
     pub http: Arc<ServerConfig>,
     /// Clients of brokers: TLS 1.2 or 1.3, they log in by password.
-    pub broker: Arc<ServerConfig>,
+    broker: Arc<ServerConfig>,
+    /// To make more for brokers, whose clients have certificates of other authorities.
+    pair: Arc<Pair>,
+}
+
+impl Acceptors {
+    /// For clients of a broker, which may have certificates of their own.
+    pub(crate) fn broker(
+        &self,
+        clients: Option<&ClientCertificates>,
+    ) -> Result<broker_net::Tls, TlsError> {
+        let Some(clients) = clients else {
+            return Ok(Arc::clone(&self.broker).into());
+        };
+        let roots = Arc::new(authorities(&clients.ca_certificate)?);
+        let callers = callers(&roots, clients.required)?;
+        Ok(broker_net::Tls {
+            config: self.pair.settings(Some(callers), false, b"")?,
+            user_from: clients.user_from.into(),
+        })
+    }
+}
+
+/// The authorities of a PEM text.
+pub(crate) fn authorities(pem: &str) -> Result<RootCertStore, TlsError> {
+    let unusable = |cause: String| TlsError::Clients(cause);
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+    let found = found.map_err(|error| unusable(error.to_string()))?;
+    if found.is_empty() {
+        return Err(unusable("it holds no certificate in PEM form".to_owned()));
+    }
+    let mut roots = RootCertStore::empty();
+    for certificate in found {
+        let added = roots.add(certificate);
+        added.map_err(|error| unusable(error.to_string()))?;
+    }
+    Ok(roots)
 }
 
 /// A certificate or key file that cannot be used. Keys are named as in the configuration.
@@ -35,6 +73,8 @@ pub(crate) enum TlsError {
     Pair(rustls::Error),
     #[error("tls.ca_certificate cannot be used: {0}")]
     Authority(String),
+    #[error("the authority of client certificates cannot be used: {0}")]
+    Clients(String),
 }
 
 /// Reads the files and builds all settings, so that a wrong file stops the start.
@@ -49,17 +89,25 @@ pub(crate) fn load(tls: &Tls) -> Result<Acceptors, TlsError> {
             .map_err(|error| TlsError::Authority(error.to_string()))?;
     }
     let roots = Arc::new(roots);
-    let pair = Pair { chain, key };
+    let pair = Arc::new(Pair { chain, key });
     Ok(Acceptors {
         grpc: pair.settings(Some(callers(&roots, true)?), true, b"h2")?,
         http: pair.settings(Some(callers(&roots, false)?), false, b"http/1.1")?,
         broker: pair.settings(None, false, b"")?,
+        pair,
     })
 }
 
 struct Pair {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
+}
+
+/// Without the key.
+impl fmt::Debug for Pair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pair").finish_non_exhaustive()
+    }
 }
 
 impl Pair {

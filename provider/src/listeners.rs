@@ -30,7 +30,40 @@ pub(crate) struct Listener {
     /// False: plaintext, readable by everyone on the way. Default: `true`.
     #[attr(default = true)]
     pub(crate) tls: bool,
+
+    /// Asks clients for certificates; who has one may log in without a password (SASL EXTERNAL). Goes
+    /// with TLS. Default: none is asked for.
+    pub(crate) client_certificates: Option<ClientCertificates>,
 }
+
+/// Whose certificates clients may log in with.
+#[derive(Debug, Clone, PartialEq, Eq, Model)]
+pub(crate) struct ClientCertificates {
+    /// The authorities that certify clients, PEM.
+    pub(crate) ca_certificate: String,
+
+    /// True: who has no certificate is turned away. Default: `false`, and it may log in by password.
+    #[attr(default = false)]
+    pub(crate) required: bool,
+
+    /// What of a certificate is the name of the user, who must exist: `"common_name"`,
+    /// `"distinguished_name"` (such as `CN=orders,O=Ferry`) or `"subject_alternative_name"` (the
+    /// first DNS name). Default: `"common_name"`.
+    #[attr(default = COMMON_NAME, validate = validate::one_of(USER_FROM.map(|(name, _)| name)))]
+    pub(crate) user_from: String,
+}
+
+const COMMON_NAME: &str = "common_name";
+
+/// What of a certificate is the user's name, here and in the contract.
+const USER_FROM: [(&str, v1::UserFrom); 3] = [
+    (COMMON_NAME, v1::UserFrom::CommonName),
+    ("distinguished_name", v1::UserFrom::DistinguishedName),
+    (
+        "subject_alternative_name",
+        v1::UserFrom::SubjectAlternativeName,
+    ),
+];
 
 /// The contract's name of the protocol.
 const AMQP: &str = "amqp";
@@ -43,6 +76,7 @@ pub(crate) fn default_value() -> Value {
         ("address", Value::Null),
         ("port", AMQPS_PORT.into()),
         ("tls", true.into()),
+        ("client_certificates", Value::Null),
     ]);
     Value::object([("amqp", amqp)])
 }
@@ -70,7 +104,30 @@ impl Default for Listeners {
                 address: None,
                 port: AMQPS_PORT.into(),
                 tls: true,
+                client_certificates: None,
             },
+        }
+    }
+}
+
+impl ClientCertificates {
+    fn to_api(&self) -> v1::ClientCertificates {
+        let known = USER_FROM.iter().find(|(name, _)| *name == self.user_from);
+        let user_from = known.map_or(v1::UserFrom::Unspecified, |(_, from)| *from);
+        v1::ClientCertificates {
+            ca_certificate: self.ca_certificate.clone(),
+            required: self.required,
+            user_from: user_from.into(),
+        }
+    }
+
+    fn from_api(clients: &v1::ClientCertificates) -> Self {
+        let from = clients.user_from();
+        let known = USER_FROM.iter().find(|(_, known)| *known == from);
+        Self {
+            ca_certificate: clients.ca_certificate.clone(),
+            required: clients.required,
+            user_from: known.map_or(COMMON_NAME, |(name, _)| name).to_owned(),
         }
     }
 }
@@ -82,6 +139,8 @@ impl Listeners {
             address: self.amqp.address.clone().unwrap_or_default(),
             port: self.amqp.port.known().map(u32::from),
             tls: Some(self.amqp.tls),
+            client_certificates: (self.amqp.client_certificates.as_ref())
+                .map(ClientCertificates::to_api),
         };
         [(AMQP.to_owned(), listener)].into()
     }
@@ -95,6 +154,8 @@ impl Listeners {
             address: Some(listener.address.clone()).filter(|address| !address.is_empty()),
             port: port.unwrap_or(default_port(tls)).into(),
             tls,
+            client_certificates: (listener.client_certificates.as_ref())
+                .map(ClientCertificates::from_api),
         };
         Some(Self { amqp })
     }
@@ -131,6 +192,7 @@ mod tests {
                 address,
                 port: port.into(),
                 tls,
+                client_certificates: None,
             },
         }
     }
@@ -150,6 +212,15 @@ mod tests {
             listeners(Some("127.0.0.1"), 0, false),
             listeners(Some("::1"), 65535, true),
         ] {
+            assert_eq!(there_and_back(&some), some);
+        }
+        for (user_from, _) in USER_FROM {
+            let mut some = listeners(None, 5671, true);
+            some.amqp.client_certificates = Some(ClientCertificates {
+                ca_certificate: "PEM".to_owned(),
+                required: true,
+                user_from: user_from.to_owned(),
+            });
             assert_eq!(there_and_back(&some), some);
         }
     }

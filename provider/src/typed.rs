@@ -37,10 +37,13 @@ const fn typed(argument: &'static str, attribute: &'static str, in_place: bool) 
 /// Those of queues.
 #[rustfmt::skip] // A table is read by column.
 pub(crate) const QUEUE: &[Typed] = &[
+    typed("x-consumer-timeout",        "consumer_timeout",        true),
     typed("x-dead-letter-exchange",    "dead_letter_exchange",    true),
     typed("x-dead-letter-routing-key", "dead_letter_routing_key", true),
+    typed("x-dead-letter-strategy",    "dead_letter_strategy",    true),
     typed("x-delivery-limit",          "delivery_limit",          true),
     typed("x-expires",                 "expires",                 true),
+    typed("x-max-age",                 "max_age",                 true),
     typed("x-max-length",              "max_length",              true),
     typed("x-max-length-bytes",        "max_length_bytes",        true),
     typed("x-max-priority",            "max_priority",            false),
@@ -48,6 +51,7 @@ pub(crate) const QUEUE: &[Typed] = &[
     typed("x-overflow",                "overflow",                true),
     typed("x-queue-type",              "type",                    false),
     typed("x-single-active-consumer",  "single_active_consumer",  false),
+    typed("x-stream-max-segment-size-bytes", "max_segment_size_bytes", true),
 ];
 
 /// Those of exchanges.
@@ -56,6 +60,7 @@ pub(crate) const EXCHANGE: &[Typed] = &[
     typed("alternate-exchange", "alternate_exchange", true),
     typed("hash-header",        "hash_header",        false),
     typed("hash-property",      "hash_property",      false),
+    typed("x-delayed-type",     "delayed_type",       false),
 ];
 
 /// Arguments without an attribute that can change as well: hints that have no effect.

@@ -34,6 +34,15 @@ export async function take(channel, queue, count, options = {}) {
   return messages;
 }
 
+/** Bodies of all that the queue has, taken. */
+export async function drain(channel, queue) {
+  const bodies = [];
+  for (let message; (message = await channel.get(queue, { noAck: true })); ) {
+    bodies.push(message.content.toString());
+  }
+  return bodies;
+}
+
 function withResolvers() {
   let resolve;
   const promise = new Promise((done) => (resolve = done));

@@ -9,6 +9,11 @@ use acceptance::dev::DevBroker;
 use acceptance::poll;
 use acceptance::process::Finished;
 use anyhow::{Context, Result};
+use lapin::options::BasicGetOptions;
+use lapin::types::AMQPValue;
+
+use crate::amqp;
+use crate::clients::stage::Stage;
 
 fn tool(name: &str, broker: &DevBroker, arguments: &[&str]) -> Result<Finished> {
     let url = format!("--url={}", broker.uri()?);
@@ -111,5 +116,99 @@ fn a_mistake_is_told_to_the_person() -> Result<()> {
         refused.stderr.contains("404") && refused.stderr.contains("missing"),
         "{refused}"
     );
+    Ok(())
+}
+
+#[test]
+fn properties_and_headers_arrive() -> Result<()> {
+    if !debian::amqp_tools()? {
+        return Ok(());
+    }
+    let broker = DevBroker::start()?;
+    tool("declare-queue", &broker, &["--queue=q"])?.success()?;
+    let publish = [
+        "--routing-key=q",
+        "--content-type=text/plain",
+        "--content-encoding=identity",
+        "--reply-to=answers",
+        "--header=kind: größe",
+        "--persistent",
+        "--body=x",
+    ];
+    tool("publish", &broker, &publish)?.success()?;
+    let got = amqp::on_channel(&broker.uri()?, async |channel| {
+        let options = BasicGetOptions { no_ack: true };
+        Ok(channel.basic_get("q".into(), options).await?)
+    })?;
+    let properties = got.context("nothing came")?.delivery.properties;
+    let text = |field: &Option<lapin::types::ShortString>| field.clone().unwrap_or_default();
+    assert_eq!(text(properties.content_type()).as_str(), "text/plain");
+    assert_eq!(text(properties.content_encoding()).as_str(), "identity");
+    assert_eq!(text(properties.reply_to()).as_str(), "answers");
+    assert_eq!(*properties.delivery_mode(), Some(2));
+    let headers = properties.headers().clone().unwrap_or_default();
+    let kind = headers.inner().get("kind").cloned();
+    assert_eq!(kind, Some(AMQPValue::LongString("größe".into())));
+    Ok(())
+}
+
+#[test]
+fn a_message_is_put_back_when_its_command_fails() -> Result<()> {
+    if !debian::amqp_tools()? {
+        return Ok(());
+    }
+    let broker = DevBroker::start()?;
+    tool("declare-queue", &broker, &["--queue=q"])?.success()?;
+    tool("publish", &broker, &["--routing-key=q", "--body=poison"])?.success()?;
+    // `grep` reads it all and fails.
+    let failing = ["--queue=q", "--count=1", "grep", "absent"];
+    tool("consume", &broker, &failing)?.success()?;
+    let again = tool("get", &broker, &["--queue=q"])?.success()?;
+    assert_eq!(again.stdout, "poison");
+    Ok(())
+}
+
+#[test]
+fn a_file_of_many_frames_comes_back_whole() -> Result<()> {
+    if !debian::amqp_tools()? {
+        return Ok(());
+    }
+    let broker = DevBroker::start()?;
+    tool("declare-queue", &broker, &["--queue=q"])?.success()?;
+    let text: String = (0..100_000).map(|number| format!("{number}\n")).collect();
+    let mut publisher = Command::new("amqp-publish")
+        .arg(format!("--url={}", broker.uri()?))
+        .arg("--routing-key=q")
+        .stdin(Stdio::piped())
+        .spawn()?;
+    let mut input = publisher.stdin.take().context("no standard input")?;
+    input.write_all(text.as_bytes())?;
+    drop(input);
+    assert!(publisher.wait()?.success());
+    let got = tool("get", &broker, &["--queue=q"])?.success()?;
+    assert!(got.stdout == text, "{} bytes came", got.stdout.len());
+    Ok(())
+}
+
+#[test]
+fn who_may_not_is_told_why() -> Result<()> {
+    if !debian::amqp_tools()? {
+        return Ok(());
+    }
+    let stage = Stage::set()?;
+    let wrong = stage.uri().replace("app:app", "app:wrong");
+    let limited = stage.uri().replace("app:app", "limited:limited");
+    for (tool, url, arguments) in [
+        ("publish", &wrong, ["--routing-key=q", "--body=x"]),
+        ("declare-queue", &limited, ["--queue=theirs", "--durable"]),
+    ] {
+        let mut command = Command::new(format!("amqp-{tool}"));
+        command.arg(format!("--url={url}")).args(arguments);
+        let refused = Finished::run(&mut command)?.failure()?;
+        assert!(
+            refused.stderr.contains("403") && refused.stderr.contains("ACCESS_REFUSED"),
+            "{refused}"
+        );
+    }
     Ok(())
 }

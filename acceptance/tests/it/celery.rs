@@ -29,3 +29,10 @@ fn kombu_declares_sends_and_receives() -> Result<()> {
 fn a_worker_serves_tasks_from_a_classic_queue() -> Result<()> {
     run("celery/worker.py", &["classic"])
 }
+
+/// Delayed tasks wait in queues that let them expire from one to the next, for up to eight years, and
+/// keep them until they have arrived.
+#[test]
+fn a_worker_serves_tasks_from_a_quorum_queue_and_the_broker_delays_them() -> Result<()> {
+    run("celery/worker.py", &["quorum"])
+}

@@ -4,6 +4,7 @@ use acceptance::dev::DevBroker;
 use acceptance::node::{self, Node};
 use anyhow::Result;
 
+use crate::clients::stage::Stage;
 use crate::scripts::scripts;
 
 scripts!(
@@ -13,12 +14,15 @@ scripts!(
     [
         cancel_notify,
         confirms,
+        consistent_hash,
+        copies,
         errors,
         headers,
+        reply_to,
         request_reply,
         topics
     ],
-    ["ferry"]
+    ["ferry", "policies"]
 );
 
 fn run(script: &str) -> Result<()> {
@@ -28,5 +32,15 @@ fn run(script: &str) -> Result<()> {
     let broker = DevBroker::start()?;
     node.script(&format!("{script}.mjs"), &[&broker.uri()?])?
         .success()?;
+    Ok(())
+}
+
+#[test]
+fn policies_are_in_effect() -> Result<()> {
+    let Some(node) = Node::prepare()? else {
+        return Ok(());
+    };
+    let stage = Stage::set()?;
+    node.script("policies.mjs", &[&stage.uri()])?.success()?;
     Ok(())
 }

@@ -4,6 +4,7 @@ use acceptance::dev::DevBroker;
 use acceptance::python::{self, Python};
 use anyhow::Result;
 
+use crate::clients::stage::Stage;
 use crate::scripts::scripts;
 
 scripts!(
@@ -12,7 +13,9 @@ scripts!(
     ".py",
     [
         cancel_notify,
+        consistent_hash,
         consumers,
+        copies,
         dead_letters,
         errors,
         exchanges,
@@ -29,16 +32,21 @@ scripts!(
         properties,
         publish_confirm_consume,
         qos,
+        reply_to,
         routing,
         settle,
+        streams,
+        transactions,
     ],
     [
         "drain_many",
+        "external",
         "ferry",
         "levels_drain",
         "levels_publish",
         "login",
         "permissions",
+        "policies",
         "publish",
         "publish_many",
         "tls",
@@ -53,5 +61,15 @@ fn run(script: &str) -> Result<()> {
     python
         .script(&format!("{script}.py"), &[&broker.uri()?])?
         .success()?;
+    Ok(())
+}
+
+#[test]
+fn policies_are_in_effect() -> Result<()> {
+    let Some(python) = Python::prepare()? else {
+        return Ok(());
+    };
+    let stage = Stage::set()?;
+    python.script("policies.py", &[&stage.uri()])?.success()?;
     Ok(())
 }

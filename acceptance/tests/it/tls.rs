@@ -34,6 +34,39 @@ fn clients_check_the_certificate_and_get_through() -> Result<()> {
 }
 
 #[test]
+fn a_client_logs_in_by_certificate() -> Result<()> {
+    let Some(python) = Python::prepare()? else {
+        return Ok(());
+    };
+    let Some(fixture) = Fixture::prepare()? else {
+        return Ok(());
+    };
+    let agent = &fixture.agent;
+    let ca = agent.ca().to_string_lossy().into_owned();
+    let asked = format!(
+        r#"tls = true, client_certificates = {{ ca_certificate = file("{ca}"), required = true }}"#
+    );
+    let broker = fixture.broker().replace("tls = false", &asked);
+    fixture.terraform.write("broker.tf", &broker)?;
+    fixture.terraform.apply_settles()?;
+    let uri = format!("amqps://localhost:{}/%2f", fixture.port);
+    let log_in = |of: &Agent, expected: &[&str]| {
+        let files = [of.client_certificate(), of.client_key()];
+        let [certificate, key] = files.map(|file| file.to_string_lossy().into_owned());
+        let arguments = [&[&*uri, &*ca, &*certificate, &*key], expected].concat();
+        python.script("external.py", &arguments)?.success()
+    };
+    log_in(agent, &["no-user"])?;
+    // The user whom the administrator's certificate names.
+    let named = broker.replace("= \"app\"", "= \"FerryMQ administrator\"");
+    fixture.terraform.write("broker.tf", &named)?;
+    fixture.terraform.apply_settles()?;
+    log_in(agent, &[])?;
+    log_in(&Agent::init()?, &["stranger"])?;
+    Ok(())
+}
+
+#[test]
 fn permissions_hold_for_every_operation() -> Result<()> {
     let Some(python) = Python::prepare()? else {
         return Ok(());

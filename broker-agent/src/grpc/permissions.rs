@@ -1,19 +1,16 @@
 //! `Permissions`: what users may do in virtual hosts.
 
-use agent_api::Failure;
 use agent_api::v1::permissions_server::Permissions;
 use agent_api::v1::{
     DeletePermissionRequest, DeletePermissionResponse, GetPermissionRequest,
     ListPermissionsRequest, ListPermissionsResponse, Permission, PutPermissionRequest,
 };
-use broker_core::admin::Admin;
 use broker_core::definitions::{PermissionSpec, Stored};
-use broker_core::refusal::{Reason, Refusal};
 use tonic::{Request, Response};
 use tracing::info;
 
 use super::paging::page;
-use super::refusal::{Subject, in_vhost, lacks};
+use super::refusal::{Subject, of_user_in_vhost};
 use super::{Agent, Answer, durable, expect, required, settled, token};
 
 #[tonic::async_trait]
@@ -81,7 +78,7 @@ impl Permissions for Agent {
         let changed = changed.map_err(|refusal| {
             let generation = existing().map(|existing| existing.generation);
             let failure = subject(&spec.user).not_put(&refusal, expect, generation);
-            of_missing_end(admin, &spec, &refusal, failure)
+            of_user_in_vhost(admin, &spec.user, &spec.vhost, &refusal, failure)
         })?;
         let object = settled(&host, changed).await?;
         info!(
@@ -118,19 +115,6 @@ impl Permissions for Agent {
 
 fn subject(user: &str) -> Subject<'_> {
     Subject::new("permission", user)
-}
-
-/// A permission needs its user and its virtual host; the failure says which is missing.
-fn of_missing_end(
-    admin: &Admin,
-    spec: &PermissionSpec,
-    refusal: &Refusal,
-    failure: Failure,
-) -> Failure {
-    if refusal.reason == Reason::NotFound && admin.user(&spec.user).is_err() {
-        return lacks(failure, "user", "user", &spec.user);
-    }
-    in_vhost(admin, &spec.vhost, refusal, failure)
 }
 
 fn shown(permission: Stored<PermissionSpec>) -> Permission {

@@ -95,6 +95,20 @@ pub(super) fn in_vhost(admin: &Admin, vhost: &str, refusal: &Refusal, failure: F
     failure
 }
 
+/// Blames the user or the virtual host, whichever is missing.
+pub(super) fn of_user_in_vhost(
+    admin: &Admin,
+    user: &str,
+    vhost: &str,
+    refusal: &Refusal,
+    failure: Failure,
+) -> Failure {
+    if refusal.reason == Reason::NotFound && admin.user(user).is_err() {
+        return lacks(failure, "user", "user", user);
+    }
+    in_vhost(admin, vhost, refusal, failure)
+}
+
 const fn reason(reason: Reason) -> v1::Reason {
     match reason {
         // Management has every permission: what is refused to it is refused to everybody, as a

@@ -1,20 +1,17 @@
 //! `TopicPermissions`: what users may do with the keys of topic exchanges.
 
-use agent_api::Failure;
 use agent_api::v1::topic_permissions_server::TopicPermissions;
 use agent_api::v1::{
     DeleteTopicPermissionRequest, DeleteTopicPermissionResponse, GetTopicPermissionRequest,
     ListTopicPermissionsRequest, ListTopicPermissionsResponse, PutTopicPermissionRequest,
     TopicPermission,
 };
-use broker_core::admin::Admin;
 use broker_core::definitions::{Stored, TopicPermissionSpec};
-use broker_core::refusal::{Reason, Refusal};
 use tonic::{Request, Response};
 use tracing::info;
 
 use super::paging::page;
-use super::refusal::{Subject, in_vhost, lacks};
+use super::refusal::{Subject, of_user_in_vhost};
 use super::{Agent, Answer, durable, expect, required, settled, token};
 
 #[tonic::async_trait]
@@ -87,7 +84,7 @@ impl TopicPermissions for Agent {
         let changed = changed.map_err(|refusal| {
             let generation = existing().map(|existing| existing.generation);
             let failure = subject(exchange).not_put(&refusal, expect, generation);
-            of_missing_end(admin, &spec, &refusal, failure)
+            of_user_in_vhost(admin, &spec.user, &spec.vhost, &refusal, failure)
         })?;
         let object = settled(&host, changed).await?;
         let broker = request.broker;
@@ -123,19 +120,6 @@ impl TopicPermissions for Agent {
 
 fn subject(exchange: &str) -> Subject<'_> {
     Subject::new("topic_permission", exchange)
-}
-
-/// It needs its user and its virtual host; the failure says which is missing.
-fn of_missing_end(
-    admin: &Admin,
-    spec: &TopicPermissionSpec,
-    refusal: &Refusal,
-    failure: Failure,
-) -> Failure {
-    if refusal.reason == Reason::NotFound && admin.user(&spec.user).is_err() {
-        return lacks(failure, "user", "user", &spec.user);
-    }
-    in_vhost(admin, &spec.vhost, refusal, failure)
 }
 
 fn shown(stored: Stored<TopicPermissionSpec>) -> TopicPermission {

@@ -11,16 +11,17 @@ use crate::listeners;
 use crate::registry::{Record, RegistryError};
 use crate::totals::Totals;
 
-/// Fails when the broker's queues hold messages.
+/// Fails when the broker holds messages, in its queues or until they are due.
 pub(super) fn refuse_messages(record: &Record, host: &Host) -> Result<(), Failure> {
-    let totals = Totals::of_broker(host.admin());
-    let messages = totals.messages();
+    let admin = host.admin();
+    let totals = Totals::of_broker(admin);
+    let messages = totals.messages() + admin.stats().delayed;
     if messages == 0 {
         return Ok(());
     }
     let name = record.name.as_str();
     let sentence = format!(
-        "broker {name:?} holds {messages} messages in its queues; consume or purge them first, or \
+        "broker {name:?} holds {messages} messages in its queues and delayed exchanges; consume or purge them first, or \
          delete it with force"
     );
     let failure = Failure::new(Reason::NotEmpty, sentence);

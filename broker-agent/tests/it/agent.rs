@@ -120,6 +120,7 @@ pub(crate) fn broker(name: &str, port: u16) -> Broker {
         address: "127.0.0.1".into(),
         port: Some(port.into()),
         tls: Some(false),
+        client_certificates: None,
     };
     let listeners = BTreeMap::from([("amqp".to_owned(), listener)]);
     Broker {

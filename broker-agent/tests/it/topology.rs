@@ -253,7 +253,7 @@ async fn a_queue_cannot_change_in_place() {
         queue.arguments = Some(arguments([("x-queue-type", kind.into())]));
         request
     };
-    for request in [typed("stream", true), typed("quorum", false)] {
+    for request in [typed("mirrored", true), typed("quorum", false)] {
         let refused = failure(put(request).await);
         assert_eq!(refused.field, "arguments.x-queue-type", "{refused}");
     }

@@ -1063,6 +1063,22 @@ pub struct Listener {
     /// Unset = true: plaintext has to be asked for.
     #[prost(bool, optional, tag = "3")]
     pub tls: ::core::option::Option<bool>,
+    /// Clients are asked for certificates, and who has one may log in without a password (SASL
+    /// EXTERNAL). Unset = they are not. Goes with TLS.
+    #[prost(message, optional, tag = "4")]
+    pub client_certificates: ::core::option::Option<ClientCertificates>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ClientCertificates {
+    /// The authorities that certify clients, PEM.
+    #[prost(string, tag = "1")]
+    pub ca_certificate: ::prost::alloc::string::String,
+    /// Who has no certificate is turned away. Otherwise it may log in by password.
+    #[prost(bool, tag = "2")]
+    pub required: bool,
+    /// What of a certificate is the name of the user, who must exist. Unset = COMMON_NAME.
+    #[prost(enumeration = "UserFrom", tag = "3")]
+    pub user_from: i32,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct BrokerStatus {
@@ -1170,6 +1186,41 @@ pub struct BrokerEvent {
     /// It is gone; `broker` holds only its name.
     #[prost(bool, tag = "2")]
     pub deleted: bool,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum UserFrom {
+    Unspecified = 0,
+    /// The subject's common name.
+    CommonName = 1,
+    /// The whole subject as RFC 4514 writes it: "CN=orders,O=Ferry".
+    DistinguishedName = 2,
+    /// The first DNS name among the alternative names.
+    SubjectAlternativeName = 3,
+}
+impl UserFrom {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "USER_FROM_UNSPECIFIED",
+            Self::CommonName => "USER_FROM_COMMON_NAME",
+            Self::DistinguishedName => "USER_FROM_DISTINGUISHED_NAME",
+            Self::SubjectAlternativeName => "USER_FROM_SUBJECT_ALTERNATIVE_NAME",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "USER_FROM_UNSPECIFIED" => Some(Self::Unspecified),
+            "USER_FROM_COMMON_NAME" => Some(Self::CommonName),
+            "USER_FROM_DISTINGUISHED_NAME" => Some(Self::DistinguishedName),
+            "USER_FROM_SUBJECT_ALTERNATIVE_NAME" => Some(Self::SubjectAlternativeName),
+            _ => None,
+        }
+    }
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]

@@ -197,7 +197,7 @@ fn run(options: Run) -> Result<ExitCode> {
     let about = About::of(&plan, &options.commit)?;
     let mut report = Report::new(about, &[], notes.clone());
     let mut records = Records::create(&options.out.join("records.jsonl"))?;
-    plan.run(&mut records, |records, failures| {
+    let sound = plan.run(&mut records, |records, failures| {
         // After each repetition, so that a run that is cut short is not lost.
         report.about.failures = failures.to_vec();
         report.about.write(&options.out)?;
@@ -206,7 +206,7 @@ fn run(options: Run) -> Result<ExitCode> {
     })?;
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", report.markdown())?;
-    Ok(match report.about.failures.is_empty() {
+    Ok(match sound {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     })

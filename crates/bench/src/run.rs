@@ -47,12 +47,13 @@ impl Plan {
     }
 
     /// Runs everything. What fails is noted and left out; the rest goes on. `after_each` is called
-    /// after each repetition, with all failures so far.
+    /// after each repetition, with all failures so far. Answers whether all failures are those of
+    /// other brokers.
     pub fn run(
         &self,
         records: &mut Records,
         mut after_each: impl FnMut(&Records, &[String]) -> Result<()>,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let dir = tempfile::Builder::new()
             .prefix("ferrymq-bench-")
             .tempdir_in(&self.data_dir)
@@ -61,8 +62,9 @@ impl Plan {
         let kinds: Vec<Kind> = self.kinds.iter().filter(present).copied().collect();
         let mut failures = Vec::new();
         let mut targets = Vec::new();
+        let mut sound = true;
         for run in 1..=self.runs {
-            self.start(&kinds, dir.path(), run, &mut targets, &mut failures);
+            sound &= self.start(&kinds, dir.path(), run, &mut targets, &mut failures);
             let mut bench = Bench {
                 programs: &self.programs,
                 targets: &targets,
@@ -80,16 +82,20 @@ impl Plan {
                     let failure = format!("run {run}: {}: {error:#}", scenario.name());
                     eprintln!("{failure}");
                     bench.failures.push(failure);
+                    sound = false;
                 }
             }
             let broken = bench.broken;
+            let is_peer = |name: &String| kinds.iter().any(|it| it.name() == name && it.is_peer());
+            sound &= broken.iter().all(is_peer);
             targets.retain(|target| !broken.iter().any(|name| name == target.kind.name()));
             after_each(records, &failures)?;
         }
-        Ok(())
+        Ok(sound)
     }
 
-    /// Starts what does not run: everything at first, later what failed.
+    /// Starts what does not run: everything at first, later what failed. Answers whether all that
+    /// does not start are other brokers.
     fn start(
         &self,
         kinds: &[Kind],
@@ -97,7 +103,8 @@ impl Plan {
         run: u32,
         targets: &mut Vec<Target>,
         failures: &mut Vec<String>,
-    ) {
+    ) -> bool {
+        let mut sound = true;
         for kind in kinds {
             if !self
                 .scenarios
@@ -123,8 +130,10 @@ impl Plan {
                     let failure = format!("run {run}: {}: {error:#}", kind.name());
                     eprintln!("{failure}");
                     failures.push(failure);
+                    sound &= kind.is_peer();
                 }
             }
         }
+        sound
     }
 }

@@ -125,6 +125,16 @@ impl Account {
         lock(&self.stripe().live).leave(bucket, u64::from(size_bytes) + MESSAGE_BYTES);
     }
 
+    /// So much memory is taken by what is known of messages that are not in memory.
+    pub(crate) fn weigh(&self, bytes: u64) {
+        self.stripe().bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// It is not any more.
+    pub(crate) fn unweigh(&self, bytes: u64) {
+        self.stripe().bytes.fetch_sub(bytes, Ordering::SeqCst);
+    }
+
     /// More than half of the memory is used: queues keep less of their messages.
     pub(crate) fn is_tight(&self) -> bool {
         self.bytes() > self.limit_bytes / 2
@@ -244,6 +254,11 @@ impl Hold {
     pub(crate) fn move_to(&self, record: Lsn) {
         self.enter(record);
         self.record.store(record.0, Ordering::Release);
+    }
+
+    /// Bytes it weighs.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Where its record begins, if that is known.

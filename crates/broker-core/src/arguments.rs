@@ -2,17 +2,20 @@
 
 use std::fmt;
 
+use crate::definitions::ExchangeKind;
 use crate::durability::{self, Durability};
 use crate::limits::Limits;
 use crate::records;
 use crate::refusal::{Reason, Refusal};
 use crate::rules;
+use crate::stream_start;
 use crate::value::{Arguments, Value};
 
 /// Queue arguments the broker accepts beside those that are rules of its own: the kind of queue and its
 /// durability are checked by value, the others only hint at where or how RabbitMQ keeps messages and lose nothing here.
 const QUEUE_ARGUMENTS: &[&str] = &[
     durability::ARGUMENT,
+    "x-initial-cluster-size",
     "x-queue-leader-locator",
     "x-queue-master-locator",
     "x-queue-mode",
@@ -23,12 +26,16 @@ const QUEUE_ARGUMENTS: &[&str] = &[
 
 /// Queue arguments that can change while the queue works.
 pub(crate) const QUEUE_CHANGEABLE: &[&str] = &[
+    rules::CONSUMER_TIMEOUT,
     rules::DEAD_LETTER_EXCHANGE,
     rules::DEAD_LETTER_KEY,
+    rules::DEAD_LETTER_STRATEGY,
     rules::DELIVERY_LIMIT,
     rules::EXPIRES,
+    rules::MAX_AGE,
     rules::MAX_BYTES,
     rules::MAX_LEN,
+    rules::MAX_SEGMENT_BYTES,
     rules::MESSAGE_TTL,
     rules::OVERFLOW,
     "x-queue-leader-locator",
@@ -40,50 +47,103 @@ pub(crate) const QUEUE_CHANGEABLE: &[&str] = &[
 /// The kind of a queue.
 pub(crate) const QUEUE_TYPE: &str = "x-queue-type";
 /// The kinds there are.
-pub(crate) const QUEUE_TYPES: [&str; 2] = [CLASSIC, "quorum"];
+pub(crate) const QUEUE_TYPES: [&str; 3] = [CLASSIC, "quorum", STREAM];
 /// The kind of a queue that does not say.
 const CLASSIC: &str = "classic";
+/// The kind of a queue whose messages stay.
+const STREAM: &str = "stream";
 
 /// Where an exchange's messages go that it finds no way for.
 pub(crate) const ALTERNATE: &str = "alternate-exchange";
 
+/// By which kind a delayed exchange picks where a message goes.
+pub(crate) const DELAYED_TYPE: &str = "x-delayed-type";
+
 /// Consumer arguments the broker accepts; the first one is always the case.
-const CONSUMER_ARGUMENTS: &[&str] = &["x-cancel-on-ha-failover", rules::CONSUMER_PRIORITY];
+const CONSUMER_ARGUMENTS: &[&str] = &[
+    "x-cancel-on-ha-failover",
+    rules::CONSUMER_PRIORITY,
+    stream_start::ARGUMENT,
+];
 
 /// Checks the arguments of a queue. An argument that changes what happens to messages and is not
 /// offered is refused: ignoring it would lose messages that the client believes are kept, or keep
 /// those it believes are gone.
 pub(crate) fn check_queue(
     arguments: &Arguments,
-    durable: bool,
-    exclusive: bool,
+    shape: Shape,
     thing: &str,
     limits: &Limits,
 ) -> Result<(), Refusal> {
     let known = |name: &str| QUEUE_ARGUMENTS.contains(&name) || rules::ARGUMENTS.contains(&name);
     check_offered(arguments, known, limits)?;
     rules::check(arguments, thing)?;
-    check_durability(arguments, durable && !exclusive)?;
+    check_durability(arguments, shape.durable && !shape.exclusive)?;
     let Some(kind) = arguments.get(QUEUE_TYPE) else {
         return Ok(());
     };
     let (reason, text) = match kind {
         Value::Text(kind) if kind == CLASSIC => return Ok(()),
-        Value::Text(kind) if kind == "quorum" && durable && !exclusive => return Ok(()),
-        Value::Text(kind) if kind == "quorum" => (
-            Reason::Invalid,
-            format!("a queue of {QUEUE_TYPE} 'quorum' must be durable and not exclusive"),
-        ),
+        Value::Text(kind) if kind == "quorum" || kind == STREAM => {
+            if kind == STREAM {
+                check_kept_on_disk(arguments)?;
+            }
+            match shape.unfit_for_shared() {
+                None => return Ok(()),
+                Some(property) => (
+                    Reason::Invalid,
+                    format!("invalid property '{property}' for {thing}"),
+                ),
+            }
+        }
         Value::Text(other) => (
             Reason::NotImplemented,
-            format!("{QUEUE_TYPE} '{other}' is not offered yet; classic and quorum are"),
+            format!("{QUEUE_TYPE} '{other}' is not offered; classic, quorum and stream are"),
         ),
         other => (
             Reason::Invalid,
-            format!("{QUEUE_TYPE} must be text, not {other}"),
+            format!(
+                "invalid arg '{QUEUE_TYPE}' for {thing}: {{unacceptable_type,{}}}",
+                rules::type_name(other)
+            ),
         ),
     };
     Err(Refusal::new(reason, text).at(path(QUEUE_TYPE)))
+}
+
+/// What a queue is declared to be, beside its arguments.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shape {
+    pub(crate) durable: bool,
+    pub(crate) exclusive: bool,
+    pub(crate) auto_delete: bool,
+}
+
+impl Shape {
+    /// What a queue of type quorum or stream cannot be, as RabbitMQ calls it.
+    fn unfit_for_shared(self) -> Option<&'static str> {
+        match self {
+            Self { durable: false, .. } => Some("non-durable"),
+            Self {
+                exclusive: true, ..
+            } => Some("exclusive-owner"),
+            Self {
+                auto_delete: true, ..
+            } => Some("auto-delete"),
+            _ => None,
+        }
+    }
+}
+
+/// A stream is.
+fn check_kept_on_disk(arguments: &Arguments) -> Result<(), Refusal> {
+    let name = durability::ARGUMENT;
+    let memory = Value::Text(Durability::Memory.name().to_owned());
+    if arguments.get(name) != Some(&memory) {
+        return Ok(());
+    }
+    let text = format!("a queue of {QUEUE_TYPE} '{STREAM}' is kept on disk: {name} is not memory");
+    Err(Refusal::new(Reason::Invalid, text).at(path(name)))
 }
 
 /// Checks the level of durability. Only a queue that comes back after a restart can keep anything.
@@ -127,15 +187,38 @@ pub(crate) fn path(argument: &str) -> String {
     format!("arguments.{argument}")
 }
 
-/// Checks the arguments of an exchange.
-pub(crate) fn check_exchange(arguments: &Arguments, limits: &Limits) -> Result<(), Refusal> {
-    check_offered(arguments, |_| false, limits)?;
+/// Checks the arguments of an exchange of that kind.
+pub(crate) fn check_exchange(
+    kind: ExchangeKind,
+    arguments: &Arguments,
+    thing: &str,
+    limits: &Limits,
+) -> Result<(), Refusal> {
+    let is_delayed = kind == ExchangeKind::Delayed;
+    check_offered(arguments, |name| is_delayed && name == DELAYED_TYPE, limits)?;
+    if is_delayed && delayed_kind(arguments).is_none() {
+        let text = format!(
+            "invalid argument, '{DELAYED_TYPE}' must be an existing exchange type other than '{kind}'"
+        );
+        return Err(Refusal::new(Reason::Invalid, text).at(path(DELAYED_TYPE)));
+    }
     match arguments.get(ALTERNATE) {
         None | Some(Value::Text(_)) => Ok(()),
         Some(other) => {
-            let text = format!("{ALTERNATE} must be the name of an exchange, not {other}");
+            let kind = rules::type_name(other);
+            let text = format!("invalid type '{kind}' for arg '{ALTERNATE}' in {thing}");
             Err(Refusal::new(Reason::Invalid, text).at(path(ALTERNATE)))
         }
+    }
+}
+
+/// The kind a delayed exchange with these arguments picks like.
+pub(crate) fn delayed_kind(arguments: &Arguments) -> Option<ExchangeKind> {
+    match arguments.get(DELAYED_TYPE) {
+        Some(Value::Text(name)) => {
+            ExchangeKind::parse(name).filter(|kind| *kind != ExchangeKind::Delayed)
+        }
+        _ => None,
     }
 }
 
@@ -182,18 +265,37 @@ pub(crate) fn check_equal(
     let Some(name) = names.find(|name| received.get(*name) != current.get(*name)) else {
         return Ok(());
     };
-    Err(inequivalent(name, &thing(), received.get(name), current.get(name)).at(path(name)))
+    let (received, current) = (received.get(name), current.get(name));
+    let kind = |value: Option<&Value>| value.map(rules::type_name);
+    // As RabbitMQ does: of two values of one type no more is said.
+    let alike = kind(received) == kind(current);
+    let described = |value: &Value| match alike {
+        true => format!("'{value}'"),
+        false => format!("the value '{value}' of type '{}'", rules::type_name(value)),
+    };
+    let (received, current) = (received.map(described), current.map(described));
+    Err(differs(name, &thing(), received, current).at(path(name)))
 }
 
 /// A refusal of a declaration that differs from what is there, in RabbitMQ's manner.
 pub(crate) fn inequivalent<T: fmt::Display>(
     property: &str,
     thing: &str,
-    received: Option<T>,
-    current: Option<T>,
+    received: T,
+    current: T,
 ) -> Refusal {
-    let show = |value: Option<T>| value.map_or_else(|| "none".into(), |v| format!("'{v}'"));
-    let (received, current) = (show(received), show(current));
+    let shown = |value| Some(format!("'{value}'"));
+    differs(property, thing, shown(received), shown(current))
+}
+
+fn differs(
+    property: &str,
+    thing: &str,
+    received: Option<String>,
+    current: Option<String>,
+) -> Refusal {
+    let none = || "none".to_owned();
+    let (received, current) = (received.unwrap_or_else(none), current.unwrap_or_else(none));
     let text = format!(
         "inequivalent arg '{property}' for {thing}: received {received} but current is {current}"
     );
@@ -254,6 +356,12 @@ fn weight(value: &Value) -> usize {
 mod tests {
     use super::*;
 
+    const SHARED: Shape = Shape {
+        durable: true,
+        exclusive: false,
+        auto_delete: false,
+    };
+
     fn reason(result: Result<(), Refusal>) -> Option<Reason> {
         result.err().map(|refusal| refusal.reason)
     }
@@ -262,17 +370,14 @@ mod tests {
     fn arguments_that_are_not_honoured_are_refused_by_name() {
         let check = |name: &str, value: Value| {
             let arguments = Arguments::from([(name.to_owned(), value)]);
-            check_queue(&arguments, true, false, "queue 'q'", &Limits::default())
+            check_queue(&arguments, SHARED, "queue 'q'", &Limits::default())
         };
         let text = |text: &str| Value::Text(text.into());
         assert!(check("x-queue-type", text("classic")).is_ok());
         assert!(check("x-queue-type", text("quorum")).is_ok());
         assert!(check("x-queue-mode", text("lazy")).is_ok());
         assert!(check("owner", text("team a")).is_ok());
-        for (name, value) in [
-            ("x-queue-type", text("stream")),
-            ("x-whatever", Value::Null),
-        ] {
+        for (name, value) in [("x-queue-type", text("other")), ("x-whatever", Value::Null)] {
             let refusal = check(name, value).unwrap_err();
             assert_eq!(refusal.reason, Reason::NotImplemented);
             assert!(refusal.text.contains(name), "{}", refusal.text);
@@ -284,28 +389,53 @@ mod tests {
     }
 
     #[test]
-    fn a_quorum_queue_is_durable_and_shared() {
+    fn a_quorum_queue_is_durable_and_shared_and_stays() {
         let arguments = Arguments::from([("x-queue-type".into(), Value::Text("quorum".into()))]);
-        for (durable, exclusive) in [(false, false), (true, true)] {
-            let result = check_queue(
-                &arguments,
-                durable,
-                exclusive,
-                "queue 'q'",
-                &Limits::default(),
-            );
-            assert_eq!(reason(result), Some(Reason::Invalid));
+        let check = |shape| {
+            let checked = check_queue(&arguments, shape, "queue 'q'", &Limits::default());
+            checked.map_err(|refusal| refusal.text)
+        };
+        for (shape, property) in [
+            (
+                Shape {
+                    durable: false,
+                    ..SHARED
+                },
+                "non-durable",
+            ),
+            (
+                Shape {
+                    exclusive: true,
+                    ..SHARED
+                },
+                "exclusive-owner",
+            ),
+            (
+                Shape {
+                    auto_delete: true,
+                    ..SHARED
+                },
+                "auto-delete",
+            ),
+        ] {
+            let text = format!("invalid property '{property}' for queue 'q'");
+            assert_eq!(check(shape), Err(text));
         }
+        assert_eq!(check(SHARED), Ok(()));
     }
 
     #[test]
     fn only_a_queue_that_comes_back_keeps_messages() {
         let check = |level: Value, durable: bool, exclusive: bool| {
             let arguments = Arguments::from([(durability::ARGUMENT.to_owned(), level)]);
-            reason(check_queue(
-                &arguments,
+            let shape = Shape {
                 durable,
                 exclusive,
+                ..SHARED
+            };
+            reason(check_queue(
+                &arguments,
+                shape,
                 "queue 'q'",
                 &Limits::default(),
             ))

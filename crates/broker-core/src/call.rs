@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
+use crate::clock::Timestamp;
 use crate::durability::Promise;
 use crate::journal::Lsn;
 use crate::message::{Body, Envelope, Message};
@@ -26,10 +27,25 @@ pub struct Sequence(pub u64);
 
 impl Sequence {
     const NUMBER_BITS: u32 = 56;
+    const DUE_NUMBER_BITS: u32 = 22;
 
     /// The place of a message of that rank and number.
     pub(crate) const fn ranked(rank: u8, number: u64) -> Self {
         Self((rank as u64) << Self::NUMBER_BITS | number)
+    }
+
+    /// The place of a message that is due then, in a queue ordered by that: the milliseconds above,
+    /// until the year 2109, and below as much of a rising number as fits.
+    pub(crate) const fn due(due: Timestamp, number: u64) -> Self {
+        const MAX_MS: u64 = u64::MAX >> Sequence::DUE_NUMBER_BITS;
+        let ms = if due.0 < MAX_MS { due.0 } else { MAX_MS };
+        let low = number & ((1 << Self::DUE_NUMBER_BITS) - 1);
+        Self(ms << Self::DUE_NUMBER_BITS | low)
+    }
+
+    /// When that message is due.
+    pub(crate) const fn due_time(self) -> Timestamp {
+        Timestamp(self.0 >> Self::DUE_NUMBER_BITS)
     }
 
     /// The number, which no other message of the queue has.
@@ -168,12 +184,14 @@ pub struct Delivery {
     pub consumer: Option<ConsumerId>,
     /// From which queue; give it back with the settlement.
     pub queue: QueueId,
-    /// Which message of the queue.
+    /// Which message of the queue; which delivery, if the queue is a stream.
     pub sequence: Sequence,
     /// It was handed out before.
     pub redelivered: bool,
     /// How often it came back, in a queue that counts that; else 0.
     pub returns: u32,
+    /// Its place, if the queue is a stream.
+    pub offset: Option<u64>,
     /// The message.
     pub message: Arc<Message>,
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::access::PasswordHash;
+use crate::arguments;
 use crate::journal::Lsn;
 use crate::value::Arguments;
 
@@ -118,6 +119,9 @@ pub enum ExchangeKind {
     /// Each message goes to one target, messages with equal keys to the same; the binding's key is
     /// the target's weight.
     ConsistentHash,
+    /// Reads them as another kind does, which an argument names, and keeps messages back for as long
+    /// as their publishers say.
+    Delayed,
     /// The routing key equals the binding's key.
     Direct,
     /// Every binding matches.
@@ -331,18 +335,20 @@ impl ApplyTo {
 
 impl ExchangeKind {
     /// Every kind, in the order of their names.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Direct,
         Self::Fanout,
         Self::Headers,
         Self::Topic,
         Self::ConsistentHash,
+        Self::Delayed,
     ];
 
     /// The kind's name in declarations.
     pub const fn name(self) -> &'static str {
         match self {
             Self::ConsistentHash => "x-consistent-hash",
+            Self::Delayed => "x-delayed-message",
             Self::Direct => "direct",
             Self::Fanout => "fanout",
             Self::Headers => "headers",
@@ -353,6 +359,19 @@ impl ExchangeKind {
     /// The kind of that name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+impl ExchangeSpec {
+    /// The kind by which it picks where a message goes.
+    pub(crate) fn picks_like(&self) -> ExchangeKind {
+        match self.kind {
+            // Checked when it was declared.
+            ExchangeKind::Delayed => {
+                arguments::delayed_kind(&self.arguments).unwrap_or(ExchangeKind::Direct)
+            }
+            kind => kind,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! How long a publisher says its message may wait: decimal digits in a text, by AMQP's custom.
 
-/// Longest time a message or an unused queue may be given: RabbitMQ's, some 49 days.
-pub(crate) const MAX_MS: u64 = u32::MAX as u64;
+/// Longest time a message or an unused queue may be given: ten years of 365 days, as in RabbitMQ.
+pub(crate) const MAX_MS: u64 = 10 * 365 * 24 * 3600 * 1000;
 
 /// Why a text is no time to live, in RabbitMQ's words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -17,7 +17,7 @@ pub(crate) enum InvalidExpiration {
 }
 
 /// Milliseconds.
-pub(crate) fn parse(text: &[u8]) -> Result<u32, InvalidExpiration> {
+pub(crate) fn parse(text: &[u8]) -> Result<u64, InvalidExpiration> {
     let text = String::from_utf8_lossy(text);
     let signs = usize::from(text.starts_with(['-', '+']));
     let digits = text[signs..].bytes().take_while(u8::is_ascii_digit).count();
@@ -33,8 +33,9 @@ pub(crate) fn parse(text: &[u8]) -> Result<u32, InvalidExpiration> {
     if number.starts_with('-') && !is_zero {
         return Err(InvalidExpiration::Negative(number.to_owned()));
     }
-    let value = number.trim_start_matches('-').parse();
-    value.map_err(|_| InvalidExpiration::TooLarge(number.to_owned()))
+    let value = number.trim_start_matches('-').parse().ok();
+    let value = value.filter(|ms| *ms <= MAX_MS);
+    value.ok_or_else(|| InvalidExpiration::TooLarge(number.to_owned()))
 }
 
 #[cfg(test)]
@@ -47,7 +48,8 @@ mod tests {
             ("0", 0),
             ("-0", 0),
             ("60000", 60_000),
-            ("4294967295", u32::MAX),
+            ("4294967296", 1 << 32),
+            ("315360000000", MAX_MS),
         ] {
             assert_eq!(parse(text.as_bytes()), Ok(ms));
         }
@@ -59,7 +61,7 @@ mod tests {
             ("12a", "{leftover_string,\"a\"}"),
             ("1.5", "{leftover_string,\".5\"}"),
             ("-1", "{value_negative,-1}"),
-            ("4294967296", "{value_too_large,4294967296}"),
+            ("315360000001", "{value_too_large,315360000001}"),
             (
                 "99999999999999999999999",
                 "{value_too_large,99999999999999999999999}",

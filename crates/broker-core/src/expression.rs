@@ -29,3 +29,21 @@ pub(crate) fn check_len(pattern: &str, most_bytes: usize) -> Result<(), String> 
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_expression_takes_longer_than_its_text() {
+        let text = format!("{}!", "a".repeat(100_000));
+        for pattern in ["^(a+)+$", "^(a|a)*$", "^(a?){50}a{50}$", "(.*a){20}$"] {
+            // Seconds at most; backtracking would take longer than the sun shines.
+            let expression = compile(pattern, 100).unwrap();
+            assert!(!expression.is_match(&text), "{pattern}");
+        }
+        for pattern in ["(?=a)", "(?<!a)b", r"(a)\1"] {
+            assert!(compile(pattern, 100).is_err(), "{pattern}");
+        }
+    }
+}

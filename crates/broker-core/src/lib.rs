@@ -21,8 +21,9 @@
 //!
 //! `session` knows `broker` and `wire`. `admin` is the operator's door to `broker`. `broker` knows
 //! `queue`, `routing`, `access`, `records`, `account` and `journal`, and carries out what they
-//! decide. `queue`, `routing`, `access`, `records` and `journal` know neither each other nor
-//! sessions; they share the plain data of `call`, `death`, `definitions`, `message`, `rules` and `value`. `death` and
+//! decide. `replication` knows the positions of `journal` and nothing else.
+//! `queue`, `routing`, `access`, `records` and `journal` know neither each other nor
+//! sessions; they share the plain data of `call`, `death`, `definitions`, `message`, `rules` and `value`. `death`, `delay` and
 //! `message` know `wire` as well: what is added to a message is written in its own encoding. Locks and
 //! their order are in `lock`.
 
@@ -35,10 +36,12 @@ pub mod call;
 pub mod clock;
 mod death;
 pub mod definitions;
+mod delay;
 pub mod durability;
 mod expiration;
 mod expression;
 mod field_table;
+mod interval;
 pub mod journal;
 pub mod limits;
 mod lock;
@@ -48,9 +51,12 @@ mod number_hash;
 pub mod outbox;
 mod policy;
 mod queue;
+mod queue_kind;
 mod records;
 pub mod refusal;
+pub mod replication;
 mod routing;
 mod rules;
 pub mod session;
+mod stream_start;
 pub mod value;

@@ -10,8 +10,10 @@
 //! 3. an attachment's own state, never held by who is about to change definitions;
 //! 4. `Broker::vhosts`, then a virtual host's topology, then `Broker::users`, no two at once where it
 //!    can be helped; a publisher keeps the topology, to read, until the queues have its messages;
-//! 5. one queue's state; never two queues at once; messages are read back from the journal under it;
-//! 6. the leaves, which take nothing else: a queue's standing, outbox, journal buffer, memory account (its stripes in
+//! 5. the turns of streams (`broker::streams`), in the order of their numbers: held until a message for
+//!    them is in the journal's buffer;
+//! 6. one queue's state; never two queues at once; messages are read back from the journal under it;
+//! 7. the leaves, which take nothing else: a queue's standing, outbox, journal buffer, memory account (its stripes in
 //!    their order), timers, dead letters, debts to the journal, logins of late, the lists of connections,
 //!    of watchers, of abandoned queues and of queues awaiting a
 //!    commit. A wake is called under any of these and must not come back into the broker.

@@ -76,6 +76,8 @@ enum Place {
 
 /// The header that says how often a message came back.
 const DELIVERY_COUNT: &str = "x-delivery-count";
+/// The header that says where in its stream a message is.
+const STREAM_OFFSET: &str = "x-stream-offset";
 
 /// The bits in the first byte of AMQP 0-9-1 properties that announce an expiration and a priority.
 const EXPIRATION_FLAG: u8 = 1;
@@ -118,23 +120,26 @@ impl Envelope {
 }
 
 impl Delivery {
-    /// The envelope to show: a message that came back says how often, where its queue counts that.
+    /// The envelope to show: a message that came back says how often, where its queue counts that,
+    /// and one of a stream its offset.
     #[inline]
     pub(crate) fn envelope(&self) -> Cow<'_, Arc<Envelope>> {
-        match self.returns {
-            0 => Cow::Borrowed(&self.message.envelope),
-            times => Cow::Owned(Arc::new(returned(&self.message.envelope, times))),
+        let envelope = &self.message.envelope;
+        match (self.returns, self.offset) {
+            (0, None) => Cow::Borrowed(envelope),
+            (_, Some(offset)) => Cow::Owned(marked(envelope, STREAM_OFFSET, offset.cast_signed())),
+            (times, None) => Cow::Owned(marked(envelope, DELIVERY_COUNT, times.into())),
         }
     }
 }
 
-/// The envelope of a message that came back.
+/// The envelope with one header more.
 #[cold]
-fn returned(envelope: &Envelope, times: u32) -> Envelope {
-    Envelope {
-        properties: envelope.properties.with_count(DELIVERY_COUNT, times),
+fn marked(envelope: &Envelope, name: &str, number: i64) -> Arc<Envelope> {
+    Arc::new(Envelope {
+        properties: envelope.properties.with_number(name, number),
         ..envelope.clone()
-    }
+    })
 }
 
 impl Properties {
@@ -159,7 +164,7 @@ impl Properties {
     }
 
     /// The same with that header.
-    fn with_count(&self, name: &str, count: u32) -> Self {
+    fn with_number(&self, name: &str, number: i64) -> Self {
         let Self::Amqp091(properties) = self;
         // They were checked when they came.
         let parsed = amqp091::Properties::parse(properties).unwrap_or_default();
@@ -168,7 +173,7 @@ impl Properties {
         let headers = kept.fold(TableBuilder::new(), |table, (name, value)| {
             table.entry(name, value)
         });
-        let headers = headers.entry(name, amqp091::Value::I64(count.into()));
+        let headers = headers.entry(name, amqp091::Value::I64(number));
         let counted = amqp091::Properties {
             headers: Some(headers.as_table()),
             ..parsed
@@ -180,7 +185,7 @@ impl Properties {
 
     /// How long the publisher lets the message wait in a queue, in milliseconds. Sessions refuse
     /// what is no such time.
-    pub(crate) fn ttl_ms(&self) -> Option<u32> {
+    pub(crate) fn ttl_ms(&self) -> Option<u64> {
         let Self::Amqp091(properties) = self;
         // Told by its flag, since nearly no message has it.
         if properties.first()? & EXPIRATION_FLAG == 0 {

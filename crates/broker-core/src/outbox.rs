@@ -96,15 +96,22 @@ impl Outbox {
     /// drain has given bytes back: whichever comes second sees the other, so a refusal is never
     /// left without a later resume.
     pub(crate) fn try_reserve(&self, delivery_bytes: usize) -> bool {
-        if self.bytes.load(Ordering::SeqCst) >= self.limit_bytes {
-            self.starved.store(true, Ordering::SeqCst);
-            if self.bytes.load(Ordering::SeqCst) >= self.limit_bytes {
-                return false;
-            }
+        if !self.has_room() {
+            return false;
         }
         self.bytes
             .fetch_add(delivery_bytes + DELIVERY_BYTES, Ordering::SeqCst);
         true
+    }
+
+    /// Whether there is room for a delivery; if not, there will be a resume.
+    pub(crate) fn has_room(&self) -> bool {
+        let is_full = || self.bytes.load(Ordering::SeqCst) >= self.limit_bytes;
+        if !is_full() {
+            return true;
+        }
+        self.starved.store(true, Ordering::SeqCst);
+        !is_full()
     }
 
     /// Asks the session to let its queues go on, as if one had been refused room.
@@ -244,6 +251,7 @@ mod tests {
             sequence: Sequence(sequence),
             redelivered: false,
             returns: 0,
+            offset: None,
             message: Arc::new(message),
         })
     }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use crate::arguments::{QUEUE_TYPE, path};
 use crate::expiration;
+use crate::interval;
+use crate::queue_kind::QueueKind;
 use crate::refusal::{Reason, Refusal};
 use crate::value::{Arguments, Value};
 
@@ -17,11 +19,21 @@ pub(crate) const EXPIRES: &str = "x-expires";
 /// Most messages ready, and most bytes of their bodies.
 pub(crate) const MAX_LEN: &str = "x-max-length";
 pub(crate) const MAX_BYTES: &str = "x-max-length-bytes";
+/// Longest a message stays in a stream, as a length of time.
+pub(crate) const MAX_AGE: &str = "x-max-age";
+/// How large RabbitMQ's files of a stream are. Here it says nothing: streams share the journal, and let
+/// go message by message.
+pub(crate) const MAX_SEGMENT_BYTES: &str = "x-stream-max-segment-size-bytes";
 /// What happens to a message that is too much.
 pub(crate) const OVERFLOW: &str = "x-overflow";
 /// The exchange to which messages go that die in the queue, and the key they get.
 pub(crate) const DEAD_LETTER_EXCHANGE: &str = "x-dead-letter-exchange";
 pub(crate) const DEAD_LETTER_KEY: &str = "x-dead-letter-routing-key";
+
+/// How sure a message is to get there, in a queue of type quorum.
+pub(crate) const DEAD_LETTER_STRATEGY: &str = "x-dead-letter-strategy";
+const AT_LEAST_ONCE: &str = "at-least-once";
+const AT_MOST_ONCE: &str = "at-most-once";
 
 /// Consumers with a higher one are served first.
 pub(crate) const CONSUMER_PRIORITY: &str = "x-priority";
@@ -35,42 +47,61 @@ const DEFAULT_DELIVERY_LIMIT: u32 = 20;
 
 /// Messages have priorities up to this one.
 const MAX_PRIORITY: &str = "x-max-priority";
+pub(crate) const CONSUMER_TIMEOUT: &str = "x-consumer-timeout";
 
 /// The arguments with which this module deals.
-pub(crate) const ARGUMENTS: [&str; 10] = [
+pub(crate) const ARGUMENTS: [&str; 14] = [
+    CONSUMER_TIMEOUT,
+    DEAD_LETTER_STRATEGY,
     MAX_PRIORITY,
     DELIVERY_LIMIT,
     SINGLE_ACTIVE_CONSUMER,
     DEAD_LETTER_EXCHANGE,
     DEAD_LETTER_KEY,
     EXPIRES,
+    MAX_AGE,
     MAX_BYTES,
     MAX_LEN,
+    MAX_SEGMENT_BYTES,
     MESSAGE_TTL,
     OVERFLOW,
 ];
+
+/// Those of them that a stream has, as in RabbitMQ.
+pub(crate) const STREAM_ARGUMENTS: [&str; 3] = [MAX_AGE, MAX_BYTES, MAX_SEGMENT_BYTES];
+
+/// RabbitMQ's limit for [`MAX_SEGMENT_BYTES`].
+const MAX_SEGMENT_BYTES_MAX: i128 = 3_000_000_000;
 
 /// The rules of one queue.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Rules {
     /// Messages expire so long after they came.
-    pub(crate) message_ttl_ms: Option<u32>,
+    pub(crate) message_ttl_ms: Option<u64>,
     /// The queue goes when nobody has used it for so long.
-    pub(crate) expires_ms: Option<u32>,
+    pub(crate) expires_ms: Option<u64>,
+    /// Messages of a stream stay so long.
+    pub(crate) max_age_ms: Option<u64>,
     /// No more messages ready than so many,
     pub(crate) max_len: Option<u64>,
     /// and no more bytes of bodies.
     pub(crate) max_bytes: Option<u64>,
     pub(crate) overflow: Overflow,
     pub(crate) dead_letter: Option<DeadLetter>,
+    /// A message that died stays until every queue it is to go to has it.
+    pub(crate) at_least_once: bool,
     /// Only one consumer is served at a time.
     pub(crate) single_active_consumer: bool,
     /// It counts how often a message comes back, and tells.
     pub(crate) counts_returns: bool,
     /// A message that comes back more often is let go.
     pub(crate) delivery_limit: Option<u32>,
+    /// Consumers may keep a delivery for so long, whatever the broker lets them.
+    pub(crate) consumer_timeout_ms: Option<u64>,
     /// Messages of higher priority come first; those above this one count as this one.
     pub(crate) max_priority: Option<u8>,
+    /// It keeps the messages of a delayed exchange, each until it is due.
+    pub(crate) delays: bool,
 }
 
 /// Which message goes when there is one too many.
@@ -98,11 +129,25 @@ impl Rules {
     /// nothing.
     pub(crate) fn of(arguments: &Arguments) -> Option<Self> {
         let is_quorum = text(arguments, QUEUE_TYPE) == Some("quorum");
+        let overflow = text(arguments, OVERFLOW).and_then(Overflow::parse);
+        let overflow = overflow.unwrap_or_default();
+        let dead_letter = dead_letter_exchange(arguments).map(|exchange| DeadLetter {
+            exchange: exchange.into(),
+            routing_key: text(arguments, DEAD_LETTER_KEY).map(Box::from),
+        });
+        // As in RabbitMQ only where what is kept holds publishers back; elsewhere at most once.
+        let at_least_once = is_quorum
+            && text(arguments, DEAD_LETTER_STRATEGY) == Some(AT_LEAST_ONCE)
+            && overflow == Overflow::RejectPublish
+            && dead_letter.is_some();
         let rules = Self {
+            at_least_once,
             single_active_consumer: arguments.get(SINGLE_ACTIVE_CONSUMER)
                 == Some(&Value::Bool(true)),
             counts_returns: is_quorum,
+            consumer_timeout_ms: number(arguments, CONSUMER_TIMEOUT),
             max_priority: number(arguments, MAX_PRIORITY),
+            delays: false,
             delivery_limit: match arguments.get(DELIVERY_LIMIT) {
                 _ if !is_quorum => None,
                 None => Some(DEFAULT_DELIVERY_LIMIT),
@@ -111,17 +156,31 @@ impl Rules {
             },
             message_ttl_ms: number(arguments, MESSAGE_TTL),
             expires_ms: number(arguments, EXPIRES),
+            max_age_ms: text(arguments, MAX_AGE).and_then(interval::parse_ms),
             max_len: number(arguments, MAX_LEN),
             max_bytes: number(arguments, MAX_BYTES),
-            overflow: text(arguments, OVERFLOW)
-                .and_then(Overflow::parse)
-                .unwrap_or_default(),
-            dead_letter: dead_letter_exchange(arguments).map(|exchange| DeadLetter {
-                exchange: exchange.into(),
-                routing_key: text(arguments, DEAD_LETTER_KEY).map(Box::from),
-            }),
+            overflow,
+            dead_letter,
         };
         (rules != Self::default()).then_some(rules)
+    }
+
+    /// The rules of the queue in which a delayed exchange of that name keeps its messages: from there
+    /// they go on as dead letters do.
+    pub(crate) fn of_delayed(exchange: &str) -> Self {
+        Self {
+            delays: true,
+            dead_letter: Some(DeadLetter {
+                exchange: exchange.into(),
+                routing_key: None,
+            }),
+            ..Self::default()
+        }
+    }
+
+    /// Messages expire in such a queue even if their publishers do not ask for it.
+    pub(crate) fn lets_expire(&self) -> bool {
+        self.message_ttl_ms.is_some() || self.delays
     }
 
     /// Publishers have to ask before a message comes.
@@ -150,12 +209,16 @@ pub(crate) fn dead_letter_exchange(arguments: &Arguments) -> Option<&str> {
 type Check = fn(&Value) -> Result<(), String>;
 
 /// Which values arguments may have.
-const CHECKS: [(&str, Check); 9] = [
+const CHECKS: [(&str, Check); 13] = [
+    (DEAD_LETTER_STRATEGY, check_strategy),
+    (CONSUMER_TIMEOUT, check_limit),
     (MAX_PRIORITY, check_priority),
     (SINGLE_ACTIVE_CONSUMER, check_bool),
     (DELIVERY_LIMIT, check_number),
     (MESSAGE_TTL, check_time),
     (EXPIRES, check_positive_time),
+    (MAX_AGE, check_age),
+    (MAX_SEGMENT_BYTES, check_segment_bytes),
     (MAX_LEN, check_limit),
     (MAX_BYTES, check_limit),
     (OVERFLOW, check_overflow),
@@ -196,21 +259,34 @@ pub(crate) fn check(arguments: &Arguments, thing: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Refuses what the other kind of queue offers.
+/// Refuses what other kinds of queues offer.
 fn check_kind(arguments: &Arguments, thing: &str) -> Result<(), Refusal> {
     let overflow = text(arguments, OVERFLOW).and_then(Overflow::parse);
-    let (name, kind) = match text(arguments, QUEUE_TYPE) {
-        Some("quorum") if overflow == Some(Overflow::RejectPublishDeadLetter) => {
-            (OVERFLOW, "quorum")
+    let kind = QueueKind::of(arguments);
+    let is_foreign = |name: &str| match kind {
+        QueueKind::Classic => {
+            [DELIVERY_LIMIT, DEAD_LETTER_STRATEGY].contains(&name) || is_only_of_streams(name)
         }
-        Some("quorum") => (MAX_PRIORITY, "quorum"),
-        _ => (DELIVERY_LIMIT, "classic"),
+        QueueKind::Quorum => {
+            let buries = name == OVERFLOW && overflow == Some(Overflow::RejectPublishDeadLetter);
+            name == MAX_PRIORITY || buries || is_only_of_streams(name)
+        }
+        QueueKind::Stream => !STREAM_ARGUMENTS.contains(&name),
     };
-    if !arguments.contains_key(name) {
+    let mut said = ARGUMENTS
+        .iter()
+        .filter(|name| arguments.contains_key(**name));
+    let Some(name) = said.find(|name| is_foreign(name)) else {
         return Ok(());
-    }
+    };
+    let kind = kind.name();
     let text = format!("invalid arg '{name}' for {thing} of queue type rabbit_{kind}_queue");
     Err(Refusal::new(Reason::Invalid, text).at(path(name)))
+}
+
+/// No other kind of queue has it.
+pub(crate) fn is_only_of_streams(name: &str) -> bool {
+    [MAX_AGE, MAX_SEGMENT_BYTES].contains(&name)
 }
 
 fn invalid(name: &str, thing: &str, why: &str) -> Refusal {
@@ -306,6 +382,21 @@ fn check_text(value: &Value) -> Result<(), String> {
     }
 }
 
+fn check_age(value: &Value) -> Result<(), String> {
+    match value {
+        Value::Text(age) if interval::parse_ms(age).is_none() => Err("invalid_max_age".to_owned()),
+        other => check_text(other),
+    }
+}
+
+fn check_segment_bytes(value: &Value) -> Result<(), String> {
+    let bytes = check_count(value)?;
+    if bytes > MAX_SEGMENT_BYTES_MAX {
+        return Err(format!("{{value_too_large,{bytes}}}"));
+    }
+    Ok(())
+}
+
 fn check_overflow(value: &Value) -> Result<(), String> {
     match value {
         Value::Text(name) if Overflow::parse(name).is_none() => Err("invalid_overflow".to_owned()),
@@ -313,8 +404,17 @@ fn check_overflow(value: &Value) -> Result<(), String> {
     }
 }
 
+fn check_strategy(value: &Value) -> Result<(), String> {
+    match value {
+        Value::Text(name) if name == AT_LEAST_ONCE || name == AT_MOST_ONCE => Ok(()),
+        Value::Text(_) => Err("invalid_dlx_strategy".to_owned()),
+        other => check_text(other),
+    }
+}
+
 /// What RabbitMQ calls the type.
-fn type_name(value: &Value) -> &'static str {
+/// What RabbitMQ calls the type of a value.
+pub(crate) fn type_name(value: &Value) -> &'static str {
     match value {
         Value::Null => "void",
         Value::Bool(_) => "bool",
@@ -372,8 +472,10 @@ mod tests {
         let text = |text: &str| Value::Text(text.into());
         for (name, value, words) in [
             (MAX_LEN, Value::Int(-1), "{value_negative,-1}"),
+            (CONSUMER_TIMEOUT, Value::Int(-1), "{value_negative,-1}"),
             (MAX_PRIORITY, Value::Int(256), "{max_value_exceeded,256}"),
             (MAX_BYTES, text("1"), "\"expected integer, got longstr\""),
+            (DEAD_LETTER_STRATEGY, text("twice"), "invalid_dlx_strategy"),
             (OVERFLOW, text("foo"), "invalid_overflow"),
             (OVERFLOW, Value::Int(1), "{unacceptable_type,signedint}"),
             (
@@ -428,6 +530,32 @@ mod tests {
             let refused = (Reason::Invalid, Some(path(OVERFLOW).into()));
             assert_eq!(reason, (!taken).then_some(refused));
         }
+    }
+
+    #[test]
+    fn dead_letters_are_kept_where_what_is_kept_holds_publishers_back() {
+        let at_least_once = |kind: &str, overflow: &str, exchange: &str| {
+            let all = [
+                (QUEUE_TYPE, kind),
+                (OVERFLOW, overflow),
+                (exchange, "x"),
+                (DEAD_LETTER_STRATEGY, AT_LEAST_ONCE),
+            ];
+            let all = all.map(|(name, text)| (name.to_owned(), Value::Text(text.into())));
+            let refused = check(&Arguments::from(all.clone()), "queue 'q'").is_err();
+            (!refused).then(|| Rules::of(&all.into()).unwrap().at_least_once)
+        };
+        let exchange = DEAD_LETTER_EXCHANGE;
+        assert_eq!(
+            at_least_once("quorum", "reject-publish", exchange),
+            Some(true)
+        );
+        assert_eq!(at_least_once("quorum", "drop-head", exchange), Some(false));
+        assert_eq!(
+            at_least_once("quorum", "reject-publish", "other"),
+            Some(false)
+        );
+        assert_eq!(at_least_once("classic", "reject-publish", exchange), None);
     }
 
     #[test]

@@ -1,23 +1,27 @@
 //! One accepted connection: TLS first, then its session.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use broker_core::session::amqp091::Session;
+use rustls::pki_types::CertificateDer;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::admission::Admission;
+use crate::certificate::UserFrom;
 use crate::doorbell::Doorbell;
 use crate::driver::Driver;
+use crate::listener::Tls;
 use crate::server::Shared;
 
 /// Serves a connection to its end.
 pub(crate) async fn serve(
     stream: TcpStream,
     peer: SocketAddr,
-    tls: Option<Arc<rustls::ServerConfig>>,
+    tls: Option<Tls>,
     admission: Admission,
     shared: Arc<Shared>,
 ) {
@@ -26,13 +30,13 @@ pub(crate) async fn serve(
         tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
     }
     let doorbell = Doorbell::default();
-    let session = Session::new(
+    let mut session = Session::new(
         Arc::clone(&shared.broker),
         shared.options.amqp091,
         peer.to_string(),
         Box::new(doorbell.clone()),
     );
-    let Some(config) = tls else {
+    let Some(Tls { config, user_from }) = tls else {
         let driver = Driver::new(stream, session, doorbell, admission, shared, login_deadline);
         return report(peer, driver.run().await);
     };
@@ -44,17 +48,46 @@ pub(crate) async fn serve(
     };
     match accepted {
         Ok(Ok(stream)) => {
+            let certificates = stream.get_ref().1.peer_certificates();
+            if let Some(certificate) = certificates.and_then(<[_]>::first) {
+                certify(&mut session, certificate, user_from, peer);
+            }
             // On the heap: a TLS stream makes a large future, which plain ones need not carry.
             let driver = Driver::new(stream, session, doorbell, admission, shared, login_deadline);
             report(peer, Box::pin(driver.run()).await);
+        }
+        Ok(Err(error)) if is_about_certificate(&error) => {
+            tracing::warn!(%peer, %error, "client certificate refused");
         }
         Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
         Err(_) => tracing::debug!(%peer, "TLS handshake took too long"),
     }
 }
 
+/// Tells the session whom the verified certificate names.
+fn certify(
+    session: &mut Session,
+    certificate: &CertificateDer<'_>,
+    user_from: UserFrom,
+    peer: SocketAddr,
+) {
+    match user_from.user(certificate) {
+        Some(username) => session.certify(username),
+        None => tracing::warn!(%peer, ?user_from, "client certificate names no user"),
+    }
+}
+
+/// The client has presented a certificate that was not accepted, or none where one is a must.
+fn is_about_certificate(error: &io::Error) -> bool {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
+    matches!(
+        cause,
+        Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented)
+    )
+}
+
 /// A peer that hangs up is not an error.
-fn report(peer: SocketAddr, result: std::io::Result<()>) {
+fn report(peer: SocketAddr, result: io::Result<()>) {
     match result {
         Ok(()) => tracing::debug!(%peer, "connection closed"),
         Err(error) => tracing::debug!(%peer, %error, "connection lost"),

@@ -19,6 +19,7 @@
 
 mod admission;
 mod buffers;
+mod certificate;
 mod connection;
 mod doorbell;
 mod driver;
@@ -32,6 +33,7 @@ mod throttle;
 mod timers;
 
 pub use admission::AdmissionLimits;
+pub use certificate::UserFrom;
 pub use error::{FatalError, StartError};
-pub use listener::{Endpoint, ListenerConfig, Protocol};
+pub use listener::{Endpoint, ListenerConfig, Protocol, Tls};
 pub use server::{Deadlines, Options, Server};

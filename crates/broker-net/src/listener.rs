@@ -12,6 +12,7 @@ use futures_util::FutureExt as _;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::certificate::UserFrom;
 use crate::connection::serve;
 use crate::error::StartError;
 use crate::server::Shared;
@@ -36,8 +37,27 @@ pub struct ListenerConfig {
     pub protocol: Protocol,
     /// Where; port 0 lets the system choose.
     pub address: SocketAddr,
-    /// Certificate and key, for TLS.
-    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// For TLS.
+    pub tls: Option<Tls>,
+}
+
+/// How TLS is spoken on a listener.
+#[derive(Debug, Clone)]
+pub struct Tls {
+    /// Certificate, key, and whose certificates clients may or must present.
+    pub config: Arc<rustls::ServerConfig>,
+    /// What of a client's certificate is the user's name: who has one may log in without a password.
+    pub user_from: UserFrom,
+}
+
+impl From<Arc<rustls::ServerConfig>> for Tls {
+    /// Users are named by their certificates' common names.
+    fn from(config: Arc<rustls::ServerConfig>) -> Self {
+        Self {
+            config,
+            user_from: UserFrom::default(),
+        }
+    }
 }
 
 /// A listener that is bound.
@@ -67,7 +87,7 @@ struct Open {
     /// Taken away when the listener goes: its address is free at once, whenever the loop notices.
     socket: Mutex<Option<TcpListener>>,
     /// The TLS configuration for connections to come; replaced without touching the socket.
-    tls: Mutex<Option<Arc<rustls::ServerConfig>>>,
+    tls: Mutex<Option<Tls>>,
 }
 
 /// A bound socket whose accept loop does not run yet.
@@ -247,12 +267,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 /// Starts a connection's task if the gate lets it in. A panic in it ends only this connection.
-fn admit(
-    stream: TcpStream,
-    peer: SocketAddr,
-    tls: Option<Arc<rustls::ServerConfig>>,
-    shared: &Arc<Shared>,
-) {
+fn admit(stream: TcpStream, peer: SocketAddr, tls: Option<Tls>, shared: &Arc<Shared>) {
     let admission = match shared.gate.admit(peer.ip()) {
         Ok(admission) => admission,
         Err(refused) => {

@@ -22,3 +22,12 @@ resource "ferrymq_exchange" "by_customer" {
   hash_header        = "customer"
   alternate_exchange = ferrymq_exchange.dead.name
 }
+
+# Messages go on after as many milliseconds as their header x-delay says.
+resource "ferrymq_exchange" "reminders" {
+  broker       = ferrymq_broker.orders.id
+  vhost        = ferrymq_vhost.billing.name
+  name         = "reminders"
+  type         = "x-delayed-message"
+  delayed_type = "direct"
+}

@@ -34,6 +34,16 @@ resource "ferrymq_queue" "mails" {
   message_ttl          = 86400000 # A day.
 }
 
+# Everything that happened in a week, for everybody to read from where they want.
+resource "ferrymq_queue" "events" {
+  broker           = ferrymq_broker.orders.id
+  vhost            = ferrymq_vhost.billing.name
+  name             = "events"
+  type             = "stream"
+  max_age          = "7D"
+  max_length_bytes = 50000000000
+}
+
 # When it is destroyed, what waits in it goes to another queue first.
 resource "ferrymq_queue" "old" {
   broker          = ferrymq_broker.orders.id

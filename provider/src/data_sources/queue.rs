@@ -47,7 +47,7 @@ pub(crate) struct QueueModel {
     operator_policy: Attr<String>,
     /// Name of the policy that applies; null for none.
     policy: Attr<String>,
-    /// `classic` or `quorum`.
+    /// `classic`, `quorum` or `stream`.
     #[attr(name = "type")]
     ty: Attr<String>,
     /// Virtual host. Default: `/`.

@@ -56,7 +56,7 @@ pub(crate) struct QueueSeen {
     operator_policy: Attr<String>,
     /// Name of the policy that applies; null for none.
     policy: Attr<String>,
-    /// `classic` or `quorum`.
+    /// `classic`, `quorum` or `stream`.
     #[attr(name = "type")]
     ty: Attr<String>,
     /// Virtual host.

@@ -13,7 +13,17 @@ use crate::typed::{self, Seen};
 use crate::{arguments, check, generation, name, object};
 
 /// Types an agent offers.
-const TYPES: [&str; 5] = ["direct", "fanout", "headers", "topic", "x-consistent-hash"];
+const TYPES: [&str; 6] = [
+    "direct",
+    "fanout",
+    "headers",
+    "topic",
+    "x-consistent-hash",
+    DELAYED,
+];
+
+/// The type that keeps messages back, and needs to know how to pick.
+const DELAYED: &str = "x-delayed-message";
 
 /// The resource.
 pub(crate) struct Exchange;
@@ -43,6 +53,11 @@ pub(crate) struct ExchangeModel {
     /// place; another broker, or one not known at plan, replaces the exchange.
     #[attr(replace_if = id::names_another_broker)]
     broker: Text<BrokerId>,
+
+    /// Of type `"x-delayed-message"`, and required there: the type by which it picks where a message
+    /// goes, any of the others. Changing it replaces the exchange.
+    #[attr(validate = validate::one_of(TYPES.into_iter().filter(|it| *it != DELAYED)))]
+    delayed_type: Option<String>,
 
     /// True: survives a restart of the broker. Default: `true`. Changing it replaces the exchange.
     #[attr(default = true, replace)]
@@ -74,9 +89,10 @@ pub(crate) struct ExchangeModel {
 
     /// How it picks where a message goes: `"direct"` (the routing key equals the binding's),
     /// `"fanout"` (everywhere), `"headers"` (the binding's arguments are conditions on the message's
-    /// headers), `"topic"` (the binding's key is a pattern with `*` and `#`) or `"x-consistent-hash"`
-    /// (one of the bound, by a hash of the routing key; a binding's key is its weight). Changing it
-    /// replaces the exchange.
+    /// headers), `"topic"` (the binding's key is a pattern with `*` and `#`), `"x-consistent-hash"`
+    /// (one of the bound, by a hash of the routing key; a binding's key is its weight) or
+    /// `"x-delayed-message"` (like `delayed_type`, after as many milliseconds as the message's header
+    /// `x-delay` says). Changing it replaces the exchange, and drops the messages it keeps back.
     #[attr(name = "type", replace, validate = validate::one_of(TYPES))]
     ty: String,
 
@@ -177,6 +193,7 @@ impl Resource for Exchange {
             arguments: None,
             auto_delete: false,
             broker: id.broker.clone().into(),
+            delayed_type: None,
             durable: true,
             hash_header: None,
             hash_property: None,
@@ -255,6 +272,7 @@ impl ExchangeModel {
         Self {
             alternate_exchange: seen.text("alternate-exchange"),
             auto_delete: exchange.auto_delete,
+            delayed_type: seen.text("x-delayed-type"),
             durable: exchange.durable,
             hash_header: seen.text("hash-header"),
             hash_property: seen.text("hash-property"),

@@ -31,9 +31,10 @@ pub(crate) struct PolicyModel {
     broker: Text<BrokerId>,
 
     /// What it says, such as `{ max-length = 1000, overflow = "reject-publish" }`; numbers stay
-    /// numbers. For queues: `dead-letter-exchange`, `dead-letter-routing-key`, `delivery-limit`,
-    /// `expires`, `max-length`, `max-length-bytes`, `message-ttl`, `overflow`; for exchanges:
-    /// `alternate-exchange`. An operator policy may say `delivery-limit`, `expires`, `max-length`,
+    /// numbers. For queues: `consumer-timeout`, `dead-letter-exchange`, `dead-letter-routing-key`,
+    /// `dead-letter-strategy`, `delivery-limit`, `expires`, `max-age`, `max-length`,
+    /// `max-length-bytes`, `message-ttl`, `overflow`; for exchanges: `alternate-exchange`. An
+    /// operator policy may say `delivery-limit`, `expires`, `max-age`, `max-length`,
     /// `max-length-bytes`, `message-ttl` and `overflow`.
     #[attr(validate = says_something())]
     definition: Dynamic,

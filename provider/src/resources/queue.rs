@@ -3,6 +3,7 @@
 use agent_api::v1::{self, DeleteQueueRequest, GetQueueRequest, PutQueueRequest};
 use tfplugin_rs::model::Field as _;
 use tfplugin_rs::prelude::*;
+use tfplugin_rs::validate::Validator;
 use tfplugin_rs::value::Dynamic;
 
 use crate::agents::Agents;
@@ -42,6 +43,12 @@ pub(crate) struct QueueModel {
     #[attr(replace_if = id::names_another_broker)]
     broker: Text<BrokerId>,
 
+    /// How long a consumer may keep a delivery without settling it, in milliseconds; its channel is
+    /// closed then and the message goes to others. Looked at once a minute. Default: what the agent's
+    /// `consumer_timeout_s` says, 30 minutes.
+    #[attr(validate = validate::range(0..))]
+    consumer_timeout: Option<i64>,
+
     /// Name of the exchange to which messages go that die in the queue: rejected, expired, too many,
     /// or come back too often; `""` is the default exchange. Default: none, and they are gone.
     dead_letter_exchange: Option<String>,
@@ -49,6 +56,15 @@ pub(crate) struct QueueModel {
     /// Routing key that dead letters get. Default: they keep their own.
     #[attr(validate = name::routing_key(), validate = validate::also_requires(["dead_letter_exchange"]))]
     dead_letter_routing_key: Option<String>,
+
+    /// How sure dead letters are to arrive: `"at-most-once"` (one that no queue takes is gone) or, of
+    /// type `"quorum"` and with `overflow = "reject-publish"`, `"at-least-once"` (they stay until
+    /// every queue they are for has them). Default: `"at-most-once"`.
+    #[attr(
+        validate = validate::one_of(["at-least-once", "at-most-once"]),
+        validate = validate::also_requires(["dead_letter_exchange"])
+    )]
+    dead_letter_strategy: Option<String>,
 
     /// What destroying or replacing the queue does while it is in use: `"if_empty"` fails while it
     /// holds messages, at plan already, with their number; `"if_unused"` fails while it holds
@@ -78,7 +94,7 @@ pub(crate) struct QueueModel {
     #[attr(default = true, replace)]
     durable: bool,
 
-    /// How long the queue may be unused before it is deleted, in milliseconds; up to 4294967295,
+    /// How long the queue may be unused before it is deleted, in milliseconds; up to 315360000000,
     /// some 49 days. Default: for ever.
     #[attr(validate = validate::range(1..=MAX_MS))]
     expires: Option<i64>,
@@ -87,11 +103,18 @@ pub(crate) struct QueueModel {
     /// are.
     id: Attr<String>,
 
+    /// How long messages stay in a queue of type `"stream"`: a number and a unit, of `s`, `m`, `h`,
+    /// `D`, `M` (30 days) and `Y`, such as `"7D"`. The newest message stays whatever its age. Default:
+    /// for ever.
+    #[attr(validate = max_age())]
+    max_age: Option<String>,
+
     /// Most messages ready for delivery; `overflow` tells what happens to more. Default: any number.
     #[attr(validate = validate::range(0..))]
     max_length: Option<i64>,
 
-    /// Most bytes of bodies of messages ready for delivery. Default: any number.
+    /// Most bytes of bodies of messages ready for delivery; of all messages in a queue of type
+    /// `"stream"`, whose oldest go when there are more. Default: any number.
     #[attr(validate = validate::range(0..))]
     max_length_bytes: Option<i64>,
 
@@ -100,7 +123,11 @@ pub(crate) struct QueueModel {
     #[attr(validate = validate::range(0..=255))]
     max_priority: Option<i64>,
 
-    /// How long a message may wait in the queue, in milliseconds; up to 4294967295, some 49 days. A
+    /// Size of RabbitMQ's files of a queue of type `"stream"`. Accepted for its sake, without effect.
+    #[attr(validate = validate::range(0..=MAX_SEGMENT_BYTES))]
+    max_segment_size_bytes: Option<i64>,
+
+    /// How long a message may wait in the queue, in milliseconds; up to 315360000000, ten years. A
     /// change concerns messages that come from then on. Default: for ever.
     #[attr(validate = validate::range(0..=MAX_MS))]
     message_ttl: Option<i64>,
@@ -121,9 +148,15 @@ pub(crate) struct QueueModel {
     #[attr(default = false)]
     single_active_consumer: bool,
 
-    /// `"classic"` or `"quorum"`; of the latter, messages that come back too often die. Default:
-    /// `"classic"`. Changing it replaces the queue.
-    #[attr(name = "type", optional, computed, validate = validate::one_of(["classic", "quorum"]))]
+    /// `"classic"`, `"quorum"`, of which messages that come back too often die, or `"stream"`, which
+    /// keeps its messages for many consumers to read, again and again, each from where it wants.
+    /// Default: `"classic"`. Changing it replaces the queue.
+    #[attr(
+        name = "type",
+        optional,
+        computed,
+        validate = validate::one_of(["classic", "quorum", "stream"])
+    )]
     ty: Attr<String>,
 
     /// Virtual host. Default: `/`. Changing it replaces the queue.
@@ -132,7 +165,7 @@ pub(crate) struct QueueModel {
 }
 
 /// Longest time a queue or a message may be given, in milliseconds.
-const MAX_MS: i64 = u32::MAX as i64;
+const MAX_MS: i64 = 315_360_000_000;
 
 impl Resource for Queue {
     const NAME: &'static str = "queue";
@@ -256,16 +289,20 @@ impl Resource for Queue {
             broker: id.broker.clone().into(),
             dead_letter_exchange: None,
             dead_letter_routing_key: None,
+            dead_letter_strategy: None,
             deletion_policy: QueueDeletion::IfEmpty.into(),
+            consumer_timeout: None,
             delivery_limit: None,
             drain_to: None,
             durability: Durability::Fsync.into(),
             durable: true,
             expires: None,
             id: Attr::Unknown,
+            max_age: None,
             max_length: None,
             max_length_bytes: None,
             max_priority: None,
+            max_segment_size_bytes: None,
             message_ttl: None,
             name: id.name.clone(),
             overflow: None,
@@ -371,14 +408,18 @@ impl QueueModel {
             auto_delete: queue.auto_delete,
             dead_letter_exchange: seen.text("x-dead-letter-exchange"),
             dead_letter_routing_key: seen.text("x-dead-letter-routing-key"),
+            dead_letter_strategy: seen.text("x-dead-letter-strategy"),
+            consumer_timeout: seen.number("x-consumer-timeout"),
             delivery_limit: seen.number("x-delivery-limit"),
             durability: Durability::of(queue).into(),
             durable: queue.durable,
             expires: seen.number("x-expires"),
             id: id.to_string().into(),
+            max_age: seen.text("x-max-age"),
             max_length: seen.number("x-max-length"),
             max_length_bytes: seen.number("x-max-length-bytes"),
             max_priority: seen.number("x-max-priority"),
+            max_segment_size_bytes: seen.number("x-stream-max-segment-size-bytes"),
             message_ttl: seen.number("x-message-ttl"),
             overflow: seen.text("x-overflow"),
             single_active_consumer: seen.truth("x-single-active-consumer"),
@@ -392,6 +433,21 @@ impl QueueModel {
 /// The argument that names a queue's type, and the type of a queue without it.
 const TYPE: &str = "x-queue-type";
 const CLASSIC: &str = "classic";
+
+/// Largest size of RabbitMQ's files of a stream.
+const MAX_SEGMENT_BYTES: i64 = 3_000_000_000;
+
+fn max_age() -> Validator {
+    validate::string(|age| {
+        let digits = age.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, unit) = age.split_at(digits);
+        let units = ["s", "m", "h", "D", "M", "Y"];
+        if number.bytes().any(|digit| digit != b'0') && units.contains(&unit) {
+            return Ok(());
+        }
+        Err("must be a number and a unit of s, m, h, D, M or Y, such as 7D".to_owned())
+    })
+}
 
 /// Has the agent look at what is planned, as soon as all of it is known.
 async fn check_plan(plan: &ResourcePlan, cx: &mut Context<Agents>) -> Result<()> {

@@ -28,9 +28,9 @@ pub(crate) struct VhostModel {
     #[attr(replace_if = id::names_another_broker)]
     broker: Text<BrokerId>,
 
-    /// Type of durable queues whose declaration does not say: `"classic"` or `"quorum"`. Queues that
-    /// are there stay what they are. Default: `"classic"`.
-    #[attr(default = CLASSIC, validate = validate::one_of(["classic", "quorum"]))]
+    /// Type of durable queues whose declaration does not say: `"classic"`, `"quorum"` or `"stream"`.
+    /// Queues that are there stay what they are. Default: `"classic"`.
+    #[attr(default = CLASSIC, validate = validate::one_of(["classic", "quorum", "stream"]))]
     default_queue_type: String,
 
     /// What destroying or replacing the virtual host does while queues in it hold messages, its

@@ -156,6 +156,7 @@ impl Agent {
             address,
             port: Some(0),
             tls: Some(false),
+            client_certificates: None,
         };
         let broker = v1::Broker {
             name: name.to_owned(),

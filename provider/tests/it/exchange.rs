@@ -18,7 +18,7 @@ async fn an_exchange_is_made_replaced_found_and_removed() {
         exchange.state(),
         json!({
             "alternate_exchange": null, "arguments": null, "auto_delete": false, "broker": broker,
-            "durable": true, "hash_header": null, "hash_property": null, "id": id, "internal": false, "name": "x/y", "type": "topic", "vhost": "/",
+            "delayed_type": null, "durable": true, "hash_header": null, "hash_property": null, "id": id, "internal": false, "name": "x/y", "type": "topic", "vhost": "/",
         })
     );
     let changed = exchange.apply(config("fanout")).await.unwrap();
@@ -100,4 +100,37 @@ async fn an_alternate_exchange_changes_in_place_and_what_is_hashed_does_not() {
     });
     let changed = exchange.apply(elsewhere).await.unwrap();
     assert_eq!(changed.action, ResourceAction::Update, "it says the same");
+}
+
+#[tokio::test]
+async fn an_exchange_that_keeps_messages_back_says_by_which_type_it_picks() {
+    let agent = Agent::start();
+    let broker = agent.broker("b").await;
+    let terraform = agent.terraform().await;
+    let mut exchange = terraform.resource("ferrymq_exchange");
+    let config = |like: Option<&str>| {
+        json!({
+            "broker": broker, "name": "later", "type": "x-delayed-message", "delayed_type": like,
+        })
+    };
+    check_error(
+        exchange.plan(config(None)).await,
+        &[
+            "(at arguments)",
+            "'x-delayed-type' must be an existing exchange type",
+        ],
+    );
+    check_error(
+        exchange.plan(config(Some("x-delayed-message"))).await,
+        &["(at delayed_type)", "must be one of \"direct\""],
+    );
+    exchange.apply(config(Some("topic"))).await.unwrap();
+    assert!(!exchange.refresh().await.unwrap(), "as it was applied");
+    let id = exchange.state()["id"].as_str().unwrap().to_owned();
+    let imported = terraform.import("ferrymq_exchange", &id).await.unwrap();
+    assert_eq!(imported.state(), exchange.state());
+    let changed = exchange.apply(config(Some("direct"))).await.unwrap();
+    let causes = (changed.action, changed.replaced_by);
+    let expected = (ResourceAction::Replace, vec!["delayed_type".into()]);
+    assert_eq!(causes, expected);
 }

@@ -23,11 +23,12 @@ async fn a_queue_is_made_found_and_removed() {
     assert_eq!(
         queue.state(),
         json!({
-            "arguments": null, "auto_delete": false, "broker": broker, "dead_letter_exchange": null,
-            "dead_letter_routing_key": null, "deletion_policy": "if_empty", "delivery_limit": null,
+            "arguments": null, "auto_delete": false, "broker": broker, "consumer_timeout": null,
+            "dead_letter_exchange": null, "dead_letter_routing_key": null,
+            "dead_letter_strategy": null, "deletion_policy": "if_empty", "delivery_limit": null,
             "drain_to": null, "durability": "fsync", "durable": true, "expires": null, "id": id,
-            "max_length": null, "max_length_bytes": null, "max_priority": null, "message_ttl": null,
-            "name": "orders", "overflow": null, "single_active_consumer": false, "type": "classic",
+            "max_age": null, "max_length": null, "max_length_bytes": null, "max_priority": null,
+            "max_segment_size_bytes": null, "message_ttl": null, "name": "orders", "overflow": null, "single_active_consumer": false, "type": "classic",
             "vhost": "/",
         })
     );

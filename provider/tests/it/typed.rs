@@ -26,6 +26,7 @@ async fn limits_times_and_dead_letters_change_in_place() {
         json!({ "max_length": 10, "max_length_bytes": 100_000, "overflow": "reject-publish" }),
         json!({ "max_length": 9, "message_ttl": 3_600_000, "expires": 7_200_000 }),
         json!({ "dead_letter_exchange": "", "dead_letter_routing_key": "grave" }),
+        json!({ "consumer_timeout": 3_600_000 }),
         json!({ "arguments": { "x-queue-mode": "lazy" } }),
     ] {
         let more = &more;

@@ -1,14 +1,13 @@
 //! What most of these tests start from: an agent, a workspace, and a broker with a user who may do
 //! everything.
 
-use std::fs;
-
 use acceptance::agent::Agent;
 use acceptance::ports;
 use acceptance::terraform::Workspace;
-use agent_api::{Client, Identity};
+use agent_api::Client;
 use anyhow::Result;
-use tokio::runtime::Runtime;
+
+use crate::management;
 
 /// Name of the broker that [`Fixture::broker`] declares.
 pub(crate) const BROKER: &str = "orders";
@@ -103,14 +102,6 @@ resource "ferrymq_permission" "app" {{
         &self,
         action: impl AsyncFnOnce(&Client) -> Result<T>,
     ) -> Result<T> {
-        let identity = Identity {
-            ca_certificate: fs::read_to_string(self.agent.ca())?,
-            certificate: fs::read_to_string(self.agent.client_certificate())?,
-            key: fs::read_to_string(self.agent.client_key())?,
-        };
-        Runtime::new()?.block_on(async {
-            let client = Client::connect(&self.agent.endpoint(), &identity).await?;
-            action(&client).await
-        })
+        management::with_agent(&self.agent, action)
     }
 }

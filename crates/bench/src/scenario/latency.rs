@@ -64,6 +64,7 @@ pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
         }
         for target in bench.in_turn() {
             if kinds.contains(&target.kind) {
+                bench.await_quiet()?;
                 let queue = format!("bench.latency.{}.0", bench.run);
                 let measured = at_fixed_rate(target, &queue, variant == "durable", bench.time);
                 bench.take(Scenario::Latency, variant, target.kind.name(), measured)?;
@@ -82,6 +83,7 @@ pub(super) fn run_single(bench: &mut Bench<'_>) -> Result<()> {
         if matches!(target.kind, Kind::Nats | Kind::Null) {
             continue;
         }
+        bench.await_quiet()?;
         let queue = format!("bench.single.{}", bench.run);
         let measured = one_at_a_time(target, &queue, bench.time);
         bench.take(Scenario::Single, VARIANT, target.kind.name(), measured)?;

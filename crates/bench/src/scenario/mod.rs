@@ -15,13 +15,22 @@ pub(crate) use self::throughput::warm_up;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
 use crate::record::{Record, Records};
 use crate::target::{Kind, Programs, Target};
+use crate::usage::machine_cpu_s;
+
+/// How long the machine has to be quiet before a measurement, and how long that is waited for.
+const QUIET: Duration = Duration::from_millis(200);
+const QUIET_DEADLINE: Duration = Duration::from_secs(15);
+
+/// Part of one processor that others may use in a quiet machine.
+const QUIET_CORES: f64 = 0.1;
 
 /// One thing to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -137,7 +146,8 @@ pub struct Bench<'a> {
 }
 
 impl<'a> Bench<'a> {
-    /// Records what was measured. A failure is noted, and the rest goes on.
+    /// Records what was measured. A failure is noted, and the rest goes on without that broker: what
+    /// it still does would be taken for the work of the next.
     pub fn take(
         &mut self,
         scenario: Scenario,
@@ -153,6 +163,10 @@ impl<'a> Bench<'a> {
                 eprintln!("{failure}");
                 self.failures.push(failure);
                 self.broken.push(target.to_owned());
+                let mut targets = self.targets.iter();
+                if let Some(broken) = targets.find(|it| it.kind.name() == target) {
+                    broken.crash();
+                }
                 Ok(())
             }
         }
@@ -185,12 +199,27 @@ impl<'a> Bench<'a> {
         })
     }
 
-    /// The brokers, each repetition beginning with another one: whoever comes first finds the
-    /// machine in another state than whoever comes last.
-    pub fn in_turn(&self) -> impl Iterator<Item = &'a Target> + use<'a> {
+    /// The brokers that work, each repetition beginning with another one: whoever comes first finds
+    /// the machine in another state than whoever comes last.
+    pub fn in_turn(&self) -> Vec<&'a Target> {
         let first = self.run as usize % self.targets.len().max(1);
         let (head, tail) = self.targets.split_at(first);
-        tail.iter().chain(head)
+        let works = |target: &&Target| !self.broken.iter().any(|it| it == target.kind.name());
+        tail.iter().chain(head).filter(works).collect()
+    }
+
+    /// Waits until nobody else uses the processors, within bounds: a broker may go on for some time
+    /// with what its last measurement left it to do.
+    pub fn await_quiet(&self) -> Result<()> {
+        let deadline = Instant::now() + QUIET_DEADLINE;
+        while Instant::now() < deadline {
+            let before = machine_cpu_s()?;
+            thread::sleep(QUIET);
+            if machine_cpu_s()? - before <= QUIET_CORES * QUIET.as_secs_f64() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// A directory for a broker's data; gone when dropped, so keep it longer than the broker.

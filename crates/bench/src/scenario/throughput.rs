@@ -13,6 +13,12 @@ use crate::usage::{Usage, machine_cpu_s};
 /// Before the measurement: caches fill, windows open, code is compiled just in time.
 const WARM_UP: Duration = Duration::from_millis(500);
 
+/// What others used of the processors while something was measured.
+const OTHER_CORES: &str = "other_cores";
+/// How much of one that may be, and how often it is tried to stay below.
+const OTHERS_MAY_USE: f64 = 0.2;
+const ATTEMPTS: u32 = 3;
+
 /// Messages and bytes that may be between publisher and consumer.
 const UNDER_WAY: u64 = 20_000;
 const UNDER_WAY_BYTES: u64 = 64 * 1024 * 1024;
@@ -45,7 +51,7 @@ pub(super) fn run(scenario: Scenario, bench: &mut Bench<'_>) -> Result<()> {
             // Another name each time: what a failed run left behind must not be taken for ours.
             let variant = case.variant.replace(' ', "");
             let name = format!("{}.{variant}.{}", scenario.name(), bench.run);
-            let measured = measure(&case.flow, &name, target, bench.time);
+            let measured = measure_undisturbed(bench, &case.flow, &name, target);
             bench.take(scenario, &case.variant, target.kind.name(), measured)?;
         }
     }
@@ -165,6 +171,34 @@ impl Sample {
     }
 }
 
+/// Measures again, and once more, when somebody else used the processors meanwhile, and answers with
+/// what was disturbed least.
+fn measure_undisturbed(
+    bench: &Bench<'_>,
+    flow: &Flow,
+    name: &str,
+    target: &Target,
+) -> Result<Vec<(&'static str, f64)>> {
+    let disturbed = |metrics: &[(&str, f64)]| {
+        let others = metrics.iter().find(|(name, _)| *name == OTHER_CORES);
+        others.map_or(0.0, |(_, cores)| *cores)
+    };
+    let mut tries = Vec::new();
+    for attempt in 1..=ATTEMPTS {
+        bench.await_quiet()?;
+        let metrics = measure(flow, &format!("{name}.{attempt}"), target, bench.time)?;
+        let cores = disturbed(&metrics);
+        tries.push(metrics);
+        if cores <= OTHERS_MAY_USE {
+            break;
+        }
+    }
+    let least = tries
+        .into_iter()
+        .min_by(|one, other| disturbed(one).total_cmp(&disturbed(other)));
+    Ok(least.unwrap_or_default())
+}
+
 pub(super) fn measure(
     flow: &Flow,
     name: &str,
@@ -194,7 +228,7 @@ fn compare(before: &Sample, after: &Sample) -> Vec<(&'static str, f64)> {
         ("broker_cores", broker_cpu_s / wall_s),
         ("generator_cores", generator_cpu_s / wall_s),
         (
-            "other_cores",
+            OTHER_CORES,
             (all_cpu_s - broker_cpu_s - generator_cpu_s).max(0.0) / wall_s,
         ),
     ];

@@ -98,6 +98,11 @@ impl Kind {
         }
     }
 
+    /// Whether it is somebody else's.
+    pub fn is_peer(self) -> bool {
+        !matches!(self, Self::Ferrymq | Self::Null | Self::NullJournal)
+    }
+
     /// Whether it is slow at first because it is still being compiled.
     pub fn compiles_just_in_time(self) -> bool {
         matches!(self, Self::Artemis | Self::Rabbitmq)
@@ -213,13 +218,18 @@ impl Target {
         self.end()
     }
 
-    fn end(&mut self) -> Result<()> {
+    /// Ends its processes; it is of no use any more.
+    pub fn crash(&self) {
         // It may have started more since; whoever is killed first leaves its children behind.
-        let mut pids = family(self.child.id())?;
+        let mut pids = family(self.child.id()).unwrap_or_default();
         pids.extend(&self.pids);
         for pid in pids {
             kill(pid, Signal::KILL);
         }
+    }
+
+    fn end(&mut self) -> Result<()> {
+        self.crash();
         self.child.wait()?;
         Ok(())
     }

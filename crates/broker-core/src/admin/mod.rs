@@ -63,6 +63,8 @@ pub struct BrokerStats {
     pub vhosts: u64,
     /// Queues of all virtual hosts.
     pub queues: u64,
+    /// Messages that delayed exchanges keep until they are due.
+    pub delayed: u64,
     /// Bytes of messages in memory.
     pub memory_bytes: u64,
     /// Publishers are paused.
@@ -305,7 +307,7 @@ impl Admin {
         let (queue, lsn) = match expect {
             Expect::Generation(_) => self.broker.change_queue(&vhost, spec.clone(), expect)?,
             _ => {
-                names::check_reserved("queue", &spec.name, &spec.vhost)?;
+                names::check_reserved("queue", &spec.name)?;
                 self.broker.put_queue(&vhost, spec.clone(), None, expect)?
             }
         };
@@ -348,19 +350,19 @@ impl Admin {
     /// Forgets the queue's ready messages and says how many.
     pub fn purge_queue(&self, vhost: &str, name: &str) -> Result<(u64, Lsn), Refusal> {
         let vhost = self.broker.vhost(vhost)?;
-        let (count, lsn) = self.broker.purge(&self.broker.queue(&vhost, name)?);
+        let (count, lsn) = self.broker.purge(&self.broker.queue(&vhost, name)?)?;
         Ok((u64::from(count), lsn))
     }
 
     /// Checks what a queue would be declared with, by itself: nothing is looked for or changed.
     pub fn check_queue(&self, spec: &QueueSpec) -> Result<(), Refusal> {
-        names::check_reserved("queue", &spec.name, &spec.vhost)?;
+        names::check_reserved("queue", &spec.name)?;
         self.broker.check_queue(spec)
     }
 
     /// The same for an exchange.
     pub fn check_exchange(&self, spec: &ExchangeSpec) -> Result<(), Refusal> {
-        names::check_reserved("exchange", &spec.name, &spec.vhost)?;
+        names::check_reserved("exchange", &spec.name)?;
         self.broker.check_exchange(spec)
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
-use super::exchanges::{no_exchange, parse_kind};
+use super::exchanges::{check_not_default, no_exchange, parse_kind};
 use super::publish::Batch;
 use super::queues::{DeleteTarget, check_owner};
 use super::route::Route;
@@ -22,6 +22,7 @@ use crate::journal::Lsn;
 use crate::lock::{lock, read};
 use crate::names;
 use crate::outbox::{Outbox, Wake};
+use crate::queue_kind::QueueKind;
 use crate::refusal::{Reason, Refusal};
 use crate::rules;
 
@@ -150,6 +151,7 @@ impl Attachment {
     /// with an alternate passes messages on from itself to that: its user must be able to do so.
     pub fn declare_exchange(&self, call: &DeclareExchange<'_>) -> Result<Lsn, Refusal> {
         let vhost = &self.connection.vhost;
+        check_not_default(call.name)?;
         if call.passive {
             let known = read(&vhost.topology).exchange(call.name).is_some();
             return if known {
@@ -157,10 +159,6 @@ impl Attachment {
             } else {
                 Err(no_exchange(call.name, &vhost.name))
             };
-        }
-        if call.name.is_empty() {
-            let text = "operation not permitted on the default exchange";
-            return Err(Refusal::new(Reason::AccessRefused, text));
         }
         self.require(Action::Configure, Resource::Exchange(call.name))?;
         if let Some(alternate) = arguments::alternate(&call.arguments) {
@@ -227,6 +225,10 @@ impl Attachment {
             call.name
         };
         self.require(Action::Configure, Resource::Queue(name))?;
+        if call.name.is_empty() && QueueKind::of(&call.arguments) == QueueKind::Stream {
+            let text = "Cannot declare a server-named queue for type rabbit_stream_queue";
+            return Err(Refusal::new(Reason::Invalid, text));
+        }
         if vhost.queue(name).is_none() {
             self.check_new_queue(call, name)?;
         }
@@ -254,7 +256,7 @@ impl Attachment {
     /// from itself to their exchange.
     fn check_new_queue(&self, call: &DeclareQueue<'_>, name: &str) -> Result<(), Refusal> {
         if !call.name.is_empty() {
-            names::check_reserved("queue", name, self.vhost())?;
+            names::check_reserved("queue", name)?;
         }
         if let Some(exchange) = rules::dead_letter_exchange(&call.arguments) {
             self.require(Action::Read, Resource::Queue(name))?;
@@ -297,7 +299,7 @@ impl Attachment {
     pub fn purge_queue(&self, name: &str) -> Result<(u32, Lsn), Refusal> {
         self.require(Action::Read, Resource::Queue(name))?;
         let queue = self.usable_queue(name)?;
-        Ok(self.broker.purge(&queue))
+        self.broker.purge(&queue)
     }
 
     /// Refuses the action unless the user's permission in this virtual host covers it.

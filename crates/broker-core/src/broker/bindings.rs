@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::changes::check_expected;
-use super::exchanges::{exchanges_deleted, no_exchange};
+use super::exchanges::{check_not_default, exchanges_deleted, no_exchange};
 use super::queues::no_queue;
 use super::topology::Removal;
 use super::{Broker, Topology, Vhost, exhausted};
@@ -44,7 +44,7 @@ impl Broker {
             let topology = read(&vhost.topology);
             let durable = check_ends(&topology, spec)?;
             if let Some(source) = topology.exchange(&spec.source) {
-                let kind = source.definition.value.kind;
+                let kind = source.definition.value.picks_like();
                 routing::check_binding(kind, spec)?;
             }
             let found = topology.binding(spec);
@@ -99,7 +99,8 @@ impl Broker {
                 .collect()
         };
         let lsn = change.delete_together(records)?;
-        write(&vhost.topology).remove(removal);
+        let gone = write(&vhost.topology).remove(removal);
+        self.end_delays(&gone);
         Ok(lsn)
     }
 }
@@ -125,14 +126,13 @@ fn check_ends(topology: &Topology, spec: &BindingSpec) -> Result<bool, Refusal> 
     Ok(source && destination)
 }
 
-/// The default exchange reaches every queue by its name, and nothing else.
+/// The default exchange cannot be bound.
 fn check_ends_bindable(spec: &BindingSpec) -> Result<(), Refusal> {
-    let to_default = matches!(&spec.destination, Endpoint::Exchange(name) if name.is_empty());
-    if spec.source.is_empty() || to_default {
-        let text = "operation not permitted on the default exchange";
-        return Err(Refusal::new(Reason::AccessRefused, text));
+    check_not_default(&spec.source)?;
+    match &spec.destination {
+        Endpoint::Exchange(name) => check_not_default(name),
+        Endpoint::Queue(_) => Ok(()),
     }
-    Ok(())
 }
 
 fn thing(spec: &BindingSpec) -> String {

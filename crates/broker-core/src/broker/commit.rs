@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Broker, LiveQueue};
 use crate::durability::Durability;
+use crate::journal::Lsn;
 use crate::lock::lock;
 
 impl Broker {
@@ -27,6 +28,16 @@ impl Broker {
         }
         self.commit_waiters.wake_all();
         self.upkeep();
+    }
+
+    /// See [`Journal::hold_durable`]; does what is then to be done. Whoever ships the journal calls
+    /// it, on any thread.
+    ///
+    /// [`Journal::hold_durable`]: crate::journal::Journal::hold_durable
+    pub fn hold_durable(&self, limit: Lsn) {
+        if self.journal.hold_durable(limit) {
+            self.committed();
+        }
     }
 
     /// The same after a turn that has only written: queues and connections go on that do not wait

@@ -1,7 +1,9 @@
 //! Consuming: attach, get, settle, go on.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use super::LiveQueue;
 use super::attachment::{Attachment, Own, Resource};
@@ -10,13 +12,25 @@ use super::queues::{self, no_queue};
 use crate::access::Action;
 use crate::arguments;
 use crate::call::{Consume, ConsumerId, Delivery, Outcome, QueueId, Sequence};
+use crate::clock::Timestamp;
 use crate::journal::Lsn;
 use crate::lock::lock;
-use crate::queue::{ConsumeError, Consumer, State};
+use crate::queue::{ConsumeError, Consumer, Start, State};
 use crate::refusal::{Reason, Refusal};
 use crate::rules;
+use crate::stream_start::{self, StreamStart};
 
 impl Attachment {
+    /// How long deliveries may be kept of those queues of this connection that have a time of their own.
+    pub(crate) fn consumer_timeouts(&self) -> HashMap<QueueId, Duration> {
+        let own = lock(&self.own);
+        let timed = own.queues.iter().filter_map(|(id, queue)| {
+            let ms = queue.consumer_timeout_ms()?;
+            Some((*id, Duration::from_millis(ms)))
+        });
+        timed.collect()
+    }
+
     /// Attaches a consumer. Deliveries may be in the outbox before this returns.
     pub fn consume(&self, call: &Consume<'_>) -> Result<(), Refusal> {
         let limits = self.broker.limits();
@@ -25,7 +39,26 @@ impl Attachment {
         arguments::check_consumer(&call.arguments, limits)?;
         let thing = queues::thing(call.queue, self.vhost());
         let priority = rules::consumer_priority(&call.arguments, &thing)?;
-        self.attach_consumer(call, &queue, priority)
+        let start = stream_start::of(&call.arguments, &thing, queue.is_stream())?;
+        if queue.is_stream() {
+            check_reader(call, &thing)?;
+        }
+        let start = self.resolve(&queue, start)?;
+        self.attach_consumer(call, &queue, priority, start)
+    }
+
+    /// The place that is meant.
+    fn resolve(&self, queue: &LiveQueue, start: StreamStart) -> Result<Start, Refusal> {
+        let now = || self.broker.clock.now();
+        let time = match start {
+            StreamStart::At(start) => return Ok(start),
+            StreamStart::Ago { ms } => Timestamp(now().0.saturating_sub(ms)),
+            StreamStart::Since(time) => time,
+        };
+        match queue.first_since(time, &self.broker) {
+            Ok((offset, _)) => Ok(Start::Offset(offset)),
+            Err(stopped) => Err(Refusal::new(Reason::Unavailable, stopped)),
+        }
     }
 
     /// Attaches a consumer that may be.
@@ -34,6 +67,7 @@ impl Attachment {
         call: &Consume<'_>,
         queue: &Arc<LiveQueue>,
         priority: i32,
+        start: Start,
     ) -> Result<(), Refusal> {
         self.note_consumer(call.consumer, queue)?;
         let consumer = Arc::new(Consumer {
@@ -45,6 +79,7 @@ impl Attachment {
             priority,
             prefetch: call.prefetch,
             shared: call.shared.clone(),
+            start,
             unsettled: AtomicU32::new(0),
         });
         let most = self.broker.limits().consumers_per_queue;
@@ -85,6 +120,11 @@ impl Attachment {
     pub fn get(&self, queue: &str, auto_settle: bool) -> Result<Option<(Delivery, u32)>, Refusal> {
         self.require(Action::Read, Resource::Queue(queue))?;
         let queue = self.usable_queue(queue)?;
+        if queue.is_stream() {
+            let thing = queues::thing(&queue.name, self.vhost());
+            let text = format!("basic.get not supported by stream queues {thing}");
+            return Err(Refusal::new(Reason::NotImplemented, text));
+        }
         if !auto_settle {
             lock(&self.own).note_queue(&queue);
         }
@@ -164,6 +204,26 @@ impl Attachment {
         own.note_queue(queue);
         Ok(())
     }
+}
+
+/// Refuses what a consumer of a stream cannot ask for, in RabbitMQ's words.
+fn check_reader(call: &Consume<'_>, thing: &str) -> Result<(), Refusal> {
+    let shared = call.shared.as_ref();
+    let (reason, text) = if call.prefetch == 0 {
+        let text = format!("consumer prefetch count is not set for stream {thing}");
+        (Reason::Invalid, text)
+    } else if call.auto_settle {
+        let text = format!("automatic acknowledgement not supported by stream {thing}");
+        (Reason::NotImplemented, text)
+    } else if shared.is_some_and(|shared| shared.limit.load(Ordering::SeqCst) > 0) {
+        (
+            Reason::NotImplemented,
+            format!("{thing} does not support global qos"),
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Refusal::new(reason, text))
 }
 
 impl Own {

@@ -81,6 +81,12 @@ impl Contents {
         Sequence(self.next)
     }
 
+    /// The last place of which a message is known to have left.
+    pub(super) fn last_settled(&self) -> Option<Sequence> {
+        let ends = self.settled.iter().map(|run| run.end);
+        ends.max()?.checked_sub(1).map(Sequence)
+    }
+
     /// The messages that are left, in order.
     pub(super) fn into_held(mut self) -> Vec<Held> {
         self.tidy();

@@ -6,18 +6,23 @@
 //! the list afterwards, one at a time, so that they keep their order; nobody takes more than some at
 //! a time, and the broker's timers see to the rest, as to those that had to wait for room.
 //!
-//! The journal gets the dead letter's publish before the settlement in the queue it comes from, and
-//! keeps them in that order: a crash between the two leaves the message in both queues, and none at
-//! which it is in neither. Where the journal has no room for the publish, the dead letter waits here
-//! and still is its first queue's.
+//! The journal gets the dead letter's publish together with the settlement in the queue it comes from:
+//! a crash leaves the message in either queue, and not in both. Where the journal has no room for
+//! them, the dead letter waits here and still is its first queue's.
+//!
+//! Messages that a delayed exchange has kept until they are due go the same way, but for what is added
+//! to dead letters.
 
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
+use super::delays;
 use super::dispatch::Dispatch;
-use super::route::Route;
+use super::placed::Appended;
+use super::route::{NoExchange, Route};
+use super::streams::Streams;
 use super::{Broker, LiveQueue, Topology};
 use crate::call::Sequence;
 use crate::clock::Timestamp;
@@ -25,7 +30,7 @@ use crate::death::{self, Death, DeathReason, Remains};
 use crate::journal::{Admission, AppendError};
 use crate::lock::lock;
 use crate::message::{Envelope, Message};
-use crate::queue::Entry;
+use crate::queue::{Entry, Fate, Left};
 use crate::rules::{DeadLetter, Rules};
 
 /// Dead letters on their way.
@@ -44,8 +49,10 @@ pub(super) struct Dead {
     pub(super) queue: Arc<LiveQueue>,
     /// The queue's rules when it died.
     pub(super) rules: Option<Arc<Rules>>,
-    /// Its place there, if the journal is to be told that it has left it.
+    /// Its place there, if the queue is to be told what became of it.
     pub(super) place: Option<Sequence>,
+    /// The journal holds it there.
+    pub(super) journaled: bool,
     pub(super) message: Arc<Message>,
     pub(super) reason: DeathReason,
     pub(super) time: Timestamp,
@@ -56,8 +63,9 @@ pub(super) struct Dead {
 struct Burial {
     route: Route,
     record: Vec<u8>,
-    /// Places of one queue that are done.
-    done: Vec<Sequence>,
+    settle: Vec<u8>,
+    /// What has left one queue.
+    left: Vec<Left>,
 }
 
 /// The journal takes no publish now.
@@ -123,10 +131,13 @@ impl DeadLetters {
 impl Broker {
     /// A message died. Called under its queue's lock.
     pub(super) fn died(&self, queue: &Arc<LiveQueue>, entry: &Entry, reason: DeathReason) {
+        let rules = queue.rules();
+        let is_kept = rules.as_ref().is_some_and(|rules| rules.at_least_once);
         self.dead_letters.add(Dead {
             queue: Arc::clone(queue),
-            rules: queue.rules(),
-            place: entry.journaled.then_some(entry.sequence),
+            rules,
+            place: (entry.journaled || is_kept).then_some(entry.sequence),
+            journaled: entry.journaled,
             message: Arc::clone(&entry.message),
             reason,
             time: self.clock.now(),
@@ -188,13 +199,18 @@ impl Broker {
             if let Some(last) = last.take_if(|last| !Arc::ptr_eq(last, &dead.queue)) {
                 self.leave(&last, burial);
             }
-            if self.send_on(&dead, burial).is_err() {
+            let Ok(fate) = self.send_on(&dead, burial) else {
                 self.dead_letters.put_back(dead);
                 outcome = Err(NoRoom);
                 break;
-            }
+            };
+            let reason = dead.reason;
+            burial.left.extend(dead.place.map(|place| Left {
+                place,
+                reason,
+                fate,
+            }));
             self.dead_letters.tick_off();
-            burial.done.extend(dead.place);
             last = Some(dead.queue);
         }
         if let Some(last) = last {
@@ -206,24 +222,137 @@ impl Broker {
 
     /// Tells a queue what has left it.
     fn leave(&self, queue: &Arc<LiveQueue>, burial: &mut Burial) {
-        queue.run(self, |state, _, out| state.buried(&burial.done, out));
-        burial.done.clear();
+        queue.run(self, |state, at, out| {
+            state.buried(&burial.left, at.now, out);
+        });
+        burial.left.clear();
     }
 
-    /// Publishes a dead letter; one that no queue takes is gone.
-    fn send_on(&self, dead: &Dead, burial: &mut Burial) -> Result<(), NoRoom> {
-        let rules = dead.rules.as_ref();
-        let Some(rule) = rules.and_then(|rules| rules.dead_letter.as_ref()) else {
-            return Ok(());
+    /// Publishes a dead letter. One that no queue takes is gone, unless its queue wants it to arrive.
+    fn send_on(&self, dead: &Dead, burial: &mut Burial) -> Result<Fate, NoRoom> {
+        let Some(rules) = dead.rules.as_deref() else {
+            return Ok(Fate::Gone);
+        };
+        let Some(rule) = &rules.dead_letter else {
+            return Ok(Fate::Gone);
         };
         let Ok(vhost) = self.vhost(&dead.queue.vhost) else {
-            return Ok(());
+            return Ok(Fate::Gone);
         };
         // Held until the queues have the message, as by any publisher.
         let Ok(topology) = vhost.open() else {
-            return Ok(());
+            return Ok(Fate::Gone);
         };
-        let remains = death::remains(&dead.message.envelope, &dead.account(rule));
+        let envelope = if rules.delays {
+            let envelope = delays::envelope_after(&dead.message.envelope);
+            // An exchange that is gone has taken with it what it kept.
+            let routed = topology.route_from(&rule.exchange, &envelope, &mut burial.route);
+            routed.unwrap_or_else(|NoExchange| burial.route.queues.clear());
+            envelope
+        } else {
+            dead.bury(rule, &topology, &mut burial.route)
+        };
+        let message = Message::new(Arc::new(envelope), dead.message.body.clone());
+        self.deliver_dead(message, dead, burial)
+    }
+
+    /// Journals the message and puts it into the queues found.
+    fn deliver_dead(
+        &self,
+        message: Message,
+        dead: &Dead,
+        burial: &mut Burial,
+    ) -> Result<Fate, NoRoom> {
+        let queues = &mut burial.route.queues;
+        let unsent = dead.fate_of_unsent();
+        if unsent == Fate::Stays {
+            if !admit_all(queues, message.body.len()) {
+                return Ok(unsent);
+            }
+        } else {
+            // Turned away, it is not looked after any more: no publisher waits for the word.
+            queues.retain(|queue| queue.admit(message.body.len()));
+        }
+        if queues.is_empty() {
+            return Ok(unsent);
+        }
+        let streams = Streams::among(queues.iter());
+        let turn = streams.take_turn();
+        let mut dispatch = self.dispatch(message, mem::take(queues));
+        if self.must_owe(&streams) {
+            dispatch.call_off();
+            return Err(NoRoom);
+        }
+        let mut fate = Fate::Gone;
+        if !dispatch.places.is_empty() {
+            match self.append_dead(&dispatch, dead, burial) {
+                Ok((appended, moved)) => {
+                    dispatch.appended(appended);
+                    fate = moved;
+                }
+                Err(AppendError::TooLarge { size_bytes, .. }) => {
+                    let kept = unsent == Fate::Stays;
+                    tracing::warn!(bytes = size_bytes, kept, "dead letter is too large");
+                    dispatch.call_off();
+                    return Ok(unsent);
+                }
+                Err(_) => {
+                    dispatch.call_off();
+                    return Err(NoRoom);
+                }
+            }
+        }
+        turn.keep();
+        self.deliver(dispatch);
+        Ok(fate)
+    }
+
+    /// Appends the message for its places, and with it that it has left its queue. What is too large
+    /// for both together is appended alone.
+    fn append_dead(
+        &self,
+        dispatch: &Dispatch,
+        dead: &Dead,
+        burial: &mut Burial,
+    ) -> Result<(Appended, Fate), AppendError> {
+        let Dispatch {
+            message, places, ..
+        } = dispatch;
+        if let Some(place) = dead.place.filter(|_| dead.journaled) {
+            let from = (dead.queue.id, place);
+            let Burial { record, settle, .. } = burial;
+            match self.append_moved(message, places, from, [record, settle]) {
+                Err(AppendError::TooLarge { .. }) => {}
+                Ok((appended, settled)) => return Ok((appended, Fate::Moved(settled))),
+                Err(error) => return Err(error),
+            }
+        }
+        let admission = Admission::Ordinary;
+        let appended = self.append_placed(message, places, admission, &mut burial.record)?;
+        Ok((appended, Fate::Gone))
+    }
+}
+
+/// Lets a message into all of these queues, or into none.
+fn admit_all(queues: &[Arc<LiveQueue>], body_bytes: usize) -> bool {
+    let full = queues.iter().position(|queue| !queue.admit(body_bytes));
+    let let_in = full.map_or(&[][..], |full| &queues[..full]);
+    let_in.iter().for_each(|queue| queue.call_off(body_bytes));
+    full.is_none()
+}
+
+impl Dead {
+    /// What becomes of it if there is no queue that takes it.
+    fn fate_of_unsent(&self) -> Fate {
+        match &self.rules {
+            Some(rules) if rules.at_least_once && self.place.is_some() => Fate::Stays,
+            _ => Fate::Gone,
+        }
+    }
+
+    /// What goes on of a message that died, and to which queues.
+    fn bury(&self, rule: &DeadLetter, topology: &Topology, found: &mut Route) -> Envelope {
+        let remains = death::remains(&self.message.envelope, &self.account(rule));
         let Remains {
             properties,
             routing_keys,
@@ -234,50 +363,13 @@ impl Broker {
             exchange: Arc::clone(&rule.exchange),
             routing_key: keys.next().unwrap_or_default(),
             properties,
-            persistent: dead.message.envelope.persistent,
+            persistent: self.message.envelope.persistent,
             further_keys: keys.collect(),
         };
-        route(&topology, &envelope, &cycle, &mut burial.route);
-        let message = Message::new(Arc::new(envelope), dead.message.body.clone());
-        self.deliver_dead(message, burial)
+        route(topology, &envelope, &cycle, found);
+        envelope
     }
 
-    /// Journals the message and puts it into the queues found.
-    fn deliver_dead(&self, message: Message, burial: &mut Burial) -> Result<(), NoRoom> {
-        let Burial { route, record, .. } = burial;
-        let let_in = |queue: &Arc<LiveQueue>| queue.admit(message.body.len());
-        // Turned away, it is not looked after any more: no publisher waits for the word.
-        route.queues.retain(let_in);
-        if route.queues.is_empty() {
-            return Ok(());
-        }
-        let mut dispatch = self.dispatch(message, mem::take(&mut route.queues));
-        if !dispatch.places.is_empty() {
-            let Dispatch {
-                message, places, ..
-            } = &dispatch;
-            match self.append_placed(message, places, Admission::Ordinary, record) {
-                Ok(appended) => dispatch.appended(appended),
-                Err(AppendError::TooLarge { size_bytes, .. }) => {
-                    tracing::warn!(
-                        bytes = size_bytes,
-                        "dead letter is too large; it is dropped"
-                    );
-                    dispatch.call_off();
-                    return Ok(());
-                }
-                Err(_) => {
-                    dispatch.call_off();
-                    return Err(NoRoom);
-                }
-            }
-        }
-        self.deliver(dispatch);
-        Ok(())
-    }
-}
-
-impl Dead {
     fn account<'a>(&'a self, rule: &'a DeadLetter) -> Death<'a> {
         Death {
             queue: &self.queue.name,
@@ -312,14 +404,18 @@ mod tests {
         let letters = DeadLetters::default();
         letters.count.store(1, Ordering::SeqCst);
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            letters.begin().unwrap().done.push(Sequence(7));
+            letters.begin().unwrap().left.push(Left {
+                place: Sequence(7),
+                reason: DeathReason::Rejected,
+                fate: Fate::Gone,
+            });
             let _burial = letters.begin().unwrap();
             panic!("while a letter is being sent on");
         }));
         assert!(panicked.is_err());
         for _ in 0..2 {
             let burial = letters.begin().unwrap();
-            assert!(burial.done.is_empty() && letters.is_empty());
+            assert!(burial.left.is_empty() && letters.is_empty());
             assert!(letters.begin().is_none(), "one at a time");
         }
     }

@@ -20,18 +20,22 @@ pub(super) struct Dispatch {
 }
 
 impl Broker {
-    /// Gives a message its places, and enters it in the account.
+    /// Gives a message its places, and enters it in the account. Whoever calls has the turn of the
+    /// streams among them until the message is appended.
     pub(super) fn dispatch(&self, mut message: Message, queues: Vec<Arc<LiveQueue>>) -> Dispatch {
         let properties = &message.envelope.properties;
-        let timed = properties.ttl_ms().is_some() || queues.iter().any(|queue| queue.lets_expire());
-        let journaled =
-            |queue: &&Arc<LiveQueue>| message.envelope.persistent && queue.is_journaled();
-        let place = |queue: &Arc<LiveQueue>| (Arc::clone(queue), queue.next_sequence(properties));
+        let timed = properties.ttl_ms().is_some() || queues.iter().any(|it| it.notes_arrivals());
+        let journaled = |queue: &&Arc<LiveQueue>| queue.keeps(message.envelope.persistent);
+        let arrived = timed.then(|| self.clock.now());
+        let place = |queue: &Arc<LiveQueue>| {
+            let sequence = queue.next_sequence(properties, arrived);
+            (Arc::clone(queue), sequence)
+        };
         let places: Places = queues.iter().filter(journaled).map(place).collect();
         // Entered before it is appended, so that its segment cannot be freed in between.
         let record = (!places.is_empty()).then(|| self.journal.end());
         let hold = self.account.hold(message.size_bytes(), record);
-        message.arrived = timed.then(|| self.clock.now());
+        message.arrived = arrived;
         message.hold = Some(hold);
         Dispatch {
             message,
@@ -57,12 +61,13 @@ impl Broker {
             } else {
                 super::publish::apart(&message, self.account)
             };
+            let sequence = place.map_or_else(
+                || queue.next_sequence(&message.envelope.properties, message.arrived),
+                |(_, sequence)| *sequence,
+            );
             let entry = Entry {
-                sequence: place.map_or_else(
-                    || queue.next_sequence(&message.envelope.properties),
-                    |(_, sequence)| *sequence,
-                ),
-                expires: queue.expires(&message),
+                sequence,
+                expires: queue.expires(sequence, &message),
                 message,
                 journaled: place.is_some(),
                 redelivered: false,

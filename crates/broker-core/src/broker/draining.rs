@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::changes::check_expected;
 use super::placed::Appended;
 use super::queues::thing;
+use super::streams::Streams;
 use super::{Broker, LiveQueue, Vhost, refuse_append};
 use crate::admin::Drained;
 use crate::call::{ConnectionId, Delivery, Outcome};
@@ -47,6 +48,11 @@ impl Broker {
         if from == to {
             let text = format!("queue '{from}' cannot be drained into itself");
             return Err(Refusal::new(Reason::Invalid, text).at("drain_to"));
+        }
+        if source.is_stream() {
+            let text =
+                format!("queue '{from}' is a stream: its messages stay, and cannot be moved");
+            return Err(Refusal::new(Reason::NotImplemented, text).at("drain_to"));
         }
         // Held as by a publisher: neither queue is deleted before the messages have arrived.
         let topology = vhost.open()?;
@@ -102,19 +108,24 @@ impl Broker {
             return Err(Stay::Refused(refusal));
         }
         let mut message = Message::new(Arc::clone(envelope), body.clone());
-        if envelope.properties.ttl_ms().is_some() || target.lets_expire() {
+        if envelope.properties.ttl_ms().is_some() || target.notes_arrivals() {
             let arrived = delivery.message.arrived;
             message.arrived = arrived.or_else(|| Some(self.clock.now()));
         }
-        let sequence = target.next_sequence(&envelope.properties);
-        let journaled = envelope.persistent && target.is_journaled();
+        let streams = Streams::among([target].into_iter());
+        let turn = streams.take_turn();
+        let sequence = target.next_sequence(&envelope.properties, message.arrived);
+        let journaled = target.keeps(envelope.persistent);
         // Entered before it is appended, so that its segment cannot be freed in between.
         let end = journaled.then(|| self.journal.end());
         let hold = self.account.hold(message.size_bytes(), end);
         if journaled {
             let places = vec![(Arc::clone(target), sequence)];
-            let appended =
-                self.append_placed(&message, &places, Admission::Ordinary, &mut Vec::new());
+            let appended = if self.must_owe(&streams) {
+                Err(AppendError::NotYet)
+            } else {
+                self.append_placed(&message, &places, Admission::Ordinary, &mut Vec::new())
+            };
             match appended {
                 Ok(Appended { start, end }) => {
                     hold.set_record(start);
@@ -129,10 +140,11 @@ impl Broker {
                 }
             }
         }
+        turn.keep();
         message.hold = Some(hold);
         let entry = Entry {
             sequence,
-            expires: target.expires(&message),
+            expires: target.expires(sequence, &message),
             message: Arc::new(message),
             journaled,
             redelivered: delivery.redelivered,

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use super::changes::check_expected;
+use super::delays;
 use super::topology::Removal;
 use super::{Broker, Topology, Vhost, exhausted};
 use crate::admin::DeleteIf;
 use crate::arguments;
+use crate::call::QueueId;
 use crate::definitions::{Changed, ExchangeKind, ExchangeSpec, Expect, Stored};
 use crate::journal::Lsn;
 use crate::lock::{read, write};
@@ -21,12 +23,22 @@ pub(super) fn parse_kind(name: &str) -> Result<ExchangeKind, Refusal> {
         return Ok(kind);
     }
     let offered = ExchangeKind::ALL.map(ExchangeKind::name).join(", ");
-    let (reason, what) = match name.starts_with("x-") {
-        true => (Reason::NotImplemented, "is not offered yet"),
-        false => (Reason::Invalid, "is unknown"),
+    // RabbitMQ's words, of those versions that do not close the whole connection.
+    let reason = match name.starts_with("x-") {
+        true => Reason::NotImplemented,
+        false => Reason::Invalid,
     };
-    let text = format!("exchange type '{name}' {what}; there are {offered}");
+    let text = format!("unknown exchange type '{name}'; there are {offered}");
     Err(Refusal::new(reason, text).at("type"))
+}
+
+/// The default exchange reaches every queue by its name, and does nothing else.
+pub(super) fn check_not_default(name: &str) -> Result<(), Refusal> {
+    if !name.is_empty() {
+        return Ok(());
+    }
+    let text = "operation not permitted on the default exchange";
+    Err(Refusal::new(Reason::AccessRefused, text))
 }
 
 pub(super) fn no_exchange(name: &str, vhost: &str) -> Refusal {
@@ -63,7 +75,7 @@ impl Broker {
         if let Some(changed) = self.existing_exchange(vhost, &spec, expect)? {
             return Ok(changed);
         }
-        names::check_reserved("exchange", &spec.name, &vhost.name)?;
+        names::check_reserved("exchange", &spec.name)?;
         self.check_exchange(&spec)?;
         let mut change = self.change();
         vhost.check_alive()?;
@@ -82,15 +94,17 @@ impl Broker {
         } else {
             self.last_change()
         };
-        write(&vhost.topology).insert_exchange(object.clone());
+        let delays = delays::queue_of(&object, QueueId(object.generation), self.account);
+        write(&vhost.topology).insert_exchange(object.clone(), delays);
         Ok(Changed { object, lsn })
     }
 
     /// Checks what an exchange is declared with, whatever there is already.
     pub(crate) fn check_exchange(&self, spec: &ExchangeSpec) -> Result<(), Refusal> {
         names::check("exchange", &spec.name, &self.limits)?;
-        arguments::check_exchange(&spec.arguments, &self.limits)?;
-        routing::check_exchange(spec.kind, &spec.arguments)
+        let thing = thing(&spec.name, &spec.vhost);
+        arguments::check_exchange(spec.kind, &spec.arguments, &thing, &self.limits)?;
+        routing::check_exchange(spec.picks_like(), &spec.arguments)
     }
 
     fn existing_exchange(
@@ -112,7 +126,7 @@ impl Broker {
         }))
     }
 
-    /// Deletes an exchange and its bindings.
+    /// Deletes an exchange, its bindings and the messages it keeps back.
     pub(crate) fn delete_exchange(
         &self,
         vhost: &Arc<Vhost>,
@@ -120,10 +134,11 @@ impl Broker {
         expect: Expect,
         only_if: DeleteIf,
     ) -> Result<Lsn, Refusal> {
+        check_not_default(name)?;
         if Topology::is_preset(name) {
             let text = format!(
-                "exchange '{name}' in vhost '{}' is built in and cannot be deleted",
-                vhost.name
+                "deletion of system {} not allowed",
+                thing(name, &vhost.name)
             );
             return Err(Refusal::new(Reason::AccessRefused, text));
         }
@@ -146,7 +161,8 @@ impl Broker {
                 .collect()
         };
         let lsn = change.delete_together(records)?;
-        write(&vhost.topology).remove(removal);
+        let gone = write(&vhost.topology).remove(removal);
+        self.end_delays(&gone);
         Ok(lsn)
     }
 }
@@ -174,8 +190,12 @@ pub(super) fn check_equivalent(
 ) -> Result<(), Refusal> {
     let thing = || thing(&current.name, &current.vhost);
     if received.kind != current.kind {
-        let (received, current) = (Some(received.kind), Some(current.kind));
-        return Err(arguments::inequivalent("type", &thing(), received, current));
+        return Err(arguments::inequivalent(
+            "type",
+            &thing(),
+            received.kind,
+            current.kind,
+        ));
     }
     for (property, received, current) in [
         ("durable", received.durable, current.durable),
@@ -186,8 +206,8 @@ pub(super) fn check_equivalent(
             return Err(arguments::inequivalent(
                 property,
                 &thing(),
-                Some(received),
-                Some(current),
+                received,
+                current,
             ));
         }
     }

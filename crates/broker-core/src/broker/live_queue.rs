@@ -1,7 +1,7 @@
 //! A queue at work: its state behind a lock, and the carrying out of the state's effects.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use super::Broker;
 use super::owed::Due;
@@ -16,7 +16,8 @@ use crate::lock::lock;
 use crate::message::{Message, Properties};
 use crate::names;
 use crate::outbox::Event;
-use crate::queue::{At, Consumer, Effect, State, Stub};
+use crate::queue::{At, Consumer, Effect, Index, Reading, State, Stub};
+use crate::queue_kind::QueueKind;
 use crate::records::{self, Change, write_settle};
 use crate::rules::Rules;
 
@@ -35,11 +36,27 @@ pub(crate) struct LiveQueue {
     pub(crate) owner: Option<ConnectionId>,
     /// How safe its messages are before anyone gets them.
     pub(crate) durability: Durability,
-    /// Messages have priorities up to this one; it never changes.
-    max_priority: Option<u8>,
+    /// It never changes.
+    order: Order,
+    /// Its messages stay, and have offsets for sequences.
+    stream: bool,
+    /// Held by who gives out offsets of a stream.
+    turn: Mutex<()>,
     present: Present,
     next_sequence: AtomicU64,
-    inner: Mutex<Inner>,
+    account: &'static Account,
+    /// Made when it is first used: most of what a queue takes of memory.
+    inner: OnceLock<Box<Mutex<Inner>>>,
+}
+
+/// What decides where in a queue a message belongs.
+#[derive(Debug, Clone, Copy)]
+enum Order {
+    Arrival,
+    /// When it is due.
+    Due,
+    /// Its priority, those above this one as this one, and then its arrival.
+    Priority(u8),
 }
 
 #[derive(Debug)]
@@ -76,7 +93,8 @@ impl LiveQueue {
         account: &'static Account,
     ) -> Self {
         let spec = &standing.definition.value;
-        let rules = standing.rules.clone();
+        let rules = standing.rules.as_ref();
+        let stream = QueueKind::of(&spec.arguments) == QueueKind::Stream;
         Self {
             id,
             name: spec.name.as_str().into(),
@@ -85,19 +103,30 @@ impl LiveQueue {
             durable: spec.durable && !spec.exclusive,
             durability: Durability::of(&spec.arguments),
             owner,
-            max_priority: rules.as_ref().and_then(|rules| rules.max_priority),
+            order: Order::of(rules.map(|rules| &**rules)),
+            stream,
+            turn: Mutex::default(),
             present: Present::new(standing),
             next_sequence: AtomicU64::new(0),
-            inner: Mutex::new(Inner {
-                state: State::new(id, rules, account),
-                awaiting: false,
-                armed: Timestamp::NEVER,
-                effects: Vec::new(),
-                done: Vec::new(),
-                owed: None,
-                record: Vec::new(),
-            }),
+            account,
+            inner: OnceLock::new(),
         }
+    }
+
+    fn enter(&self) -> MutexGuard<'_, Inner> {
+        let make = || {
+            let state = match self.stream {
+                true => State::stream(self.id, self.rules(), self.account),
+                false => State::new(self.id, self.rules(), self.account),
+            };
+            Box::new(Mutex::new(Inner::new(state)))
+        };
+        lock(self.inner.get_or_init(make))
+    }
+
+    /// Nothing was ever done with it.
+    fn is_unused(&self) -> bool {
+        self.inner.get().is_none()
     }
 
     /// It survives a restart.
@@ -131,7 +160,8 @@ impl LiveQueue {
     pub(crate) fn set_standing(&self, standing: Standing, now: Timestamp) {
         let rules = standing.rules.clone();
         self.present.set(standing);
-        lock(&self.inner).state.set_rules(rules, now);
+        // Used at the latest now: who uses it first meanwhile may have found the rules before.
+        self.enter().state.set_rules(rules, now);
     }
 
     /// Does what there is to do.
@@ -155,29 +185,100 @@ impl LiveQueue {
         self.is_durable() && self.durability > Durability::Memory
     }
 
-    /// A place for one more message, behind all others of its priority.
+    /// It is a stream.
     #[inline]
-    pub(crate) fn next_sequence(&self, properties: &Properties) -> Sequence {
+    pub(crate) fn is_stream(&self) -> bool {
+        self.stream
+    }
+
+    /// The journal keeps a message in it. What comes to a stream is kept, whatever its publisher asks.
+    #[inline]
+    pub(crate) fn keeps(&self, persistent: bool) -> bool {
+        self.is_journaled() && (persistent || self.stream)
+    }
+
+    /// Held while offsets are given out.
+    pub(super) fn turn(&self) -> MutexGuard<'_, ()> {
+        lock(&self.turn)
+    }
+
+    /// The offset that is given out next, to who has the turn.
+    pub(super) fn next_offset(&self) -> u64 {
+        self.next_sequence.load(Ordering::Relaxed)
+    }
+
+    /// Takes back what was given out from that offset on, by who has the turn.
+    pub(super) fn take_back_offsets(&self, from: u64) {
+        self.next_sequence.store(from, Ordering::Relaxed);
+    }
+
+    /// A place for one more message, behind all others of its priority. Where messages
+    /// [expire](Self::lets_expire) it came at the time `arrived`.
+    #[inline]
+    pub(crate) fn next_sequence(
+        &self,
+        properties: &Properties,
+        arrived: Option<Timestamp>,
+    ) -> Sequence {
         let number = self.next_sequence.fetch_add(1, Ordering::Relaxed);
-        match self.max_priority {
-            None => Sequence(number),
-            Some(max) => ranked(max, number, properties),
+        match self.order {
+            Order::Arrival => Sequence(number),
+            Order::Due => self.due_place(number, properties, arrived.unwrap_or_default()),
+            Order::Priority(max) => ranked(max, number, properties),
         }
     }
 
+    /// A free place at the time when the message is due. The clock may have been set back: a place
+    /// that is past may be settled in the journal, and is not given again.
+    #[cold]
+    fn due_place(&self, number: u64, properties: &Properties, arrived: Timestamp) -> Sequence {
+        let inner = self.enter();
+        let from = arrived.max(inner.state.passed());
+        let due = from.plus_ms(properties.delay_ms().unwrap_or(1).into());
+        let mut place = Sequence::due(due, number);
+        while inner.state.holds(place) {
+            let number = self.next_sequence.fetch_add(1, Ordering::Relaxed);
+            place = Sequence::due(due, number);
+        }
+        place
+    }
+
     pub(crate) fn stats(&self) -> QueueStats {
-        lock(&self.inner).state.stats()
+        self.inspect_used(State::stats).unwrap_or_default()
     }
 
     /// Reads the state.
     pub(crate) fn inspect<R>(&self, look: impl FnOnce(&State) -> R) -> R {
-        look(&lock(&self.inner).state)
+        look(&self.enter().state)
+    }
+
+    /// The same, unless the queue was never used.
+    pub(crate) fn inspect_used<R>(&self, look: impl FnOnce(&State) -> R) -> Option<R> {
+        self.inner.get().map(|inner| look(&lock(inner).state))
     }
 
     /// Fills a queue that nobody uses yet with what the journal held for it, in order.
-    pub(crate) fn restore(&self, next: Sequence, stubs: impl Iterator<Item = Stub>) {
+    /// Messages up to the place `settled` have left it.
+    pub(crate) fn restore(
+        &self,
+        next: Sequence,
+        settled: Option<Sequence>,
+        stubs: impl Iterator<Item = Stub>,
+    ) {
         self.next_sequence.store(next.0, Ordering::Relaxed);
-        lock(&self.inner).state.restore(stubs);
+        if let (Order::Due, Some(settled)) = (self.order, settled) {
+            self.enter().state.pass(settled.due_time());
+        }
+        let mut stubs = stubs.peekable();
+        if stubs.peek().is_some() {
+            self.enter().state.restore(stubs);
+        }
+    }
+
+    /// The same for a stream.
+    pub(crate) fn restore_stream(&self, index: Index, next: u64) {
+        self.next_sequence.store(next, Ordering::Relaxed);
+        self.enter().state.restore_stream(index, next);
     }
 
     /// Runs one operation on the state and carries out its effects, all under the queue's lock, so
@@ -188,7 +289,7 @@ impl LiveQueue {
         broker: &Broker,
         operation: impl FnOnce(&mut State, At, &mut Vec<Effect>) -> R,
     ) -> (R, Lsn) {
-        self.run_locked(lock(&self.inner), broker, operation)
+        self.run_locked(self.enter(), broker, operation)
     }
 
     /// The same for an operation that needs the first message at hand. It has none where too many
@@ -199,7 +300,7 @@ impl LiveQueue {
         broker: &Broker,
         operation: impl FnOnce(&mut State, At, &mut Vec<Effect>) -> R,
     ) -> Result<(R, Lsn), Stopped> {
-        let mut inner = lock(&self.inner);
+        let mut inner = self.enter();
         let mut brought_back = false;
         loop {
             let Inner { state, effects, .. } = &mut *inner;
@@ -214,6 +315,33 @@ impl LiveQueue {
     }
 
     fn run_locked<R>(
+        self: &Arc<Self>,
+        inner: MutexGuard<'_, Inner>,
+        broker: &Broker,
+        operation: impl FnOnce(&mut State, At, &mut Vec<Effect>) -> R,
+    ) -> (R, Lsn) {
+        let done = self.run_once(inner, broker, operation);
+        if self.stream {
+            self.go_on_reading(broker);
+        }
+        done
+    }
+
+    /// As [`Self::run`], without reading on for those who read a stream.
+    pub(super) fn run_alone<R>(
+        self: &Arc<Self>,
+        broker: &Broker,
+        operation: impl FnOnce(&mut State, At, &mut Vec<Effect>) -> R,
+    ) -> (R, Lsn) {
+        self.run_once(self.enter(), broker, operation)
+    }
+
+    /// See [`State::begin_reading`].
+    pub(super) fn begin_reading(&self) -> Option<Reading> {
+        self.enter().state.begin_reading()
+    }
+
+    fn run_once<R>(
         self: &Arc<Self>,
         mut inner: MutexGuard<'_, Inner>,
         broker: &Broker,
@@ -263,7 +391,8 @@ impl LiveQueue {
 
     /// The broker's timers are due. Says whether the queue is to go, since nobody used it.
     pub(crate) fn on_time(self: &Arc<Self>, broker: &Broker) -> bool {
-        lock(&self.inner).armed = Timestamp::NEVER;
+        self.enter().armed = Timestamp::NEVER;
+        self.retire(broker);
         let (abandoned, _) = self.run(broker, |state, at, out| {
             state.pump(at, out);
             state.is_abandoned(at.now)
@@ -281,7 +410,10 @@ impl LiveQueue {
     /// Has the timers look at a queue that has just come back, if it wants them. Not at once: its
     /// first message may have to be read.
     pub(crate) fn arm(self: &Arc<Self>, broker: &Broker) {
-        let mut inner = lock(&self.inner);
+        if self.is_unused() && !self.present.is_ruled() {
+            return;
+        }
+        let mut inner = self.enter();
         if inner.state.wants_time() {
             let now = broker.clock.now();
             inner.state.touch(now);
@@ -295,25 +427,39 @@ impl LiveQueue {
         self.present.lets_expire()
     }
 
-    /// When the message expires here.
+    /// When the message expires here, at its place.
     #[inline]
-    pub(crate) fn expires(&self, message: &Message) -> Timestamp {
+    pub(crate) fn expires(&self, place: Sequence, message: &Message) -> Timestamp {
         match message.arrived {
             None => Timestamp::NEVER,
-            Some(arrived) => self.expires_after(arrived, &message.envelope.properties),
+            Some(arrived) => self.expires_after(arrived, place, &message.envelope.properties),
         }
     }
 
     #[cold]
-    fn expires_after(&self, arrived: Timestamp, properties: &Properties) -> Timestamp {
+    fn expires_after(
+        &self,
+        arrived: Timestamp,
+        place: Sequence,
+        properties: &Properties,
+    ) -> Timestamp {
+        if let Order::Due = self.order {
+            return place.due_time();
+        }
         let ours = self.message_ttl_ms();
         let ttl_ms = ours.into_iter().chain(properties.ttl_ms()).min();
-        ttl_ms.map_or(Timestamp::NEVER, |ms| arrived.plus_ms(ms.into()))
+        ttl_ms.map_or(Timestamp::NEVER, |ms| arrived.plus_ms(ms))
     }
 
     /// The rules by which its messages die.
     pub(crate) fn rules(&self) -> Option<Arc<Rules>> {
         self.standing().rules.clone()
+    }
+
+    /// When a message came matters here, even if its publisher does not ask for it.
+    #[inline]
+    pub(crate) fn notes_arrivals(&self) -> bool {
+        self.stream || self.lets_expire()
     }
 
     /// Publishers have to [ask](Self::admit) before a message comes.
@@ -328,23 +474,31 @@ impl LiveQueue {
 
     /// Whether a message with such a body may come. If so it has to, or to be called off.
     pub(crate) fn admit(&self, body_bytes: usize) -> bool {
-        !self.turns_away() || lock(&self.inner).state.admit(body_bytes)
+        !self.turns_away() || self.enter().state.admit(body_bytes)
     }
 
     /// A message that was let in does not come.
     pub(crate) fn call_off(&self, body_bytes: usize) {
         if self.turns_away() {
-            lock(&self.inner).state.call_off(body_bytes);
+            self.enter().state.call_off(body_bytes);
         }
     }
 
-    fn message_ttl_ms(&self) -> Option<u32> {
+    /// How long a consumer may keep a delivery, if the queue has a time of its own.
+    pub(crate) fn consumer_timeout_ms(&self) -> Option<u64> {
+        if !self.present.is_ruled() {
+            return None;
+        }
+        self.standing().rules.as_ref()?.consumer_timeout_ms
+    }
+
+    fn message_ttl_ms(&self) -> Option<u64> {
         self.standing().rules.as_ref()?.message_ttl_ms
     }
 
     /// A commit may let it go on.
     pub(crate) fn commit_reached(self: &Arc<Self>, broker: &Broker) {
-        lock(&self.inner).awaiting = false;
+        self.enter().awaiting = false;
         self.pump(broker);
     }
 
@@ -352,7 +506,7 @@ impl LiveQueue {
     /// more, `sequence` is added to the journal's settlements again: its first settlement may stand
     /// before the copy.
     pub(crate) fn moved(self: &Arc<Self>, sequence: Sequence, record: Lsn, broker: &Broker) {
-        let mut inner = lock(&self.inner);
+        let mut inner = self.enter();
         if !inner.state.moved(sequence, record) {
             inner.done.push(sequence);
             inner.append_done(self, broker);
@@ -362,13 +516,13 @@ impl LiveQueue {
     /// Leaves to the journal what the broker does not want in memory.
     pub(crate) fn page_out(&self, broker: &Broker) {
         let durable = broker.durable();
-        let mut inner = lock(&self.inner);
+        let mut inner = self.enter();
         inner.state.page_out(broker.window_bytes(), durable);
     }
 
     /// Appends the settlements that are owed, if there is room for them now.
     pub(crate) fn pay(&self, broker: &Broker) -> Option<Lsn> {
-        let mut inner = lock(&self.inner);
+        let mut inner = self.enter();
         let lsn = inner.journal_done(self.id, broker).ok()?;
         inner.owed = None;
         Some(lsn)
@@ -388,6 +542,18 @@ impl LiveQueue {
 }
 
 impl Inner {
+    fn new(state: State) -> Self {
+        Self {
+            state,
+            awaiting: false,
+            armed: Timestamp::NEVER,
+            effects: Vec::new(),
+            done: Vec::new(),
+            owed: None,
+            record: Vec::new(),
+        }
+    }
+
     /// Has the timers look at the queue when time has something to do in it. They may look sooner:
     /// what comes later than they will is left until then.
     fn arm(&mut self, queue: &Arc<LiveQueue>, broker: &Broker) {
@@ -467,6 +633,16 @@ impl Inner {
             self.done.truncate(from);
         }
         Ok(lsn)
+    }
+}
+
+impl Order {
+    fn of(rules: Option<&Rules>) -> Self {
+        match rules {
+            Some(rules) if rules.delays => Self::Due,
+            Some(rules) => rules.max_priority.map_or(Self::Arrival, Self::Priority),
+            None => Self::Arrival,
+        }
     }
 }
 

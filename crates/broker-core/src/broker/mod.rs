@@ -9,6 +9,7 @@ mod connection;
 mod consuming;
 mod contents;
 mod dead_letters;
+mod delays;
 mod dispatch;
 mod draining;
 mod exchanges;
@@ -27,7 +28,10 @@ mod replies;
 mod route;
 mod salvage;
 mod scrubbing;
+mod standby;
 mod standing;
+mod stream_contents;
+mod streams;
 mod timers;
 mod topic_permissions;
 mod topology;
@@ -47,6 +51,7 @@ pub use login::{Login, PasswordCheck};
 pub use own_limits::ChannelSlot;
 pub use recovery::BrokerOpenError;
 pub use salvage::{Definitions, SalvageError, Salvaged, SalvagedMessage, salvage};
+pub use standby::Standby;
 pub use transactions::{Committed, Uncommitted};
 
 pub(crate) use connection::{ByReach, Connection, Connections};
@@ -187,10 +192,15 @@ impl Broker {
             .iter()
             .map(|vhost| read(&vhost.topology).queues().len() as u64)
             .sum();
+        let delayed = vhosts
+            .iter()
+            .map(|vhost| read(&vhost.topology).delayed_messages())
+            .sum();
         BrokerStats {
             connections,
             vhosts: vhosts.len() as u64,
             queues,
+            delayed,
             memory_bytes: self.account.bytes(),
             publish_paused: self.publish_paused(),
             scrub: self.scrubbing.stats(),

@@ -99,7 +99,7 @@ impl Owed {
         Lsn(self.floor.load(Ordering::SeqCst))
     }
 
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.floor() == Lsn(u64::MAX)
     }
 

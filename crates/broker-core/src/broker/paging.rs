@@ -61,11 +61,11 @@ impl Broker {
             message.hold = Some(hold);
             entries.push(Entry {
                 sequence: stub.sequence,
-                expires: queue.expires(&message),
+                expires: queue.expires(stub.sequence, &message),
                 message: Arc::new(message),
                 journaled: true,
                 redelivered: stub.redelivered,
-                returns: 0,
+                returns: stub.returns,
             });
         }
         Ok(entries)
@@ -124,6 +124,7 @@ fn read_message(
     }
     let PublishRecord {
         arrived,
+        further_keys,
         exchange,
         routing_key,
         properties,
@@ -143,7 +144,7 @@ fn read_message(
         routing_key: routing_key.into(),
         properties,
         persistent: true,
-        further_keys: Box::default(),
+        further_keys,
     };
     // It may be delivered at once: it has been durable since it left the memory.
     let body = Body::copy_from_slice(body);

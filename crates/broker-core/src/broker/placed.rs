@@ -3,11 +3,13 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::{Broker, LiveQueue};
 use crate::call::{QueueId, Sequence};
 use crate::journal::{Admission, AppendError, Haste, Journal, Lsn, Record};
-use crate::message::{Body, Envelope, Message};
-use crate::records::{self, write_publish_head};
+use crate::message::{Body, Message};
+use crate::records::{self, write_publish_head, write_settle};
 
 /// Where a message stands.
 pub(super) type Places = Vec<(Arc<LiveQueue>, Sequence)>;
@@ -39,14 +41,7 @@ impl Broker {
             .iter()
             .map(|(queue, sequence)| (queue.id, *sequence))
             .collect();
-        let Envelope {
-            exchange,
-            routing_key,
-            properties,
-            ..
-        } = &*message.envelope;
-        let arrived = message.arrived;
-        write_publish_head(record, arrived, &targets, exchange, routing_key, properties);
+        write_publish_head(record, message.arrived, &targets, &message.envelope);
         self.append_publish(record, &message.body, admission)
     }
 
@@ -58,10 +53,7 @@ impl Broker {
         body: &Body,
         admission: Admission,
     ) -> Result<Appended, AppendError> {
-        let (inside, shared) = match body.shared() {
-            Some(shared) => (&[][..], Some(shared)),
-            None => (&body[..], None),
-        };
+        let (inside, shared) = parts_of(body);
         let record = Record {
             kind: records::PUBLISH,
             admission,
@@ -73,6 +65,44 @@ impl Broker {
         Ok(Appended { start, end })
     }
 
+    /// Appends the message for these places, and that it has left the place `from`: after a crash it is
+    /// in the ones or in the other. Answers the position of each record.
+    pub(super) fn append_moved(
+        &self,
+        message: &Message,
+        places: &Places,
+        from: (QueueId, Sequence),
+        [publish, settle]: [&mut Vec<u8>; 2],
+    ) -> Result<(Appended, Lsn), AppendError> {
+        let targets: Vec<_> = places
+            .iter()
+            .map(|(queue, sequence)| (queue.id, *sequence))
+            .collect();
+        write_publish_head(publish, message.arrived, &targets, &message.envelope);
+        write_settle(settle, from.0, &mut [from.1]);
+        let (body, shared) = parts_of(&message.body);
+        let records = [
+            Record {
+                kind: records::PUBLISH,
+                admission: Admission::Ordinary,
+                parts: &[publish, body],
+                body: shared,
+            },
+            Record {
+                kind: records::SETTLE,
+                admission: Admission::Essential,
+                parts: &[settle],
+                body: None,
+            },
+        ];
+        let ends = self.journal.append_together(&records, Haste::OnCall)?;
+        let [end, settled] = ends[..] else {
+            unreachable!("a position for each record");
+        };
+        let start = Journal::start_of(end, publish.len() + message.body.len());
+        Ok((Appended { start, end }, settled))
+    }
+
     /// Tells the queues where the message's record is now. Not before it is appended: until then the
     /// old place in the journal counts.
     ///
@@ -82,5 +112,13 @@ impl Broker {
         for (queue, sequence) in places {
             queue.moved(*sequence, record, self);
         }
+    }
+}
+
+/// What of the body goes into the journal's own buffer, and what is taken from where it is.
+fn parts_of(body: &Body) -> (&[u8], Option<&Bytes>) {
+    match body.shared() {
+        Some(shared) => (&[], Some(shared)),
+        None => (body, None),
     }
 }

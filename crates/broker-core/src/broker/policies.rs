@@ -18,7 +18,8 @@ use crate::definitions::{
 use crate::journal::Lsn;
 use crate::lock::{read, write};
 use crate::names;
-use crate::policy::{self, Applied, Policy, QueueKind, Subject};
+use crate::policy::{self, Applied, Policy, Subject};
+use crate::queue_kind::QueueKind;
 use crate::records::Change;
 use crate::refusal::{Reason, Refusal};
 

@@ -1,6 +1,7 @@
 //! Publishing: route, journal, enqueue.
 //!
-//! A persistent message for a durable queue, one of level `memory` excepted, is appended to the
+//! A persistent message for a durable queue, one of level `memory` excepted, and any message for a
+//! stream, is appended to the
 //! journal before any queue holds it, with the places it will take there. Queues put it at its place, and hold it back until the
 //! journal is durable up to it. A crash before the append loses a message nobody was told about; a
 //! crash after it may keep one that was never confirmed, which the publisher sends again.
@@ -23,6 +24,7 @@ use super::live_queue::LiveQueue;
 use super::owed::{Announced, Due};
 use super::placed::{Appended, Placed};
 use super::route::NoExchange;
+use super::streams::Streams;
 use super::{Broker, Topology, refuse_append};
 use crate::access::{AccessCache, Action};
 use crate::account::{Account, Hold};
@@ -56,7 +58,9 @@ pub(super) struct Batch {
     envelope: Option<Arc<Envelope>>,
     /// The runs of the queues it reaches, in the order of the route.
     pub(super) reached: Vec<usize>,
-    /// The message, or a queue it reaches, lets messages expire.
+    /// The streams among them.
+    streams: Streams,
+    /// The message, or a queue it reaches, lets messages expire; or it reaches a stream.
     timed: bool,
     /// A queue it reaches may turn messages away.
     turns_away: bool,
@@ -298,20 +302,18 @@ impl Attachment {
             batch,
             ..
         } = own;
-        let Envelope {
-            exchange,
-            routing_key,
-            properties,
-            persistent,
-            ..
-        } = &*publish.envelope;
+        let envelope = &publish.envelope;
+        let properties = &envelope.properties;
         targets.clear();
+        let turn = batch.streams.take_turn();
         let mut durability = Durability::Memory;
-        if *persistent {
-            for queue in route.queues.iter().filter(|queue| queue.is_journaled()) {
-                targets.push((queue.id, queue.next_sequence(properties)));
-                durability = durability.max(queue.durability);
-            }
+        for queue in route
+            .queues
+            .iter()
+            .filter(|it| it.keeps(envelope.persistent))
+        {
+            targets.push((queue.id, queue.next_sequence(properties, arrived)));
+            durability = durability.max(queue.durability);
         }
         let broker = &self.broker;
         if targets.is_empty() {
@@ -323,8 +325,12 @@ impl Attachment {
         }
         // Entered before it is appended, so that its segment cannot be freed in between.
         let hold = broker.account.hold(size_bytes, Some(broker.journal.end()));
-        write_publish_head(record, arrived, targets, exchange, routing_key, properties);
-        let appended = broker.append_publish(record, &publish.body, Admission::Ordinary);
+        write_publish_head(record, arrived, targets, envelope);
+        let appended = if broker.must_owe(&batch.streams) {
+            Err(AppendError::NotYet)
+        } else {
+            broker.append_publish(record, &publish.body, Admission::Ordinary)
+        };
         let (lsn, debt) = match appended {
             Ok(Appended { start, end }) => {
                 hold.set_record(start);
@@ -337,6 +343,7 @@ impl Attachment {
             }
             Err(error) => return Err(refuse_append(&error)),
         };
+        turn.keep();
         Ok(Journaled {
             promise: Promise { lsn, durability },
             hold,
@@ -366,10 +373,12 @@ impl Own {
             } else {
                 Arc::clone(apart.get_or_insert_with(|| self::apart(&message, account)))
             };
+            let sequence = place.unwrap_or_else(|| {
+                queue.next_sequence(&message.envelope.properties, message.arrived)
+            });
             batch.runs[run].entries.push(Entry {
-                sequence: place
-                    .unwrap_or_else(|| queue.next_sequence(&message.envelope.properties)),
-                expires: queue.expires(&message),
+                sequence,
+                expires: queue.expires(sequence, &message),
                 message,
                 journaled: place.is_some(),
                 redelivered: false,
@@ -381,7 +390,7 @@ impl Own {
     /// The message with the places just given to it in journaled queues.
     fn placed(&self, message: &Arc<Message>) -> Placed {
         let journaled = self.route.queues.iter();
-        let journaled = journaled.filter(|queue| queue.is_journaled());
+        let journaled = journaled.filter(|queue| queue.keeps(message.envelope.persistent));
         let sequences = self.targets.iter().map(|(_, sequence)| *sequence);
         Placed {
             message: Arc::clone(message),
@@ -401,7 +410,8 @@ impl Batch {
     fn routed(&mut self, envelope: &Arc<Envelope>, queues: &[Arc<LiveQueue>]) {
         self.envelope = Some(Arc::clone(envelope));
         self.timed = envelope.properties.ttl_ms().is_some()
-            || queues.iter().any(|queue| queue.lets_expire());
+            || queues.iter().any(|queue| queue.notes_arrivals());
+        self.streams = Streams::among(queues.iter());
         self.turns_away = queues.iter().any(|queue| queue.turns_away());
         self.reached.clear();
         for queue in queues {
@@ -419,6 +429,7 @@ impl Batch {
     /// Hands each queue what was gathered for it, and ends the batch.
     fn enqueue(&mut self, broker: &Broker) {
         self.envelope = None;
+        self.streams = Streams::default();
         self.reached.clear();
         self.places.clear();
         self.unchecked_bytes = 0;

@@ -118,8 +118,12 @@ impl Broker {
     pub(crate) fn check_queue(&self, spec: &QueueSpec) -> Result<(), Refusal> {
         names::check("queue", &spec.name, &self.limits)?;
         let thing = thing(&spec.name, &spec.vhost);
-        let (durable, exclusive) = (spec.durable, spec.exclusive);
-        arguments::check_queue(&spec.arguments, durable, exclusive, &thing, &self.limits)
+        let shape = arguments::Shape {
+            durable: spec.durable,
+            exclusive: spec.exclusive,
+            auto_delete: spec.auto_delete,
+        };
+        arguments::check_queue(&spec.arguments, shape, &thing, &self.limits)
     }
 
     /// Deletes a queue with its bindings and messages. The conditions are checked, the deletion
@@ -172,7 +176,8 @@ impl Broker {
             Ok((stats, lsn))
         });
         if deleted.is_ok() {
-            topology.remove(removal);
+            let gone = topology.remove(removal);
+            self.end_delays(&gone);
         }
         deleted
     }
@@ -218,10 +223,15 @@ impl Broker {
     }
 
     /// Forgets the queue's ready messages and says how many.
-    pub(crate) fn purge(&self, queue: &Arc<LiveQueue>) -> (u32, Lsn) {
+    pub(crate) fn purge(&self, queue: &Arc<LiveQueue>) -> Result<(u32, Lsn), Refusal> {
+        if queue.is_stream() {
+            let thing = thing(&queue.name, &queue.vhost);
+            let text = format!("queue.purge not supported by stream queues {thing}");
+            return Err(Refusal::new(Reason::NotImplemented, text));
+        }
         let purged = queue.run(self, |state, _, out| state.purge(out));
         self.journal.hurry();
-        purged
+        Ok(purged)
     }
 
     /// The queue's last consumer went: an auto-delete queue goes too, unless somebody came.
@@ -268,29 +278,36 @@ pub(super) fn check_owner(
     if queue.owner.is_none() || queue.owner == connection {
         return Ok(());
     }
-    let LiveQueue { vhost, name, .. } = queue;
-    // The words clients know from RabbitMQ.
+    Err(locked(&queue.name, &queue.vhost))
+}
+
+/// The words clients know from RabbitMQ.
+fn locked(name: &str, vhost: &str) -> Refusal {
     let text = format!(
-        "cannot obtain exclusive access to locked queue '{name}' in vhost '{vhost}': another \
-         connection declared it as exclusive"
+        "cannot obtain exclusive access to locked {}. It could be originally declared on another \
+         connection or the exclusive property value does not match that of the original \
+         declaration.",
+        thing(name, vhost)
     );
-    Err(Refusal::new(Reason::Locked, text))
+    Refusal::new(Reason::Locked, text)
 }
 
 /// Refuses a declaration that differs from what is there, naming the first difference.
 pub(super) fn check_equivalent(received: &QueueSpec, current: &QueueSpec) -> Result<(), Refusal> {
     let thing = || thing(&current.name, &current.vhost);
+    if received.exclusive != current.exclusive {
+        return Err(locked(&current.name, &current.vhost).at("exclusive"));
+    }
     for (property, received, current) in [
         ("durable", received.durable, current.durable),
-        ("exclusive", received.exclusive, current.exclusive),
         ("auto_delete", received.auto_delete, current.auto_delete),
     ] {
         if received != current {
             return Err(arguments::inequivalent(
                 property,
                 &thing(),
-                Some(received),
-                Some(current),
+                received,
+                current,
             ));
         }
     }

@@ -13,25 +13,28 @@ use std::sync::{Arc, Mutex, RwLock};
 use super::changes::Changes;
 use super::contents::{Contents, Held};
 use super::dead_letters::DeadLetters;
+use super::delays;
 use super::indexer::SegmentIndexer;
 use super::owed::Owed;
 use super::scrubbing::Scrubbing;
 use super::standing::Standing;
+use super::stream_contents::StreamContents;
 use super::timers::Timers;
 use super::topology::Removal;
-use super::upkeep::Upkeep;
+use super::upkeep::{Upkeep, write_definitions};
 use super::{Broker, BrokerConfig, ByReach, Connections, LiveQueue, Topology, Vhost, Vhosts};
 use crate::access::{Granted, Remembered, User, Users, compile, fake_hash};
 use crate::account::Account;
 use crate::arguments;
-use crate::call::QueueId;
+use crate::call::{QueueId, Sequence};
 use crate::clock::Timestamp;
 use crate::definitions::{
-    Expect, Limited, LimitsSpec, PermissionSpec, PolicySpec, QueueSpec, Stored,
+    ExchangeSpec, Expect, Limited, LimitsSpec, PermissionSpec, PolicySpec, QueueSpec, Stored,
     TopicPermissionSpec, UserSpec, VhostSpec,
 };
 use crate::journal::{
-    self, Disk, Indexer, Kind, Lsn, OpenError, RecordRef, Replay, SegmentSpan, Unreadable, Writer,
+    self, Disk, Indexer, Journal, Kind, Lsn, OpenError, RecordRef, Replay, SegmentSpan, Unreadable,
+    Writer,
 };
 use crate::lock::{read, write};
 use crate::number_hash::NumberHasher;
@@ -39,8 +42,8 @@ use crate::outbox::Waiting;
 use crate::policy::{Applied, Policy};
 use crate::queue::Stub;
 use crate::records::{
-    self, Change, Found, Indexed, Malformed, PublishHead, read_change, read_checkpoint, read_index,
-    read_publish_head, read_settle,
+    self, Change, Checkpoint, Found, Indexed, Malformed, PublishHead, read_change, read_checkpoint,
+    read_index, read_publish_head, read_settle,
 };
 
 /// Why a broker cannot be opened.
@@ -68,15 +71,20 @@ impl Broker {
         config: &BrokerConfig,
         disk: Arc<dyn Disk>,
     ) -> Result<(Arc<Self>, Writer), BrokerOpenError> {
+        let mut recovery = Recovery::of(config);
+        let (journal, writer) = journal::open(disk, &config.journal, &mut recovery)?;
+        Ok((Self::recovered(config, recovery, journal)?, writer))
+    }
+
+    /// The broker that the journal has told of.
+    pub(super) fn recovered(
+        config: &BrokerConfig,
+        mut recovery: Recovery,
+        journal: Arc<Journal>,
+    ) -> Result<Arc<Self>, BrokerOpenError> {
         let fake_hash = fake_hash()?;
         let remembered = Arc::new(Remembered::new()?);
-        let segment_bytes = config.journal.segment_bytes;
-        let account = Account::new(
-            config.limits.memory_bytes,
-            segment_bytes / BUCKETS_PER_SEGMENT,
-        );
-        let mut recovery = Recovery::new(account);
-        let (journal, writer) = journal::open(disk, &config.journal, &mut recovery)?;
+        let account = recovery.account;
         recovery.fill_queues();
         let Recovery {
             next_id,
@@ -106,7 +114,7 @@ impl Broker {
             commit_waiters: Waiting::default(),
             owed: Arc::new(Owed::new()),
             abandoned: Mutex::default(),
-            upkeep: Mutex::new(Upkeep::new(segment_bytes)),
+            upkeep: Mutex::new(Upkeep::new(config.journal.segment_bytes)),
             fake_hash,
             remembered,
         });
@@ -114,11 +122,12 @@ impl Broker {
         if fresh {
             broker.put_vhost(&VhostSpec::named(FIRST_VHOST), Expect::Any)?;
         }
-        Ok((broker, writer))
+        Ok(broker)
     }
 }
 
 /// What the journal has told so far.
+#[derive(Debug)]
 pub(super) struct Recovery {
     account: &'static Account,
     /// Nothing was ever written.
@@ -130,6 +139,8 @@ pub(super) struct Recovery {
     pub(super) vhosts: Vhosts,
     // Looked into for each message.
     pub(super) contents: HashMap<QueueId, Contents, BuildHasherDefault<NumberHasher>>,
+    /// Those of streams. What comes before the journal has told that a queue is one is in `contents`.
+    pub(super) streams: HashMap<QueueId, StreamContents, BuildHasherDefault<NumberHasher>>,
     deleted: HashSet<QueueId, BuildHasherDefault<NumberHasher>>,
 }
 
@@ -191,6 +202,18 @@ impl Replay for Recovery {
 }
 
 impl Recovery {
+    pub(super) fn of(config: &BrokerConfig) -> Self {
+        let bucket_bytes = config.journal.segment_bytes / BUCKETS_PER_SEGMENT;
+        Self::new(Account::new(config.limits.memory_bytes, bucket_bytes))
+    }
+
+    /// A checkpoint of the definitions there are now.
+    pub(super) fn checkpoint(&self) -> Vec<u8> {
+        let mut checkpoint = Checkpoint::new(self.next_id);
+        write_definitions(&mut checkpoint, self.vhosts.values(), &self.users);
+        checkpoint.finish()
+    }
+
     pub(super) fn new(account: &'static Account) -> Self {
         Self {
             account,
@@ -200,6 +223,7 @@ impl Recovery {
             users: Users::new(),
             vhosts: Vhosts::new(),
             contents: HashMap::default(),
+            streams: HashMap::default(),
             deleted: HashSet::default(),
         }
     }
@@ -217,6 +241,16 @@ impl Recovery {
     }
 
     fn hold(&mut self, found: Found) {
+        if let Some(stream) = self.streams.get_mut(&found.queue) {
+            return stream.hold(Stub {
+                sequence: found.sequence,
+                record: found.record,
+                size_bytes: found.size_bytes,
+                redelivered: false,
+                returns: 0,
+                timed: found.timed,
+            });
+        }
         if let Some(contents) = self.contents_of(found.queue) {
             contents.hold(Held {
                 sequence: found.sequence,
@@ -229,6 +263,10 @@ impl Recovery {
 
     fn settle(&mut self, payload: &[u8]) -> Result<(), Malformed> {
         let settle = read_settle(payload)?;
+        if let Some(stream) = self.streams.get_mut(&settle.queue) {
+            stream.settle(settle.ranges);
+            return Ok(());
+        }
         if let Some(contents) = self.contents_of(settle.queue) {
             contents.settle(settle.ranges);
         }
@@ -280,17 +318,16 @@ impl Recovery {
                 }
             }
             Change::ExchangePut(stored) => {
-                self.in_vhost(&stored.value.vhost.clone(), |it| {
-                    it.remove(Removal::Exchange(&stored.value.name));
-                    it.insert_exchange(stored);
-                })?;
+                self.put_exchange(QueueId(stored.generation), stored)?;
             }
+            Change::DelayedExchangePut { id, definition } => self.put_exchange(id, definition)?,
             Change::ExchangeChanged(stored) => {
                 let vhost = stored.value.vhost.clone();
                 self.in_vhost(&vhost, |it| it.change_exchange(stored))?;
             }
             Change::ExchangeDeleted { vhost, name } => {
-                self.in_vhost(&vhost, |it| it.remove(Removal::Exchange(&name)))?;
+                let gone = self.in_vhost(&vhost, |it| it.remove(Removal::Exchange(&name)))?;
+                gone.iter().for_each(|delays| self.forget_queue(delays.id));
             }
             Change::PolicyPut(stored) => self.put_policy(stored)?,
             Change::PolicyDeleted {
@@ -366,11 +403,33 @@ impl Recovery {
         self.in_vhost(&vhost, |it| it.policies.put(policy))
     }
 
+    /// A delayed exchange's messages name it by the number `id`.
+    fn put_exchange(
+        &mut self,
+        id: QueueId,
+        stored: Stored<ExchangeSpec>,
+    ) -> Result<(), Unreadable> {
+        let delays = delays::queue_of(&stored, id, self.account);
+        let gone = self.in_vhost(&stored.value.vhost.clone(), |it| {
+            let gone = it.remove(Removal::Exchange(&stored.value.name));
+            it.insert_exchange(stored, delays);
+            gone
+        })?;
+        let others = gone.iter().filter(|delays| delays.id != id);
+        others.for_each(|delays| self.forget_queue(delays.id));
+        Ok(())
+    }
+
     fn put_queue(&mut self, id: QueueId, mut stored: Stored<QueueSpec>) -> Result<(), Unreadable> {
         // Earlier versions kept what only says the default.
         arguments::normalize_queue(&mut stored.value.arguments, true);
         let standing = Standing::new(stored, Applied::default());
         let queue = Arc::new(LiveQueue::new(id, standing, None, self.account));
+        if queue.is_stream() {
+            let earlier = self.contents.remove(&id).unwrap_or_default();
+            let stream = self.streams.entry(id).or_default();
+            stream.begin_with(earlier);
+        }
         let old = self.in_vhost(&queue.vhost, |it| {
             let old = it.queue(&queue.name).map(|old| old.id);
             it.remove(Removal::Queue(&queue.name));
@@ -409,7 +468,7 @@ impl Recovery {
     fn delete_vhost(&mut self, name: &str) {
         if let Some((_, vhost)) = self.vhosts.remove(name) {
             let queues: Vec<_> = read(&vhost.topology)
-                .queues()
+                .holders()
                 .map(|queue| queue.id)
                 .collect();
             queues
@@ -439,6 +498,7 @@ impl Recovery {
 
     fn forget_queue(&mut self, id: QueueId) {
         self.contents.remove(&id);
+        self.streams.remove(&id);
         self.deleted.insert(id);
     }
 
@@ -455,25 +515,40 @@ impl Recovery {
         Ok(result)
     }
 
+    /// Takes out where a queue's messages are, in order; none if nothing is known of any.
+    pub(super) fn take_places(&mut self, id: QueueId) -> Option<Vec<(Sequence, Lsn)>> {
+        if let Some(stream) = self.streams.remove(&id) {
+            let (index, _) = stream.into_index();
+            return Some(index.iter().map(|it| (it.sequence, it.record)).collect());
+        }
+        let held = self.contents.remove(&id)?.into_held().into_iter();
+        Some(held.map(|held| (held.sequence, held.record)).collect())
+    }
+
     /// Hands every queue its messages, which stay in the journal until they are due. What is left
     /// belongs to queues deleted before the checkpoint.
     fn fill_queues(&mut self) {
         for (_, vhost) in self.vhosts.values() {
             // Before they get their messages, of which they count what their rules limit.
             write(&vhost.topology).settle_policies();
-            for queue in read(&vhost.topology).queues() {
+            for queue in read(&vhost.topology).holders() {
+                if let Some(contents) = self.streams.remove(&queue.id) {
+                    let (index, next) = contents.into_index();
+                    queue.restore_stream(index, next);
+                }
                 let Some(contents) = self.contents.remove(&queue.id) else {
                     continue;
                 };
-                let next = contents.next();
+                let (next, settled) = (contents.next(), contents.last_settled());
                 let stubs = contents.into_held().into_iter().map(|held| Stub {
                     sequence: held.sequence,
                     record: held.record,
                     size_bytes: held.size_bytes,
                     redelivered: true,
+                    returns: 0,
                     timed: held.timed,
                 });
-                queue.restore(next, stubs);
+                queue.restore(next, settled, stubs);
             }
         }
         self.contents.clear();
@@ -493,7 +568,6 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::call::Sequence;
     use crate::definitions::{BindingSpec, Endpoint, QueueSpec};
     use crate::value::Arguments;
 
@@ -520,8 +594,14 @@ mod tests {
     fn publish(sequence: u64) -> (Kind, Vec<u8>) {
         let mut payload = Vec::new();
         let targets = [(QueueId(1), Sequence(sequence))];
-        let properties = crate::message::Properties::Amqp091(Bytes::new());
-        records::write_publish_head(&mut payload, None, &targets, "", "q", &properties);
+        let envelope = crate::message::Envelope {
+            exchange: "".into(),
+            routing_key: "q".into(),
+            properties: crate::message::Properties::Amqp091(Bytes::new()),
+            persistent: true,
+            further_keys: Box::default(),
+        };
+        records::write_publish_head(&mut payload, None, &targets, &envelope);
         (records::PUBLISH, payload)
     }
 

@@ -14,6 +14,7 @@ use crate::definitions::{QueueSpec, Stored};
 use crate::lock::{read, write};
 use crate::names::{self, REPLY_TO};
 use crate::policy::Applied;
+use crate::queue::Start;
 use crate::refusal::Refusal;
 use crate::value::Arguments;
 
@@ -31,7 +32,7 @@ impl Attachment {
             shared: None,
             arguments: Arguments::new(),
         };
-        self.attach_consumer(&call, &queue, 0)
+        self.attach_consumer(&call, &queue, 0, Start::default())
             .inspect_err(|_| self.broker.end_replies(&self.connection.vhost, &queue))?;
         Ok(Arc::clone(&queue.name))
     }

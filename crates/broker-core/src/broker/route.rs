@@ -35,13 +35,23 @@ impl Topology {
     /// Whether the exchange matches patterns over words, of which users may be allowed some.
     pub(crate) fn is_topic(&self, exchange: &str) -> bool {
         let exchange = self.exchanges.get(exchange);
-        exchange.is_some_and(|it| it.definition.value.kind == ExchangeKind::Topic)
+        exchange.is_some_and(|it| it.definition.value.picks_like() == ExchangeKind::Topic)
     }
 
     /// Fills `route.queues` with the queues that messages with this envelope reach, each once.
     pub(crate) fn route(&self, envelope: &Envelope, route: &mut Route) -> Result<(), NoExchange> {
+        self.route_from(&envelope.exchange, envelope, route)
+    }
+
+    /// The same for messages that go on from an exchange on their way.
+    pub(crate) fn route_from(
+        &self,
+        exchange: &str,
+        envelope: &Envelope,
+        route: &mut Route,
+    ) -> Result<(), NoExchange> {
         route.queues.clear();
-        let first = self.exchanges.get(&envelope.exchange);
+        let first = self.exchanges.get(exchange);
         let first = first.ok_or(NoExchange)?;
         let subject = Subject::of(envelope);
         let (mut next, mut may_repeat) = (Some(first), subject.has_further_keys());
@@ -59,7 +69,8 @@ impl Topology {
     }
 
     /// Adds where the exchange sends the message. One that finds no way for it hands it to its
-    /// alternate, if it has one; a binding to another exchange is a way, wherever it leads.
+    /// alternate, if it has one; a binding to another exchange is a way, wherever it leads. One that is
+    /// to keep the message for a time looks at its bindings when that is over.
     fn ask(&self, exchange: &Exchange, subject: &Subject<'_>, first: &Arc<str>, route: &mut Route) {
         let Route {
             queues,
@@ -75,6 +86,11 @@ impl Topology {
                 walk.push(Arc::clone(name));
             }
         };
+        if let Some(delays) = &exchange.delays
+            && subject.is_delayed()
+        {
+            return queues.push(Arc::clone(delays));
+        }
         let mut found = false;
         if exchange.name.is_empty() {
             // Every queue is bound here by its name.

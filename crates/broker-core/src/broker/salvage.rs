@@ -56,7 +56,7 @@ pub struct Definitions {
 /// A message in one queue. One that sat in several queues comes once for each.
 #[derive(Debug)]
 pub struct SalvagedMessage<'a> {
-    /// The queue's definition, unless that is lost.
+    /// The queue's definition, unless that is lost, or the message waited in a delayed exchange.
     pub queue: Option<&'a QueueSpec>,
     /// The queue's number within the broker.
     pub queue_id: u64,
@@ -144,11 +144,9 @@ fn queues(recovery: &mut Recovery) -> Vec<QueueLeft> {
     specs.sort_by_key(|(id, _)| id.0);
     lost.sort_by_key(|id| id.0);
     specs.extend(lost.into_iter().map(|id| (id, None)));
-    let left = specs.into_iter().filter_map(|(id, spec)| {
-        let held = recovery.contents.remove(&id)?.into_held().into_iter();
-        let held = held.map(|held| (held.sequence, held.record));
-        Some((id, spec, held.collect()))
-    });
+    let left = specs
+        .into_iter()
+        .filter_map(|(id, spec)| Some((id, spec, recovery.take_places(id)?)));
     left.collect()
 }
 

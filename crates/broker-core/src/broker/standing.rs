@@ -55,7 +55,7 @@ impl Standing {
         let Some(rules) = &self.rules else { return 0 };
         let flag = |set: bool, flag: u8| if set { flag } else { 0 };
         RULED
-            | flag(rules.message_ttl_ms.is_some(), LETS_EXPIRE)
+            | flag(rules.lets_expire(), LETS_EXPIRE)
             | flag(rules.turns_away(), TURNS_AWAY)
             | flag(rules.overflow == Overflow::RejectPublishDeadLetter, BURIES)
     }

@@ -110,7 +110,7 @@ impl Broker {
     pub(super) fn arm_queues(&self) {
         for vhost in self.all_vhosts() {
             let topology = read(&vhost.topology);
-            topology.queues().for_each(|queue| queue.arm(self));
+            topology.holders().for_each(|queue| queue.arm(self));
         }
     }
 }

@@ -40,6 +40,8 @@ pub(crate) struct Exchange {
     /// The policies that apply to it.
     pub(super) applied: Applied,
     pub(super) table: Table<Target>,
+    /// Where it keeps messages until they are due, if it is a delayed one.
+    pub(super) delays: Option<Arc<LiveQueue>>,
     bindings: BTreeMap<BindingId, Stored<BindingSpec>>,
 }
 
@@ -90,7 +92,7 @@ impl Topology {
                 internal: false,
                 arguments: Arguments::new(),
             };
-            topology.insert_exchange(Stored { value, generation });
+            topology.insert_exchange(Stored { value, generation }, None);
         }
         topology
     }
@@ -118,7 +120,22 @@ impl Topology {
 
     /// Everything that holds messages, what nobody sees by name included.
     pub(crate) fn holders(&self) -> impl Iterator<Item = &Arc<LiveQueue>> {
-        self.queues.values().chain(self.replies.values())
+        self.queues
+            .values()
+            .chain(self.replies.values())
+            .chain(self.delays())
+    }
+
+    /// Messages that delayed exchanges keep.
+    pub(crate) fn delayed_messages(&self) -> u64 {
+        let stats = self.delays().map(|delays| delays.stats());
+        stats.map(|stats| stats.ready + stats.unsettled).sum()
+    }
+
+    /// Where delayed exchanges keep messages.
+    fn delays(&self) -> impl Iterator<Item = &Arc<LiveQueue>> {
+        let exchanges = self.exchanges.values();
+        exchanges.filter_map(|exchange| exchange.delays.as_ref())
     }
 
     pub(crate) fn binding(&self, spec: &BindingSpec) -> Option<&Stored<BindingSpec>> {
@@ -138,14 +155,20 @@ impl Topology {
         self.binding_count
     }
 
-    /// Adds an exchange whose name is free.
-    pub(crate) fn insert_exchange(&mut self, definition: Stored<ExchangeSpec>) {
-        let name: Arc<str> = definition.value.name.as_str().into();
+    /// Adds an exchange whose name is free; a delayed one keeps messages in the queue `delays`.
+    pub(crate) fn insert_exchange(
+        &mut self,
+        definition: Stored<ExchangeSpec>,
+        delays: Option<Arc<LiveQueue>>,
+    ) {
+        let spec = &definition.value;
+        let name: Arc<str> = spec.name.as_str().into();
         let mut exchange = Exchange {
             name: Arc::clone(&name),
             alternate: None,
             applied: Applied::default(),
-            table: Table::new(definition.value.kind, &definition.value.arguments),
+            table: Table::new(spec.picks_like(), &spec.arguments),
+            delays,
             bindings: BTreeMap::new(),
             definition,
         };
@@ -227,7 +250,8 @@ impl Topology {
     }
 
     /// Removes what [`Self::going_with`] was asked about, with its bindings, and what goes with it.
-    pub(crate) fn remove(&mut self, removal: Removal<'_>) {
+    /// Answers the queues in which exchanges kept messages that are gone now.
+    pub(crate) fn remove(&mut self, removal: Removal<'_>) -> Vec<Arc<LiveQueue>> {
         match removal {
             Removal::Binding(spec) => self.remove_binding(spec),
             Removal::Exchange(name) => self.remove_idle(vec![Arc::from(name)]),
@@ -235,22 +259,22 @@ impl Topology {
         }
     }
 
-    fn remove_queue(&mut self, name: &str) {
+    fn remove_queue(&mut self, name: &str) -> Vec<Arc<LiveQueue>> {
         let target = self.target(&Endpoint::Queue(name.to_owned()));
         self.queues.remove(name);
         let idle = target.map_or_else(Vec::new, |target| {
             self.unbind_all(&Endpoint::Queue(name.to_owned()), &target)
         });
-        self.remove_idle(idle);
+        self.remove_idle(idle)
     }
 
-    fn remove_binding(&mut self, spec: &BindingSpec) {
+    fn remove_binding(&mut self, spec: &BindingSpec) -> Vec<Arc<LiveQueue>> {
         let Some(target) = self.target(&spec.destination) else {
-            return;
+            return Vec::new();
         };
         let id = BindingId::of(spec);
         let Some(source) = self.exchanges.get_mut(spec.source.as_str()) else {
-            return;
+            return Vec::new();
         };
         let mut idle = Vec::new();
         if source.unbind(&id, &target) {
@@ -261,7 +285,7 @@ impl Topology {
         }
         let back = (Arc::from(spec.source.as_str()), id);
         self.forget_feed(&spec.destination, &back);
-        self.remove_idle(idle);
+        self.remove_idle(idle)
     }
 
     /// Writes what survives a restart, each thing after those it needs.
@@ -272,10 +296,10 @@ impl Topology {
         {
             checkpoint.put(&Change::PolicyPut(policy.definition.clone()));
         }
-        let exchanges = self.exchanges.values().map(|exchange| &exchange.definition);
-        for exchange in exchanges.filter(|exchange| exchange.value.durable) {
-            if !Self::is_preset(&exchange.value.name) {
-                checkpoint.put(&Change::ExchangePut(exchange.clone()));
+        let durable = |exchange: &&Exchange| exchange.definition.value.durable;
+        for exchange in self.exchanges.values().filter(durable) {
+            if !Self::is_preset(&exchange.definition.value.name) {
+                checkpoint.put(&exchange.declaration());
             }
         }
         for queue in self.queues.values().filter(|queue| queue.is_durable()) {
@@ -336,7 +360,8 @@ impl Topology {
     }
 
     /// Removes exchanges, and those that become idle with that.
-    fn remove_idle(&mut self, mut names: Vec<Arc<str>>) {
+    fn remove_idle(&mut self, mut names: Vec<Arc<str>>) -> Vec<Arc<LiveQueue>> {
+        let mut delays = Vec::new();
         while let Some(name) = names.pop() {
             let Some(exchange) = self.exchanges.remove(&name) else {
                 continue;
@@ -347,7 +372,9 @@ impl Topology {
             }
             let destination = Endpoint::Exchange(name.to_string());
             names.extend(self.unbind_all(&destination, &Target::Exchange(name)));
+            delays.extend(exchange.delays);
         }
+        delays
     }
 
     fn forget_feed(&mut self, destination: &Endpoint, back: &(Arc<str>, BindingId)) {
@@ -367,6 +394,18 @@ impl Exchange {
         let own = arguments::alternate(&self.definition.value.arguments);
         self.alternate = policy::alternate(own, &definition).map(Arc::from);
         self.applied = applied;
+    }
+
+    /// The record that makes it from nothing.
+    fn declaration(&self) -> Change {
+        let definition = self.definition.clone();
+        match &self.delays {
+            Some(delays) if delays.id.0 != definition.generation => {
+                let id = delays.id;
+                Change::DelayedExchangePut { id, definition }
+            }
+            _ => Change::ExchangePut(definition),
+        }
     }
 
     /// Whether anything is bound to it.

@@ -17,12 +17,13 @@ use super::dispatch::Dispatch;
 use super::exchanges::no_exchange;
 use super::placed::Appended;
 use super::route::Route;
+use super::streams::Streams;
 use super::{Broker, LiveQueue, Topology, refuse_append};
 use crate::account::Hold;
 use crate::call::{Outcome, Publish, QueueId, Settle};
 use crate::journal::{Admission, AppendError, Haste, Journal, Lsn, Record};
 use crate::lock::lock;
-use crate::message::{Body, Envelope, Message};
+use crate::message::{Body, Message};
 use crate::queue::State;
 use crate::records::{self, write_publish_head, write_settle};
 use crate::refusal::{Reason, Refusal};
@@ -44,6 +45,9 @@ pub enum Uncommitted {
     /// It never will.
     Refused(Refusal),
 }
+
+/// A message and its queues.
+type Routed = (Message, Vec<Arc<LiveQueue>>);
 
 /// A record to be: what stands before its body, and the body.
 #[derive(Debug)]
@@ -79,13 +83,21 @@ impl Attachment {
         let queues = lock(&self.own).queues.clone();
         // Held until the queues have the messages, as by any publisher.
         let topology = (self.connection.vhost.open()).map_err(Uncommitted::Refused)?;
-        let (mut dispatches, unroutable) = broker.dispatch_all(&topology, publishes)?;
+        let (routed, unroutable) = broker.route_all(&topology, publishes)?;
+        let streams = Streams::among(routed.iter().flat_map(|(_, queues)| queues));
+        let turn = streams.take_turn();
+        let mut dispatches: Vec<_> = routed
+            .into_iter()
+            .map(|(message, queues)| broker.dispatch(message, queues))
+            .collect();
         let call_off = || dispatches.iter().for_each(Dispatch::call_off);
         let drafts: Vec<_> = dispatches.iter().filter_map(Draft::of_publish).collect();
         let settled = self.draft_settles(&queues, settles);
         let ends = self
-            .append_drafts(&drafts, &settled)
+            .wait_for_debts(&streams)
+            .and_then(|()| self.append_drafts(&drafts, &settled))
             .inspect_err(|_| call_off())?;
+        turn.keep();
         let journaled = dispatches.iter_mut().filter(|it| !it.places.is_empty());
         for ((dispatch, draft), end) in journaled.zip(&drafts).zip(&ends) {
             let start = Journal::start_of(*end, draft.len());
@@ -124,6 +136,16 @@ impl Attachment {
             Some(record)
         };
         settles.iter().filter_map(draft).collect()
+    }
+
+    /// Messages for streams do not overtake others that are owed to the journal.
+    fn wait_for_debts(&self, streams: &Streams) -> Result<(), Uncommitted> {
+        let (broker, outbox) = (&self.broker, &self.connection.outbox);
+        let waits = || broker.must_owe(streams);
+        match broker.commit_waiters.wait_while(outbox, waits) {
+            true => Err(Uncommitted::NotYet),
+            false => Ok(()),
+        }
     }
 
     /// Appends messages, then settlements, and answers where each of them ends.
@@ -167,15 +189,15 @@ impl Attachment {
 }
 
 impl Broker {
-    /// Finds the queues of each message and gives it its places there. Answers as well which
-    /// messages reach none. A queue that is full refuses the whole.
-    fn dispatch_all(
+    /// Finds the queues of each message. Answers as well which messages reach none. A queue that is
+    /// full refuses the whole.
+    fn route_all(
         &self,
         topology: &Topology,
         publishes: &[Publish],
-    ) -> Result<(Vec<Dispatch>, Vec<usize>), Uncommitted> {
+    ) -> Result<(Vec<Routed>, Vec<usize>), Uncommitted> {
         let mut route = Route::default();
-        let (mut dispatches, mut unroutable) = (Vec::<Dispatch>::new(), Vec::new());
+        let (mut routed, mut unroutable) = (Vec::<Routed>::new(), Vec::new());
         for (index, Publish { envelope, body }) in publishes.iter().enumerate() {
             // The exchange was there when the message came; one that is gone since has no queues.
             if topology.route(envelope, &mut route).is_err() {
@@ -188,13 +210,14 @@ impl Broker {
             let queues = std::mem::take(&mut route.queues);
             if let Some(full) = queues.iter().position(|queue| !queue.admit(body.len())) {
                 queues[..full].iter().for_each(|it| it.call_off(body.len()));
-                dispatches.iter().for_each(Dispatch::call_off);
+                for (message, queues) in &routed {
+                    queues.iter().for_each(|it| it.call_off(message.body.len()));
+                }
                 return Err(Uncommitted::Refused(full_queue(&queues[full])));
             }
-            let message = Message::new(Arc::clone(envelope), body.clone());
-            dispatches.push(self.dispatch(message, queues));
+            routed.push((Message::new(Arc::clone(envelope), body.clone()), queues));
         }
-        Ok((dispatches, unroutable))
+        Ok((routed, unroutable))
     }
 }
 
@@ -208,22 +231,8 @@ impl Draft {
             return None;
         }
         let targets: Vec<_> = places.iter().map(|(queue, at)| (queue.id, *at)).collect();
-        let Envelope {
-            exchange,
-            routing_key,
-            properties,
-            ..
-        } = &*message.envelope;
         let mut head = Vec::new();
-        let arrived = message.arrived;
-        write_publish_head(
-            &mut head,
-            arrived,
-            &targets,
-            exchange,
-            routing_key,
-            properties,
-        );
+        write_publish_head(&mut head, message.arrived, &targets, &message.envelope);
         let body = message.body.clone();
         Some(Self { head, body })
     }

@@ -66,6 +66,7 @@ impl Attachment {
                 queue: Arc::clone(queue),
                 rules: queue.rules(),
                 place: None,
+                journaled: false,
                 message: Arc::new(message),
                 reason: DeathReason::MaxLen,
                 time: broker.clock.now(),

@@ -21,7 +21,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use super::placed::{Appended, Places};
-use super::{Broker, LiveQueue};
+use super::{Broker, LiveQueue, Vhost};
+use crate::access::Users;
+use crate::definitions::{Stored, VhostSpec};
 use crate::journal::{Admission, AppendError, CheckpointError, Lsn, ReadWindow, SegmentSpan};
 use crate::lock::{lock, read, write};
 use crate::message::Message;
@@ -48,6 +50,33 @@ pub(super) struct Upkeep {
     /// needed.
     tight_bytes: u64,
     record: Vec<u8>,
+}
+
+/// Writes down all virtual hosts with what is in them, and all users.
+pub(super) fn write_definitions<'v>(
+    checkpoint: &mut Checkpoint,
+    vhosts: impl IntoIterator<Item = &'v (Stored<VhostSpec>, Arc<Vhost>)>,
+    users: &Users,
+) {
+    for (definition, vhost) in vhosts {
+        checkpoint.put(&Change::VhostPut(definition.clone()));
+        if let Some(limits) = vhost.limits() {
+            checkpoint.put(&Change::LimitsPut(limits));
+        }
+        read(&vhost.topology).write_to(checkpoint);
+    }
+    for user in users.values() {
+        checkpoint.put(&Change::UserPut(user.definition.clone()));
+        for granted in user.permissions.values() {
+            checkpoint.put(&Change::PermissionPut(granted.definition.clone()));
+        }
+        for stored in user.topic_permissions.values() {
+            checkpoint.put(&Change::TopicPermissionPut(stored.clone()));
+        }
+        if let Some(limits) = user.limits.clone() {
+            checkpoint.put(&Change::LimitsPut(limits));
+        }
+    }
 }
 
 /// A message in the oldest segments.
@@ -179,25 +208,7 @@ impl Broker {
         changes.since_checkpoint = 0;
         let mut checkpoint = Checkpoint::new(changes.reserved);
         let vhosts: Vec<_> = read(&self.vhosts).values().cloned().collect();
-        for (definition, vhost) in &vhosts {
-            checkpoint.put(&Change::VhostPut(definition.clone()));
-            if let Some(limits) = vhost.limits() {
-                checkpoint.put(&Change::LimitsPut(limits));
-            }
-            read(&vhost.topology).write_to(&mut checkpoint);
-        }
-        for user in read(&self.users).values() {
-            checkpoint.put(&Change::UserPut(user.definition.clone()));
-            for granted in user.permissions.values() {
-                checkpoint.put(&Change::PermissionPut(granted.definition.clone()));
-            }
-            for stored in user.topic_permissions.values() {
-                checkpoint.put(&Change::TopicPermissionPut(stored.clone()));
-            }
-            if let Some(limits) = user.limits.clone() {
-                checkpoint.put(&Change::LimitsPut(limits));
-            }
-        }
+        write_definitions(&mut checkpoint, &vhosts, &read(&self.users));
         (covered, checkpoint.finish())
     }
 
@@ -231,9 +242,9 @@ impl Broker {
         for vhost in self.all_vhosts() {
             // Who is just publishing keeps the topology until all queues have the message: after this
             // no copy can leave out one that is still to get it.
-            let queues: Vec<_> = write(&vhost.topology).queues().cloned().collect();
+            let queues: Vec<_> = write(&vhost.topology).holders().cloned().collect();
             for queue in queues.iter().filter(|queue| queue.is_journaled()) {
-                queue.inspect(|state| gather_from(queue, state, below, &mut copies));
+                queue.inspect_used(|state| gather_from(queue, state, below, &mut copies));
             }
         }
         upkeep.copies = copies.into_values().collect();
@@ -317,7 +328,7 @@ fn gather_from(
         Some((entry.sequence, record, size_bytes, Some(&entry.message)))
     });
     let paged = state
-        .stubs()
+        .stubs_below(below)
         .map(|stub| (stub.sequence, stub.record, stub.size_bytes as usize, None));
     let old = in_memory
         .chain(paged)

@@ -195,13 +195,14 @@ impl Broker {
 
 /// Refuses when a queue holds messages. Nobody can put more into one while the topology is locked.
 fn check_empty(name: &str, topology: &Topology) -> Result<(), Refusal> {
-    let queues = topology.queues();
-    let (mut holding, all, mut messages) = (0, queues.len(), 0);
-    for queue in queues {
+    let (mut holding, mut all, mut messages) = (0, 0, 0);
+    let asked_for = |queue: &&Arc<LiveQueue>| !queue.takes_replies();
+    for queue in topology.holders().filter(asked_for) {
         let QueueStats {
             ready, unsettled, ..
         } = queue.stats();
         messages += ready + unsettled;
+        all += 1;
         holding += u64::from(ready + unsettled > 0);
     }
     if messages == 0 {

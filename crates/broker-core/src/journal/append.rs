@@ -102,6 +102,10 @@ pub struct Journal {
     /// The writer sleeps on it, with `shared`.
     work: Condvar,
     durable: AtomicU64,
+    /// Our disk has everything below.
+    synced: AtomicU64,
+    /// See [`Journal::hold_durable`].
+    durable_limit: AtomicU64,
     /// The operating system has everything below.
     written: AtomicU64,
     /// Somebody waits for `written` and has to be told.
@@ -188,6 +192,8 @@ impl Journal {
             ended: AtomicBool::new(false),
             work: Condvar::new(),
             durable: AtomicU64::new(end),
+            synced: AtomicU64::new(end),
+            durable_limit: AtomicU64::new(u64::MAX),
             written: AtomicU64::new(end),
             announces: AtomicBool::new(false),
             end: AtomicU64::new(end),
@@ -298,9 +304,31 @@ impl Journal {
         }
     }
 
-    /// Everything below is on the disk for good.
+    /// Everything below is on the disk for good, and wherever else it [has to
+    /// be](Self::hold_durable).
     pub fn durable(&self) -> Lsn {
         Lsn(self.durable.load(Ordering::Acquire))
+    }
+
+    /// Everything below is on our disk for good. What is promised to others goes by
+    /// [`Self::durable`].
+    pub fn synced(&self) -> Lsn {
+        Lsn(self.synced.load(Ordering::SeqCst))
+    }
+
+    /// From now on nothing from `limit` on comes to count as durable, though our disk has it: others
+    /// have to have it too (rule F7). Answers whether more counts than before: then the broker is to
+    /// be told, as after a turn that committed. Without a limit our disk is enough.
+    pub fn hold_durable(&self, limit: Lsn) -> bool {
+        self.durable_limit.store(limit.0, Ordering::SeqCst);
+        self.raise_durable()
+    }
+
+    /// What counts once goes on to count. Whoever comes last sees what both have stored.
+    fn raise_durable(&self) -> bool {
+        let limit = self.durable_limit.load(Ordering::SeqCst);
+        let durable = self.synced().0.min(limit);
+        self.durable.fetch_max(durable, Ordering::AcqRel) < durable
     }
 
     /// The operating system has everything below: it survives the end of the process, and not that
@@ -539,7 +567,8 @@ impl Journal {
     /// A batch is on the disk: everything up to its end is durable.
     pub(super) fn committed(&self, batch: &Batch) -> Lsn {
         let (end, records_bytes) = (batch.end(), batch.records_bytes());
-        self.durable.store(end.0, Ordering::Release);
+        self.synced.store(end.0, Ordering::SeqCst);
+        self.raise_durable();
         self.backlog.fetch_sub(records_bytes, Ordering::Relaxed);
         end
     }
@@ -586,14 +615,18 @@ impl Journal {
         checked
     }
 
-    /// The segment that holds `lsn` and where its durable records end, unless it was freed.
+    /// The segment that holds `lsn` and where its synced records end, unless it was freed.
     pub(super) fn segment_of(&self, lsn: Lsn) -> Option<(Arc<Readable>, Lsn)> {
-        let durable = self.durable();
+        self.segment_below(lsn, self.synced())
+    }
+
+    /// The same, where its records below `bound` end.
+    pub(super) fn segment_below(&self, lsn: Lsn, bound: Lsn) -> Option<(Arc<Readable>, Lsn)> {
         let begun = lock(&self.begun);
         let after = begun.partition_point(|segment| segment.base <= lsn);
         let segment = begun.get(after.checked_sub(1)?)?;
-        let end = begun.get(after).map_or(durable, |next| next.base);
-        Some((Arc::clone(segment), end.min(durable)))
+        let end = begun.get(after).map_or(bound, |next| next.base);
+        Some((Arc::clone(segment), end.min(bound)))
     }
 
     /// Tells what upkeep found: `prepared` more segments, whether the disk is below its watermark,

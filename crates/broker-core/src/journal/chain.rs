@@ -149,6 +149,11 @@ impl Chain {
         self.older[after.saturating_sub(1)].base()
     }
 
+    /// The name of the oldest segment with records.
+    pub(super) fn oldest(&self) -> &str {
+        &self.older.front().unwrap_or(&self.current).name
+    }
+
     /// Begins the next prepared segment at `base`. Its header is written but not synced: that
     /// happens with its first batch. If a crash drops the header, it drops nothing that was
     /// confirmed.
@@ -242,7 +247,7 @@ impl Chain {
 
 /// Removes a segment that holds nothing of use. It is blanked first: should a crash bring the name
 /// back, the file does not claim a place.
-fn discard(disk: &dyn Disk, mut segment: Segment) -> Result<(), Fault> {
+pub(super) fn discard(disk: &dyn Disk, mut segment: Segment) -> Result<(), Fault> {
     let blank = SegmentHeader {
         state: SegmentState::Blank,
         ..segment.header.clone()

@@ -126,6 +126,12 @@ impl Checkpoints {
         }
     }
 
+    /// What is contained in the newer of the files; 0 without any.
+    pub(super) fn newest(&self) -> Lsn {
+        let slots = self.slots.iter().flatten();
+        slots.map(|slot| slot.covered).max().unwrap_or_default()
+    }
+
     /// Replaces both files, the older first. Does nothing if they cover more already.
     pub(super) fn write(
         &mut self,

@@ -31,6 +31,13 @@
 //! released them, a checkpoint stands for what they held, and a durable mark says that they may be
 //! missing.
 //!
+//! # Two journals
+//!
+//! [`Journal::ship`] reads records in a row (`run`) for a journal that follows ([`Follower`]): it has
+//! the same records at the same positions, in segments that begin and end at the same, in files of its
+//! own store. What only the follower has is cut off (`truncation`) before it takes what another leader
+//! has there. Who follows whom, and how much of it, is not for the journal to know.
+//!
 //! # Positions
 //!
 //! An lsn counts bytes of records over all segments; the first is 4096. Within a segment the byte
@@ -40,8 +47,8 @@
 //!
 //! All numbers are little endian. A directory holds `segment-NNNNNNNN` files, whose numbers mean
 //! nothing, `index-NNNNNNNN` files that spare reading the segment of that number (drawn in `index`),
-//! `checkpoint-a` and `checkpoint-b` (drawn in `checkpoint`), and `lock`. A file that ends in `.tmp`
-//! was never finished.
+//! `checkpoint-a` and `checkpoint-b` (drawn in `checkpoint`), `lock`, and while the end is being cut
+//! off `truncate` (drawn in `truncation`). A file that ends in `.tmp` was never finished.
 //!
 //! ```text
 //! segment file                        segment header: one sector, so it is written whole or not
@@ -122,6 +129,7 @@ mod checksum;
 mod disk;
 mod error;
 mod file_disk;
+mod follow;
 mod gather;
 mod index;
 mod inventory;
@@ -131,11 +139,14 @@ mod read_only_disk;
 mod record;
 mod recovery;
 mod room;
+mod run;
 mod salvage;
 mod scan;
 mod scrub;
 mod segment;
+mod ship;
 mod sim_disk;
+mod truncation;
 mod writer;
 
 pub use append::{Admission, Haste, Journal, PATIENCE, Record, SegmentSpan};
@@ -144,13 +155,16 @@ pub use error::{
     AppendError, CheckpointError, Corrupt, Damage, Fault, LockError, OpenError, Stopped, Unreadable,
 };
 pub use file_disk::FileDisk;
+pub use follow::{FollowError, Follower};
 pub use index::{Indexer, RecordHead};
 pub use options::{Options, StoreId};
 pub use read::ReadWindow;
 pub use read_only_disk::ReadOnlyDisk;
 pub use recovery::{RecordRef, Replay, open};
+pub use run::{BadRun, Run};
 pub use salvage::{Salvage, Skipped, salvage};
 pub use scrub::{Scrub, Scrubbed};
+pub use ship::Shipment;
 pub use sim_disk::{SimDisk, Survival, Trouble};
 pub use writer::{Turn, Writer};
 

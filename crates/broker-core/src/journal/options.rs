@@ -12,7 +12,7 @@ const SEGMENT_BYTES_MAX: u64 = 1 << 30;
 
 /// Names one journal for good: 128 random bits made with it. A wiped, restored or cloned disk gets
 /// a new one (rule F9).
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StoreId(pub [u8; 16]);
 
 impl fmt::Display for StoreId {

@@ -77,7 +77,7 @@ impl Readable {
         }
     }
 
-    fn unexpected(&self, lsn: Lsn, found: impl Into<String>) -> Fault {
+    pub(super) fn unexpected(&self, lsn: Lsn, found: impl Into<String>) -> Fault {
         let damage = Damage::Mismatch {
             expected: "a record that had been durable".into(),
             found: found.into(),

@@ -51,6 +51,11 @@ impl Header {
         if checksum::append(seed, &bytes[..CRC_AT]) != u32_at(bytes, CRC_AT) {
             return None;
         }
+        Self::parse(bytes)
+    }
+
+    /// Reads a header that is not tied to a segment; `None` when it contradicts itself.
+    pub(super) fn parse(bytes: &[u8; HEADER_LEN]) -> Option<Self> {
         let lsn = lsn_of(bytes);
         Some(Self {
             payload_len: u32_at(bytes, 0),
@@ -62,6 +67,16 @@ impl Header {
             payload_crc: u32_at(bytes, 24),
         })
     }
+
+    /// It has a flag that this version does not know, or one that such a record cannot have.
+    pub(super) fn has_strange_flags(&self) -> bool {
+        let known = if self.kind == MARK_KIND {
+            ENDS_SEGMENT
+        } else {
+            CONTINUES
+        };
+        self.flags & !known != 0
+    }
 }
 
 /// Completes a header in place once it is known which segment it goes to and what is durable
@@ -72,6 +87,12 @@ pub(super) fn seal(header: &mut [u8], seed: u32, durable: Lsn) {
     header[GAP_AT..GAP_AT + 4].copy_from_slice(&gap.to_le_bytes());
     let crc = checksum::append(seed, &header[..CRC_AT]);
     header[CRC_AT..HEADER_LEN].copy_from_slice(&crc.to_le_bytes());
+}
+
+/// Takes out of a header what ties it to the segment it was read from.
+pub(super) fn unseal(header: &mut [u8]) {
+    header[GAP_AT..GAP_AT + 4].fill(0);
+    header[CRC_AT..HEADER_LEN].fill(0);
 }
 
 /// Bytes a record with this payload takes, padding included.

@@ -24,6 +24,7 @@ use super::inventory::{Inventory, damage, mismatch};
 use super::room::Room;
 use super::scan::{self, Progress, Stop};
 use super::segment::{self, FIRST_LSN, Segment, SegmentState};
+use super::truncation;
 use super::{Epoch, Journal, Kind, Lsn, Options, SegmentSpan, StoreId, Writer};
 
 /// One record read back.
@@ -81,10 +82,24 @@ pub fn open(
     options: &Options,
     replay: &mut dyn Replay,
 ) -> Result<(Arc<Journal>, Writer), OpenError> {
+    let mut loaded = load(&disk, options, replay)?;
+    let progress = &mut loaded.tail.progress;
+    progress.epoch = options.epoch_after(progress.epoch)?;
+    let (base, ended) = loaded.settle(&disk, options)?;
+    Ok(base.go_on(&disk, options, ended)?)
+}
+
+/// Reads what is on the disk, a first segment made if there is none.
+pub(super) fn load(
+    disk: &Arc<dyn Disk>,
+    options: &Options,
+    replay: &mut dyn Replay,
+) -> Result<Found, OpenError> {
     options.check()?;
-    let entries = tidy(&*disk)?;
-    let (checkpoints, loaded) = Checkpoints::load(&disk, &entries)?;
-    let mut found = Inventory::take(&*disk, &entries, options.store, options.capacity())?;
+    let entries = tidy(&**disk)?;
+    let entries = truncation::finish(&**disk, entries)?;
+    let (checkpoints, loaded) = Checkpoints::load(disk, &entries)?;
+    let mut found = Inventory::take(&**disk, &entries, options.store, options.capacity())?;
     if let Some(loaded) = &loaded {
         found.check_store(loaded.name, loaded.store)?;
         if found.begun.is_empty() {
@@ -93,22 +108,43 @@ pub fn open(
         (replay.checkpoint(loaded.covered, &loaded.payload))
             .map_err(|error| checkpoint_damage(loaded, error.0))?;
     }
-    let mut indexes = Indexes::new(&disk, &entries, replay.indexer());
-    let (mut tail, store) = if found.begun.is_empty() {
-        create(&*disk, options, found)?
+    let mut indexes = Indexes::new(disk, &entries, replay.indexer());
+    let (tail, store) = if found.begun.is_empty() {
+        create(&**disk, options, found)?
     } else {
         read(found, loaded.as_ref(), &mut indexes, replay)?
     };
-    tail.progress.epoch = options.epoch_after(tail.progress.epoch)?;
-    Ok(resume(disk, options, checkpoints, indexes, tail, store)?)
+    Ok(Found {
+        checkpoints,
+        indexes,
+        tail,
+        store,
+    })
+}
+
+/// What was read, nothing of it changed.
+pub(super) struct Found {
+    checkpoints: Checkpoints,
+    indexes: Indexes,
+    pub(super) tail: Tail,
+    store: StoreId,
+}
+
+/// What a journal goes on from, all of it on the disk for good.
+#[derive(Debug)]
+pub(super) struct Base {
+    pub(super) checkpoints: Checkpoints,
+    pub(super) indexes: Indexes,
+    pub(super) chain: Chain,
+    pub(super) progress: Progress,
 }
 
 /// The end of what was read, to go on from.
-struct Tail {
+pub(super) struct Tail {
     segments: Vec<Segment>,
     ready: Vec<Segment>,
     idle: Vec<Segment>,
-    progress: Progress,
+    pub(super) progress: Progress,
     /// The last segment holds as much as it ever will.
     ended: bool,
 }
@@ -122,6 +158,7 @@ fn tidy(disk: &dyn Disk) -> Result<Vec<FileEntry>, Fault> {
         segment::TEMPORARY_NAME,
         checkpoint::TEMPORARY_NAME,
         index::TEMPORARY_NAME,
+        truncation::TEMPORARY_NAME,
     ];
     for temporary in temporaries {
         if entries.iter().any(|entry| entry.name == temporary) {
@@ -310,47 +347,70 @@ fn check_front(
     }
 }
 
-/// Makes what was read durable beyond doubt and goes on behind it.
-fn resume(
-    disk: Arc<dyn Disk>,
-    options: &Options,
-    checkpoints: Checkpoints,
-    mut indexes: Indexes,
-    tail: Tail,
-    store: StoreId,
-) -> Result<(Arc<Journal>, Writer), Fault> {
-    let Tail {
-        segments,
-        ready,
-        idle,
-        mut progress,
-        ended,
-    } = tail;
-    let segments = settle(segments, ready, idle, &progress, ended)?;
-    let mut chain = Chain::new(disk.clone(), store, options.capacity(), segments);
-    if ended {
-        begin_segment(&mut chain, &progress)?;
+impl Found {
+    /// Makes what was read durable beyond doubt. Answers as well whether the last segment is full.
+    pub(super) fn settle(
+        self,
+        disk: &Arc<dyn Disk>,
+        options: &Options,
+    ) -> Result<(Base, bool), Fault> {
+        let Tail {
+            segments,
+            ready,
+            idle,
+            progress,
+            ended,
+        } = self.tail;
+        let segments = settle(segments, ready, idle, &progress, ended)?;
+        let base = Base {
+            checkpoints: self.checkpoints,
+            indexes: self.indexes,
+            chain: Chain::new(disk.clone(), self.store, options.capacity(), segments),
+            progress,
+        };
+        Ok((base, ended))
     }
-    let room = opening_mark(&mut chain, options, &mut progress)?;
-    // Only now: until then one of them may be what says that no segment is missing.
-    chain.discard_idle()?;
-    indexes.remove_unused();
-    let journal = start(&disk, options, checkpoints, &chain, room, &progress);
-    let front = progress.front;
-    let mut writer = Writer::new(
-        journal.clone(),
-        chain,
-        indexes,
-        options.keep_free_bytes,
-        front,
-    );
-    if journal.takes_publishes() {
-        // The next segment is left to the first turn: a broker starts sooner without.
-        writer.measure()?;
-    } else {
-        writer.upkeep()?;
+}
+
+impl Base {
+    /// Goes on behind it in the epoch of its progress, with the next segment if the last one has
+    /// `ended`.
+    pub(super) fn go_on(
+        self,
+        disk: &Arc<dyn Disk>,
+        options: &Options,
+        ended: bool,
+    ) -> Result<(Arc<Journal>, Writer), Fault> {
+        let Self {
+            checkpoints,
+            mut indexes,
+            mut chain,
+            mut progress,
+        } = self;
+        if ended {
+            begin_segment(&mut chain, &progress)?;
+        }
+        let room = opening_mark(&mut chain, options, &mut progress)?;
+        // Only now: until then one of them may be what says that no segment is missing.
+        chain.discard_idle()?;
+        indexes.remove_unused();
+        let journal = start(disk, options, checkpoints, &chain, room, &progress);
+        let front = progress.front;
+        let mut writer = Writer::new(
+            journal.clone(),
+            chain,
+            indexes,
+            options.keep_free_bytes,
+            front,
+        );
+        if journal.takes_publishes() {
+            // The next segment is left to the first turn: a broker starts sooner without.
+            writer.measure()?;
+        } else {
+            writer.upkeep()?;
+        }
+        Ok((journal, writer))
     }
-    Ok((journal, writer))
 }
 
 /// Sees to it that the disk holds what was read from it.
@@ -385,7 +445,7 @@ fn settle(
 }
 
 /// Goes on to the next segment, the last one being full.
-fn begin_segment(chain: &mut Chain, progress: &Progress) -> Result<(), Fault> {
+pub(super) fn begin_segment(chain: &mut Chain, progress: &Progress) -> Result<(), Fault> {
     if chain.ready_len() == 0 && !chain.prepare()? {
         let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
         return Err(full).during("prepare a segment in", "the journal directory");

@@ -211,12 +211,7 @@ fn check_header(bytes: &[u8], seed: u32, progress: &Progress) -> Result<Header, 
             "a record of epoch {found} after one of epoch {before}"
         ));
     }
-    let known = if header.kind == MARK_KIND {
-        ENDS_SEGMENT
-    } else {
-        CONTINUES
-    };
-    if header.flags & !known != 0 {
+    if header.has_strange_flags() {
         return Err(format!("a record with unknown flags {:#04x}", header.flags));
     }
     Ok(header)

@@ -137,7 +137,7 @@ impl Scrub {
         if round_ended {
             (self.phase, self.at) = (Phase::Records, Lsn(0));
         }
-        let paced = pace(read_bytes, self.journal.durable().0 - first.0);
+        let paced = pace(read_bytes, self.journal.synced().0 - first.0);
         Scrubbed {
             read_bytes,
             damaged,
@@ -156,7 +156,7 @@ impl Scrub {
         {
             (read_bytes, *damaged) = self.walk(&segment, end);
         }
-        if self.at >= self.journal.durable() {
+        if self.at >= self.journal.synced() {
             (self.phase, self.at) = (Phase::Checkpoint(0), Lsn(0));
             self.buffer = Vec::new();
         }
@@ -188,7 +188,7 @@ impl Scrub {
     fn check_index(&mut self, damaged: &mut Vec<Corrupt>) -> Option<u64> {
         let (segment, end) = self.journal.segment_of(self.at)?;
         // The newest has none.
-        if end >= self.journal.durable() {
+        if end >= self.journal.synced() {
             return None;
         }
         self.at = end;

@@ -31,6 +31,12 @@ const CAPACITY_MAX: u64 = 1 << 30;
 const MAGIC: [u8; 8] = *b"FerryJnl";
 const CRC_AT: usize = HEADER_LEN - 4;
 
+/// Batches up to this size also write zeros ahead of themselves.
+const SMALL_BATCH_BYTES: u64 = 256 * 1024;
+/// How far. The first sync over never written blocks also has to write metadata, two to five times
+/// the cost of one over written blocks; zeros written ahead pay that once for many batches.
+const ZERO_AHEAD_BYTES: u64 = 1024 * 1024;
+
 /// What a segment file says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SegmentHeader {
@@ -188,6 +194,28 @@ impl Segment {
         self.file
             .write_at(0, &mut [IoSlice::new(&bytes)])
             .during("write the header of", &self.name)
+    }
+
+    /// Writes `len` bytes of records from `start` on: `parts` makes them, followed by as many zeros
+    /// as it is told.
+    pub(super) fn write_records<'p>(
+        &mut self,
+        start: Lsn,
+        len: u64,
+        parts: impl FnOnce(usize) -> Vec<IoSlice<'p>>,
+    ) -> Result<(), Fault> {
+        let offset = self.offset_of(start);
+        let end = offset + len;
+        let zeros = if end > self.written_to && len <= SMALL_BATCH_BYTES {
+            ZERO_AHEAD_BYTES.min(self.data_end() - end)
+        } else {
+            0
+        };
+        self.file
+            .write_at(offset, &mut parts(zeros as usize))
+            .during("write", &self.name)?;
+        self.written_to = self.written_to.max(end + zeros);
+        Ok(())
     }
 
     pub(super) fn sync(&self) -> Result<(), Fault> {

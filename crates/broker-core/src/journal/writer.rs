@@ -16,11 +16,6 @@ use super::error::{Fault, IoContext};
 use super::index::Indexes;
 use super::{Journal, Lsn, Stopped};
 
-/// Batches up to this size also write zeros ahead of themselves.
-const SMALL_BATCH_BYTES: u64 = 256 * 1024;
-/// How far. The first sync over never written blocks also has to write metadata, two to five times
-/// the cost of one over written blocks; zeros written ahead pay that once for many batches.
-const ZERO_AHEAD_BYTES: u64 = 1024 * 1024;
 /// The next segment is filled with zeros once such a part of the current one is used: a journal that
 /// is hardly used costs the disk nothing.
 const USED_PART: u64 = 8;
@@ -172,20 +167,8 @@ impl Writer {
             self.journal.segment_begun(self.chain.current());
         }
         let segment = self.chain.current();
-        batch.seal(segment.header.seed(), self.journal.durable());
-        let offset = segment.offset_of(batch.base);
-        let end = offset + batch.len() as u64;
-        let zeros = if end > segment.written_to && end - offset <= SMALL_BATCH_BYTES {
-            ZERO_AHEAD_BYTES.min(segment.data_end() - end)
-        } else {
-            0
-        };
-        let mut slices = batch.slices(zeros as usize);
-        segment
-            .file
-            .write_at(offset, &mut slices)
-            .during("write", &segment.name)?;
-        segment.written_to = segment.written_to.max(end + zeros);
+        batch.seal(segment.header.seed(), self.journal.synced());
+        segment.write_records(batch.base, batch.len() as u64, |zeros| batch.slices(zeros))?;
         Ok(self.journal.has_written(batch.end()))
     }
 

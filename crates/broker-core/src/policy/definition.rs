@@ -4,7 +4,8 @@
 //! and so do a policy and the queue's own argument. Beside that the operator's word goes before the
 //! policy's, and the queue's own argument before both.
 
-use super::QueueKind;
+use crate::interval;
+use crate::queue_kind::QueueKind;
 use crate::refusal::{Reason, Refusal};
 use crate::rules;
 use crate::value::{Arguments, Value};
@@ -19,6 +20,8 @@ enum Merge {
     /// The smaller number, but a negative one means no limit and gives way to nothing: RabbitMQ's
     /// rule for delivery limits.
     LeastUnlessNegative,
+    /// The shorter length of time.
+    Shortest,
 }
 
 /// One key.
@@ -55,15 +58,19 @@ const ALTERNATE: &str = "alternate-exchange";
 
 /// All keys for queues.
 #[rustfmt::skip] // A table is read by column.
-const KEYS: [Key; 11] = [
+const KEYS: [Key; 15] = [
+    key("consumer-timeout",        rules::CONSUMER_TIMEOUT,     Merge::Least,               false),
     key("dead-letter-exchange",    rules::DEAD_LETTER_EXCHANGE, Merge::First,               false),
     key("dead-letter-routing-key", rules::DEAD_LETTER_KEY,      Merge::First,               false),
+    key("dead-letter-strategy",    rules::DEAD_LETTER_STRATEGY, Merge::First,               false),
     key("delivery-limit",          rules::DELIVERY_LIMIT,       Merge::LeastUnlessNegative, true),
     key("expires",                 rules::EXPIRES,              Merge::Least,               true),
+    key("max-age",                 rules::MAX_AGE,              Merge::Shortest,            true),
     key("max-length",              rules::MAX_LEN,              Merge::Least,               true),
     key("max-length-bytes",        rules::MAX_BYTES,            Merge::Least,               true),
     key("message-ttl",             rules::MESSAGE_TTL,          Merge::Least,               true),
     key("overflow",                rules::OVERFLOW,             Merge::First,               true),
+    key("stream-max-segment-size-bytes", rules::MAX_SEGMENT_BYTES, Merge::First,        false),
     hint("queue-leader-locator"),
     hint("queue-mode"),
     hint("queue-version"),
@@ -162,11 +169,16 @@ pub(super) fn effective(
 /// What queues of the kind cannot do they leave out.
 fn is_for(kind: QueueKind, argument: &str, value: &Value) -> bool {
     let turned_away_dead = Value::Text("reject-publish-dlx".to_owned());
+    let of_streams = rules::is_only_of_streams(argument);
     match kind {
-        QueueKind::Classic => argument != rules::DELIVERY_LIMIT,
-        QueueKind::Quorum => argument != rules::OVERFLOW || *value != turned_away_dead,
-        // Only its length is limited.
-        QueueKind::Stream => argument == rules::MAX_BYTES,
+        QueueKind::Classic => {
+            let of_quorum = [rules::DELIVERY_LIMIT, rules::DEAD_LETTER_STRATEGY];
+            !of_quorum.contains(&argument) && !of_streams
+        }
+        QueueKind::Quorum => {
+            (argument != rules::OVERFLOW || *value != turned_away_dead) && !of_streams
+        }
+        QueueKind::Stream => rules::STREAM_ARGUMENTS.contains(&argument),
     }
 }
 
@@ -180,14 +192,29 @@ pub(crate) fn alternate<'a>(own: Option<&'a str>, definition: &'a Arguments) -> 
 
 impl Merge {
     fn of(self, first: &Value, second: &Value) -> Value {
+        if self == Self::Shortest {
+            return if age_ms(second) < age_ms(first) {
+                second
+            } else {
+                first
+            }
+            .clone();
+        }
         let (Value::Int(one), Value::Int(other)) = (first, second) else {
             return first.clone();
         };
         match self {
-            Self::First => first.clone(),
+            Self::First | Self::Shortest => first.clone(),
             Self::LeastUnlessNegative if *one < 0 || *other < 0 => Value::Int(*one.max(other)),
             Self::Least | Self::LeastUnlessNegative => Value::Int(*one.min(other)),
         }
+    }
+}
+
+fn age_ms(value: &Value) -> Option<u64> {
+    match value {
+        Value::Text(age) => interval::parse_ms(age),
+        _ => None,
     }
 }
 

@@ -14,11 +14,11 @@ use regex::Regex;
 pub(crate) use definition::{alternate, check};
 
 use self::definition::{effective, merged};
-use crate::arguments::QUEUE_TYPE;
 use crate::definitions::{ApplyTo, PolicySpec, Stored};
 use crate::expression;
+use crate::queue_kind::QueueKind;
 use crate::refusal::{Reason, Refusal};
-use crate::value::{Arguments, Value};
+use crate::value::Arguments;
 
 /// One policy, ready for use.
 #[derive(Debug)]
@@ -47,14 +47,6 @@ pub(crate) struct Applied {
 pub(crate) enum Subject {
     Exchange,
     Queue(QueueKind),
-}
-
-/// The kind of a queue, as far as policies tell them apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum QueueKind {
-    Classic,
-    Quorum,
-    Stream,
 }
 
 impl Policy {
@@ -173,17 +165,6 @@ impl Subject {
             ApplyTo::Queues => matches!(self, Self::Queue(_)),
             ApplyTo::QuorumQueues => matches!(self, Self::Queue(QueueKind::Quorum)),
             ApplyTo::Streams => matches!(self, Self::Queue(QueueKind::Stream)),
-        }
-    }
-}
-
-impl QueueKind {
-    /// The kind of a queue with these arguments.
-    pub(crate) fn of(arguments: &Arguments) -> Self {
-        match arguments.get(QUEUE_TYPE) {
-            Some(Value::Text(kind)) if kind == "quorum" => Self::Quorum,
-            Some(Value::Text(kind)) if kind == "stream" => Self::Stream,
-            _ => Self::Classic,
         }
     }
 }

@@ -30,9 +30,15 @@ impl State {
         let Some(features) = &mut self.features else {
             return true;
         };
+        // Dead letters that are kept until they have arrived hold publishers back as well.
+        let kept = if features.rules.at_least_once {
+            features.leaving.len() as u64
+        } else {
+            0
+        };
         let (rules, load) = (&features.rules, &mut features.load);
         let bytes = body_bytes as u64;
-        let len = ready + load.coming + 1;
+        let len = ready + kept + load.coming + 1;
         let all_bytes = load.bytes + load.coming_bytes + bytes;
         if rules.max_len.is_some_and(|most| len > most)
             || rules.max_bytes.is_some_and(|most| all_bytes > most)
@@ -94,6 +100,19 @@ impl Features {
     pub(super) fn entered(&mut self, entry: &Entry) {
         if self.rules.max_bytes.is_some() {
             self.load.bytes += self.load.weigh(entry);
+        }
+    }
+
+    /// The same of one that the journal has alone.
+    pub(super) fn entered_far(&mut self, stub: &Stub, body_bytes: u32) {
+        if self.rules.max_bytes.is_some() {
+            let is_restored = stub.sequence.number() < self.load.restored;
+            let bytes = if is_restored {
+                stub.size_bytes
+            } else {
+                body_bytes
+            };
+            self.load.bytes += u64::from(bytes);
         }
     }
 

@@ -3,8 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::afar::Afar;
 use super::bounds::Load;
+use super::leaving::Stuck;
 use super::{Features, State};
+use crate::account::Account;
+use crate::call::Sequence;
 use crate::clock::Timestamp;
 use crate::rules::Rules;
 
@@ -15,8 +19,17 @@ impl State {
     ///
     /// Nobody is on the way with a message that [was let in](Self::admit).
     pub(crate) fn set_rules(&mut self, rules: Option<Arc<Rules>>, now: Timestamp) {
+        let max_age_ms = rules.as_ref().and_then(|rules| rules.max_age_ms);
+        self.replace_rules(rules, now);
+        if let Some(stream) = &mut self.stream {
+            stream.set_max_age(max_age_ms, now);
+        }
+    }
+
+    fn replace_rules(&mut self, rules: Option<Arc<Rules>>, now: Timestamp) {
         let Some(features) = &mut self.features else {
-            self.features = rules.map(|rules| Box::new(Features::new(rules, now)));
+            let account = self.held.account();
+            self.features = rules.map(|rules| Box::new(Features::new(rules, now, account)));
             self.weigh_all();
             return;
         };
@@ -43,7 +56,7 @@ impl State {
         if features.rules.max_bytes.is_none() {
             return;
         }
-        let unsettled = self.unsettled.keys().map(|sequence| sequence.number());
+        let unsettled = self.held.sequences().map(Sequence::number);
         let mut behind = unsettled.max().map_or(0, |number| number + 1);
         let mut bytes = 0;
         let in_memory = ready.entries().map(|entry| {
@@ -61,12 +74,15 @@ impl State {
 }
 
 impl Features {
-    pub(super) fn new(rules: Arc<Rules>, last_used: Timestamp) -> Self {
+    pub(super) fn new(rules: Arc<Rules>, last_used: Timestamp, account: &'static Account) -> Self {
         Self {
             rules,
             last_used,
             load: Load::default(),
             leaving: HashMap::default(),
+            stuck: Stuck::default(),
+            dying: Afar::new(account),
+            risen: Vec::new(),
         }
     }
 }

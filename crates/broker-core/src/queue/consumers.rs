@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::Start;
 use crate::call::{ConnectionId, ConsumerId, SharedPrefetch};
 use crate::outbox::Outbox;
 
@@ -22,6 +23,8 @@ pub(crate) struct Consumer {
     /// Most unsettled deliveries; 0 = no limit.
     pub(crate) prefetch: u32,
     pub(crate) shared: Option<Arc<SharedPrefetch>>,
+    /// Where it begins, if the queue is a stream.
+    pub(crate) start: Start,
     /// Unsettled deliveries of its own; changed under the queue's lock only.
     pub(crate) unsettled: AtomicU32,
 }
@@ -43,7 +46,7 @@ pub(super) struct Consumers {
 
 impl Consumer {
     /// Takes credit and room for one delivery, or neither.
-    fn try_take(&self, delivery_bytes: usize) -> bool {
+    pub(super) fn try_take(&self, delivery_bytes: usize) -> bool {
         if self.auto_settle {
             return self.outbox.try_reserve(delivery_bytes);
         }
@@ -66,6 +69,15 @@ impl Consumer {
         }
         self.unsettled.store(unsettled + 1, Ordering::Relaxed);
         true
+    }
+
+    /// How many deliveries it may be able to take; none if it has no room, or no credit of its own.
+    pub(super) fn credit(&self) -> Option<usize> {
+        let credit = match self.prefetch {
+            0 => u32::MAX,
+            prefetch => prefetch.saturating_sub(self.unsettled.load(Ordering::Relaxed)),
+        };
+        (credit > 0 && self.outbox.has_room()).then_some(credit as usize)
     }
 
     /// One of its deliveries is settled. Tells whether that ended a shared limit's exhaustion, in

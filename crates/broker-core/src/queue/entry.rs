@@ -35,7 +35,7 @@ pub(super) struct Unsettled {
 }
 
 /// Who has to settle an entry.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Holder {
     /// A connection that asked for one message.
     Connection(ConnectionId),
@@ -54,6 +54,7 @@ impl Entry {
             sequence: self.sequence,
             redelivered: self.redelivered,
             returns: self.returns,
+            offset: None,
             message: self.message,
         }
     }
@@ -70,8 +71,7 @@ impl Entry {
 
     /// What is left of it when it is in the journal alone; none unless its record is there for good.
     pub(super) fn stub(&self, durable: Lsn) -> Option<Stub> {
-        // How often it came back is nowhere else.
-        if !self.journaled || self.message.lsn > durable || self.returns > 0 {
+        if !self.journaled || self.message.lsn > durable {
             return None;
         }
         let record = self.message.hold.as_ref()?.record()?;
@@ -80,6 +80,7 @@ impl Entry {
             record,
             size_bytes: u32::try_from(self.message.size_bytes()).ok()?,
             redelivered: self.redelivered,
+            returns: self.returns,
             timed: self.is_timed(),
         })
     }

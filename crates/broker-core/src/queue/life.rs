@@ -3,6 +3,7 @@
 //! A message further back waits for those before it, even if its own time is over: that is
 //! RabbitMQ's way, and it makes the cost one of expired messages and not of waiting ones.
 
+use super::waiting::Waiting;
 use super::{Effect, State};
 use crate::clock::Timestamp;
 use crate::death::DeathReason;
@@ -15,6 +16,7 @@ impl State {
 
     /// Lets the messages at the head go whose time is over.
     pub(super) fn drop_expired(&mut self, now: Timestamp, out: &mut Vec<Effect>) {
+        self.ready.look(now);
         while self.ready.first().is_some_and(|it| it.expires <= now)
             && let Some(expired) = self.take_first()
         {
@@ -25,9 +27,28 @@ impl State {
 
     /// When time has something to do here next.
     pub(crate) fn deadline(&self) -> Timestamp {
-        let first = self.ready.first();
-        let message = first.map_or(Timestamp::NEVER, |first| first.expires);
-        message.min(self.unused_deadline())
+        let message = self.ready.first_expires();
+        let stream = self.stream.as_ref();
+        let old = stream.map_or(Timestamp::NEVER, |stream| stream.check_age_at());
+        message
+            .min(old)
+            .min(self.unused_deadline())
+            .min(self.retry_deadline())
+    }
+
+    /// Messages that come now are due later than this, in a queue ordered by that.
+    pub(crate) fn passed(&self) -> Timestamp {
+        match &self.ready {
+            Waiting::Schedule(schedule) => schedule.passed(),
+            Waiting::Line(_) => Timestamp::default(),
+        }
+    }
+
+    /// What was due by then has been here, before the restart.
+    pub(crate) fn pass(&mut self, due: Timestamp) {
+        if let Waiting::Schedule(schedule) = &mut self.ready {
+            schedule.pass(due);
+        }
     }
 
     /// Somebody uses the queue, or has begun not to.
@@ -45,7 +66,7 @@ impl State {
     fn unused_deadline(&self) -> Timestamp {
         let limit = self.features.as_ref().and_then(|it| {
             let ms = it.rules.expires_ms?;
-            Some(it.last_used.plus_ms(ms.into()))
+            Some(it.last_used.plus_ms(ms))
         });
         limit
             .filter(|_| self.consumers.len() == 0 && !self.deleted)

@@ -5,14 +5,20 @@
 //! position up to which the journal is safe, as the queue's level has it; nothing beyond it is pushed to a consumer (rule F13),
 //! and a message that has to wait holds back those behind it, so that order is kept.
 
+mod afar;
 mod bounds;
 mod changing;
 mod consumers;
 mod entry;
+mod held;
 mod leaving;
 mod life;
 mod paged;
 mod ready;
+mod schedule;
+mod stream;
+mod streaming;
+mod waiting;
 
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
@@ -20,12 +26,18 @@ use std::sync::Arc;
 
 pub(crate) use consumers::Consumer;
 pub(crate) use entry::Entry;
+pub(crate) use leaving::{Fate, Left};
 pub(crate) use paged::Stub;
+pub(crate) use stream::{Index, Probe, Reading, Start};
 
+use self::afar::Afar;
 use self::bounds::Load;
 use self::consumers::Consumers;
-use self::entry::{Holder, Unsettled, UnsettledMap};
-use self::ready::Ready;
+use self::entry::Holder;
+use self::held::Held;
+use self::leaving::Stuck;
+use self::stream::Stream;
+use self::waiting::Waiting;
 use crate::account::Account;
 use crate::call::{ConnectionId, ConsumerId, Delivery, Outcome, QueueId, Sequence};
 use crate::clock::Timestamp;
@@ -93,14 +105,16 @@ pub(crate) struct Settled {
 #[derive(Debug)]
 pub(crate) struct State {
     id: QueueId,
-    ready: Ready,
-    unsettled: UnsettledMap,
+    ready: Waiting,
+    held: Held,
     consumers: Consumers,
     deleted: bool,
     /// A ready message may expire.
     timed: bool,
     /// What most queues do without.
     features: Option<Box<Features>>,
+    /// Its messages and consumers, if it is a stream: then there are none elsewhere.
+    stream: Option<Box<Stream>>,
 }
 
 /// What the queue's rules need to know.
@@ -112,16 +126,27 @@ struct Features {
     load: Load,
     /// Messages on their way to where dead letters go, which the journal holds for this queue.
     leaving: HashMap<Sequence, Entry, BuildHasherDefault<NumberHasher>>,
+    /// Those of them that could not go.
+    stuck: Stuck,
+    /// Dead letters that have to be read back first,
+    dying: Afar<DeathReason>,
+    /// and those that were.
+    risen: Vec<(Entry, DeathReason)>,
 }
 
 impl State {
     pub(crate) fn new(id: QueueId, rules: Option<Arc<Rules>>, account: &'static Account) -> Self {
         let single = rules.as_ref().is_some_and(|it| it.single_active_consumer);
-        let features = rules.map(|rules| Box::new(Features::new(rules, Timestamp::NEVER)));
+        let delays = rules.as_ref().is_some_and(|it| it.delays);
+        let features = rules.map(|rules| Box::new(Features::new(rules, Timestamp::NEVER, account)));
         Self {
             id,
-            ready: Ready::new(account),
-            unsettled: UnsettledMap::default(),
+            ready: if delays {
+                Waiting::schedule(account)
+            } else {
+                Waiting::line(account)
+            },
+            held: Held::new(account),
             consumers: if single {
                 Consumers::single()
             } else {
@@ -130,13 +155,33 @@ impl State {
             deleted: false,
             timed: false,
             features,
+            stream: None,
+        }
+    }
+
+    /// A queue whose messages stay.
+    pub(crate) fn stream(
+        id: QueueId,
+        rules: Option<Arc<Rules>>,
+        account: &'static Account,
+    ) -> Self {
+        Self {
+            stream: Some(Box::new(Stream::new(id, account))),
+            ..Self::new(id, rules, account)
         }
     }
 
     pub(crate) fn stats(&self) -> QueueStats {
+        if let Some(stream) = &self.stream {
+            return QueueStats {
+                ready: stream.len(),
+                unsettled: 0,
+                consumers: stream.consumers() as u64,
+            };
+        }
         QueueStats {
             ready: self.ready.len() as u64,
-            unsettled: (self.unsettled.len() + self.leaving_len()) as u64,
+            unsettled: (self.held.len() + self.leaving_len() + self.dying_len()) as u64,
             consumers: self.consumers.len() as u64,
         }
     }
@@ -147,6 +192,9 @@ impl State {
 
     /// The first message waits for the journal, and somebody waits for the message.
     pub(crate) fn awaits_commit(&self, durable: Lsn) -> bool {
+        if let Some(stream) = &self.stream {
+            return stream.awaits_commit(durable, self.max_bytes());
+        }
         self.consumers.any_active()
             && self
                 .ready
@@ -163,6 +211,9 @@ impl State {
     ) {
         if self.deleted {
             return;
+        }
+        if self.stream.is_some() {
+            return self.push_to_stream(entries, at, out);
         }
         for entry in entries {
             if let Some(features) = &mut self.features {
@@ -203,6 +254,9 @@ impl State {
     /// is too much. A queue with many dead letters on their way lets more die when those have gone:
     /// a whole backlog may be expired, and need not fit into memory.
     pub(crate) fn is_wanted(&self) -> bool {
+        if self.has_dying() {
+            return true;
+        }
         if !self.is_due() {
             return false;
         }
@@ -212,21 +266,35 @@ impl State {
 
     /// What to bring back.
     pub(crate) fn due(&self, keep_bytes: usize) -> Vec<Stub> {
+        if self.has_dying() {
+            return self.dying();
+        }
         self.ready.due(keep_bytes)
     }
 
     /// Takes in what was due, in the same order.
     pub(crate) fn brought_back(&mut self, entries: Vec<Entry>) {
-        self.ready.brought_back(entries);
+        if self.has_dying() {
+            self.rise(entries);
+        } else {
+            self.ready.brought_back(entries);
+        }
     }
 
     /// Leaves messages beyond so many bytes at either end to the journal.
     pub(crate) fn page_out(&mut self, keep_bytes: usize, durable: Lsn) {
+        if let Some(stream) = &mut self.stream {
+            return stream.page_out(keep_bytes, durable);
+        }
         self.ready.page_out(keep_bytes, durable);
+        self.held.page_out(keep_bytes, durable);
     }
 
     /// Hands out what can be handed out.
     pub(crate) fn pump(&mut self, at: At, out: &mut Vec<Effect>) {
+        if self.stream.is_some() {
+            return self.pump_stream(at, out);
+        }
         if self.timed {
             self.drop_expired(at.now, out);
         }
@@ -242,6 +310,8 @@ impl State {
         }
         if self.features.is_some() {
             self.trim(at.durable, out);
+            self.bury_risen(out);
+            self.retry(at.now, out);
         }
     }
 
@@ -255,6 +325,9 @@ impl State {
     ) -> Result<(), ConsumeError> {
         if self.deleted {
             return Err(ConsumeError::Deleted);
+        }
+        if let Some(stream) = &mut self.stream {
+            return stream.consume(consumer, most, at, out);
         }
         let others = self.consumers.len();
         let alone = consumer.exclusive && (others > 0 || self.consumers.is_single());
@@ -279,6 +352,9 @@ impl State {
         at: At,
         out: &mut Vec<Effect>,
     ) -> bool {
+        if let Some(stream) = &mut self.stream {
+            return stream.cancel(connection, id);
+        }
         let removed = self
             .consumers
             .remove(|consumer| consumer.connection == connection && consumer.id == id);
@@ -297,22 +373,20 @@ impl State {
         at: At,
         out: &mut Vec<Effect>,
     ) -> bool {
+        if let Some(stream) = &mut self.stream {
+            return stream.detach(connection);
+        }
         let removed = self
             .consumers
             .remove(|consumer| consumer.connection == connection);
         if removed > 0 {
             self.touch(at.now);
         }
-        let held: Vec<_> = self
-            .unsettled
-            .extract_if(|_, unsettled| unsettled.holder.connection() == connection)
-            .map(|(_, unsettled)| unsettled)
-            .collect();
-        for unsettled in held {
-            if let Holder::Consumer(consumer) = &unsettled.holder {
+        for (taken, holder) in self.held.take_all(connection) {
+            if let Holder::Consumer(consumer) = &holder {
                 consumer.give_back();
             }
-            self.take_back(unsettled.entry, out);
+            self.settle_taken(taken, Outcome::Requeue, out);
         }
         self.pump(at, out);
         removed > 0 && self.consumers.len() == 0
@@ -335,9 +409,7 @@ impl State {
         if auto_settle {
             done(&entry, out);
         } else {
-            let holder = Holder::Connection(connection);
-            self.unsettled
-                .insert(entry.sequence, Unsettled { entry, holder });
+            self.held.insert(entry, Holder::Connection(connection));
         }
         Some((delivery, saturate(self.ready.len())))
     }
@@ -351,19 +423,20 @@ impl State {
         at: At,
         out: &mut Vec<Effect>,
     ) -> Settled {
+        if let Some(stream) = &mut self.stream {
+            let settled = stream.settle(connection, sequences);
+            self.pump_stream(at, out);
+            return settled;
+        }
         let mut settled = Settled::default();
         for sequence in sequences {
-            let Some(unsettled) = self.take_held(connection, *sequence) else {
+            let Some((taken, holder)) = self.held.take(connection, *sequence) else {
                 continue;
             };
-            if let Holder::Consumer(consumer) = unsettled.holder {
+            if let Holder::Consumer(consumer) = holder {
                 settled.shared_credit |= consumer.give_back();
             }
-            match outcome {
-                Outcome::Accept => done(&unsettled.entry, out),
-                Outcome::Reject => self.let_go(unsettled.entry, DeathReason::Rejected, out),
-                Outcome::Requeue => self.take_back(unsettled.entry, out),
-            }
+            self.settle_taken(taken, outcome, out);
         }
         self.unpark(connection);
         self.pump(at, out);
@@ -376,15 +449,15 @@ impl State {
         connection: ConnectionId,
         sequences: &[Sequence],
     ) -> Vec<Sequence> {
-        let is_held = |sequence: &Sequence| {
-            let held = self.unsettled.get(sequence);
-            held.is_some_and(|it| it.entry.journaled && it.holder.connection() == connection)
-        };
+        let is_held = |sequence: &Sequence| self.held.is_journaled(connection, *sequence);
         sequences.iter().copied().filter(is_held).collect()
     }
 
     /// Lets the connection's consumers try again.
     pub(crate) fn unpark(&mut self, connection: ConnectionId) {
+        if let Some(stream) = &mut self.stream {
+            return stream.unpark(connection);
+        }
         self.consumers
             .unpark(|consumer| consumer.connection == connection);
     }
@@ -424,11 +497,14 @@ impl State {
     /// it.
     pub(crate) fn end(&mut self, out: &mut Vec<Effect>) {
         self.deleted = true;
+        if let Some(stream) = &mut self.stream {
+            stream.end(out);
+        }
         self.ready.clear(|_| ());
         // Those on their way go on without it.
         self.features = None;
-        for (_, unsettled) in std::mem::take(&mut self.unsettled) {
-            if let Holder::Consumer(consumer) = unsettled.holder
+        for holder in self.held.clear() {
+            if let Holder::Consumer(consumer) = holder
                 && consumer.give_back()
             {
                 out.push(Effect::CreditReturned(consumer));
@@ -439,32 +515,44 @@ impl State {
 
     /// Whether the message of that sequence is still here.
     pub(crate) fn holds(&self, sequence: Sequence) -> bool {
-        self.unsettled.contains_key(&sequence)
-            || self.ready.contains(sequence)
-            || self.leaving_entry(sequence).is_some()
+        if let Some(stream) = &self.stream {
+            return !self.deleted && stream.holds(sequence);
+        }
+        self.held.contains(sequence) || self.ready.contains(sequence) || self.is_leaving(sequence)
     }
 
     /// Every message here that is in memory, ready or not.
     pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
-        let unsettled = self.unsettled.values();
+        let stream = self.stream.iter().flat_map(|stream| stream.entries());
         self.ready
             .entries()
-            .chain(unsettled.map(|unsettled| &unsettled.entry))
+            .chain(stream)
+            .chain(self.held.entries())
             .chain(self.leaving())
     }
 
-    /// Every other message here.
-    pub(crate) fn stubs(&self) -> impl Iterator<Item = Stub> {
-        self.ready.stubs()
+    /// Every other message here whose record begins below that position.
+    pub(crate) fn stubs_below(&self, record: Lsn) -> impl Iterator<Item = Stub> {
+        let stream = self.stream.iter();
+        let stream = stream.flat_map(move |stream| stream.stubs_below(record));
+        let others = self.ready.stubs().chain(self.held.stubs());
+        let others = others.chain(self.dying_stubs());
+        let below = others.filter(move |stub| stub.record < record);
+        below.chain(stream)
     }
 
     /// The message's record is at another place now. False if the message is not here any more.
     pub(crate) fn moved(&mut self, sequence: Sequence, record: Lsn) -> bool {
-        if self.ready.moved(sequence, record) {
+        if let Some(stream) = &mut self.stream {
+            return stream.moved(sequence, record);
+        }
+        if self.ready.moved(sequence, record)
+            || self.held.moved(sequence, record)
+            || self.dying_moved(sequence, record)
+        {
             return true;
         }
-        let unsettled = self.unsettled.get(&sequence);
-        let entry = unsettled.map(|unsettled| &unsettled.entry);
+        let entry = self.held.entry(sequence);
         let entry = entry.or_else(|| self.leaving_entry(sequence));
         let Some(entry) = entry.or_else(|| self.ready.entry(sequence)) else {
             return false;
@@ -490,16 +578,23 @@ impl State {
             redelivered: true,
             ..entry
         };
-        if let Some(features) = &self.features
-            && features.rules.counts_returns
-        {
-            entry.returns = entry.returns.saturating_add(1);
-            let most = features.rules.delivery_limit;
-            if most.is_some_and(|most| entry.returns > most) {
-                return self.let_go(entry, DeathReason::DeliveryLimit, out);
-            }
+        if self.counts_return(&mut entry.returns) {
+            return self.let_go(entry, DeathReason::DeliveryLimit, out);
         }
         self.insert(entry);
+    }
+
+    /// Counts one more return, where the queue does. Says whether it is one too many.
+    fn counts_return(&self, returns: &mut u32) -> bool {
+        let Some(features) = &self.features else {
+            return false;
+        };
+        if !features.rules.counts_returns {
+            return false;
+        }
+        *returns = returns.saturating_add(1);
+        let most = features.rules.delivery_limit;
+        most.is_some_and(|most| *returns > most)
     }
 
     /// Takes out the first message.
@@ -518,19 +613,10 @@ impl State {
         } else {
             let delivery = entry.clone().into_delivery(self.id, Some(&consumer));
             let holder = Holder::Consumer(Arc::clone(&consumer));
-            self.unsettled
-                .insert(entry.sequence, Unsettled { entry, holder });
+            self.held.insert(entry, holder);
             delivery
         };
         out.push(Effect::Deliver(consumer, delivery));
-    }
-
-    fn take_held(&mut self, connection: ConnectionId, sequence: Sequence) -> Option<Unsettled> {
-        let held = self.unsettled.get(&sequence)?;
-        if held.holder.connection() != connection {
-            return None;
-        }
-        self.unsettled.remove(&sequence)
     }
 }
 

@@ -1,10 +1,12 @@
 //! The messages of a queue that are in the journal alone: sixteen bytes each in memory.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasherDefault;
 
 use crate::account::Account;
 use crate::call::Sequence;
 use crate::journal::Lsn;
+use crate::number_hash::NumberHasher;
 
 /// A message that is in the journal alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +18,8 @@ pub(crate) struct Stub {
     pub(crate) size_bytes: u32,
     /// It was, or may have been, handed out before.
     pub(crate) redelivered: bool,
+    /// How often it came back since the broker was opened, in a queue that counts that.
+    pub(crate) returns: u32,
     /// It may expire.
     pub(crate) timed: bool,
 }
@@ -26,6 +30,8 @@ pub(super) struct Paged {
     account: &'static Account,
     chunks: VecDeque<Chunk>,
     len: usize,
+    /// How often those came back that did.
+    returns: HashMap<Sequence, u32, BuildHasherDefault<NumberHasher>>,
 }
 
 /// A run of stubs, never empty.
@@ -58,6 +64,7 @@ impl Paged {
             account,
             chunks: VecDeque::new(),
             len: 0,
+            returns: HashMap::default(),
         }
     }
 
@@ -98,6 +105,7 @@ impl Paged {
         let account = self.account;
         account.enter_records(stubs.map(|stub| {
             debug_assert!(self.last() < Some(stub.sequence));
+            debug_assert_eq!(stub.returns, 0, "a restart forgets them");
             self.len += 1;
             self.place_last(stub);
             (stub.record, stub.size_bytes)
@@ -155,7 +163,10 @@ impl Paged {
     pub(super) fn pop_front(&mut self) -> Option<Stub> {
         let chunk = self.chunks.front_mut()?;
         let packed = chunk.stubs.pop_front()?;
-        let stub = chunk.unpack(packed);
+        let mut stub = chunk.unpack(packed);
+        if !self.returns.is_empty() {
+            stub.returns = self.returns.remove(&stub.sequence).unwrap_or_default();
+        }
         if chunk.stubs.is_empty() {
             self.chunks.pop_front();
         }
@@ -166,9 +177,18 @@ impl Paged {
 
     /// All stubs in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = Stub> {
-        self.chunks
+        let stubs = self
+            .chunks
             .iter()
-            .flat_map(|chunk| chunk.stubs.iter().map(|packed| chunk.unpack(*packed)))
+            .flat_map(|chunk| chunk.stubs.iter().map(|packed| chunk.unpack(*packed)));
+        stubs.map(|stub| Stub {
+            returns: self
+                .returns
+                .get(&stub.sequence)
+                .copied()
+                .unwrap_or_default(),
+            ..stub
+        })
     }
 
     pub(super) fn contains(&self, sequence: Sequence) -> bool {
@@ -203,6 +223,9 @@ impl Paged {
     fn entered(&mut self, stub: Stub) {
         self.len += 1;
         self.account.enter_record(stub.record, stub.size_bytes);
+        if stub.returns > 0 {
+            self.returns.insert(stub.sequence, stub.returns);
+        }
     }
 }
 
@@ -246,6 +269,8 @@ impl Chunk {
             record: Lsn(packed.record & !FLAGS),
             size_bytes: packed.size_bytes,
             redelivered: packed.record & REDELIVERED != 0,
+            // Few have come back: known beside the chunks.
+            returns: 0,
             timed: packed.record & TIMED != 0,
         }
     }
@@ -267,6 +292,7 @@ mod tests {
             record: Lsn(4096 + sequence * 8),
             size_bytes: 100,
             redelivered: sequence.is_multiple_of(3),
+            returns: 0,
             timed: sequence.is_multiple_of(4),
         }
     }
@@ -304,6 +330,23 @@ mod tests {
             .for_each(|sequence| paged.push_front(stub(sequence)));
         assert_eq!(paged.first(), Some(Sequence(0)));
         assert!(paged.iter().eq((0..1600).map(stub)));
+    }
+
+    #[test]
+    fn how_often_a_message_came_back_is_known_until_it_is_taken_out() {
+        let mut paged = Paged::new(account());
+        let returned = |sequence, returns| Stub {
+            returns,
+            ..stub(sequence)
+        };
+        paged.push_back(stub(5));
+        paged.push_back(returned(9, 3));
+        paged.push_front(returned(1, 2));
+        paged.insert(returned(7, 1));
+        let all = [returned(1, 2), stub(5), returned(7, 1), returned(9, 3)];
+        assert!(paged.iter().eq(all));
+        assert!(std::iter::from_fn(|| paged.pop_front()).eq(all));
+        assert!(paged.returns.is_empty());
     }
 
     #[test]

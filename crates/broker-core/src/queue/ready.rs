@@ -117,6 +117,32 @@ impl Ready {
         Ok(())
     }
 
+    /// Puts a message at its place that only the journal has. Those in memory that stand before one
+    /// like that, or behind one at the end, wait apart from both ends until they have their turn.
+    pub(super) fn put_back(&mut self, stub: Stub) {
+        let precedes_head = self
+            .head
+            .entries
+            .back()
+            .is_some_and(|it| stub.sequence < it.sequence);
+        if precedes_head {
+            self.late_bytes += self.head.bytes;
+            let head = std::mem::take(&mut self.head).entries.into_iter();
+            self.late.extend(head.map(|entry| (entry.sequence, entry)));
+        }
+        let follows_tail = self
+            .tail
+            .entries
+            .front()
+            .is_some_and(|it| stub.sequence > it.sequence);
+        if follows_tail {
+            self.late_bytes += self.tail.bytes;
+            let tail = std::mem::take(&mut self.tail).entries.into_iter();
+            self.late.extend(tail.map(|entry| (entry.sequence, entry)));
+        }
+        self.paged.insert(stub);
+    }
+
     /// Begins with messages that only the journal has, in order.
     pub(super) fn restore(&mut self, stubs: impl Iterator<Item = Stub>) {
         debug_assert!(self.is_empty());

@@ -158,6 +158,7 @@ fn consumer(id: u64) -> Consumer {
         priority: 0,
         prefetch: 0,
         shared: None,
+        start: Start::default(),
         unsettled: AtomicU32::new(0),
     }
 }

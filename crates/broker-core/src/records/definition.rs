@@ -19,13 +19,15 @@
 //! 20 limits put      generation, see `limits`         21 limits deleted      of_user:bool name
 //! 22 topic permission put      generation user vhost exchange write read
 //! 23 topic permission deleted  user vhost exchange
+//! 24 delayed exchange put      id:varint, then as 7
 //!
 //! binding  vhost source to_queue:bool destination routing_key arguments
 //! flags    bit 0 durable, bit 1 auto_delete, bit 2 internal (exchange) or exclusive (queue)
-//! kind     1 direct, 2 fanout, 3 topic, 4 headers, 5 consistent-hash
+//! kind     1 direct, 2 fanout, 3 topic, 4 headers, 5 consistent-hash, 6 delayed
 //! apply_to see `policy`
 //! ```
-//! A queue that was changed keeps the number of its first generation, which messages name it by.
+//! A queue that was changed keeps the number of its first generation, which messages name it by. So
+//! does a delayed exchange, whose messages name it as a queue: a checkpoint tells of one by 24.
 //! All texts are `str`, generations are varints.
 
 use std::collections::BTreeSet;
@@ -57,6 +59,11 @@ pub(crate) enum Change {
         name: String,
     },
     ExchangePut(Stored<ExchangeSpec>),
+    /// A delayed exchange that was changed, in a checkpoint; messages name it by the number `id`.
+    DelayedExchangePut {
+        id: QueueId,
+        definition: Stored<ExchangeSpec>,
+    },
     /// Its bindings stay.
     ExchangeChanged(Stored<ExchangeSpec>),
     PermissionDeleted {
@@ -143,6 +150,10 @@ pub(crate) fn write_change(out: &mut Vec<u8>, change: &Change) {
             out.push(u8::from(*operator));
         }
         Change::PolicyPut(stored) => put_policy(out, stored),
+        Change::DelayedExchangePut { id, definition } => {
+            put_varint(out, id.0);
+            put_exchange(out, definition);
+        }
         Change::QueueChanged { id, definition } => {
             put_varint(out, id.0);
             put_queue(out, definition);
@@ -165,11 +176,7 @@ pub(crate) fn write_change(out: &mut Vec<u8>, change: &Change) {
         Change::VhostPut(stored) => put_vhost(out, stored),
         Change::LimitsPut(stored) => put_limits(out, stored),
         Change::LimitsDeleted(of) => put_limited(out, of),
-        Change::TopicPermissionPut(Stored { value, generation }) => {
-            put_varint(out, *generation);
-            put_strs(out, &[&value.user, &value.vhost, &value.exchange]);
-            put_strs(out, &[&value.write, &value.read]);
-        }
+        Change::TopicPermissionPut(stored) => put_topic_permission(out, stored),
         Change::TopicPermissionDeleted {
             user,
             vhost,
@@ -224,6 +231,7 @@ fn tag(change: &Change) -> u8 {
         Change::LimitsDeleted(_) => 21,
         Change::TopicPermissionPut(_) => 22,
         Change::TopicPermissionDeleted { .. } => 23,
+        Change::DelayedExchangePut { .. } => 24,
     }
 }
 
@@ -278,19 +286,15 @@ fn read_tagged(tag: u8, reader: &mut Reader<'_>) -> Result<Change, Malformed> {
         19 => Change::VhostPut(stored(reader, vhost)?),
         20 => Change::LimitsPut(stored(reader, limits)?),
         21 => Change::LimitsDeleted(limited(reader)?),
-        22 => Change::TopicPermissionPut(stored(reader, |reader| {
-            Ok(TopicPermissionSpec {
-                user: reader.string()?,
-                vhost: reader.string()?,
-                exchange: reader.string()?,
-                write: reader.string()?,
-                read: reader.string()?,
-            })
-        })?),
+        22 => Change::TopicPermissionPut(stored(reader, topic_permission)?),
         23 => Change::TopicPermissionDeleted {
             user: reader.string()?,
             vhost: reader.string()?,
             exchange: reader.string()?,
+        },
+        24 => Change::DelayedExchangePut {
+            id: QueueId(reader.varint()?),
+            definition: stored(reader, exchange)?,
         },
         _ => return Err(Malformed("a change of unknown type")),
     })
@@ -385,6 +389,23 @@ fn user(reader: &mut Reader<'_>) -> Result<UserSpec, Malformed> {
     })
 }
 
+fn put_topic_permission(out: &mut Vec<u8>, stored: &Stored<TopicPermissionSpec>) {
+    let Stored { value, generation } = stored;
+    put_varint(out, *generation);
+    put_strs(out, &[&value.user, &value.vhost, &value.exchange]);
+    put_strs(out, &[&value.write, &value.read]);
+}
+
+fn topic_permission(reader: &mut Reader<'_>) -> Result<TopicPermissionSpec, Malformed> {
+    Ok(TopicPermissionSpec {
+        user: reader.string()?,
+        vhost: reader.string()?,
+        exchange: reader.string()?,
+        write: reader.string()?,
+        read: reader.string()?,
+    })
+}
+
 fn put_exchange(out: &mut Vec<u8>, Stored { value, generation }: &Stored<ExchangeSpec>) {
     put_varint(out, *generation);
     put_strs(out, &[&value.vhost, &value.name]);
@@ -394,6 +415,7 @@ fn put_exchange(out: &mut Vec<u8>, Stored { value, generation }: &Stored<Exchang
         ExchangeKind::Topic => 3,
         ExchangeKind::Headers => 4,
         ExchangeKind::ConsistentHash => 5,
+        ExchangeKind::Delayed => 6,
     };
     out.extend([
         kind,
@@ -410,6 +432,7 @@ fn exchange(reader: &mut Reader<'_>) -> Result<ExchangeSpec, Malformed> {
         3 => ExchangeKind::Topic,
         4 => ExchangeKind::Headers,
         5 => ExchangeKind::ConsistentHash,
+        6 => ExchangeKind::Delayed,
         _ => return Err(Malformed("an exchange of unknown kind")),
     };
     let [durable, auto_delete, internal] = read_flags(reader)?;
@@ -498,7 +521,7 @@ mod tests {
     const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$\
                         aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g";
 
-    const GOLDEN: [&str; 23] = [
+    const GOLDEN: [&str; 24] = [
         r"\x01\x01\x01\x01/\x05first",
         r"\x01\x02\x01v",
         concat!(
@@ -529,6 +552,7 @@ mod tests {
         r"\x01\x15\x00\x01/",
         r"\x01\x16\x0c\x01u\x01/\x02ex\x02^a\x00",
         r"\x01\x17\x01u\x01/\x02ex",
+        r"\x01\x18\x06\r\x01/\x02ex\x06\x05\x00",
     ];
 
     fn exchange_spec() -> ExchangeSpec {
@@ -654,6 +678,10 @@ mod tests {
             priority: -1,
             definition: [("overflow".into(), Value::Text("drop-head".into()))].into(),
         };
+        let delayed = ExchangeSpec {
+            kind: ExchangeKind::Delayed,
+            ..exchange_spec()
+        };
         vec![
             Change::QueueChanged {
                 id: QueueId(5),
@@ -674,6 +702,10 @@ mod tests {
                 user: name("u"),
                 vhost: root(),
                 exchange: name("ex"),
+            },
+            Change::DelayedExchangePut {
+                id: QueueId(6),
+                definition: stored(13, delayed),
             },
         ]
     }

@@ -1,16 +1,18 @@
 //! Records of the hot path: messages published and settled.
 
 use super::codec::{Malformed, Reader, put_blob, put_str, put_varint};
-use super::{TIMED_VERSION, VERSION};
+use super::{KEYED_VERSION, TIMED_VERSION, VERSION};
 use crate::call::{QueueId, Sequence};
 use crate::clock::Timestamp;
-use crate::message::Properties;
+use crate::message::{Envelope, Properties};
 
 /// A message read back; the body borrows from the record.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct PublishRecord<'a> {
     /// When the message came, if it may expire.
     pub(crate) arrived: Option<Timestamp>,
+    /// Keys beside its own, if it may expire.
+    pub(crate) further_keys: Box<[Box<str>]>,
     pub(crate) targets: Vec<(QueueId, Sequence)>,
     pub(crate) exchange: &'a str,
     pub(crate) routing_key: &'a str,
@@ -42,16 +44,27 @@ pub(crate) fn write_publish_head(
     out: &mut Vec<u8>,
     arrived: Option<Timestamp>,
     targets: &[(QueueId, Sequence)],
-    exchange: &str,
-    routing_key: &str,
-    properties: &Properties,
+    envelope: &Envelope,
 ) {
+    let Envelope {
+        exchange,
+        routing_key,
+        properties,
+        further_keys,
+        ..
+    } = envelope;
     out.clear();
     match arrived {
         None => out.push(VERSION),
-        Some(Timestamp(ms)) => {
+        Some(Timestamp(ms)) if further_keys.is_empty() => {
             out.push(TIMED_VERSION);
             put_varint(out, ms);
+        }
+        Some(Timestamp(ms)) => {
+            out.push(KEYED_VERSION);
+            put_varint(out, ms);
+            put_varint(out, further_keys.len() as u64);
+            further_keys.iter().for_each(|key| put_str(out, key));
         }
     }
     put_varint(out, targets.len() as u64);
@@ -67,7 +80,11 @@ pub(crate) fn write_publish_head(
 }
 
 pub(crate) fn read_publish(payload: &[u8]) -> Result<PublishRecord<'_>, Malformed> {
-    let (mut reader, arrived) = read_version(payload)?;
+    let Opening {
+        mut reader,
+        arrived,
+        further,
+    } = read_opening(payload)?;
     let mut targets = Vec::new();
     for _ in 0..reader.varint()? {
         targets.push((QueueId(reader.varint()?), Sequence(reader.varint()?)));
@@ -80,6 +97,7 @@ pub(crate) fn read_publish(payload: &[u8]) -> Result<PublishRecord<'_>, Malforme
     let properties = Properties::Amqp091(reader.blob()?.to_vec().into());
     Ok(PublishRecord {
         arrived,
+        further_keys: further.keys()?,
         targets,
         exchange,
         routing_key,
@@ -88,14 +106,58 @@ pub(crate) fn read_publish(payload: &[u8]) -> Result<PublishRecord<'_>, Malforme
     })
 }
 
-/// What stands behind the version of a publish record, and the time that comes with the timed one.
-fn read_version(payload: &[u8]) -> Result<(Reader<'_>, Option<Timestamp>), Malformed> {
-    if payload.first() != Some(&TIMED_VERSION) {
-        return Ok((Reader::versioned(payload)?, None));
+/// How a publish record begins, whatever its version.
+struct Opening<'a> {
+    /// Behind all of it.
+    reader: Reader<'a>,
+    arrived: Option<Timestamp>,
+    further: Further<'a>,
+}
+
+/// The further keys, not read yet.
+struct Further<'a> {
+    reader: Reader<'a>,
+    count: u64,
+    /// What they weigh in memory.
+    bytes: usize,
+}
+
+fn read_opening(payload: &[u8]) -> Result<Opening<'_>, Malformed> {
+    let version = payload.first().copied();
+    let mut reader = match version {
+        Some(TIMED_VERSION | KEYED_VERSION) => Reader::new(&payload[1..]),
+        _ => Reader::versioned(payload)?,
+    };
+    let arrived = match version {
+        Some(TIMED_VERSION | KEYED_VERSION) => Some(Timestamp(reader.varint()?)),
+        _ => None,
+    };
+    let count = match version {
+        Some(KEYED_VERSION) => reader.varint()?,
+        _ => 0,
+    };
+    let keys = reader;
+    let mut bytes = 0;
+    for _ in 0..count {
+        bytes += reader.blob()?.len() + size_of::<Box<str>>();
     }
-    let mut reader = Reader::new(&payload[1..]);
-    let arrived = Timestamp(reader.varint()?);
-    Ok((reader, Some(arrived)))
+    Ok(Opening {
+        reader,
+        arrived,
+        further: Further {
+            reader: keys,
+            count,
+            bytes,
+        },
+    })
+}
+
+impl Further<'_> {
+    fn keys(mut self) -> Result<Box<[Box<str>]>, Malformed> {
+        (0..self.count)
+            .map(|_| self.reader.str().map(Box::from))
+            .collect()
+    }
 }
 
 /// Where a message went and what it weighs, without the message.
@@ -125,7 +187,11 @@ pub(crate) fn read_publish_head(
     head: &[u8],
     payload_bytes: usize,
 ) -> Result<PublishHead<'_>, Malformed> {
-    let (mut reader, arrived) = read_version(head)?;
+    let Opening {
+        mut reader,
+        arrived,
+        further,
+    } = read_opening(head)?;
     let count = reader.varint()?;
     let targets = reader;
     for _ in 0..count {
@@ -144,7 +210,7 @@ pub(crate) fn read_publish_head(
         targets,
         count,
         timed: arrived.is_some(),
-        size_bytes: body_bytes + properties.len() + routing_key.len(),
+        size_bytes: body_bytes + properties.len() + routing_key.len() + further.bytes,
     })
 }
 
@@ -210,16 +276,22 @@ mod tests {
 
     use super::*;
 
-    fn properties(bytes: &'static [u8]) -> Properties {
-        Properties::Amqp091(Bytes::from_static(bytes))
+    fn envelope(properties: &'static [u8], further_keys: &[&str]) -> Envelope {
+        Envelope {
+            exchange: "ex".into(),
+            routing_key: "k".into(),
+            properties: Properties::Amqp091(Bytes::from_static(properties)),
+            persistent: true,
+            further_keys: further_keys.iter().map(|key| Box::from(*key)).collect(),
+        }
     }
 
     #[test]
     fn a_publish_record_keeps_its_bytes() {
         let targets = [(QueueId(5), Sequence(300)), (QueueId(7), Sequence(1))];
         let mut out = vec![9, 9];
-        let properties = properties(&[0x10, 0, 2]);
-        write_publish_head(&mut out, None, &targets, "ex", "k", &properties);
+        let envelope = envelope(&[0x10, 0, 2], &[]);
+        write_publish_head(&mut out, None, &targets, &envelope);
         let golden = [
             &[1, 2, 5, 0xac, 2, 7, 1, 2][..],
             b"ex",
@@ -232,10 +304,11 @@ mod tests {
         assert_eq!(out, golden.concat());
         let expected = PublishRecord {
             arrived: None,
+            further_keys: Box::default(),
             targets: targets.to_vec(),
             exchange: "ex",
             routing_key: "k",
-            properties: properties.clone(),
+            properties: envelope.properties.clone(),
             body: b"body",
         };
         let size_bytes = b"body".len() + 3 + b"k".len();
@@ -250,7 +323,7 @@ mod tests {
         // One that may expire says when it came, and is the same behind that.
         let untimed = out.clone();
         let arrived = Some(Timestamp(300));
-        write_publish_head(&mut out, arrived, &targets, "ex", "k", &properties);
+        write_publish_head(&mut out, arrived, &targets, &envelope);
         assert_eq!(
             out,
             [&[2, 0xac, 2], &untimed[1..untimed.len() - 4]].concat()
@@ -259,6 +332,24 @@ mod tests {
         assert_eq!(read_publish(&out).unwrap().arrived, arrived);
         let head = read_publish_head(&out, out.len()).unwrap();
         assert!(head.timed && head.size_bytes == size_bytes);
+    }
+
+    #[test]
+    fn further_keys_are_kept_where_they_may_be_needed_again() {
+        let targets = [(QueueId(5), Sequence(1 << 60))];
+        let keyed = envelope(&[0, 0], &["b", "cc"]);
+        let mut out = Vec::new();
+        write_publish_head(&mut out, None, &targets, &keyed);
+        assert_eq!(read_publish(&out).unwrap().further_keys, Box::default());
+        let behind = out[1..].to_vec();
+        write_publish_head(&mut out, Some(Timestamp(300)), &targets, &keyed);
+        let golden = [&[3, 0xac, 2, 2, 1][..], b"b", &[2], b"cc", &behind];
+        assert_eq!(out, golden.concat());
+        let read = read_publish(&out).unwrap();
+        assert_eq!(read.further_keys, keyed.further_keys);
+        assert_eq!(read.targets, targets);
+        let head = read_publish_head(&out, out.len()).unwrap();
+        assert_eq!((head.timed, head.size_bytes), (true, keyed.size_bytes()));
     }
 
     #[test]
@@ -288,12 +379,16 @@ mod tests {
 
         #[test]
         fn garbage_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
-            let version = 1 + bytes.first().map_or(0, |byte| byte % 2);
+            let version = 1 + bytes.first().map_or(0, |byte| byte % 3);
             let versioned: Vec<u8> = [&[version][..], &bytes].concat();
             let _ = (read_publish(&bytes), read_settle(&bytes));
             let _ = (read_publish(&versioned), read_settle(&versioned));
             let whole = read_publish(&versioned).map(|it| {
-                let size_bytes = it.body.len() + it.properties.size_bytes() + it.routing_key.len();
+                let further = it.further_keys.iter().map(|key| key.len() + size_of::<Box<str>>());
+                let size_bytes = it.body.len()
+                    + it.properties.size_bytes()
+                    + it.routing_key.len()
+                    + further.sum::<usize>();
                 (it.targets, size_bytes)
             });
             let head = read_publish_head(&versioned, versioned.len());

@@ -255,7 +255,7 @@ mod tests {
 
     use super::*;
     use crate::clock::Timestamp;
-    use crate::message::Properties;
+    use crate::message::{Envelope, Properties};
     use crate::records::{read_publish_head, write_publish_head};
 
     /// Where most tests have their records.
@@ -291,8 +291,14 @@ mod tests {
         let targets = targets.iter();
         let targets: Vec<_> = targets.map(|(q, s)| (QueueId(*q), Sequence(*s))).collect();
         let mut head = Vec::new();
-        let properties = Properties::Amqp091(Bytes::from_static(&[0, 0]));
-        write_publish_head(&mut head, arrived, &targets, "x", "key", &properties);
+        let envelope = Envelope {
+            exchange: "x".into(),
+            routing_key: "key".into(),
+            properties: Properties::Amqp091(Bytes::from_static(&[0, 0])),
+            persistent: true,
+            further_keys: Box::default(),
+        };
+        write_publish_head(&mut head, arrived, &targets, &envelope);
         let payload_bytes = head.len() + body_bytes;
         let head = read_publish_head(&head, payload_bytes).unwrap();
         writer.publish(Lsn(record), &head);

@@ -9,6 +9,8 @@
 //!             exchange:str  routing_key:str  properties_kind=1  properties:blob  body: the rest
 //!             version=2  arrived:varint, milliseconds since 1970 UTC, then as version 1: the message,
 //!             or a queue it went to, lets messages expire
+//!             version=3  arrived:varint  further:varint (key:str)*, then as version 1: such a message
+//!             with keys beside its own, by which it may still have to be routed
 //! settle      version=1  queue:varint  ranges:varint (skip:varint length:varint)*
 //!             a range begins `skip` above the end of the one before (above 0 for the first)
 //! change      version=1  tag:u8  fields of the definition, see `definition`
@@ -63,3 +65,6 @@ const VERSION: u8 = 1;
 
 /// Layout of a message that may expire.
 const TIMED_VERSION: u8 = 2;
+
+/// The same of one with further keys.
+const KEYED_VERSION: u8 = 3;

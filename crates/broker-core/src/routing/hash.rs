@@ -52,10 +52,12 @@ pub(crate) fn check_exchange(arguments: &Arguments) -> Result<(), Refusal> {
 
 /// Checks the key of a binding: its weight.
 pub(crate) fn check_binding(key: &str) -> Result<(), Refusal> {
-    let text = match key.parse::<u32>() {
-        Ok(1..) => return Ok(()),
-        Ok(0) => "The binding key must be greater than 0".to_owned(),
-        Err(_) => format!("The binding key must be an integer: {key}"),
+    let text = match (key.parse::<u32>(), key.parse::<i64>()) {
+        (Ok(1..), _) => return Ok(()),
+        (_, Ok(..=0)) => "The binding key must be greater than 0".to_owned(),
+        (_, Ok(_)) => format!("The binding key must not be greater than {}", u32::MAX),
+        _ if key.is_empty() => "The binding key must be an integer: <<>>".to_owned(),
+        _ => format!("The binding key must be an integer: <<\"{key}\">>"),
     };
     Err(Refusal::new(Reason::Invalid, text).at("routing_key"))
 }
@@ -319,9 +321,14 @@ mod tests {
         for (key, good) in [("1", true), ("4294967295", true), ("0", false), ("", false)] {
             assert_eq!(check_binding(key).is_ok(), good, "{key:?}");
         }
-        for bad in ["-1", "1.5", "x", "4294967296"] {
+        for (bad, why) in [
+            ("-1", "greater than 0"),
+            ("1.5", "an integer: <<\"1.5\">>"),
+            ("x", "an integer: <<\"x\">>"),
+            ("4294967296", "not be greater than 4294967295"),
+        ] {
             let refusal = check_binding(bad).unwrap_err();
-            assert!(refusal.text.ends_with(bad), "{}", refusal.text);
+            assert!(refusal.text.ends_with(why), "{}", refusal.text);
         }
         let check = |pairs: &[(&str, Value)]| {
             let pairs = pairs.iter().cloned();

@@ -3,7 +3,7 @@
 //! A condition asks for a header of that name with that value or, where a binding's value is null,
 //! with whatever value. Conditions are byte strings, so that they can be looked up: the name with its
 //! length, and the value as the journal would write it, which is the same for equal numbers of any
-//! width.
+//! width or type.
 //!
 //! Bindings that want all of their conditions stand in a trie, in order of the names, one level for
 //! each condition. A message walks down from the root along the conditions it meets; at each node the
@@ -11,12 +11,14 @@
 //! looked at whose first condition fails, and no message costs more than there are nodes. Bindings
 //! that want any are found under each of their conditions.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use super::{Targets, release};
 use crate::message::Envelope;
 use crate::records::condition;
 use crate::refusal::{Reason, Refusal};
+use crate::rules::type_name;
 use crate::value::{Arguments, Value};
 
 /// The bindings of one headers exchange.
@@ -62,9 +64,12 @@ pub(crate) fn check(arguments: &Arguments) -> Result<(), Refusal> {
         None => return Ok(()),
         Some(Value::Text(mode)) if mode_of(mode).is_some() => return Ok(()),
         Some(Value::Text(other)) => format!(
-            "Invalid x-match field value {other}; expected all, any, all-with-x, or any-with-x"
+            "Invalid x-match field value <<\"{other}\">>; expected all, any, all-with-x, or any-with-x"
         ),
-        Some(other) => format!("Invalid x-match field type (value {other}); expected longstr"),
+        Some(other) => format!(
+            "Invalid x-match field type {} (value {other}); expected longstr",
+            type_name(other)
+        ),
     };
     Err(Refusal::new(Reason::Invalid, text).at("arguments.x-match"))
 }
@@ -92,7 +97,7 @@ impl Rule {
         Self {
             all,
             conditions: conditions
-                .map(|(name, value)| condition(name, value))
+                .map(|(name, value)| condition(name, &by_worth(value)))
                 .collect(),
         }
     }
@@ -103,10 +108,34 @@ impl Met {
     pub(crate) fn of(envelope: &Envelope) -> Self {
         let mut met = HashSet::new();
         for (name, value) in envelope.properties.headers() {
-            met.insert(condition(&name, &Value::Null));
-            met.insert(condition(&name, &value));
+            met.extend(met_by(&name, &value));
         }
         Self(met)
+    }
+}
+
+/// The conditions that a header meets: to be there, and to have its value.
+fn met_by(name: &str, value: &Value) -> [Condition; 2] {
+    [
+        condition(name, &Value::Null),
+        condition(name, &by_worth(value)),
+    ]
+}
+
+/// A value as it is compared, as RabbitMQ does: a whole number is one however it is written, and text
+/// is so in either type of byte string.
+fn by_worth(value: &Value) -> Cow<'_, Value> {
+    /// Whole numbers up to here are exact as floating point numbers.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    match value {
+        Value::Float(number) if number.fract() == 0.0 && number.abs() <= EXACT => {
+            Cow::Owned(Value::Int(*number as i128))
+        }
+        Value::Bytes(bytes) => match str::from_utf8(bytes) {
+            Ok(text) => Cow::Owned(Value::Text(text.to_owned())),
+            Err(_) => Cow::Borrowed(value),
+        },
+        _ => Cow::Borrowed(value),
     }
 }
 
@@ -241,9 +270,7 @@ mod tests {
     }
 
     fn met(headers: &Arguments) -> Met {
-        let conditions = headers
-            .iter()
-            .flat_map(|(name, value)| [condition(name, value), condition(name, &Value::Null)]);
+        let conditions = headers.iter().flat_map(|(name, value)| met_by(name, value));
         Met(conditions.collect())
     }
 
@@ -308,7 +335,12 @@ mod tests {
         );
         check("all", &[("a", Value::Null)], &[("b", one.clone())], false);
         check("all", &[("a", text("1"))], &both, false);
-        check("all", &[("a", Value::Float(1.0))], &both, false);
+        check("all", &[("a", Value::Float(1.0))], &both, true);
+        check("all", &[("a", Value::Float(1.5))], &both, false);
+        let bytes = |bytes: &[u8]| Value::Bytes(bytes.to_vec());
+        check("any", &[("b", bytes(b"x"))], &both, true);
+        check("any", &[("b", text("x"))], &[("b", bytes(b"x"))], true);
+        check("any", &[("b", text("x"))], &[("b", bytes(b"\xff"))], false);
         let marked = [("x-a", one.clone()), b];
         check("all", &marked, &both, true);
         check("all-with-x", &marked, &both, false);
@@ -326,8 +358,13 @@ mod tests {
         for mode in ["all", "any", "all-with-x", "any-with-x"] {
             assert_eq!(refused(text(mode)), None);
         }
-        assert!(refused(text("none")).is_some_and(|text| text.contains("value none; expected")));
-        assert!(refused(Value::Int(1)).is_some_and(|text| text.contains("expected longstr")));
+        assert!(
+            refused(text("none")).is_some_and(|text| text.contains("value <<\"none\">>; expected"))
+        );
+        assert!(
+            refused(Value::Int(1))
+                .is_some_and(|text| text.contains("signedint (value 1); expected longstr"))
+        );
     }
 
     #[test]

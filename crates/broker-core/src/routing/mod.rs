@@ -71,6 +71,11 @@ impl<'a> Subject<'a> {
         self.envelope.keys()
     }
 
+    /// Whether a delayed exchange is to keep it for a time.
+    pub(crate) fn is_delayed(&self) -> bool {
+        self.envelope.properties.delay_ms().is_some()
+    }
+
     /// Whether a direct way may lead to a target twice.
     pub(crate) fn has_further_keys(&self) -> bool {
         !self.envelope.further_keys.is_empty()
@@ -78,11 +83,11 @@ impl<'a> Subject<'a> {
 }
 
 impl<T: Ord + Clone> Table<T> {
-    /// For an exchange of that kind with these arguments.
+    /// For an exchange that picks like that kind and has these arguments.
     pub(crate) fn new(kind: ExchangeKind, arguments: &Arguments) -> Self {
         match kind {
             ExchangeKind::ConsistentHash => Self::Hash(HashTable::new(arguments)),
-            ExchangeKind::Direct => Self::Direct(HashMap::new()),
+            ExchangeKind::Delayed | ExchangeKind::Direct => Self::Direct(HashMap::new()),
             ExchangeKind::Fanout => Self::Fanout(Targets::new()),
             ExchangeKind::Headers => Self::Headers(HeaderTable::default()),
             ExchangeKind::Topic => Self::Topic(Trie::default()),
@@ -151,7 +156,7 @@ impl<T: Ord + Clone> Table<T> {
     }
 }
 
-/// Checks the arguments that mean something to an exchange of that kind.
+/// Checks the arguments that mean something to an exchange that picks like that kind.
 pub(crate) fn check_exchange(kind: ExchangeKind, arguments: &Arguments) -> Result<(), Refusal> {
     match kind {
         ExchangeKind::ConsistentHash => hash::check_exchange(arguments),
@@ -159,12 +164,15 @@ pub(crate) fn check_exchange(kind: ExchangeKind, arguments: &Arguments) -> Resul
     }
 }
 
-/// Checks what a binding of an exchange of that kind says.
+/// Checks what a binding of an exchange says that picks like that kind.
 pub(crate) fn check_binding(kind: ExchangeKind, binding: &BindingSpec) -> Result<(), Refusal> {
     match kind {
         ExchangeKind::ConsistentHash => hash::check_binding(&binding.routing_key),
         ExchangeKind::Headers => headers::check(&binding.arguments),
-        ExchangeKind::Direct | ExchangeKind::Fanout | ExchangeKind::Topic => Ok(()),
+        ExchangeKind::Delayed
+        | ExchangeKind::Direct
+        | ExchangeKind::Fanout
+        | ExchangeKind::Topic => Ok(()),
     }
 }
 

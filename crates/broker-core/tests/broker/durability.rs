@@ -22,6 +22,34 @@ fn a_persistent_message_is_delivered_only_after_its_commit() {
 }
 
 #[test]
+fn what_others_have_to_have_too_waits_for_them() {
+    let mut world = World::new();
+    let client = world.client();
+    client.queue("q", true);
+    world.commit();
+    client.consume("q", 1, 0);
+    let held = world.broker.durable();
+    world.broker.hold_durable(held);
+    let first = client.publish("", "q", "first").unwrap();
+    let second = client.publish("", "q", "second").unwrap();
+    world.commit();
+    assert_eq!(world.broker.durable(), held);
+    assert!(client.bodies().is_empty(), "our disk alone is not enough");
+    world.broker.hold_durable(first);
+    assert_eq!(world.broker.durable(), first);
+    assert_eq!(client.bodies(), ["first"]);
+    // What counts already stays, and what is not on our disk does not count for being elsewhere.
+    world.broker.hold_durable(held);
+    assert_eq!(world.broker.durable(), first);
+    let third = client.publish("", "q", "third").unwrap();
+    world.broker.hold_durable(third);
+    assert!(world.broker.durable() >= second && world.broker.durable() < third);
+    assert_eq!(client.bodies(), ["second"]);
+    world.commit();
+    assert_eq!(client.bodies(), ["third"]);
+}
+
+#[test]
 fn who_asks_gets_a_message_that_is_on_its_way_with_the_position_to_wait_for() {
     let mut world = World::new();
     let client = world.client();

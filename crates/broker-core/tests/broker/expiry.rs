@@ -39,6 +39,32 @@ fn messages_of_a_queue_with_a_ttl_expire_without_anyone_asking() {
 }
 
 #[test]
+fn a_time_may_be_years() {
+    const YEAR_MS: u64 = 365 * 24 * 3600 * 1000;
+    let mut world = World::new();
+    let client = world.client();
+    client.queue_with("q", ttl((9 * YEAR_MS).into()));
+    let unused = [("x-expires", Value::Int((5 * YEAR_MS).into()))];
+    client.queue_with("unused", unused);
+    client.publish("", "q", "nine years");
+    let four = (4 * YEAR_MS).to_string();
+    client
+        .try_publish(expiring("unused", "four years", &four, true))
+        .unwrap();
+    world.commit();
+    drop(client);
+    world.pass_ms(4 * YEAR_MS - 1);
+    let world = world.reopen();
+    world.pass_ms(0);
+    assert_eq!((ready(&world, "q"), ready(&world, "unused")), (1, 1));
+    world.pass_ms(1);
+    assert_eq!((ready(&world, "q"), ready(&world, "unused")), (1, 0));
+    world.pass_ms(5 * YEAR_MS);
+    assert_eq!(ready(&world, "q"), 0);
+    assert!(world.admin().queue("/", "unused").is_err());
+}
+
+#[test]
 fn the_shorter_of_two_times_counts() {
     let mut world = World::new();
     let client = world.client();

@@ -11,13 +11,16 @@
 
 mod access;
 mod admin;
+mod at_least_once;
 mod bounds_of_users;
 mod crash;
 mod dead_letters;
+mod delayed;
 mod delivery;
 mod durability;
 mod expiry;
 mod full;
+mod holding;
 mod indexes;
 mod kit;
 mod lengths;
@@ -27,6 +30,9 @@ mod policies;
 mod priorities;
 mod routing;
 mod salvage;
+mod standby;
+mod stream_crash;
+mod streams;
 mod threads;
 mod topology;
 mod transactions;

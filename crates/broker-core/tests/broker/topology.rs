@@ -185,7 +185,7 @@ fn a_declaration_that_differs_names_the_difference() {
     refused(
         client.try_queue(call),
         Reason::Mismatch,
-        &["received 'lazy' but current is none"],
+        &["received the value 'lazy' of type 'longstr' but current is none"],
     );
 
     client.exchange("e", "topic");

@@ -11,6 +11,7 @@ mod corruption;
 mod crash;
 mod damage;
 mod files;
+mod follow;
 mod full;
 mod golden;
 mod harness;

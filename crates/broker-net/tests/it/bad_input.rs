@@ -1,12 +1,16 @@
 //! What strangers and broken clients send. Each gets the protocol's own answer and the end of its
-//! connection; the server goes on serving others.
+//! connection; the server goes on serving others. `BAD_INPUT.md` lists all of it, with the tests of
+//! other crates.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use broker_net::{Deadlines, Options, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
 use wire::amqp091::*;
 
 use crate::kit::{Client, address, in_time, server};
@@ -224,5 +228,138 @@ async fn a_login_that_takes_too_long_is_cut_off() {
         assert!(begin.elapsed() >= login);
         assert_eq!(answer.is_empty(), beginning.len() < 8);
     }
+    still_serves(&server).await;
+}
+
+/// The bytes of a whole login, agreeing to frames of 8,192 bytes.
+fn login() -> bytes::BytesMut {
+    let mut script = bytes::BytesMut::from(&PROTOCOL_HEADER[..]);
+    let start_ok = ConnectionStartOk {
+        mechanism: "PLAIN",
+        response: LongStr(b"\0guest\0guest"),
+        ..Default::default()
+    };
+    start_ok.encode(0, &mut script);
+    let tune_ok = ConnectionTuneOk {
+        channel_max: 1,
+        frame_max: 8192,
+        heartbeat: 0,
+    };
+    tune_ok.encode(0, &mut script);
+    script
+}
+
+/// The reply code in the last frame of what a server said.
+fn last_close(answer: &[u8]) -> Option<u16> {
+    let mut rest = answer;
+    let decoder = Decoder {
+        frame_max: u32::MAX,
+    };
+    let mut code = None;
+    while let Some(frame) = decoder.decode(&mut rest).unwrap() {
+        code = match Method::decode(frame.payload).unwrap() {
+            Method::ConnectionClose(close) => Some(close.reply_code),
+            _ => None,
+        };
+    }
+    code
+}
+
+#[tokio::test]
+async fn bytes_that_dribble_in_do_not_put_off_the_deadline_of_the_login() {
+    let login_deadline = Duration::from_millis(400);
+    let deadlines = Deadlines {
+        login: login_deadline,
+        ..Deadlines::default()
+    };
+    let options = Options {
+        deadlines,
+        ..Options::default()
+    };
+    let server = server(options).await;
+    let (mut reading, mut writing) = TcpStream::connect(address(&server))
+        .await
+        .unwrap()
+        .into_split();
+    let dribble = tokio::spawn(async move {
+        // Twenty bytes until the deadline, of a login that would take all of them.
+        let mut pace = tokio::time::interval(login_deadline / 20);
+        for byte in login() {
+            pace.tick().await;
+            if writing.write_all(&[byte]).await.is_err() {
+                return;
+            }
+        }
+        panic!("the whole login was taken");
+    });
+    let mut answer = Vec::new();
+    // A reset is as good as an end.
+    let _ = in_time(reading.read_to_end(&mut answer)).await;
+    assert_eq!(last_close(&answer), None);
+    in_time(dribble).await.unwrap();
+    still_serves(&server).await;
+}
+
+#[tokio::test]
+async fn frames_stay_as_small_as_agreed_after_the_login() {
+    let server = server(Options::default()).await;
+    let mut open = login();
+    let to_host = ConnectionOpen {
+        virtual_host: "/",
+        ..Default::default()
+    };
+    to_host.encode(0, &mut open);
+    ChannelOpen::default().encode(1, &mut open);
+    let largest = 8192 - 8_u32;
+    for logged_in in [login(), open] {
+        let heading = [&b"\x03\0\x01"[..], &(largest + 1).to_be_bytes()].concat();
+        let sent = [&logged_in[..], &heading].concat();
+        let mut stream = TcpStream::connect(address(&server)).await.unwrap();
+        stream.write_all(&sent).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = Vec::new();
+        in_time(stream.read_to_end(&mut answer)).await.unwrap();
+        assert_eq!(last_close(&answer), Some(501));
+    }
+    still_serves(&server).await;
+}
+
+/// Panics where a refused login is logged: in the middle of its connection.
+#[derive(Clone, Default)]
+struct PanicsAtWarnings(Arc<AtomicBool>);
+
+impl<S: tracing::Subscriber> Layer<S> for PanicsAtWarnings {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        let metadata = event.metadata();
+        if *metadata.level() == tracing::Level::WARN && metadata.target().contains("session") {
+            self.0.store(true, Ordering::Relaxed);
+            panic!("as this test wants it");
+        }
+    }
+}
+
+// On one thread, which alone has the subscriber.
+#[tokio::test(flavor = "current_thread")]
+async fn a_panic_ends_its_own_connection_alone() {
+    let panics = PanicsAtWarnings::default();
+    let subscriber = tracing_subscriber::registry().with(panics.clone());
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let server = server(Options::default()).await;
+    let mut bystander = Client::connect(address(&server)).await;
+    bystander.declare("q", false).await;
+
+    let mut wrong = bytes::BytesMut::from(&PROTOCOL_HEADER[..]);
+    let start_ok = ConnectionStartOk {
+        mechanism: "PLAIN",
+        response: LongStr(b"\0guest\0wrong"),
+        ..Default::default()
+    };
+    start_ok.encode(0, &mut wrong);
+    let answer = answer(address(&server), &wrong).await;
+    assert_eq!(last_close(&answer), None, "it ends without a word");
+    assert!(panics.0.load(Ordering::Relaxed));
+
+    bystander.publish("q", b"x", false);
+    assert_eq!(bystander.ready("q").await, 1);
     still_serves(&server).await;
 }

@@ -8,6 +8,8 @@
 mod bad_input;
 mod bounds;
 mod broken_disk;
+mod certificates;
+mod corpus;
 mod kit;
 mod listeners;
 mod logins;

@@ -37,7 +37,7 @@ fn identity() -> Identity {
 
 fn tls(identity: &Identity) -> ListenerConfig {
     ListenerConfig {
-        tls: Some(Arc::clone(&identity.server)),
+        tls: Some(Arc::clone(&identity.server).into()),
         ..LOOPBACK
     }
 }

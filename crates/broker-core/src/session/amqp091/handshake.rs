@@ -13,7 +13,7 @@ use wire::amqp091::{
 use super::Settings;
 use super::connection::Connection;
 use super::fault::Fault;
-use super::sasl::{self, MECHANISMS};
+use super::sasl::{self, EXTERNAL, MECHANISMS};
 use crate::broker::{Broker, Login, PasswordCheck};
 use crate::outbox::Wake;
 use crate::refusal::{Reason, Refusal};
@@ -26,6 +26,8 @@ pub(super) struct Handshake {
     peer: String,
     /// Given to the broker when the connection attaches.
     wake: Option<Box<dyn Wake>>,
+    /// Whom the peer's certificate names.
+    certified: Option<String>,
     decoder: Decoder,
     client: Capabilities,
     awaits: Awaits,
@@ -36,8 +38,8 @@ pub(super) struct Handshake {
 enum Awaits {
     ProtocolHeader,
     StartOk,
-    /// The driver's word on a password.
-    PasswordCheck {
+    /// The word on who the client is: the driver's, if a password is to be checked.
+    Check {
         mechanism: &'static str,
         username: String,
     },
@@ -98,15 +100,21 @@ impl Handshake {
             settings,
             peer,
             wake: Some(wake),
+            certified: None,
             decoder: Decoder::default(),
             client: Capabilities::default(),
             awaits: Awaits::ProtocolHeader,
         }
     }
 
+    /// The peer has proved by a certificate to be this user.
+    pub(super) fn certify(&mut self, username: String) {
+        self.certified = Some(username);
+    }
+
     /// Not while a password is being checked.
     pub(super) fn wants_input(&self) -> bool {
-        !matches!(self.awaits, Awaits::PasswordCheck { .. })
+        !matches!(self.awaits, Awaits::Check { .. })
     }
 
     /// Handles frames until one changes who is in charge, or no whole one is left.
@@ -125,7 +133,7 @@ impl Handshake {
                 }
                 Some(true) => {
                     input.advance(PROTOCOL_HEADER.len());
-                    send_start(out);
+                    send_start(self.certified.is_some(), out);
                     self.awaits = Awaits::StartOk;
                 }
             }
@@ -168,7 +176,9 @@ impl Handshake {
                 ConnectionCloseOk {}.encode(0, out);
                 Ok(Progress::Close)
             }
-            (Method::ConnectionStartOk(start_ok), Awaits::StartOk) => self.on_start_ok(&start_ok),
+            (Method::ConnectionStartOk(start_ok), Awaits::StartOk) => {
+                self.on_start_ok(&start_ok, out)
+            }
             (Method::ConnectionTuneOk(tune_ok), Awaits::TuneOk(login)) => {
                 let tuning = self.negotiate(tune_ok)?;
                 self.decoder.frame_max = tuning.frame_max_bytes;
@@ -185,16 +195,23 @@ impl Handshake {
         }
     }
 
-    fn on_start_ok(&mut self, start_ok: &ConnectionStartOk<'_>) -> Result<Progress, Fault> {
-        let credentials = sasl::credentials(start_ok.mechanism, start_ok.response.0)?;
+    fn on_start_ok(
+        &mut self,
+        start_ok: &ConnectionStartOk<'_>,
+        out: &mut BytesMut,
+    ) -> Result<Progress, Fault> {
         self.client = Capabilities::of(start_ok.client_properties);
+        if start_ok.mechanism == EXTERNAL {
+            return self.on_external(out);
+        }
+        let credentials = sasl::credentials(start_ok.mechanism, start_ok.response.0)?;
         let mechanism = if start_ok.mechanism == "PLAIN" {
             "PLAIN"
         } else {
             "AMQPLAIN"
         };
         let username = credentials.username.to_owned();
-        self.awaits = Awaits::PasswordCheck {
+        self.awaits = Awaits::Check {
             mechanism,
             username,
         };
@@ -204,13 +221,30 @@ impl Handshake {
         Ok(Progress::Authenticate(check))
     }
 
-    /// The password was checked.
+    /// The client is who its certificate says. What it sends with that is not looked at: clients fill
+    /// it differently, and none may be anyone else.
+    fn on_external(&mut self, out: &mut BytesMut) -> Result<Progress, Fault> {
+        let result = match &self.certified {
+            Some(username) => self.broker.login_certified(username),
+            None => {
+                let text = "the client presented no certificate that names a user";
+                Err(Refusal::new(Reason::AccessRefused, text))
+            }
+        };
+        self.awaits = Awaits::Check {
+            mechanism: EXTERNAL,
+            username: self.certified.clone().unwrap_or_default(),
+        };
+        self.on_authenticated(result, out)
+    }
+
+    /// It was found out who the client is.
     pub(super) fn on_authenticated(
         &mut self,
         result: Result<Login, Refusal>,
         out: &mut BytesMut,
     ) -> Result<Progress, Fault> {
-        let Awaits::PasswordCheck {
+        let Awaits::Check {
             mechanism,
             username,
         } = &self.awaits
@@ -340,7 +374,7 @@ const CAPABILITIES: &[&str] = &[
     "direct_reply_to",
 ];
 
-fn send_start(out: &mut BytesMut) {
+fn send_start(certified: bool, out: &mut BytesMut) {
     let capabilities = CAPABILITIES
         .iter()
         .fold(TableBuilder::new(), |table, name| {
@@ -351,11 +385,15 @@ fn send_start(out: &mut BytesMut) {
         .text("product", "FerryMQ")
         .text("version", env!("CARGO_PKG_VERSION"))
         .text("platform", "Rust");
+    let mechanisms = match certified {
+        true => format!("{MECHANISMS} {EXTERNAL}"),
+        false => MECHANISMS.to_owned(),
+    };
     let start = ConnectionStart {
         version_major: 0,
         version_minor: 9,
         server_properties: properties.as_table(),
-        mechanisms: LongStr(MECHANISMS.as_bytes()),
+        mechanisms: LongStr(mechanisms.as_bytes()),
         locales: LongStr(b"en_US"),
     };
     start.encode(0, out);

@@ -111,6 +111,14 @@ impl Session {
         }
     }
 
+    /// The peer has proved by a certificate to be this user, and may log in without a password (SASL
+    /// EXTERNAL). Only before its first bytes.
+    pub fn certify(&mut self, username: String) {
+        if let Phase::Handshake(handshake) = &mut self.phase {
+            handshake.certify(username);
+        }
+    }
+
     /// Bytes were added to `input`.
     pub fn on_bytes(&mut self, now: Instant, input: &mut BytesMut, out: &mut Output) -> Step {
         match &mut self.phase {

@@ -1,13 +1,17 @@
 //! Deliveries that their clients keep for too long: the channel is closed, and they go to others.
 //!
-//! A connection that holds any looks at the oldest of each channel now and then, never at all of them.
+//! A connection that holds any looks at the oldest of each channel now and then. It looks at all of
+//! them only while a queue of which it may hold some has a time of its own.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use wire::amqp091::ReplyCode;
 
 use super::connection::Connection;
 use super::fault::Fault;
+use super::unsettled::Delivered;
+use crate::call::QueueId;
 use crate::session::Output;
 
 /// Longest between two looks.
@@ -50,9 +54,9 @@ impl Patience {
         self.look
     }
 
-    fn is_over(&self, since_s: u32) -> bool {
+    fn is_over(&self, since_s: u32, timeout: Duration) -> bool {
         let sent = Duration::from_secs(since_s.into());
-        self.now - self.opened >= sent + self.timeout
+        self.now - self.opened >= sent.saturating_add(timeout)
     }
 }
 
@@ -63,13 +67,12 @@ impl Connection {
         if patience.look.is_none_or(|look| patience.now < look) {
             return Ok(());
         }
-        let timeout_ms = patience.timeout.as_millis();
+        let own = self.context.attachment.consumer_timeouts();
         for number in self.channels.numbers() {
-            let oldest = self.channels.get(number);
-            let oldest = oldest.and_then(|channel| channel.unsettled.oldest());
-            if !oldest.is_some_and(|it| self.context.patience.is_over(it.since_s)) {
+            let Some(timeout) = self.overdue_by(number, &own) else {
                 continue;
-            }
+            };
+            let timeout_ms = timeout.as_millis();
             // The words clients know from RabbitMQ.
             let text = format!(
                 "delivery acknowledgement on channel {number} timed out. Timeout value used: \
@@ -84,5 +87,21 @@ impl Connection {
         let next = patience.now + patience.timeout.min(PERIOD);
         patience.look = holds.then_some(next);
         Ok(())
+    }
+
+    /// The time that is over of a delivery of that channel, if one is overdue. `own` are the times of
+    /// queues that have one.
+    fn overdue_by(&self, channel: u16, own: &HashMap<QueueId, Duration>) -> Option<Duration> {
+        let patience = &self.context.patience;
+        let unsettled = &self.channels.get(channel)?.unsettled;
+        let over = |it: Delivered| {
+            let timeout = *own.get(&it.queue).unwrap_or(&patience.timeout);
+            patience.is_over(it.since_s, timeout).then_some(timeout)
+        };
+        if own.is_empty() {
+            unsettled.oldest().and_then(over)
+        } else {
+            unsettled.iter().find_map(over)
+        }
     }
 }

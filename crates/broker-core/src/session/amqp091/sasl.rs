@@ -4,8 +4,11 @@ use wire::amqp091::{ReplyCode, Table, Value};
 
 use super::fault::Fault;
 
-/// The mechanisms offered, as `connection.start` lists them.
+/// The mechanisms offered to everybody, as `connection.start` lists them.
 pub(super) const MECHANISMS: &str = "PLAIN AMQPLAIN";
+
+/// Offered to who has presented a certificate.
+pub(super) const EXTERNAL: &str = "EXTERNAL";
 
 /// A user name and a password as the client sent them.
 #[derive(PartialEq, Eq)]

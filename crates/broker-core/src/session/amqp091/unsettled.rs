@@ -51,6 +51,12 @@ impl Unsettled {
         self.ring.front().map(|entry| entry.delivered)
     }
 
+    /// All deliveries, that which has waited longest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Delivered> {
+        let unsettled = self.ring.iter().filter(|entry| !entry.settled);
+        unsettled.map(|entry| entry.delivered)
+    }
+
     /// Takes deliveries back that were taken.
     pub(super) fn put_back(&mut self, taken: impl Iterator<Item = Delivered>) {
         let before = self.ring.len();

@@ -139,6 +139,25 @@ fn copies_that_are_no_list_close_the_channel() {
     );
 }
 
+#[test]
+fn more_copies_than_a_message_may_have_close_the_channel() {
+    let world = World::new();
+    let mut peer = world.open();
+    let keys: Vec<_> = (0..300).map(|number| number.to_string()).collect();
+    let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+    // The same key again is no further copy.
+    let raw = properties(&[("CC", &keys[..256]), ("BCC", &keys[..256])]);
+    peer.publish_to(BasicPublish::default(), &raw, b"x");
+    peer.turn();
+    let raw = properties(&[("CC", &keys[..200]), ("BCC", &keys[100..300])]);
+    peer.publish_to(BasicPublish::default(), &raw, b"x");
+    peer.turn();
+    peer.expect_channel_close(
+        1,
+        "PRECONDITION_FAILED - invalid message: more than 256 keys in CC and BCC",
+    );
+}
+
 /// Gives `guest` this tag and no other.
 fn tag(world: &mut World, tag: &str) {
     let update = UserUpdate {

@@ -296,8 +296,9 @@ fn exclusive_things_belong_to_one() {
         refused(
             &mut other,
             method,
-            "RESOURCE_LOCKED - cannot obtain exclusive access to locked queue 'own' in vhost '/': \
-             another connection declared it as exclusive",
+            "RESOURCE_LOCKED - cannot obtain exclusive access to locked queue 'own' in vhost '/'. It \
+             could be originally declared on another connection or the exclusive property value does \
+             not match that of the original declaration.",
         );
     }
     drop(owner);
@@ -311,6 +312,18 @@ fn exclusive_things_belong_to_one() {
         "NOT_FOUND - no queue 'own' in vhost '/'",
     );
     third.queue("q");
+    let exclusive = QueueDeclare {
+        queue: "q",
+        exclusive: true,
+        ..Default::default()
+    };
+    refused(
+        &mut third,
+        exclusive,
+        "RESOURCE_LOCKED - cannot obtain exclusive access to locked queue 'q' in vhost '/'. It \
+         could be originally declared on another connection or the exclusive property value does \
+         not match that of the original declaration.",
+    );
     let consume = BasicConsume {
         queue: "q",
         consumer_tag: "t",
@@ -327,6 +340,37 @@ fn exclusive_things_belong_to_one() {
         },
         "ACCESS_REFUSED - queue 'q' in vhost '/' in exclusive use",
     );
+}
+
+#[test]
+fn names_and_exchanges_of_the_broker_are_refused_in_the_words_clients_know() {
+    let world = World::new();
+    let mut peer = world.open();
+    let reserved =
+        |what| format!("ACCESS_REFUSED - {what} name 'amq.mine' contains reserved prefix 'amq.*'");
+    let declare = |exchange, passive| ExchangeDeclare {
+        exchange,
+        kind: "direct",
+        passive,
+        ..Default::default()
+    };
+    let delete = |exchange| ExchangeDelete {
+        exchange,
+        ..Default::default()
+    };
+    let queue = QueueDeclare {
+        queue: "amq.mine",
+        ..Default::default()
+    };
+    refused(&mut peer, queue, &reserved("queue"));
+    refused(&mut peer, declare("amq.mine", false), &reserved("exchange"));
+    let preset =
+        "ACCESS_REFUSED - deletion of system exchange 'amq.direct' in vhost '/' not allowed";
+    refused(&mut peer, delete("amq.direct"), preset);
+    let default = "ACCESS_REFUSED - operation not permitted on the default exchange";
+    refused(&mut peer, delete(""), default);
+    refused(&mut peer, declare("", false), default);
+    refused(&mut peer, declare("", true), default);
 }
 
 #[test]

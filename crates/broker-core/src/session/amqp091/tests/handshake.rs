@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wire::amqp091::*;
 
-use super::kit::World;
+use super::kit::{Peer, World};
 use crate::refusal::{Reason, Refusal};
 use crate::session::Step;
 
@@ -196,9 +196,9 @@ fn unknown_mechanisms_and_methods_out_of_turn_are_refused() {
     peer.input.extend_from_slice(&PROTOCOL_HEADER);
     peer.turn();
     peer.out.clear();
-    peer.start_ok("EXTERNAL", b"");
+    peer.start_ok("ANONYMOUS", b"");
     peer.turn();
-    peer.expect_connection_close("COMMAND_INVALID - unknown authentication mechanism 'EXTERNAL'");
+    peer.expect_connection_close("COMMAND_INVALID - unknown authentication mechanism 'ANONYMOUS'");
 
     let mut peer = world.connect();
     peer.login(b"\0guest\0guest");
@@ -418,4 +418,55 @@ fn a_stopping_broker_says_so_and_does_not_wait_for_ever() {
     let left = peer.session.next_tick().unwrap() - peer.now;
     peer.tick(left, false);
     assert!(peer.closed);
+}
+
+/// Mechanisms that a peer is offered whose certificate names that user.
+fn offered(peer: &mut Peer, certified: Option<&str>) -> String {
+    if let Some(username) = certified {
+        peer.session.certify(username.to_owned());
+    }
+    peer.input.extend_from_slice(&PROTOCOL_HEADER);
+    peer.turn();
+    peer.take(0, |method| match method {
+        Method::ConnectionStart(start) => String::from_utf8(start.mechanisms.0.to_vec()).unwrap(),
+        other => panic!("{other:?}"),
+    })
+}
+
+#[test]
+fn who_has_a_certificate_needs_no_password() {
+    let world = World::new();
+    // Whatever clients send along.
+    for response in [&b""[..], b"\0*\0*", b"somebody"] {
+        let mut peer = world.connect();
+        let mechanisms = offered(&mut peer, Some("guest"));
+        assert_eq!(mechanisms, "PLAIN AMQPLAIN EXTERNAL");
+        peer.start_ok("EXTERNAL", response);
+        peer.turn();
+        peer.take(0, |method| assert_eq!(method.name(), "connection.tune"));
+    }
+    // A password will do as well.
+    let mut peer = world.connect();
+    offered(&mut peer, Some("nobody"));
+    peer.start_ok("PLAIN", b"\0guest\0guest");
+    peer.turn();
+    peer.take(0, |method| assert_eq!(method.name(), "connection.tune"));
+}
+
+#[test]
+fn a_certificate_that_names_no_user_and_none_at_all_are_refused() {
+    let world = World::new();
+    for (certified, mechanisms) in [
+        (Some("nobody"), "PLAIN AMQPLAIN EXTERNAL"),
+        (None, "PLAIN AMQPLAIN"),
+    ] {
+        let mut peer = world.connect();
+        assert_eq!(offered(&mut peer, certified), mechanisms);
+        peer.start_ok("EXTERNAL", b"");
+        peer.turn();
+        peer.expect_connection_close(
+            "ACCESS_REFUSED - Login was refused using authentication mechanism EXTERNAL. For \
+             details see the broker logfile.",
+        );
+    }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use wire::amqp091::*;
 
 use super::kit::{Peer, World};
+use crate::definitions::{ApplyTo, Expect, PolicySpec};
 use crate::limits::Limits;
 
 fn impatient() -> World {
@@ -72,6 +73,61 @@ fn who_keeps_a_delivery_for_too_long_loses_the_channel_and_others_get_it() {
     peer.expect_delivery(1, true, b"b");
     pass(&mut peer, 80);
     peer.expect_nothing();
+}
+
+#[test]
+fn a_queue_may_have_a_time_of_its_own_that_changes_with_its_policy() {
+    let mut world = World::with(Limits::default());
+    let (mut peer, mut other) = (world.open(), world.open());
+    let arguments = TableBuilder::new().entry("x-consumer-timeout", Value::I32(3_600_000));
+    for (queue, arguments) in [("q", Table::default()), ("slow", arguments.as_table())] {
+        let declare = QueueDeclare {
+            queue,
+            arguments,
+            ..Default::default()
+        };
+        let declared = QueueDeclareOk {
+            queue,
+            message_count: 0,
+            consumer_count: 0,
+        };
+        other.call(1, declare, declared);
+        other.publish(queue, b"a", false);
+    }
+    other.turn();
+    for queue in ["slow", "q"] {
+        let get = BasicGet {
+            queue,
+            ..Default::default()
+        };
+        peer.send(1, get);
+        peer.turn();
+        peer.take(1, |method| assert_eq!(method.name(), "basic.get-ok"));
+        peer.take_content();
+    }
+    pass(&mut peer, 600);
+    peer.expect_nothing();
+    // The policy is for both queues; of two times the shorter one counts.
+    let policy = PolicySpec {
+        vhost: "/".into(),
+        name: "impatient".into(),
+        operator: false,
+        pattern: ".*".into(),
+        apply_to: ApplyTo::Queues,
+        priority: 0,
+        definition: [("consumer-timeout".into(), crate::value::Value::Int(700_000))].into(),
+    };
+    world
+        .broker
+        .admin()
+        .put_policy(&policy, Expect::Any)
+        .unwrap();
+    world.commit();
+    pass(&mut peer, 60);
+    peer.expect_nothing();
+    pass(&mut peer, 120);
+    peer.expect_channel_close(1, &TOO_LONG.replace("90000", "700000"));
+    assert_eq!((other.ready("q"), other.ready("slow")), (1, 1));
 }
 
 #[test]

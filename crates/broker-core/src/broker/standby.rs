@@ -1,0 +1,188 @@
+//! A broker that stands by: it takes the journal of the one that serves, holds what that amounts to,
+//! and serves nobody before it is [promoted](Standby::promote).
+//!
+//! What it holds is what opening a broker gathers, definitions and where each queue's messages are,
+//! kept up with what comes in. Promotion has only to make queues of that, however long the journal.
+//! Records count when they are committed, not when they come: what a leader that loses its place
+//! never committed may have to be forgotten.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::recovery::{BrokerOpenError, Recovery};
+use super::{Broker, BrokerConfig};
+use crate::journal::{
+    CheckpointError, Disk, Epoch, Fault, FollowError, Follower, Lsn, OpenError, Replay as _, Run,
+    Shipment, Stopped, StoreId, Unreadable, Writer,
+};
+use crate::refusal::{Reason, Refusal};
+
+/// A broker that follows another. It belongs to one thread.
+#[derive(Debug)]
+pub struct Standby {
+    config: BrokerConfig,
+    disk: Arc<dyn Disk>,
+    follower: Follower,
+    recovery: Recovery,
+    /// Taken, and not known to be committed.
+    waiting: VecDeque<Run>,
+    waiting_bytes: usize,
+    /// What it holds is what the journal amounts to up to here.
+    applied: Lsn,
+    /// The last checkpoint stands for everything below.
+    checkpointed: Lsn,
+}
+
+/// A checkpoint is taken once the journal has grown by so many segments.
+const SEGMENTS_PER_CHECKPOINT: u64 = 4;
+
+impl Standby {
+    /// Opens what is on `disk`, or makes a new journal there, and gathers what it amounts to. What is
+    /// there is taken to be committed; who finds out otherwise [cuts it off](Self::truncate).
+    ///
+    /// # Errors
+    /// As [`Broker::open`].
+    pub fn open(config: &BrokerConfig, disk: Arc<dyn Disk>) -> Result<Self, OpenError> {
+        let mut recovery = Recovery::of(config);
+        let follower = Follower::open(Arc::clone(&disk), &config.journal, &mut recovery)?;
+        let end = follower.end();
+        Ok(Self {
+            config: config.clone(),
+            disk,
+            follower,
+            recovery,
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            applied: end,
+            checkpointed: end,
+        })
+    }
+
+    /// Names this node's data.
+    pub fn store(&self) -> StoreId {
+        self.follower.store()
+    }
+
+    /// Position behind the last record: the next run begins here.
+    pub fn end(&self) -> Lsn {
+        self.follower.end()
+    }
+
+    /// Everything below is on this node's disk for good.
+    pub fn durable(&self) -> Lsn {
+        self.follower.durable()
+    }
+
+    /// Of the last record; 0 of a new journal.
+    pub fn epoch(&self) -> Epoch {
+        self.follower.epoch()
+    }
+
+    /// What it holds is what the journal amounts to up to here.
+    pub fn applied(&self) -> Lsn {
+        self.applied
+    }
+
+    /// Bytes of records in memory that are not known to be committed.
+    pub fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes
+    }
+
+    /// Writes a run behind the last record; see [`Follower::append`].
+    ///
+    /// # Errors
+    /// See [`FollowError`].
+    pub fn append(&mut self, run: Run) -> Result<(), FollowError> {
+        self.follower.append(run.clone())?;
+        self.waiting_bytes += run.bytes().len();
+        self.waiting.push_back(run);
+        Ok(())
+    }
+
+    /// Makes everything durable that was appended, and answers how far that is. Only then may anybody
+    /// be told (rule F5).
+    ///
+    /// # Errors
+    /// Any disk error is final (rule J3).
+    pub fn sync(&mut self) -> Result<Lsn, Fault> {
+        self.follower.sync()
+    }
+
+    /// Everything below `commit` is committed: it counts from now on.
+    ///
+    /// # Errors
+    /// A record of the other's that makes no sense here: a newer version wrote it.
+    pub fn commit(&mut self, commit: Lsn) -> Result<(), Unreadable> {
+        while let Some(run) = self.waiting.pop_front_if(|run| run.end() <= commit) {
+            self.waiting_bytes -= run.bytes().len();
+            for record in run.records() {
+                self.recovery.record(record)?;
+            }
+            self.applied = run.end();
+        }
+        Ok(())
+    }
+
+    /// Takes a checkpoint when the journal has grown by some segments, and frees what it stands for
+    /// and the other has freed. To be called when there is nothing else to do, and now and then when
+    /// there is.
+    ///
+    /// # Errors
+    /// Any disk error is final, but that a checkpoint found no room: the one before still stands.
+    pub fn upkeep(&mut self) -> Result<(), CheckpointError> {
+        let covered = self.applied.min(self.durable());
+        let grown = covered.0.saturating_sub(self.checkpointed.0);
+        // A checkpoint is of now: it must not tell more than what is durable here.
+        if grown >= SEGMENTS_PER_CHECKPOINT * self.config.journal.segment_bytes
+            && covered == self.applied
+        {
+            match self
+                .follower
+                .checkpoint(covered, &self.recovery.checkpoint())
+            {
+                Ok(()) => self.checkpointed = covered,
+                Err(error @ (CheckpointError::Full(_) | CheckpointError::Ahead { .. })) => {
+                    tracing::warn!(%error, "checkpoint was not written");
+                }
+                Err(stopped) => return Err(stopped),
+            }
+        }
+        (self.follower.upkeep()).map_err(|fault| Stopped::Failed(fault).into())
+    }
+
+    /// Cuts off everything from `to` on, where a record has to begin, and gathers anew what is left
+    /// (rule F10).
+    ///
+    /// # Errors
+    /// A cut into what a checkpoint stands for, and all that [`Self::open`] answers.
+    pub fn truncate(self, to: Lsn) -> Result<Self, OpenError> {
+        self.follower.truncate(to)?;
+        Self::open(&self.config, self.disk)
+    }
+
+    /// Takes over, in a higher epoch than any before it: all that was taken counts, committed or not,
+    /// for the other may have told somebody.
+    ///
+    /// # Errors
+    /// An epoch that is not higher, a record that makes no sense, and disk errors.
+    pub fn promote(mut self, epoch: Epoch) -> Result<(Arc<Broker>, Writer), BrokerOpenError> {
+        let end = self.end();
+        if let Err(error) = self.commit(end) {
+            let text = format!("cannot take over: {error}; start a newer version on this node");
+            return Err(Refusal::new(Reason::Unavailable, text).into());
+        }
+        let (journal, writer) = self.follower.promote(epoch)?;
+        let broker = Broker::recovered(&self.config, self.recovery, journal)?;
+        Ok((broker, writer))
+    }
+}
+
+impl Broker {
+    /// Reads records for those that follow; see [`Journal::ship`](crate::journal::Journal::ship).
+    ///
+    /// # Errors
+    /// A disk error and damage stop the broker.
+    pub fn ship(&self, from: Lsn, most_bytes: usize) -> Result<Shipment, Stopped> {
+        self.journal.ship(from, most_bytes)
+    }
+}

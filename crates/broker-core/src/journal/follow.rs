@@ -1,0 +1,299 @@
+//! A journal that follows another one: it takes the other's records into their places, and writes
+//! none of its own before it is [promoted](Follower::promote).
+//!
+//! Segments begin and end where the other's do, for that is in the records. The files are this node's
+//! own in all else: another store, other uids, its own checkpoints, and in every header what was
+//! durable *here*. A follower can therefore be opened as a journal at any time, and the other way
+//! round.
+//!
+//! Records of one epoch at one position are the same everywhere, and epochs never fall from one
+//! record to the next. So nothing that a torn write, or a leader that lost its place, left behind the
+//! end can be taken for what follows.
+
+use std::io::IoSlice;
+use std::sync::Arc;
+
+use super::disk::Disk;
+use super::error::{CheckpointError, Fault, IoContext, OpenError, Stopped};
+use super::record::{self, HEADER_LEN};
+use super::recovery::{self, Base, Replay};
+use super::run::Run;
+use super::segment::Segment;
+use super::{Epoch, Journal, Lsn, Options, StoreId, Writer, batch, truncation};
+
+/// A journal that takes records from another. It belongs to one thread.
+#[derive(Debug)]
+pub struct Follower {
+    disk: Arc<dyn Disk>,
+    options: Options,
+    base: Base,
+    /// The last segment is full.
+    ended: bool,
+    durable: Lsn,
+    /// What a durable mark says was released.
+    front: Lsn,
+}
+
+/// Why a follower did not take a run. It is as it was before.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// It does not begin where this journal ends.
+    #[error("records from lsn {} on, while this journal ends at lsn {}", found.0, expected.0)]
+    Gap {
+        /// Where this journal ends.
+        expected: Lsn,
+        /// Where the run begins.
+        found: Lsn,
+    },
+    /// It is of an older epoch than the last record here.
+    #[error("records of epoch {} after those of epoch {}", found.0, last.0)]
+    Stale {
+        /// Of the last record here.
+        last: Epoch,
+        /// Of the run.
+        found: Epoch,
+    },
+    /// The other's segments are larger than ours.
+    #[error(
+        "records up to byte {needed_bytes} of a segment that has room for {room_bytes}: set the \
+         same segment size on both nodes"
+    )]
+    TooLarge {
+        /// Bytes of records the segment needs room for.
+        needed_bytes: u64,
+        /// Bytes it has.
+        room_bytes: u64,
+    },
+    /// The disk has no room for another segment.
+    #[error("no room for another segment: free space on the disk or give the node a larger one")]
+    Full,
+    /// The disk failed. Final: the process has to end and read the disk again (rule J3).
+    #[error("cannot {0}")]
+    Failed(#[from] Fault),
+}
+
+impl Follower {
+    /// Opens what is on `disk`, or makes a new journal there, and replays all of it.
+    ///
+    /// # Errors
+    /// As [`super::open`].
+    pub fn open(
+        disk: Arc<dyn Disk>,
+        options: &Options,
+        replay: &mut dyn Replay,
+    ) -> Result<Self, OpenError> {
+        let found = recovery::load(&disk, options, replay)?;
+        let (base, ended) = found.settle(&disk, options)?;
+        // What settling wrote again is not durable before this.
+        let mut this = Self {
+            durable: base.progress.stated,
+            front: base.progress.front,
+            disk,
+            options: options.clone(),
+            base,
+            ended,
+        };
+        this.sync()?;
+        Ok(this)
+    }
+
+    /// Names this node's data.
+    pub fn store(&self) -> StoreId {
+        self.base.chain.store()
+    }
+
+    /// Position behind the last record: the next run begins here.
+    pub fn end(&self) -> Lsn {
+        self.base.progress.end
+    }
+
+    /// Everything below is on the disk for good.
+    pub fn durable(&self) -> Lsn {
+        self.durable
+    }
+
+    /// Of the last record; 0 of a new journal.
+    pub fn epoch(&self) -> Epoch {
+        self.base.progress.epoch
+    }
+
+    /// Writes a run. Nothing of it is durable before [`Self::sync`], and nobody may be told that it
+    /// is (rule F5).
+    pub fn append(&mut self, mut run: Run) -> Result<(), FollowError> {
+        let progress = self.base.progress;
+        if run.start() != progress.end {
+            return Err(FollowError::Gap {
+                expected: progress.end,
+                found: run.start(),
+            });
+        }
+        if run.first_epoch() < progress.epoch {
+            return Err(FollowError::Stale {
+                last: progress.epoch,
+                found: run.first_epoch(),
+            });
+        }
+        self.make_room(&run)?;
+        if self.ended {
+            self.begin_segment()?;
+        }
+        let segment = self.base.chain.current();
+        write(segment, &mut run, self.durable)?;
+        self.note(&run);
+        let progress = &mut self.base.progress;
+        progress.end = run.end();
+        progress.epoch = run.last_epoch();
+        progress.front = progress.front.max(run.front());
+        self.ended = run.ends_segment();
+        Ok(())
+    }
+
+    /// Makes everything that was appended durable.
+    ///
+    /// # Errors
+    /// Any disk error is final (rule J3).
+    pub fn sync(&mut self) -> Result<Lsn, Fault> {
+        let progress = self.base.progress;
+        if self.durable < progress.end {
+            self.base.chain.current().sync()?;
+            self.durable = progress.end;
+        }
+        self.front = progress.front;
+        Ok(self.durable)
+    }
+
+    /// Stands for everything below `covered`, which has to be durable: segments that the other has
+    /// freed are freed here once a checkpoint covers them.
+    ///
+    /// # Errors
+    /// See [`CheckpointError`].
+    pub fn checkpoint(&mut self, covered: Lsn, payload: &[u8]) -> Result<(), CheckpointError> {
+        let (store, durable) = (self.store(), self.durable);
+        if covered > durable {
+            return Err(CheckpointError::Ahead { covered, durable });
+        }
+        let written = self.base.checkpoints.write(store, covered, payload);
+        written.map_err(|fault| match fault.is_no_space() {
+            true => CheckpointError::Full(fault),
+            false => Stopped::Failed(fault).into(),
+        })
+    }
+
+    /// Frees what was released, prepares the next segment, and writes indexes. To be called when
+    /// there is nothing else to do, and now and then when there is.
+    ///
+    /// # Errors
+    /// Any disk error is final.
+    pub fn upkeep(&mut self) -> Result<(), Fault> {
+        let front = self.front.min(self.base.checkpoints.covered());
+        loop {
+            let oldest = self.base.chain.oldest().to_owned();
+            if self.base.chain.free_oldest(front, false)?.is_none() {
+                break;
+            }
+            self.base.indexes.remove(&oldest);
+        }
+        if self.base.chain.ready_len() == 0 {
+            self.base.chain.prepare()?;
+        }
+        while self.base.indexes.write_next() {}
+        Ok(())
+    }
+
+    /// Cuts off everything from `to` on, which has to be where a record begins (rule F10). What was
+    /// replayed of it is to be forgotten: open it again.
+    ///
+    /// # Errors
+    /// A cut into what a checkpoint stands for, or a disk error. The cut is made when it is opened
+    /// again if it was written down already.
+    pub fn truncate(self, to: Lsn) -> Result<(), OpenError> {
+        let covered = self.base.checkpoints.newest();
+        if to < covered {
+            return Err(OpenError::Options("cut into what a checkpoint stands for"));
+        }
+        if to < self.end() {
+            truncation::plan(&*self.disk, self.store(), to)?;
+            let entries = self.disk.list().during("list", "the journal directory")?;
+            truncation::finish(&*self.disk, entries)?;
+        }
+        Ok(())
+    }
+
+    /// Goes on as a journal of its own, in a higher epoch than any before it.
+    ///
+    /// # Errors
+    /// An epoch that is not higher, and disk errors.
+    pub fn promote(mut self, epoch: Epoch) -> Result<(Arc<Journal>, Writer), OpenError> {
+        if epoch <= self.epoch() {
+            return Err(OpenError::Options(
+                "the epoch is not above the journal's last",
+            ));
+        }
+        self.sync()?;
+        let mut base = self.base;
+        // That is where it ends here, whatever the records say.
+        base.progress.stated = self.durable;
+        base.progress.epoch = epoch;
+        Ok(base.go_on(&self.disk, &self.options, self.ended)?)
+    }
+
+    /// Sees to it that the segment has room for the run, and that another one is prepared where the
+    /// run says that there is one.
+    fn make_room(&mut self, run: &Run) -> Result<(), FollowError> {
+        let needs = usize::from(self.ended) + usize::from(run.ends_segment());
+        while self.base.chain.ready_len() < needs {
+            if !self.base.chain.prepare()? {
+                return Err(FollowError::Full);
+            }
+        }
+        let (base, room_bytes) = match self.base.chain.next() {
+            Some(next) if self.ended => (run.start(), next.header.capacity),
+            _ => {
+                let current = self.base.chain.current();
+                (current.base(), current.header.capacity)
+            }
+        };
+        let needed_bytes = run.end().0 - base.0;
+        if needed_bytes > room_bytes {
+            return Err(FollowError::TooLarge {
+                needed_bytes,
+                room_bytes,
+            });
+        }
+        Ok(())
+    }
+
+    /// A segment is begun when all before it is durable.
+    fn begin_segment(&mut self) -> Result<(), Fault> {
+        self.sync()?;
+        recovery::begin_segment(&mut self.base.chain, &self.base.progress)?;
+        self.ended = false;
+        Ok(())
+    }
+
+    /// For the index of the segment.
+    fn note(&mut self, run: &Run) {
+        let indexes = &mut self.base.indexes;
+        for record in run.records() {
+            indexes.note_read(&record);
+        }
+        if run.ends_segment() {
+            indexes.seal(self.base.chain.current(), run.end());
+        }
+    }
+}
+
+/// Writes a run to its place, its headers completed for this segment.
+fn write(segment: &mut Segment, run: &mut Run, durable: Lsn) -> Result<(), Fault> {
+    let heads: Vec<usize> = run.frames().map(|frame| frame.at).collect();
+    let (start, seed) = (run.start(), segment.header.seed());
+    let bytes = run.bytes_mut();
+    for at in heads {
+        record::seal(&mut bytes[at..at + HEADER_LEN], seed, durable);
+    }
+    segment.write_records(start, bytes.len() as u64, |zeros| {
+        let mut parts = vec![IoSlice::new(bytes)];
+        parts.extend(batch::zeros(zeros));
+        parts
+    })
+}

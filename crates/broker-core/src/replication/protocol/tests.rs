@@ -1,0 +1,395 @@
+//! Single decisions, effect by effect. What holds over all their interleavings is the model's part.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::*;
+use crate::journal::StoreId;
+use crate::replication::coordinator::CasOutcome;
+use crate::replication::epochs::EpochTable;
+use crate::replication::frame::{Append, CatchUp, Hello, Session, Welcome};
+use crate::replication::record::{Leader, NodeId, Position};
+
+const ORIGIN: Lsn = Lsn(4096);
+const SETTINGS: Settings = Settings {
+    origin: ORIGIN,
+    join_lag: 1 << 20,
+};
+
+fn member(node: u16) -> Member {
+    Member {
+        node: NodeId(node),
+        store: StoreId([1; 16]),
+    }
+}
+
+fn log(epochs: &[(u32, u64)], end: u64) -> LogView {
+    let epochs = epochs
+        .iter()
+        .map(|&(epoch, lsn)| (Epoch(epoch), Lsn(lsn)))
+        .collect();
+    let epochs = EpochTable::new(epochs).unwrap();
+    LogView {
+        front: ORIGIN,
+        end: Lsn(end),
+        durable: Lsn(end),
+        epochs,
+    }
+}
+
+fn node(number: u16, log: LogView) -> Protocol {
+    let recovered = Recovered {
+        me: member(number),
+        incarnation: Incarnation(u64::from(number)),
+        vow: Vow::default(),
+        log,
+        damaged: false,
+    };
+    Protocol::new(SETTINGS, recovered, &mut Vec::new())
+}
+
+fn record(epoch: u32, leader: Option<u16>, isr: &[u16]) -> Record {
+    let isr = isr.iter().map(|&node| member(node)).collect();
+    let leader = leader.map(|node| Leader {
+        node: NodeId(node),
+        incarnation: Incarnation(node.into()),
+    });
+    let founding = Record::founding(Incarnation(99), isr, 1, BTreeMap::new());
+    Record {
+        epoch: Epoch(epoch),
+        leader,
+        ..founding
+    }
+}
+
+fn snapshot(version: u32, record: &Record) -> Snapshot {
+    Snapshot {
+        record: Some(record.clone()),
+        version: Version::new(version.to_string()),
+    }
+}
+
+/// What the node wants after this; joiners have granted.
+fn effects(node: &mut Protocol, act: impl FnOnce(&mut Protocol, &mut Vec<Effect>)) -> Vec<Effect> {
+    let mut out = Vec::new();
+    act(node, &mut out);
+    node.admit(|_| true, &mut out);
+    out
+}
+
+fn read(node: &mut Protocol, version: u32, record: &Record) -> Vec<Effect> {
+    effects(node, |node, out| {
+        node.on_read(snapshot(version, record), out)
+    })
+}
+
+fn frame(node: &mut Protocol, from: Peer, frame: Frame) -> Vec<Effect> {
+    effects(node, |node, out| node.on_frame(from, frame, out))
+}
+
+fn submitted(effects: &[Effect]) -> Option<&Record> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Cas { record, .. } => Some(&**record),
+        _ => None,
+    })
+}
+
+/// Node 0, alone in sync, leads the epoch after this record's.
+fn leader_with(log: LogView, before: &Record) -> Protocol {
+    let mut leader = node(0, log);
+    let out = read(&mut leader, 1, before);
+    let nonce = submitted(&out).expect("it campaigns").writer_nonce;
+    let outcome = CasOutcome::Applied(Version::new("2"));
+    let out = effects(&mut leader, |node, out| node.on_cas(nonce, outcome, out));
+    assert!(
+        out.contains(&Effect::Lead(Epoch(before.epoch.0 + 1))),
+        "{out:?}"
+    );
+    leader
+}
+
+/// Node 1, which has said hello to node 0, and the conversation.
+fn follower_of(record: &Record, log: LogView) -> (Protocol, Peer) {
+    let mut follower = node(1, log);
+    let out = read(&mut follower, 1, record);
+    let Some(Effect::Connect { to, .. }) = out.last() else {
+        panic!("it does not connect: {out:?}");
+    };
+    (follower, *to)
+}
+
+fn welcome(epoch: u32, from: u64, end: u64) -> Frame {
+    let (epoch, catch_up) = (Epoch(epoch), CatchUp::From(Lsn(from)));
+    Frame::Welcome(Welcome {
+        epoch,
+        catch_up,
+        end: Lsn(end),
+    })
+}
+
+fn hello(node: u16, log: &LogView) -> (Peer, Frame) {
+    let session = Session {
+        incarnation: Incarnation(u64::from(node)),
+        count: 1,
+    };
+    let (member, end, epochs) = (member(node), log.end, log.epochs.clone());
+    let hello = Hello {
+        member,
+        promised: Epoch(0),
+        end,
+        epochs,
+    };
+    (
+        Peer {
+            node: NodeId(node),
+            session,
+        },
+        Frame::Hello(hello),
+    )
+}
+
+#[test]
+fn a_promise_is_on_disk_before_anything_is_cut_or_acknowledged() {
+    let (mut node, leader) = follower_of(&record(3, Some(0), &[0]), log(&[(1, 4096)], 5000));
+    let out = frame(&mut node, leader, welcome(3, 4800, 6000));
+    let vow = Vow {
+        promised: Epoch(3),
+        in_repair: false,
+    };
+    let ack = Frame::Ack {
+        epoch: Epoch(3),
+        durable: Lsn(4800),
+    };
+    let answer = Effect::Send {
+        to: leader,
+        frame: ack,
+    };
+    assert_eq!(
+        out,
+        [Effect::Save(vow), Effect::Truncate(Lsn(4800)), answer]
+    );
+}
+
+/// Found by the model, with a frame that arrives twice.
+#[test]
+fn a_second_welcome_cuts_nothing_off() {
+    let (mut node, leader) = follower_of(&record(3, Some(0), &[0]), log(&[], 4096));
+    frame(&mut node, leader, welcome(3, 4096, 5000));
+    let append = Append {
+        epoch: Epoch(3),
+        prev: Position {
+            epoch: Epoch(0),
+            lsn: ORIGIN,
+        },
+        written_in: Epoch(3),
+        end: Lsn(5000),
+        committed: ORIGIN,
+    };
+    assert_eq!(
+        frame(&mut node, leader, Frame::Append(append)),
+        [Effect::Write]
+    );
+    effects(&mut node, |node, out| node.on_durable(Lsn(5000), out));
+    assert_eq!(frame(&mut node, leader, welcome(3, 4096, 5000)), []);
+    assert_eq!(node.log().end, Lsn(5000));
+}
+
+#[test]
+fn a_follower_behind_the_leaders_oldest_record_fetches_everything() {
+    let mut trimmed = log(&[(1, 4096), (2, 9000)], 20_000);
+    trimmed.front = Lsn(8000);
+    let mut leader = leader_with(trimmed, &record(2, Some(0), &[0]));
+    let (peer, hello) = hello(1, &log(&[(1, 4096)], 7000));
+    let out = frame(&mut leader, peer, hello);
+    let Some(Effect::Send {
+        frame: Frame::Welcome(said),
+        ..
+    }) = out.first()
+    else {
+        panic!("no welcome: {out:?}");
+    };
+    assert_eq!(said.catch_up, CatchUp::Whole);
+
+    let (mut follower, peer) = follower_of(&record(3, Some(0), &[0]), log(&[(1, 4096)], 7000));
+    let out = frame(&mut follower, peer, Frame::Welcome(said.clone()));
+    let vow = Vow {
+        promised: Epoch(3),
+        in_repair: true,
+    };
+    assert_eq!(out.last(), Some(&Effect::Fetch(peer)));
+    assert!(
+        out.contains(&Effect::Save(vow)),
+        "half a log must not lead: {out:?}"
+    );
+    let fetched = log(&[(1, 4096), (2, 9000)], 20_000);
+    let out = effects(&mut follower, |node, out| node.on_restored(fetched, out));
+    assert_eq!(out, [Effect::HangUp(peer), Effect::Read]);
+    let out = read(&mut follower, 1, &record(3, Some(0), &[0]));
+    let Some(Effect::Connect { to, .. }) = out.last() else {
+        panic!("no second hello: {out:?}");
+    };
+    frame(&mut follower, *to, welcome(3, 20_000, 20_000));
+    assert_eq!(
+        follower.vow(),
+        Vow {
+            promised: Epoch(3),
+            in_repair: false
+        }
+    );
+}
+
+#[test]
+fn an_election_is_one_write_that_names_epoch_leader_and_set() {
+    let before = record(4, Some(0), &[0, 1]);
+    let mut node = node(1, log(&[(2, 4096)], 5000));
+    read(&mut node, 7, &before);
+    effects(&mut node, |node, out| node.on_campaign(out));
+    let out = read(&mut node, 7, &before);
+    let wanted = submitted(&out).expect("it campaigns");
+    assert_eq!(wanted.epoch, Epoch(5));
+    assert_eq!(
+        wanted.leader,
+        Some(Leader {
+            node: NodeId(1),
+            incarnation: Incarnation(1)
+        })
+    );
+    assert_eq!(wanted.isr, BTreeSet::from([member(1)]));
+    assert_eq!(
+        wanted.commit_hint,
+        Position {
+            epoch: Epoch(2),
+            lsn: Lsn(5000)
+        }
+    );
+    assert_eq!(
+        node.vow().promised,
+        Epoch(0),
+        "nothing is promised before it is won"
+    );
+}
+
+#[test]
+fn an_unknown_outcome_is_found_out() {
+    let before = record(4, Some(0), &[0, 1]);
+    let campaigns = || {
+        let mut node = node(1, log(&[(2, 4096)], 5000));
+        read(&mut node, 7, &before);
+        effects(&mut node, |node, out| node.on_campaign(out));
+        let out = read(&mut node, 7, &before);
+        let wanted = submitted(&out).expect("it campaigns").clone();
+        let nonce = wanted.writer_nonce;
+        let out = effects(&mut node, |node, out| {
+            node.on_cas(nonce, CasOutcome::Unknown, out)
+        });
+        assert_eq!((node.state(), out), (State::Candidate, vec![Effect::Read]));
+        (node, wanted)
+    };
+    // It may still be carried out: the same write again.
+    let (mut node, wanted) = campaigns();
+    let out = read(&mut node, 7, &before);
+    assert_eq!(
+        (node.state(), submitted(&out)),
+        (State::Candidate, Some(&wanted))
+    );
+    // It was.
+    let out = read_unsure(&mut node, &wanted, 8, &wanted);
+    assert!(out.contains(&Effect::Lead(Epoch(5))), "{out:?}");
+    // It cannot be any more.
+    let (mut node, _) = campaigns();
+    let out = read(&mut node, 8, &record(5, Some(0), &[0, 1]));
+    assert!(
+        matches!(out.last(), Some(Effect::Connect { .. })),
+        "{out:?}"
+    );
+    assert_eq!(node.leads(), None);
+}
+
+/// The repeated write is answered by "unknown" as well, and then this is read.
+fn read_unsure(node: &mut Protocol, sent: &Record, version: u32, found: &Record) -> Vec<Effect> {
+    let nonce = sent.writer_nonce;
+    effects(node, |node, out| {
+        node.on_cas(nonce, CasOutcome::Unknown, out)
+    });
+    read(node, version, found)
+}
+
+#[test]
+fn a_candidate_is_deaf() {
+    let before = record(4, Some(0), &[0, 1]);
+    let (mut node, leader) = follower_of(&before, log(&[(2, 4096)], 5000));
+    frame(&mut node, leader, welcome(4, 5000, 5000));
+    effects(&mut node, |node, out| node.on_campaign(out));
+    read(&mut node, 1, &before);
+    assert_eq!(node.state(), State::Candidate);
+    assert_eq!(frame(&mut node, leader, welcome(4, 5000, 5000)), []);
+    assert_eq!(
+        effects(&mut node, |node, out| node.on_durable(Lsn(5000), out)),
+        []
+    );
+}
+
+#[test]
+fn records_that_are_gone_or_from_the_past_raise_an_alarm() {
+    let (mut node, leader) = follower_of(&record(4, Some(0), &[0, 1]), log(&[(2, 4096)], 5000));
+    frame(&mut node, leader, welcome(4, 5000, 5000));
+    let out = read(&mut node, 3, &record(3, Some(2), &[1, 2]));
+    let (found, promised) = (Epoch(3), Epoch(4));
+    assert_eq!(
+        out,
+        [Effect::Alarm(Alarm::RecordRolledBack { found, promised })]
+    );
+    let gone = Snapshot {
+        record: None,
+        version: Version::ABSENT,
+    };
+    let out = effects(&mut node, |node, out| node.on_read(gone, out));
+    assert_eq!(out, [Effect::Alarm(Alarm::RecordGone)]);
+}
+
+#[test]
+fn a_disk_without_what_was_committed_does_not_lead() {
+    let commit_hint = Position {
+        epoch: Epoch(2),
+        lsn: Lsn(5000),
+    };
+    let before = Record {
+        commit_hint,
+        ..record(4, Some(0), &[0, 1])
+    };
+    for short in [log(&[(2, 4096)], 4900), log(&[(1, 4096)], 6000)] {
+        let mut node = node(1, short);
+        let out = read(&mut node, 1, &before);
+        assert!(out.contains(&Effect::Alarm(Alarm::Regressed)), "{out:?}");
+        effects(&mut node, |node, out| node.on_campaign(out));
+        assert_eq!(submitted(&read(&mut node, 1, &before)), None);
+        assert_eq!(node.state(), State::Repair);
+    }
+}
+
+#[test]
+fn who_resigns_leaves_to_one_who_has_everything() {
+    let mut leader = leader_with(log(&[(1, 4096)], 5000), &record(1, Some(0), &[0]));
+    let resign = |leader: &mut Protocol| leader.on_resign(NodeId(1), 10_000, &mut Vec::new());
+    assert_eq!(resign(&mut leader), Err(NotNow::NotInSync(NodeId(1))));
+    let (peer, hello) = hello(1, &log(&[(1, 4096)], 5000));
+    frame(&mut leader, peer, hello);
+    let ack = |durable| Frame::Ack {
+        epoch: Epoch(2),
+        durable: Lsn(durable),
+    };
+    let out = frame(&mut leader, peer, ack(5000));
+    let nonce = submitted(&out).expect("it is admitted").writer_nonce;
+    assert_eq!(resign(&mut leader), Err(NotNow::Changing));
+    let outcome = CasOutcome::Applied(Version::new("3"));
+    effects(&mut leader, |node, out| node.on_cas(nonce, outcome, out));
+    effects(&mut leader, |node, out| node.on_appended(Lsn(5100), out));
+    effects(&mut leader, |node, out| node.on_durable(Lsn(5100), out));
+    assert_eq!(resign(&mut leader), Err(NotNow::Behind(NodeId(1))));
+    assert_eq!(leader.state(), State::Replicated);
+    frame(&mut leader, peer, ack(5100));
+    assert_eq!(
+        (resign(&mut leader), leader.state()),
+        (Ok(()), State::Draining)
+    );
+    assert!(!leader.is_serving());
+}
