@@ -26,6 +26,8 @@ use crate::batch::{Batch, Protocol, Publish};
 
 const QUEUE: &str = "bench";
 const PASSWORD: &[u8] = b"guest";
+/// What the journal leaves free of the disk: little, so that nearly full ones will do.
+const KEEP_FREE_BYTES: u64 = 64 << 20;
 
 /// What messages go through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,7 +118,9 @@ pub fn run(work: Work, dir: &Path) -> Result<u64> {
 impl World {
     fn open(dir: &Path) -> Result<Self> {
         let disk = FileDisk::open(dir).context("open the journal's directory")?;
-        let (broker, writer) = Broker::open(&BrokerConfig::default(), disk)?;
+        let mut config = BrokerConfig::default();
+        config.journal.keep_free_bytes = Some(KEEP_FREE_BYTES);
+        let (broker, writer) = Broker::open(&config, disk)?;
         let admin = broker.admin();
         let update = UserUpdate {
             password: Some(PasswordChange::Set(hash_password(PASSWORD)?)),
