@@ -9,5 +9,6 @@ pub mod frame;
 pub mod node;
 pub mod protocol;
 pub mod record;
+pub mod replica;
 pub mod rules;
 pub mod timing;
