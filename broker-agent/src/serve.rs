@@ -145,5 +145,6 @@ fn agent_info(advertised_host: &str, console_url: String) -> AgentInfo {
         advertised_host: advertised_host.to_owned(),
         console_url,
         pid: std::process::id(),
+        replication_address: String::new(),
     }
 }

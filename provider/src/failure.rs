@@ -416,6 +416,7 @@ fn summary(failure: &Failure, about: &str) -> String {
         Reason::NotFound => format!("{about} not found"),
         Reason::ResourceExhausted => "Limit reached".to_owned(),
         Reason::Unavailable => "Broker is not available".to_owned(),
+        Reason::NotActive => "The node is a standby".to_owned(),
         Reason::Unsupported => "Not supported by the agent".to_owned(),
     }
 }

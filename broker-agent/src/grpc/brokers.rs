@@ -7,8 +7,9 @@ use std::sync::Arc;
 use agent_api::v1::brokers_server::Brokers;
 use agent_api::v1::{
     Broker, BrokerEvent, BrokerState, BrokerStatus, CreateBrokerRequest, DeleteBrokerRequest,
-    DeleteBrokerResponse, GetBrokerRequest, ListBrokersRequest, ListBrokersResponse, Reason,
-    RestartBrokerRequest, UpdateBrokerRequest, WatchBrokersRequest,
+    DeleteBrokerResponse, ForcePromoteBrokerRequest, GetBrokerRequest, ListBrokersRequest,
+    ListBrokersResponse, Reason, RestartBrokerRequest, SwitchoverBrokerRequest,
+    SwitchoverBrokerResponse, UpdateBrokerRequest, WatchBrokersRequest,
 };
 use agent_api::{Failure, FieldMask};
 use futures_util::Stream;
@@ -38,6 +39,7 @@ impl Brokers for Agent {
                 .at("name")
                 .of("broker", &broker.name)
         })?;
+        refuse_replication(&broker)?;
         let listeners = listeners::resolve(&broker.listeners)?;
         let hosting = Arc::clone(&self.hosting);
         let view = to_the_end(async move { hosting.create(name, listeners, token).await }).await?;
@@ -71,6 +73,7 @@ impl Brokers for Agent {
     async fn update_broker(&self, request: Request<UpdateBrokerRequest>) -> Answer<Broker> {
         let request = request.into_inner();
         let broker = required(request.broker, "broker")?;
+        refuse_replication(&broker)?;
         let listeners = if names_listeners(request.update_mask.as_ref())? {
             Some(listeners::resolve(&broker.listeners)?)
         } else {
@@ -102,6 +105,22 @@ impl Brokers for Agent {
         let hosting = Arc::clone(&self.hosting);
         let view = to_the_end(async move { hosting.restart(&name).await }).await?;
         Ok(Response::new(self.shown(&view).await))
+    }
+
+    async fn switchover_broker(
+        &self,
+        request: Request<SwitchoverBrokerRequest>,
+    ) -> Answer<SwitchoverBrokerResponse> {
+        let view = self.hosting.view(&request.into_inner().name)?;
+        Err(not_replicated(&view).into())
+    }
+
+    async fn force_promote_broker(
+        &self,
+        request: Request<ForcePromoteBrokerRequest>,
+    ) -> Answer<Broker> {
+        let view = self.hosting.view(&request.into_inner().name)?;
+        Err(not_replicated(&view).into())
     }
 
     async fn watch_brokers(
@@ -172,10 +191,13 @@ impl Shower {
             engine_version: self.engine_version.clone(),
             host: self.host.clone(),
             journal_damaged,
+            replication: None,
+            health_url: String::new(),
         };
         Broker {
             name,
             listeners: listeners::shown(&view.record.listeners),
+            replication: None,
             generation: view.record.generation,
             status: Some(status),
             uid: view.record.id.clone(),
@@ -237,6 +259,25 @@ impl Watch {
         self.told = present;
         Ok(())
     }
+}
+
+fn not_replicated(view: &View) -> Failure {
+    let name = view.record.name.as_str();
+    let sentence = format!("broker {name:?} is on this agent alone; no other node can take over");
+    Failure::new(Reason::Invalid, sentence)
+        .at("name")
+        .of("broker", name)
+}
+
+/// Pairs are not hosted by this release.
+fn refuse_replication(broker: &Broker) -> Result<(), Failure> {
+    if broker.replication.is_none() {
+        return Ok(());
+    }
+    let sentence = "this agent does not host replicated brokers; use a newer one";
+    Err(Failure::new(Reason::Unsupported, sentence)
+        .at("replication")
+        .of("broker", &broker.name))
 }
 
 /// Whether an update is to change the listeners, the one field that can change.

@@ -25,10 +25,21 @@ pub struct Failure {
     pub object_name: Box<str>,
     /// [`Reason::NotEmpty`]: messages that would be lost.
     pub messages: u64,
-    /// [`Reason::NotEmpty`]: consumers attached.
-    pub consumers: u64,
+    /// [`Reason::NotEmpty`]: consumers attached, as many as fit.
+    pub consumers: u32,
     /// [`Reason::Conflict`]: the generation the object has now, 0 when it does not exist.
     pub generation: u64,
+    /// [`Reason::NotActive`]: who is active, if anyone is known to be.
+    pub active: Option<Box<Active>>,
+}
+
+/// The node of a pair that serves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Active {
+    /// Its name.
+    pub node: String,
+    /// `host:port` of its agent.
+    pub agent: String,
 }
 
 impl Failure {
@@ -43,6 +54,7 @@ impl Failure {
             messages: 0,
             consumers: 0,
             generation: 0,
+            active: None,
         }
     }
 
@@ -65,7 +77,7 @@ impl Failure {
     #[must_use]
     pub fn holding(mut self, messages: u64, consumers: u64) -> Self {
         self.messages = messages;
-        self.consumers = consumers;
+        self.consumers = u32::try_from(consumers).unwrap_or(u32::MAX);
         self
     }
 
@@ -73,6 +85,13 @@ impl Failure {
     #[must_use]
     pub fn now_at(mut self, generation: u64) -> Self {
         self.generation = generation;
+        self
+    }
+
+    /// Says which node is active.
+    #[must_use]
+    pub fn served_by(mut self, active: Option<Active>) -> Self {
+        self.active = active.map(Box::new);
         self
     }
 
@@ -91,23 +110,35 @@ impl Failure {
             object_kind: detail.object_kind,
             object_name: detail.object_name.into(),
             messages: detail.messages,
-            consumers: detail.consumers,
+            consumers: u32::try_from(detail.consumers).unwrap_or(u32::MAX),
             generation: detail.generation,
+            active: Active::named(detail.active_node, detail.active_agent).map(Box::new),
         })
+    }
+}
+
+impl Active {
+    fn named(node: String, agent: String) -> Option<Self> {
+        (!node.is_empty() || !agent.is_empty()).then_some(Self { node, agent })
     }
 }
 
 impl From<Failure> for Status {
     fn from(failure: Failure) -> Self {
         let code = code(failure.reason);
+        let (active_node, active_agent) = failure
+            .active
+            .map_or_else(Default::default, |active| (active.node, active.agent));
         let detail = ErrorDetail {
             reason: failure.reason.into(),
             field: failure.field,
             object_kind: failure.object_kind,
             object_name: failure.object_name.into(),
             messages: failure.messages,
-            consumers: failure.consumers,
+            consumers: failure.consumers.into(),
             generation: failure.generation,
+            active_node,
+            active_agent,
         };
         let outer = RpcStatus {
             code: code.into(),
@@ -140,7 +171,9 @@ const fn code(reason: Reason) -> Code {
         Reason::AlreadyExists => Code::AlreadyExists,
         Reason::Invalid => Code::InvalidArgument,
         Reason::Forbidden => Code::PermissionDenied,
-        Reason::NotEmpty | Reason::InUse | Reason::Mismatch => Code::FailedPrecondition,
+        Reason::NotEmpty | Reason::InUse | Reason::Mismatch | Reason::NotActive => {
+            Code::FailedPrecondition
+        }
         Reason::ResourceExhausted => Code::ResourceExhausted,
         Reason::Unavailable => Code::Unavailable,
         Reason::Unsupported => Code::Unimplemented,
@@ -162,6 +195,20 @@ mod tests {
         let status = Status::from(failure.clone());
         assert_eq!(status.code(), Code::FailedPrecondition);
         assert_eq!(Failure::from_status(&status), Some(failure));
+    }
+
+    #[test]
+    fn a_standby_tells_who_is_active() {
+        let active = Active {
+            node: "b".into(),
+            agent: "mq-b:7443".into(),
+        };
+        let failure = Failure::new(Reason::NotActive, "ask b").served_by(Some(active));
+        let status = Status::from(failure.clone());
+        assert_eq!(Failure::from_status(&status), Some(failure));
+        let nobody = Failure::new(Reason::NotActive, "nobody serves").served_by(None);
+        let status = Status::from(nobody.clone());
+        assert_eq!(Failure::from_status(&status), Some(nobody));
     }
 
     #[test]

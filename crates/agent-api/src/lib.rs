@@ -32,7 +32,7 @@ mod value;
 
 pub use address::{Address, BadAddress};
 pub use client::{Client, Error};
-pub use failure::Failure;
+pub use failure::{Active, Failure};
 pub use identity::{BadIdentity, Identity, Part};
 /// A field mask, as requests that change single fields carry it.
 pub use prost_types::FieldMask;

@@ -19,7 +19,8 @@ pub struct AgentInfo {
     /// Exchange types: "direct", "fanout", "topic", …
     #[prost(string, repeated, tag = "5")]
     pub exchange_types: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// Named abilities beyond this list of calls; a caller ignores names it does not know.
+    /// Named abilities beyond this list of calls; a caller ignores names it does not know:
+    /// "replication" (brokers may have Broker.replication).
     #[prost(string, repeated, tag = "6")]
     pub features: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// Name clients reach this machine by, as its endpoints and console URLs have it.
@@ -31,6 +32,10 @@ pub struct AgentInfo {
     /// Process id, for a person who looks for it.
     #[prost(uint32, tag = "9")]
     pub pid: u32,
+    /// "host:port" where other agents reach this one's replication listener; empty when it is switched
+    /// off.
+    #[prost(string, tag = "10")]
+    pub replication_address: ::prost::alloc::string::String,
 }
 /// Generated client implementations.
 pub mod agent_client {
@@ -1029,6 +1034,336 @@ pub mod bindings_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// How a broker is replicated: what Broker.replication holds.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Replication {
+    /// Names the group of nodes, the same on all of them: 32 lower-case hexadecimal digits. It becomes
+    /// the broker's `uid`. Of a broker that exists already it is the uid it has. Empty = the uid the
+    /// broker has. Cannot be changed.
+    #[prost(string, tag = "1")]
+    pub group: ::prost::alloc::string::String,
+    /// All nodes of the group, 2 or 3, the same on all agents.
+    #[prost(message, repeated, tag = "2")]
+    pub nodes: ::prost::alloc::vec::Vec<ReplicationNode>,
+    /// Which of `nodes` this agent is; the one setting that differs between agents.
+    #[prost(uint32, tag = "3")]
+    pub node: u32,
+    /// Which node writes the first record of the group, its own copy being the first in sync: for a
+    /// broker that exists already, the node that has its data. Looked at only while there is no record.
+    #[prost(uint32, tag = "4")]
+    pub founder: u32,
+    /// Where the record is that says who leads.
+    #[prost(message, optional, tag = "5")]
+    pub coordination: ::core::option::Option<Coordination>,
+    /// Unset = PREFERRED.
+    #[prost(enumeration = "ReplicationDurability", tag = "6")]
+    pub durability: i32,
+    /// Node that should be active; 0 = whichever is. Changing it switches over, if that node is in
+    /// sync. A node that comes back does not become active again by itself.
+    #[prost(uint32, tag = "7")]
+    pub preferred_active: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReplicationNode {
+    /// 1 to 65535, unique in the group, never given to another node.
+    #[prost(uint32, tag = "1")]
+    pub id: u32,
+    /// For people: same rules as a broker's name; unique in the group.
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// "host:port" of its agent's management interface, as callers reach it.
+    #[prost(string, tag = "3")]
+    pub agent: ::prost::alloc::string::String,
+    /// "host:port" where the other nodes reach its replication listener (see
+    /// AgentInfo.replication_address). Its agent's certificate must be valid for this host.
+    #[prost(string, tag = "4")]
+    pub replication: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Coordination {
+    #[prost(oneof = "coordination::Store", tags = "1, 2")]
+    pub store: ::core::option::Option<coordination::Store>,
+}
+/// Nested message and enum types in `Coordination`.
+pub mod coordination {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Store {
+        #[prost(message, tag = "1")]
+        Etcd(super::EtcdStore),
+        /// For trials with all agents on one machine.
+        #[prost(message, tag = "2")]
+        File(super::FileStore),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct EtcdStore {
+    /// "<https://host:2379"> of each member.
+    #[prost(string, repeated, tag = "1")]
+    pub endpoints: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Authority of the members' certificates, PEM. Empty with plaintext ("<http://">) only.
+    #[prost(string, tag = "2")]
+    pub ca_certificate: ::prost::alloc::string::String,
+    /// What this client shows, PEM; both or neither.
+    #[prost(string, tag = "3")]
+    pub certificate: ::prost::alloc::string::String,
+    /// Never in answers. Absent in an update: as it is.
+    #[prost(string, optional, tag = "4")]
+    pub key: ::core::option::Option<::prost::alloc::string::String>,
+    /// Both or neither.
+    #[prost(string, tag = "5")]
+    pub username: ::prost::alloc::string::String,
+    /// Never in answers. Absent in an update: as it is.
+    #[prost(string, optional, tag = "6")]
+    pub password: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FileStore {
+    /// Absolute path of a directory that all agents of the group see; made if it is missing.
+    #[prost(string, tag = "1")]
+    pub path: ::prost::alloc::string::String,
+}
+/// What Broker.status.replication holds.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReplicationStatus {
+    #[prost(enumeration = "ReplicationState", tag = "1")]
+    pub state: i32,
+    /// What it waits for or why it is in this state, in a sentence; empty where the state says all.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+    /// Number of the present reign; rises with each change of the active. 0 before the first.
+    #[prost(uint64, tag = "3")]
+    pub epoch: u64,
+    /// Node that leads, as far as this node knows; 0 = none, or not known.
+    #[prost(uint32, tag = "4")]
+    pub leader: u32,
+    /// All nodes, in the order of the settings.
+    #[prost(message, repeated, tag = "5")]
+    pub nodes: ::prost::alloc::vec::Vec<ReplicationNodeStatus>,
+    /// Positions in the journal, which are the same on all nodes, bytes from its origin: where this
+    /// node's journal ends, what is on this node's disk, what is on the disks of all in sync.
+    #[prost(uint64, tag = "6")]
+    pub end_position: u64,
+    #[prost(uint64, tag = "7")]
+    pub durable_position: u64,
+    #[prost(uint64, tag = "8")]
+    pub committed_position: u64,
+    /// What should be looked at; empty when all is well.
+    #[prost(message, repeated, tag = "9")]
+    pub alarms: ::prost::alloc::vec::Vec<ReplicationAlarm>,
+    /// On the active: the longest of its nodes' `lag_seconds`. On a standby: how long ago it last had
+    /// all that it knows was committed. 0 = nothing is behind.
+    #[prost(double, tag = "10")]
+    pub replication_lag_seconds: f64,
+    /// When the state was entered, milliseconds since 1970-01-01 UTC by this agent's clock.
+    #[prost(uint64, tag = "11")]
+    pub since_ms: u64,
+    /// Nodes in sync that an acknowledgement needs at least: 1 or 2.
+    #[prost(uint32, tag = "12")]
+    pub min_in_sync: u32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReplicationNodeStatus {
+    #[prost(uint32, tag = "1")]
+    pub id: u32,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// Of its agent's management interface.
+    #[prost(string, tag = "3")]
+    pub agent: ::prost::alloc::string::String,
+    /// It is in the in-sync set of the record, as this node last saw it.
+    #[prost(bool, tag = "4")]
+    pub in_sync: bool,
+    /// There is a connection between it and this node. Always true of this node itself.
+    #[prost(bool, tag = "5")]
+    pub connected: bool,
+    /// How far its journal is durable; 0 = not known. The active knows it of all that are connected, a
+    /// standby of itself alone.
+    #[prost(uint64, tag = "6")]
+    pub durable_position: u64,
+    /// What it lacks of the active's journal, bytes; unset = not known.
+    #[prost(uint64, optional, tag = "7")]
+    pub lag_bytes: ::core::option::Option<u64>,
+    /// How long it has lacked something, seconds; unset = not known.
+    #[prost(double, optional, tag = "8")]
+    pub lag_seconds: ::core::option::Option<f64>,
+    /// Where clients reach it while it is active, as far as this node knows: URLs as in Endpoint.url.
+    /// Of a listener whose port the system chooses only the active itself knows.
+    #[prost(string, repeated, tag = "9")]
+    pub endpoints: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReplicationAlarm {
+    /// For programs: "alone", "blocked", "record_gone", "record_rolled_back", "regressed", "damaged",
+    /// "truncates_committed", "store_unreachable", "peer_unreachable", "peer_refused",
+    /// "not_preferred", "founder_missing". A reader ignores names it does not know.
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    /// For a person: what is wrong, and what to do.
+    #[prost(string, tag = "2")]
+    pub text: ::prost::alloc::string::String,
+    /// When it was raised, milliseconds since 1970-01-01 UTC by this agent's clock.
+    #[prost(uint64, tag = "3")]
+    pub since_ms: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SwitchoverBrokerRequest {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Name of the node that is to be active, or its number. Empty = preferred_active if that is
+    /// another node than the active, else the one other node that is in sync.
+    #[prost(string, tag = "2")]
+    pub to: ::prost::alloc::string::String,
+    /// How long it may take, from the first connection closed to the other node's first client;
+    /// 0 = 30 seconds. At most 600.
+    #[prost(uint32, tag = "3")]
+    pub timeout_s: u32,
+}
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct SwitchoverBrokerResponse {
+    /// Node that was active.
+    #[prost(uint32, tag = "1")]
+    pub from: u32,
+    /// Node that is active now.
+    #[prost(uint32, tag = "2")]
+    pub to: u32,
+    /// The new reign.
+    #[prost(uint64, tag = "3")]
+    pub epoch: u64,
+    /// From when this node stopped taking publishes to when the other one was seen to lead.
+    #[prost(double, tag = "4")]
+    pub duration_seconds: f64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ForcePromoteBrokerRequest {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Has to be true: what was acknowledged while this node was not in sync will be lost.
+    #[prost(bool, tag = "2")]
+    pub accept_data_loss: bool,
+    /// That the node that leads, or led last, does not serve any more and will not come back by
+    /// itself. One of both is needed.
+    #[prost(oneof = "force_promote_broker_request::Proof", tags = "3, 4")]
+    pub proof: ::core::option::Option<force_promote_broker_request::Proof>,
+}
+/// Nested message and enum types in `ForcePromoteBrokerRequest`.
+pub mod force_promote_broker_request {
+    /// That the node that leads, or led last, does not serve any more and will not come back by
+    /// itself. One of both is needed.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Proof {
+        /// Its name, typed by a person who has made sure that it is dead.
+        #[prost(string, tag = "3")]
+        DeadNode(::prost::alloc::string::String),
+        /// How it was kept from serving ("instance i-0abc terminated"); goes to the audit log.
+        #[prost(string, tag = "4")]
+        Fencing(::prost::alloc::string::String),
+    }
+}
+/// When a message counts as safe. Either way a confirm waits for every node that is in sync.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ReplicationDurability {
+    Unspecified = 0,
+    /// The active goes on alone when no other node is in sync (ACTIVE_ALONE).
+    Preferred = 1,
+    /// With fewer than two nodes in sync nothing is confirmed and publishers wait (ACTIVE_BLOCKED).
+    Strict = 2,
+}
+impl ReplicationDurability {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "REPLICATION_DURABILITY_UNSPECIFIED",
+            Self::Preferred => "REPLICATION_DURABILITY_PREFERRED",
+            Self::Strict => "REPLICATION_DURABILITY_STRICT",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "REPLICATION_DURABILITY_UNSPECIFIED" => Some(Self::Unspecified),
+            "REPLICATION_DURABILITY_PREFERRED" => Some(Self::Preferred),
+            "REPLICATION_DURABILITY_STRICT" => Some(Self::Strict),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ReplicationState {
+    Unspecified = 0,
+    /// It has not found its place yet; `reason` says what it waits for (the coordination store, the
+    /// founder, a leader).
+    Init = 1,
+    /// It reads its journal.
+    Recovering = 2,
+    /// Standby that lacks something, or is not known to have everything.
+    Syncing = 3,
+    /// Standby that has everything acknowledged, and may become active.
+    InSync = 4,
+    /// Its election is under way.
+    Candidate = 5,
+    /// Elected; it readies its queues and opens its listeners.
+    Promoting = 6,
+    /// Active, with others in sync.
+    ActiveReplicated = 7,
+    /// Active, with no other node in sync: what is confirmed now is on one disk.
+    ActiveAlone = 8,
+    /// Active, with too few in sync for `durability` STRICT: publishers wait.
+    ActiveBlocked = 9,
+    /// Active that hands over: clients are being let go.
+    Draining = 10,
+    /// It was active and has lost the right to serve; it becomes a standby.
+    Fenced = 11,
+    /// Its journal lacks what it once had; it does not lead before another node has refilled it.
+    Repair = 12,
+}
+impl ReplicationState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "REPLICATION_STATE_UNSPECIFIED",
+            Self::Init => "REPLICATION_STATE_INIT",
+            Self::Recovering => "REPLICATION_STATE_RECOVERING",
+            Self::Syncing => "REPLICATION_STATE_SYNCING",
+            Self::InSync => "REPLICATION_STATE_IN_SYNC",
+            Self::Candidate => "REPLICATION_STATE_CANDIDATE",
+            Self::Promoting => "REPLICATION_STATE_PROMOTING",
+            Self::ActiveReplicated => "REPLICATION_STATE_ACTIVE_REPLICATED",
+            Self::ActiveAlone => "REPLICATION_STATE_ACTIVE_ALONE",
+            Self::ActiveBlocked => "REPLICATION_STATE_ACTIVE_BLOCKED",
+            Self::Draining => "REPLICATION_STATE_DRAINING",
+            Self::Fenced => "REPLICATION_STATE_FENCED",
+            Self::Repair => "REPLICATION_STATE_REPAIR",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "REPLICATION_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "REPLICATION_STATE_INIT" => Some(Self::Init),
+            "REPLICATION_STATE_RECOVERING" => Some(Self::Recovering),
+            "REPLICATION_STATE_SYNCING" => Some(Self::Syncing),
+            "REPLICATION_STATE_IN_SYNC" => Some(Self::InSync),
+            "REPLICATION_STATE_CANDIDATE" => Some(Self::Candidate),
+            "REPLICATION_STATE_PROMOTING" => Some(Self::Promoting),
+            "REPLICATION_STATE_ACTIVE_REPLICATED" => Some(Self::ActiveReplicated),
+            "REPLICATION_STATE_ACTIVE_ALONE" => Some(Self::ActiveAlone),
+            "REPLICATION_STATE_ACTIVE_BLOCKED" => Some(Self::ActiveBlocked),
+            "REPLICATION_STATE_DRAINING" => Some(Self::Draining),
+            "REPLICATION_STATE_FENCED" => Some(Self::Fenced),
+            "REPLICATION_STATE_REPAIR" => Some(Self::Repair),
+            _ => None,
+        }
+    }
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Broker {
     /// 1 to 50 characters: letters, digits, "-" and "\_"; the first is a letter or a digit. Unique
@@ -1041,13 +1376,17 @@ pub struct Broker {
         ::prost::alloc::string::String,
         Listener,
     >,
+    /// Absent: one node, this agent.
+    #[prost(message, optional, boxed, tag = "3")]
+    pub replication: ::core::option::Option<::prost::alloc::boxed::Box<Replication>>,
     /// Set by the agent, ignored in requests:
     #[prost(uint64, tag = "10")]
     pub generation: u64,
     #[prost(message, optional, tag = "11")]
     pub status: ::core::option::Option<BrokerStatus>,
     /// 32 hexadecimal digits, random, given when the broker is made and never changed: tells the
-    /// broker from every other one, also from one of its name on another agent or at another time.
+    /// broker from every other one, also from one of its name on another agent or at another time. All
+    /// nodes of a pair have the same one, the group's.
     #[prost(string, tag = "12")]
     pub uid: ::prost::alloc::string::String,
 }
@@ -1101,6 +1440,15 @@ pub struct BrokerStatus {
     /// there; the agent's log names each.
     #[prost(uint64, tag = "7")]
     pub journal_damaged: u64,
+    /// Of a replicated broker.
+    #[prost(message, optional, boxed, tag = "8")]
+    pub replication: ::core::option::Option<
+        ::prost::alloc::boxed::Box<ReplicationStatus>,
+    >,
+    /// URL for load balancers: answers 200 while clients are served here, 503 otherwise; empty when the
+    /// status pages are switched off.
+    #[prost(string, tag = "9")]
+    pub health_url: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Endpoint {
@@ -1150,7 +1498,7 @@ pub struct UpdateBrokerRequest {
     /// `name` says which.
     #[prost(message, optional, tag = "1")]
     pub broker: ::core::option::Option<Broker>,
-    /// "listeners". Empty or missing: every field that can be changed.
+    /// "listeners", "replication". Empty or missing: "listeners".
     #[prost(message, optional, tag = "2")]
     pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
     #[prost(message, optional, tag = "3")]
@@ -1227,6 +1575,7 @@ impl UserFrom {
 pub enum BrokerState {
     Unspecified = 0,
     Starting = 1,
+    /// Of a pair: it takes part in it, as `replication.state` says; only an active one has endpoints.
     Running = 2,
     Stopping = 3,
     /// It does not serve: its data could not be opened, its disk failed or its port was taken.
@@ -1341,7 +1690,9 @@ pub mod brokers_client {
         }
         /// Makes a broker, with the virtual host "/" and no user, and starts it. Answers when its
         /// listeners accept connections. Errors: ALREADY_EXISTS, INVALID (a name, or `listeners.*.port`
-        /// when a port is taken); after an error nothing is left behind.
+        /// when a port is taken; `replication.*`), UNAVAILABLE (the coordination store does not answer);
+        /// after an error nothing is left behind. With `replication`: on the founder of a new group it
+        /// answers when it is active, on the other nodes when it stands by, in sync or not.
         pub async fn create_broker(
             &mut self,
             request: impl tonic::IntoRequest<super::CreateBrokerRequest>,
@@ -1411,6 +1762,12 @@ pub mod brokers_client {
         }
         /// Changes the fields named in the mask, live: connections on listeners that stay are not
         /// touched. Either all of it happens or nothing. Errors: NOT_FOUND, CONFLICT, INVALID.
+        ///
+        /// "replication" makes a single broker the founder of a pair, changes a pair's settings, or, with
+        /// `broker.replication` unset, makes the active single again; its other nodes are deleted before.
+        /// Connections are closed when a broker becomes a pair or single. Errors then also: NOT_ACTIVE,
+        /// UNAVAILABLE (the coordination store does not answer), MISMATCH (another group, or a node that
+        /// has become another one).
         pub async fn update_broker(
             &mut self,
             request: impl tonic::IntoRequest<super::UpdateBrokerRequest>,
@@ -1434,7 +1791,9 @@ pub mod brokers_client {
         }
         /// Stops the broker, takes it out of the registry, then removes its data. Errors: NOT_FOUND,
         /// CONFLICT, NOT_EMPTY (its queues hold messages and `force` is not set), UNAVAILABLE (a failed
-        /// broker whose messages cannot be counted; `force` deletes it).
+        /// broker whose messages cannot be counted; `force` deletes it). Of a pair, this node's copy: a
+        /// standby's goes at any time, after which the active goes on alone, unless it is the last one in
+        /// sync (IN_USE); an active's only when no other node is in sync (IN_USE). `force` deletes either.
         pub async fn delete_broker(
             &mut self,
             request: impl tonic::IntoRequest<super::DeleteBrokerRequest>,
@@ -1508,6 +1867,61 @@ pub mod brokers_client {
                 .insert(GrpcMethod::new("ferrymq.agent.v1.Brokers", "WatchBrokers"));
             self.inner.server_streaming(req, path, codec).await
         }
+        /// Makes another node of a pair the active one; nothing acknowledged is lost. Clients are let go
+        /// and find the new active by their list of addresses. Asked of the active. Errors: NOT_FOUND,
+        /// NOT_ACTIVE, INVALID (`to` is no other node of it, or it is not replicated), UNAVAILABLE (the
+        /// target is not in sync, or did not take over in time; then whoever the nodes elect serves).
+        pub async fn switchover_broker(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SwitchoverBrokerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SwitchoverBrokerResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ferrymq.agent.v1.Brokers/SwitchoverBroker",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ferrymq.agent.v1.Brokers", "SwitchoverBroker"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Makes this standby the active one although it may lack messages that were acknowledged: the last
+        /// resort when the nodes that have them are gone for good. Errors: NOT_FOUND, INVALID
+        /// (`accept_data_loss`, `proof`), IN_USE (another node is reachable, or this one is in sync and will
+        /// be elected by itself), UNAVAILABLE (the coordination store does not answer).
+        pub async fn force_promote_broker(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ForcePromoteBrokerRequest>,
+        ) -> std::result::Result<tonic::Response<super::Broker>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ferrymq.agent.v1.Brokers/ForcePromoteBroker",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("ferrymq.agent.v1.Brokers", "ForcePromoteBroker"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1525,7 +1939,9 @@ pub mod brokers_server {
     pub trait Brokers: std::marker::Send + std::marker::Sync + 'static {
         /// Makes a broker, with the virtual host "/" and no user, and starts it. Answers when its
         /// listeners accept connections. Errors: ALREADY_EXISTS, INVALID (a name, or `listeners.*.port`
-        /// when a port is taken); after an error nothing is left behind.
+        /// when a port is taken; `replication.*`), UNAVAILABLE (the coordination store does not answer);
+        /// after an error nothing is left behind. With `replication`: on the founder of a new group it
+        /// answers when it is active, on the other nodes when it stands by, in sync or not.
         async fn create_broker(
             &self,
             request: tonic::Request<super::CreateBrokerRequest>,
@@ -1544,13 +1960,21 @@ pub mod brokers_server {
         >;
         /// Changes the fields named in the mask, live: connections on listeners that stay are not
         /// touched. Either all of it happens or nothing. Errors: NOT_FOUND, CONFLICT, INVALID.
+        ///
+        /// "replication" makes a single broker the founder of a pair, changes a pair's settings, or, with
+        /// `broker.replication` unset, makes the active single again; its other nodes are deleted before.
+        /// Connections are closed when a broker becomes a pair or single. Errors then also: NOT_ACTIVE,
+        /// UNAVAILABLE (the coordination store does not answer), MISMATCH (another group, or a node that
+        /// has become another one).
         async fn update_broker(
             &self,
             request: tonic::Request<super::UpdateBrokerRequest>,
         ) -> std::result::Result<tonic::Response<super::Broker>, tonic::Status>;
         /// Stops the broker, takes it out of the registry, then removes its data. Errors: NOT_FOUND,
         /// CONFLICT, NOT_EMPTY (its queues hold messages and `force` is not set), UNAVAILABLE (a failed
-        /// broker whose messages cannot be counted; `force` deletes it).
+        /// broker whose messages cannot be counted; `force` deletes it). Of a pair, this node's copy: a
+        /// standby's goes at any time, after which the active goes on alone, unless it is the last one in
+        /// sync (IN_USE); an active's only when no other node is in sync (IN_USE). `force` deletes either.
         async fn delete_broker(
             &self,
             request: tonic::Request<super::DeleteBrokerRequest>,
@@ -1579,6 +2003,25 @@ pub mod brokers_server {
             tonic::Response<Self::WatchBrokersStream>,
             tonic::Status,
         >;
+        /// Makes another node of a pair the active one; nothing acknowledged is lost. Clients are let go
+        /// and find the new active by their list of addresses. Asked of the active. Errors: NOT_FOUND,
+        /// NOT_ACTIVE, INVALID (`to` is no other node of it, or it is not replicated), UNAVAILABLE (the
+        /// target is not in sync, or did not take over in time; then whoever the nodes elect serves).
+        async fn switchover_broker(
+            &self,
+            request: tonic::Request<super::SwitchoverBrokerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SwitchoverBrokerResponse>,
+            tonic::Status,
+        >;
+        /// Makes this standby the active one although it may lack messages that were acknowledged: the last
+        /// resort when the nodes that have them are gone for good. Errors: NOT_FOUND, INVALID
+        /// (`accept_data_loss`, `proof`), IN_USE (another node is reachable, or this one is in sync and will
+        /// be elected by itself), UNAVAILABLE (the coordination store does not answer).
+        async fn force_promote_broker(
+            &self,
+            request: tonic::Request<super::ForcePromoteBrokerRequest>,
+        ) -> std::result::Result<tonic::Response<super::Broker>, tonic::Status>;
     }
     /// Brokers hosted by this agent. A broker's data stays on the agent's disk until it is deleted.
     #[derive(Debug)]
@@ -1971,6 +2414,96 @@ pub mod brokers_server {
                     };
                     Box::pin(fut)
                 }
+                "/ferrymq.agent.v1.Brokers/SwitchoverBroker" => {
+                    #[allow(non_camel_case_types)]
+                    struct SwitchoverBrokerSvc<T: Brokers>(pub Arc<T>);
+                    impl<
+                        T: Brokers,
+                    > tonic::server::UnaryService<super::SwitchoverBrokerRequest>
+                    for SwitchoverBrokerSvc<T> {
+                        type Response = super::SwitchoverBrokerResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SwitchoverBrokerRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Brokers>::switchover_broker(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SwitchoverBrokerSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ferrymq.agent.v1.Brokers/ForcePromoteBroker" => {
+                    #[allow(non_camel_case_types)]
+                    struct ForcePromoteBrokerSvc<T: Brokers>(pub Arc<T>);
+                    impl<
+                        T: Brokers,
+                    > tonic::server::UnaryService<super::ForcePromoteBrokerRequest>
+                    for ForcePromoteBrokerSvc<T> {
+                        type Response = super::Broker;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ForcePromoteBrokerRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Brokers>::force_promote_broker(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ForcePromoteBrokerSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 _ => {
                     Box::pin(async move {
                         let mut response = http::Response::new(
@@ -2041,6 +2574,12 @@ pub struct ErrorDetail {
     /// CONFLICT: the generation the object has now; 0 when it does not exist.
     #[prost(uint64, tag = "7")]
     pub generation: u64,
+    /// NOT_ACTIVE: name of the node that is active, and the "host:port" of its agent; empty while none
+    /// is known.
+    #[prost(string, tag = "8")]
+    pub active_node: ::prost::alloc::string::String,
+    #[prost(string, tag = "9")]
+    pub active_agent: ::prost::alloc::string::String,
 }
 /// Machine-readable kinds of failure, with the gRPC code each travels under.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -2075,6 +2614,10 @@ pub enum Reason {
     Unsupported = 11,
     /// The agent failed in a way it should not have. Code INTERNAL.
     Internal = 12,
+    /// The broker is replicated and this node is not the active one; `active_node` and `active_agent`
+    /// say which is. While none is known the nodes are about to elect one: try again in a few
+    /// seconds, on each of them. Code FAILED_PRECONDITION.
+    NotActive = 13,
 }
 impl Reason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -2096,6 +2639,7 @@ impl Reason {
             Self::Unavailable => "REASON_UNAVAILABLE",
             Self::Unsupported => "REASON_UNSUPPORTED",
             Self::Internal => "REASON_INTERNAL",
+            Self::NotActive => "REASON_NOT_ACTIVE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2114,6 +2658,7 @@ impl Reason {
             "REASON_UNAVAILABLE" => Some(Self::Unavailable),
             "REASON_UNSUPPORTED" => Some(Self::Unsupported),
             "REASON_INTERNAL" => Some(Self::Internal),
+            "REASON_NOT_ACTIVE" => Some(Self::NotActive),
             _ => None,
         }
     }

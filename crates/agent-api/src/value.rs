@@ -89,6 +89,15 @@ impl fmt::Debug for crate::v1::password::Form {
     }
 }
 
+impl fmt::Debug for crate::v1::EtcdStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EtcdStore")
+            .field("endpoints", &self.endpoints)
+            .field("username", &self.username)
+            .finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use crate::v1::PutUserRequest;
@@ -123,5 +132,20 @@ mod tests {
     fn unsigned_integers_stay_signed_where_they_fit() {
         assert_eq!(Value::from(5_u64), Value::from(5_i64));
         assert_eq!(Value::from(u64::MAX).kind, Some(Kind::Unsigned(u64::MAX)));
+    }
+
+    #[test]
+    fn a_store_prints_without_its_secrets() {
+        let store = crate::v1::EtcdStore {
+            endpoints: vec!["https://etcd:2379".into()],
+            key: Some("hunter2".into()),
+            password: Some("hunter2".into()),
+            ..Default::default()
+        };
+        let shown = format!("{store:?}");
+        assert!(
+            shown.contains("etcd:2379") && !shown.contains("hunter2"),
+            "{shown}"
+        );
     }
 }

@@ -37,7 +37,11 @@ fn generate(proto_dir: &Path, out: &Path) {
         .skip_debug([
             "ferrymq.agent.v1.Password",
             "ferrymq.agent.v1.Password.form",
+            "ferrymq.agent.v1.EtcdStore",
         ])
+        // Most brokers have none; every call about a broker would be as large as if it had.
+        .boxed(".ferrymq.agent.v1.Broker.replication")
+        .boxed(".ferrymq.agent.v1.BrokerStatus.replication")
         .build_transport(false)
         .emit_rerun_if_changed(false)
         .compile_fds(descriptors)
