@@ -124,6 +124,7 @@ def declared_otherwise():
             yield declared(number, {name: Typed("s", value) if value < 2**15 else Typed("l", value)})
 
 
+ANYWHERE = True
 SCENARIOS = {
     "arguments of a queue": [
         declared(number, arguments) for number, arguments in enumerate(CLASSIC)

@@ -6,6 +6,7 @@ from steps import (
     ACK, bind, call, confirms, connect, consume, count, eventually, exchange, get, leave, named, publish, queue,
 )  # fmt: skip
 
+ANYWHERE = True
 SCENARIOS = {
     "what is missing": [
         queue("missing", passive=True),

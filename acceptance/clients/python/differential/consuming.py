@@ -14,6 +14,7 @@ def qos(messages, shared=False, **more):
     return call(Basic.Qos(prefetch_count=messages, global_qos=shared), **more)
 
 
+ANYWHERE = True
 SCENARIOS = {
     "consumed": [
         queue(),

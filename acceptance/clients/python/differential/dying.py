@@ -25,6 +25,7 @@ def quorum(arguments, *steps):
     ]
 
 
+ANYWHERE = True
 SCENARIOS = {
     "died: rejected": dies(
         {}, publish("q", headers={"h": 1}, delivery_mode=2), get(no_ack=False), call(Basic.Reject(1, False))

@@ -52,6 +52,7 @@ def depth(levels):
     return {"k": depth(levels - 1)} if levels else {}
 
 
+ANYWHERE = True
 SCENARIOS = {
     "a message goes through": [
         queue(),

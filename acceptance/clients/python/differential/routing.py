@@ -21,6 +21,7 @@ def topics(pattern, *keys):
     return steps
 
 
+ANYWHERE = True
 SCENARIOS = {
     "copies": [
         queue("q"),

@@ -3,6 +3,10 @@
 run.py HOST:PORT [SCENARIO]
 
 A scenario begins with a connection `a` with channel 1 open, unless it opens its own.
+
+Scenarios call their queues alike. Those of a module that is `ANYWHERE` are played in several virtual
+hosts at a time, one after the other in each; those that are `TOGETHER` touch nothing that others
+do; the rest come one after the other in the virtual host that the definitions are about.
 """
 
 import json
@@ -10,6 +14,7 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 
 from pika.spec import Exchange, Queue
 
@@ -30,6 +35,8 @@ import transactions
 #: What a step may be repeated for.
 PATIENCE_S = 10
 THREADS = 20
+#: Virtual hosts of the definitions that are like `/`, and that no policy or limit is for.
+LANES = [f"lane {number}" for number in range(8)]
 MODULES = (
     arguments, channels, connections, consuming, dying, faults, handshake, messages, rights, routing, transactions,
 )  # fmt: skip
@@ -38,8 +45,8 @@ MODULES = (
 class Play:
     """One scenario on its way: its connections, and what is to be removed after it."""
 
-    def __init__(self, address):
-        self.address = address
+    def __init__(self, address, host):
+        self.address, self.host = address, host
         self.peers, self.options = {}, {}
         self.queues, self.exchanges = set(), set()
         self.reply_to = ""
@@ -65,6 +72,7 @@ class Play:
     def connect(self, on):
         options = dict(self.options.setdefault(on, {}))
         if options.pop("open", True):
+            options.setdefault("host", self.host)
             self.peers[on] = self.patiently(lambda: Peer(self.address).open(**options))
             return
         self.peers[on] = Peer(self.address)
@@ -107,7 +115,7 @@ class Play:
             return step.data
         method = step.method
         if isinstance(method, Queue.Declare) and not method.passive:
-            if self.options[step.on].get("host", "/") == "/":
+            if "host" not in self.options[step.on]:
                 self.queues.add(method.queue)
         if isinstance(method, Exchange.Declare) and not method.passive:
             self.exchanges.add(method.exchange)
@@ -125,7 +133,7 @@ class Play:
         names = sorted(name for name in self.exchanges if name and not name.startswith("amq."))
         removals += [Exchange.Delete(exchange=name) for name in names]
         if removals:
-            cleaner = Peer(self.address).open()
+            cleaner = Peer(self.address).open(host=self.host)
             for removal in removals:
                 remove(cleaner, removal)
             cleaner.close()
@@ -148,8 +156,8 @@ def found(events, wanted):
     return last and last.name == name and messages in ("", last.fields.get("message_count"))
 
 
-def play(address, name, steps):
-    run = Play(address)
+def play(address, name, steps, host="/"):
+    run = Play(address, host)
     told = []
     try:
         if steps[0].do != "connect":
@@ -159,7 +167,7 @@ def play(address, name, steps):
             times[step.what] += 1
             label = f"{step.what} ({times[step.what]})" if times[step.what] > 1 else step.what
             try:
-                events = [event.told() for event in run.step(step)]
+                events = [told_of(event, host) for event in run.step(step)]
             except Exception as error:
                 raise RuntimeError(f"{name!r}, {label}") from error
             if step.unordered:
@@ -170,28 +178,49 @@ def play(address, name, steps):
     return told
 
 
+def told_of(event, host):
+    """An event as it would be in the virtual host `/`."""
+    text = json.dumps(event.told())
+    return json.loads(text.replace(f"vhost '{host}'", "vhost '/'"))
+
+
 def main():
     host, port = sys.argv[1].split(":")
     wanted = sys.argv[2:]
-    in_turn, together = [], []
-    for module in MODULES:
-        scenarios = together if getattr(module, "TOGETHER", False) else in_turn
-        scenarios += [(name, steps) for name, steps in module.SCENARIOS.items()]
-    names = [name for name, _ in in_turn + together]
+    scenarios = [
+        (module, name, steps)
+        for module in MODULES
+        for name, steps in module.SCENARIOS.items()
+        if not wanted or name in wanted
+    ]
+    names = [name for _, name, _ in scenarios]
     assert len(names) == len(set(names)), "a name is there twice"
     address = host, int(port)
-    with ThreadPoolExecutor(THREADS) as threads:
-        playing = {
-            name: threads.submit(play, address, name, steps)
-            for name, steps in together
-            if not wanted or name in wanted
-        }
-        transcript = {
-            name: play(address, name, steps)
-            for name, steps in in_turn
-            if not wanted or name in wanted
-        }
-        transcript |= {name: played.result() for name, played in playing.items()}
+    free = SimpleQueue()
+    for lane in LANES:
+        free.put(lane)
+
+    def play_anywhere(name, steps):
+        lane = free.get()
+        try:
+            return play(address, name, steps, lane)
+        finally:
+            free.put(lane)
+
+    with (
+        ThreadPoolExecutor(THREADS) as together,
+        ThreadPoolExecutor(len(LANES)) as anywhere,
+        ThreadPoolExecutor(1) as in_turn,
+    ):
+        played = {}
+        for module, name, steps in scenarios:
+            if getattr(module, "TOGETHER", False):
+                played[name] = together.submit(play, address, name, steps)
+            elif getattr(module, "ANYWHERE", False):
+                played[name] = anywhere.submit(play_anywhere, name, steps)
+            else:
+                played[name] = in_turn.submit(play, address, name, steps)
+        transcript = {name: scenario.result() for name, scenario in played.items()}
     json.dump(transcript, sys.stdout, indent=1)
 
 

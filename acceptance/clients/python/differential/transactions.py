@@ -6,6 +6,7 @@ from steps import RETURNED, arrival, call, connect, consume, count, counted, get
 
 BEGUN = [queue(), call(Tx.Select())]
 
+ANYWHERE = True
 SCENARIOS = {
     "published and committed": [
         *BEGUN,
