@@ -198,6 +198,11 @@ impl Run {
         &self.bytes
     }
 
+    /// As they travel, to be sent.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
     /// The broker's records, without the journal's own.
     pub fn records(&self) -> impl Iterator<Item = RecordRef<'_>> {
         let records = self.frames().filter(|frame| !frame.is_mark());
