@@ -330,7 +330,13 @@ mod tests {
         let text = "0123456789abcdefABCDEF9876543210";
         let group = GroupId::parse(text).unwrap();
         assert_eq!(group.to_string(), text.to_lowercase());
-        for bad in ["", "0123", &text[1..], &format!("{text}00"), "g123456789abcdef0123456789abcdef"] {
+        for bad in [
+            "",
+            "0123",
+            &text[1..],
+            &format!("{text}00"),
+            "g123456789abcdef0123456789abcdef",
+        ] {
             assert!(GroupId::parse(bad).is_err(), "{bad}");
         }
         assert!(GroupId::parse("éééééééééééééééé").is_err());

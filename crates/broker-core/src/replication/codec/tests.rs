@@ -2,10 +2,17 @@ use std::sync::{Arc, OnceLock};
 
 use proptest::prelude::*;
 
+use super::bulk::append_fields;
 use super::*;
 use crate::journal::{
-    self, Admission, Haste, Kind as RecordKind, Options, Record, RecordRef, Shipment, SimDisk, Turn,
+    self, Admission, Epoch, Haste, Kind as RecordKind, Lsn, Options, Record, RecordRef, Run,
+    Shipment, SimDisk, StoreId, Turn,
 };
+use crate::replication::epochs::EpochTable;
+use crate::replication::frame::{Append, CatchUp, Frame, Heartbeat, Hello, Reject, Welcome};
+use crate::replication::preface::{Refusal, Settled};
+use crate::replication::record::{Member, NodeId, Position};
+use crate::replication::replica::{Bulk, Offer, Scrubbed};
 
 const MOST_RECORDS: usize = 1 << 20;
 
@@ -68,6 +75,20 @@ fn bytes(encoded: &Encoded) -> Vec<u8> {
     encoded.pieces().concat()
 }
 
+/// Anything that is sent.
+#[derive(Debug, Clone, PartialEq)]
+enum Message {
+    Packet(Packet),
+    Answer(Answer),
+}
+
+fn encode(message: Message) -> Encoded {
+    match message {
+        Message::Packet(packet) => super::encode(packet),
+        Message::Answer(answer) => encode_answer(answer),
+    }
+}
+
 /// As a link reads: the head, then exactly the rest.
 fn read(bytes: &[u8]) -> Option<Result<Message, CodecError>> {
     let (head, rest) = bytes.split_first_chunk()?;
@@ -75,7 +96,11 @@ fn read(bytes: &[u8]) -> Option<Result<Message, CodecError>> {
         Ok(head) => head,
         Err(error) => return Some(Err(error)),
     };
-    Some(decode(&head, rest.get(..head.rest())?.to_vec()))
+    let rest = rest.get(..head.rest())?.to_vec();
+    Some(match head.kind() {
+        Kind::Accepted | Kind::Refused => decode_answer(&head, rest).map(Message::Answer),
+        _ => decode(&head, rest).map(Message::Packet),
+    })
 }
 
 fn lsn() -> impl Strategy<Value = Lsn> {
@@ -135,6 +160,38 @@ fn frame() -> impl Strategy<Value = Frame> {
     ]
 }
 
+fn part() -> impl Strategy<Value = Bulk> {
+    let offer = (lsn(), lsn(), any::<u64>(), any::<u32>(), table());
+    let offer = offer.prop_map(
+        |(covered, front, payload_bytes, payload_crc, epochs)| Offer {
+            covered,
+            front,
+            payload_bytes,
+            payload_crc,
+            epochs,
+        },
+    );
+    let portion = (lsn(), any::<u64>(), any::<u32>(), any::<Vec<u8>>());
+    let portion = portion.prop_map(|(covered, offset, crc, bytes)| Portion {
+        covered,
+        offset,
+        crc,
+        bytes,
+    });
+    prop_oneof![
+        Just(Bulk::Ask),
+        offer.prop_map(Bulk::Offer),
+        (lsn(), any::<u64>()).prop_map(|(covered, offset)| Bulk::Want { covered, offset }),
+        portion.prop_map(Bulk::Portion),
+        Just(Bulk::Gone),
+    ]
+}
+
+fn scrubbed() -> impl Strategy<Value = Scrubbed> {
+    let scrubbed = (lsn(), lsn(), any::<u32>());
+    scrubbed.prop_map(|(from, to, crc)| Scrubbed { from, to, crc })
+}
+
 fn answer() -> impl Strategy<Value = Answer> {
     let why = prop::sample::select(Refusal::NUMBERS.to_vec()).prop_map(|(why, _)| why);
     let settled = |(protocol, format)| Answer::Accepted(Settled { protocol, format });
@@ -146,9 +203,11 @@ fn answer() -> impl Strategy<Value = Answer> {
 
 fn message() -> impl Strategy<Value = Message> {
     prop_oneof![
-        8 => frame().prop_map(Message::Frame),
-        1 => answer().prop_map(Message::Answer),
-        1 => Just(Message::Append(append(&run()), run())),
+        8 => frame().prop_map(|frame| Message::Packet(Packet::Frame(frame))),
+        4 => part().prop_map(|part| Message::Packet(Packet::Bulk(part))),
+        1 => scrubbed().prop_map(|scrubbed| Message::Packet(Packet::Scrub(scrubbed))),
+        2 => answer().prop_map(Message::Answer),
+        1 => Just(Message::Packet(Packet::Append(append(&run()), run()))),
     ]
 }
 
@@ -250,7 +309,35 @@ fn their_bytes_are_these() {
             text: "no node 7".to_owned(),
         },
     ];
-    let messages = (frames.map(Message::Frame).into_iter()).chain(answers.map(Message::Answer));
+    let epochs = EpochTable::new(vec![(Epoch(1), Lsn(4096))]).unwrap();
+    let (covered, offset) = (Lsn(0x20_0000), 0x8_0000);
+    let parts = [
+        Bulk::Ask,
+        Bulk::Offer(Offer {
+            covered,
+            front: Lsn(0x10_0000),
+            payload_bytes: 0x9_0000,
+            payload_crc: 0x0102_0304,
+            epochs,
+        }),
+        Bulk::Want { covered, offset },
+        Bulk::Portion(Portion {
+            covered,
+            offset,
+            crc: 0x0506_0708,
+            bytes: b"some".to_vec(),
+        }),
+        Bulk::Gone,
+    ];
+    let scrubbed = Scrubbed {
+        from: Lsn(4096),
+        to: Lsn(8192),
+        crc: 0x0102_0304,
+    };
+    let packets = (frames.map(Packet::Frame).into_iter())
+        .chain(parts.map(Packet::Bulk))
+        .chain([Packet::Scrub(scrubbed)]);
+    let messages = (packets.map(Message::Packet)).chain(answers.map(Message::Answer));
     let lines: Vec<String> = messages.map(|message| hex(&encode(message))).collect();
     assert_eq!(lines.join("\n"), GOLDEN.trim());
 }
@@ -266,6 +353,12 @@ const GOLDEN: &str = "
 0000000d07000000000000004d2b89dfbd
 00000005089283d751
 0000000909000000040e3fe887
+0000000510080448f1
+00000031110000000000200000000000000010000000000000000900000102030400000001000000010000000000001000e60f515d
+000000151200000000002000000000000000080000daaedcca
+0000001d13736f6d6500000000002000000000000000080000050607082ebced24
+0000000514cf9edfee
+0000001918000000000000100000000000000020000102030477af9650
 00000009400001000154a86076
 00000010416e6f206e6f64652037000215f4c149
 ";
@@ -282,7 +375,10 @@ fn head(length: u32, kind: u8) -> Vec<u8> {
 
 #[test]
 fn a_length_is_refused_before_anything_is_kept_for_it() {
-    assert_eq!(refused(&head(u32::MAX, 3)), "reject frame of 4294967290 bytes; the most is 64");
+    assert_eq!(
+        refused(&head(u32::MAX, 3)),
+        "reject frame of 4294967290 bytes; the most is 64"
+    );
     let most = MOST_RECORDS as u32 + 36;
     assert_eq!(
         refused(&head(most + 6, 4)),
@@ -310,12 +406,21 @@ fn whatever_is_wrong_has_a_name() {
     hello.extend(2u32.to_be_bytes());
     let table = |entries: [u8; 24]| [hello.clone(), entries.to_vec()].concat();
     let flat = frame_of(Kind::Hello, table([0; 24]));
-    assert_eq!(refused(&flat), "hello frame with a table of epochs that does not rise");
+    assert_eq!(
+        refused(&flat),
+        "hello frame with a table of epochs that does not rise"
+    );
     let cut = frame_of(Kind::Hello, table([0; 24])[..50].to_vec());
-    assert_eq!(refused(&cut), "hello frame with a table of 2 epochs in 16 bytes");
+    assert_eq!(
+        refused(&cut),
+        "hello frame with a table of 2 epochs in 16 bytes"
+    );
     let mut welcome = vec![0; 21];
     welcome[12] = 7;
-    assert_eq!(refused(&frame_of(Kind::Welcome, welcome)), "welcome frame with catch up 7 and lsn 0");
+    assert_eq!(
+        refused(&frame_of(Kind::Welcome, welcome)),
+        "welcome frame with catch up 7 and lsn 0"
+    );
     let reason = frame_of(Kind::Refused, vec![b'x', 0, 99]);
     assert_eq!(refused(&reason), "refused frame with the unknown reason 99");
 }
@@ -326,28 +431,39 @@ fn records_have_to_be_what_the_append_says() {
     let told = |change: fn(&mut Append)| {
         let mut append = append(&run);
         change(&mut append);
-        refused(&bytes(&encode(Message::Append(append, run.clone()))))
+        refused(&bytes(&encode(Message::Packet(Packet::Append(
+            append,
+            run.clone(),
+        )))))
     };
     let len = run.bytes().len();
     let (start, end) = (run.start().0, run.end().0);
     assert_eq!(
         told(|append| append.end.0 += 8),
-        format!("append frame with {len} bytes of records from lsn {start} to {}", end + 8)
+        format!(
+            "append frame with {len} bytes of records from lsn {start} to {}",
+            end + 8
+        )
     );
     assert_eq!(
         told(|append| append.written_in.0 += 1),
         "append frame with records of epochs 3 to 3 said to be of epoch 4"
     );
-    assert!(told(|append| {
-        append.prev.lsn.0 += 8;
-        append.end.0 += 8;
-    })
-    .starts_with("append frame with bad records: lsn"));
+    assert!(
+        told(|append| {
+            append.prev.lsn.0 += 8;
+            append.end.0 += 8;
+        })
+        .starts_with("append frame with bad records: lsn")
+    );
     assert!(told(|append| append.prev.lsn.0 = u64::MAX).contains("bytes of records from lsn"));
-    let none = frame_of(Kind::Append, append_fields(&Append {
-        end: run.start(),
-        ..append(&run)
-    }));
+    let none = frame_of(
+        Kind::Append,
+        append_fields(&Append {
+            end: run.start(),
+            ..append(&run)
+        }),
+    );
     assert!(refused(&none).starts_with("append frame with bad records"));
 }
 
