@@ -29,18 +29,21 @@ pub(crate) fn is_due(id: &impl ObjectId, plan: &ResourcePlan, agents: &Agents) -
 }
 
 /// Sends a request that checks and changes nothing.
-pub(crate) async fn ask<T, F>(
+pub(crate) async fn ask<R, T, F>(
     id: &impl ObjectId,
     cx: &mut Context<Agents>,
-    send: impl FnOnce(Client) -> F,
+    request: R,
+    send: impl Fn(Client, R) -> F,
 ) -> Result<()>
 where
+    R: Clone,
     F: Future<Output = Result<Response<T>, Status>>,
 {
     let agents = cx.shared_data();
     let asked = match agents.of(id.broker()).await {
         Ok(agent) if agent.info().features.iter().any(|it| it == FEATURE) => {
-            agent.call(send((*agent).clone())).await.map(drop)
+            let asked = agents.ask(id.broker(), request, send).await;
+            asked.map(drop)
         }
         Ok(_) => return Ok(()),
         Err(error) => Err(error),
@@ -53,37 +56,40 @@ where
             _ => Ok(()),
         },
         _ => {
-            cx.push(task.unchecked(&error, "whether the broker takes it as it is"));
+            task.warn_unchecked(&error, "whether the broker takes it as it is", cx);
             Ok(())
         }
     }
 }
 
-/// Refuses an attribute that names an object which is not there, as looking for it has shown.
+/// Warns of an attribute that names an object which is not there, as looking for it has shown. No
+/// more than that: the same configuration may make it, planned later because nothing refers to it.
 pub(crate) fn found<T, Id: ObjectId>(
     id: &Id,
     fetched: Result<T, CallError>,
     attribute: &'static str,
     cx: &mut Context<Agents>,
-) -> Result<()> {
-    let Err(error) = fetched else { return Ok(()) };
+) {
+    let Err(error) = fetched else { return };
     let task = id.task(Doing::Read);
     match error.failure() {
         None => {
-            cx.push(task.unchecked(&error, "whether what it names is there"));
-            Ok(())
+            task.warn_unchecked(&error, "whether what it names is there", cx);
         }
         // What is around it may still be made; that it is missing the agent says when it comes to it.
-        Some(failure) if failure.object_kind != Id::KIND.noun() => Ok(()),
-        Some(failure) if failure.reason != Reason::NotFound => Ok(()),
+        Some(failure) if failure.object_kind != Id::KIND.noun() => {}
+        Some(failure) if failure.reason != Reason::NotFound => {}
+        // This plan makes it.
+        Some(_) if cx.data().renewals().makes(id) => {}
         Some(failure) => {
             let (name, noun) = (id.name(), Id::KIND.noun());
             let detail = format!(
-                "There is no {noun} {name:?}, and nothing that is planned before makes it. If this \
-                 configuration does, refer to it: {attribute} = ferrymq_{noun}.NAME.name"
+                "There is no {noun} {name:?}. If this configuration makes it, refer to it, so that it \
+                 is there before: {attribute} = ferrymq_{noun}.NAME.name. Without that the apply \
+                 fails unless it happens to come first."
             );
             let summary = format!("{} not found", capitalised(&failure.object_kind));
-            Err(Diagnostic::error(summary, detail).at(attribute).into())
+            cx.push(Diagnostic::warning(summary, detail).at(attribute));
         }
     }
 }

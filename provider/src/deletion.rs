@@ -116,7 +116,7 @@ pub(crate) fn judge(
         // What is gone holds nothing.
         Err(error) if error.is_not_found() => return Ok(()),
         Err(error) => {
-            cx.push(task.unchecked(&error, "whether messages would be lost"));
+            task.warn_unchecked(&error, "whether messages would be lost", cx);
             return Ok(());
         }
     };
@@ -175,7 +175,6 @@ pub(crate) async fn loss_within(
     broker: &BrokerId,
     vhost: &str,
 ) -> Result<Loss, CallError> {
-    let agent = agents.of(broker).await?;
     let mut request = ListQueuesRequest {
         broker: broker.name().to_owned(),
         vhost: vhost.to_owned(),
@@ -183,8 +182,10 @@ pub(crate) async fn loss_within(
     };
     let mut loss = Loss::default();
     loop {
-        let page = agent
-            .call(agent.queues().list_queues(request.clone()))
+        let page = agents
+            .ask(broker, request.clone(), |agent, request| async move {
+                agent.queues().list_queues(request).await
+            })
             .await?;
         for depth in page.queues.iter().filter_map(|queue| queue.depth) {
             let held = depth.ready + depth.unsettled;

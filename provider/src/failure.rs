@@ -1,9 +1,10 @@
 //! Failed calls as diagnostics: one each, at the attribute concerned, with thing, reason and way out.
 
 use std::fmt;
+use std::time::Duration;
 
 use agent_api::v1::Reason;
-use agent_api::{Error, Failure};
+use agent_api::{Address, Error, Failure};
 use tfplugin_rs::prelude::*;
 
 use crate::agents::Agents;
@@ -20,6 +21,14 @@ pub(crate) enum CallError {
     /// There are no certificates yet to connect with.
     #[error("{0}")]
     Credentials(Diagnostic),
+    /// The nodes of a pair were reached, and none of them serves: nothing has happened.
+    #[error("none of its nodes has become active within {} s: {last}", waited.as_secs())]
+    NoActive {
+        /// How long the nodes were given.
+        waited: Duration,
+        /// What one of them said in the end.
+        last: Box<CallError>,
+    },
 }
 
 impl CallError {
@@ -31,11 +40,30 @@ impl CallError {
         }
     }
 
+    /// True if this is what the agent gave as the reason.
+    pub(crate) fn is(&self, reason: Reason) -> bool {
+        self.failure()
+            .is_some_and(|failure| failure.reason == reason)
+    }
+
     /// True if the agent knows for certain that the object, or the broker or virtual host around
     /// it, does not exist.
     pub(crate) fn is_not_found(&self) -> bool {
-        self.failure()
-            .is_some_and(|failure| failure.reason == Reason::NotFound)
+        self.is(Reason::NotFound)
+    }
+
+    /// Whose silence or refusal it is.
+    fn endpoint(&self) -> Option<&Address> {
+        match self {
+            Self::Call(error) | Self::Connect(error) => match error {
+                Error::Refused { endpoint, .. }
+                | Error::Unreachable { endpoint, .. }
+                | Error::Untrusted { endpoint, .. } => Some(endpoint),
+                Error::Address(_) | Error::Identity(_) | Error::Rpc(_) => None,
+            },
+            Self::Credentials(_) => None,
+            Self::NoActive { last, .. } => last.endpoint(),
+        }
     }
 
     /// True if there was no answer to something that was sent.
@@ -124,6 +152,16 @@ impl Task<'_> {
             CallError::Call(Error::Rpc(failure)) => self.refused(failure),
             CallError::Call(error) | CallError::Connect(error) => self.unheard(error),
             CallError::Credentials(diagnostic) => diagnostic.clone(),
+            CallError::NoActive { .. } => {
+                let (verb, kind, name) = (self.doing.verb(), self.kind, self.name);
+                let detail = format!(
+                    "Could not {verb} {kind} {name:?}: the broker is a pair, and {error}. Nothing \
+                     was changed. `data \"ferrymq_replication_status\"` and `broker-agent status` on \
+                     its hosts tell what its nodes wait for."
+                );
+                Diagnostic::error("No node of the broker is active", detail)
+                    .at(self.kind.place_of_broker())
+            }
         }
     }
 
@@ -140,15 +178,27 @@ impl Task<'_> {
         diagnostic
     }
 
-    /// A warning in place of an error: what the agent could not be asked while planning, it is
-    /// asked again while applying.
-    pub(crate) fn unchecked(&self, error: &CallError, question: &str) -> Diagnostic {
+    /// Warns in place of failing: what the agent could not be asked while planning, it is asked
+    /// again while applying. Once for each agent: there may be thousands of objects it has to say the
+    /// same of.
+    pub(crate) fn warn_unchecked(
+        &self,
+        error: &CallError,
+        question: &str,
+        cx: &mut Context<Agents>,
+    ) {
+        let about = error.endpoint().map_or_else(|| error.to_string(), ToString::to_string);
+        if !cx.data().is_news(format!("{about}: {question}")) {
+            return;
+        }
         let failed = self.failed(error);
         let detail = format!(
-            "{} Not known now: {question}. The agent checks it when the plan is applied.",
+            "{} Not known now, of this and of whatever else is planned there: {question}. The agent \
+             checks it when the plan is applied.",
             failed.detail
         );
-        Diagnostic::warning("Plan is not checked by the agent", detail).at(failed.path)
+        let warning = Diagnostic::warning("Plan is not checked by the agent", detail);
+        cx.push(warning.at(failed.path));
     }
 
     /// The agent now named cannot be asked whether it has the broker, on which the plan depends.
@@ -242,6 +292,10 @@ impl Task<'_> {
             Reason::Conflict => " Someone else did that since Terraform last read it; nothing was \
                                  overwritten. Run the plan again and look at what it shows."
                 .to_owned(),
+            Reason::NotActive => format!(
+                " The broker is a pair: name the agents of all its nodes, in `{}`.",
+                self.kind.place_of_broker()
+            ),
             Reason::NotEmpty => " Let its messages be consumed first, or set deletion_policy = \
                                  \"force\" and apply that first; they are then lost."
                 .to_owned(),
@@ -395,6 +449,7 @@ const fn is_about_the_agent(reason: Reason) -> bool {
         reason,
         Reason::Forbidden
             | Reason::Internal
+            | Reason::NotActive
             | Reason::ResourceExhausted
             | Reason::Unavailable
             | Reason::Unspecified
@@ -412,6 +467,7 @@ fn summary(failure: &Failure, about: &str) -> String {
         Reason::Internal | Reason::Unspecified => "Agent failed".to_owned(),
         Reason::Invalid => format!("Invalid {}", spoken(&about.to_lowercase())),
         Reason::Mismatch => format!("{about} exists with other properties"),
+        Reason::NotActive => "Agent's node stands by".to_owned(),
         Reason::NotEmpty => format!("{about} holds {}", messages(failure.messages)),
         Reason::NotFound => format!("{about} not found"),
         Reason::ResourceExhausted => "Limit reached".to_owned(),

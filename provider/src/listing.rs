@@ -30,12 +30,10 @@ where
     F: Future<Output = Result<Response<P>, Status>>,
 {
     let task: Task<'_> = broker.task(Doing::Read);
-    let agent = agents.of(broker).await;
-    let agent = agent.map_err(|error| task.failed(&error))?;
     let mut all = Vec::new();
     let mut place = String::new();
     loop {
-        let page = agent.call(send((*agent).clone(), place)).await;
+        let page = agents.ask(broker, place, &send).await;
         let page = page.map_err(|error| task.failed(&error))?;
         let (objects, next) = page.take();
         all.extend(objects);

@@ -148,30 +148,32 @@ pub(crate) fn unchanged<T: Stored>(
 }
 
 /// Changes the object; the request says which generation it expects.
-pub(crate) async fn update<T: Stored, F>(
+pub(crate) async fn update<R: Clone, T: Stored, F>(
     id: &impl ObjectId,
     cx: &mut Context<Agents>,
-    send: impl FnOnce(Client) -> F,
+    request: R,
+    send: impl Fn(Client, R) -> F,
 ) -> Result<T>
 where
     F: Future<Output = Result<Response<T>, Status>>,
 {
-    let changed = cx.data().call(id.broker(), send).await;
+    let changed = cx.data().call(id.broker(), request, send).await;
     let object = changed.map_err(|error| id.task(Doing::Update).failed(&error))?;
     generation::keep(cx, object.generation())?;
     Ok(object)
 }
 
 /// Deletes the object; it may be gone already.
-pub(crate) async fn delete<T, F>(
+pub(crate) async fn delete<R: Clone, T, F>(
     id: &impl ObjectId,
     cx: &Context<Agents>,
-    send: impl FnOnce(Client) -> F,
+    request: R,
+    send: impl Fn(Client, R) -> F,
 ) -> Result<()>
 where
     F: Future<Output = Result<Response<T>, Status>>,
 {
-    let deleted = cx.data().call(id.broker(), send).await;
+    let deleted = cx.data().call(id.broker(), request, send).await;
     failure::gone(deleted).map_err(|error| id.task(Doing::Delete).failed(&error).into())
 }
 

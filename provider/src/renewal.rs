@@ -44,6 +44,11 @@ impl Renewals {
         self.lock().remove(&id.to_string());
     }
 
+    /// Whether the object itself will be made.
+    pub(crate) fn makes(&self, id: &impl Display) -> bool {
+        self.lock().contains(&id.to_string())
+    }
+
     /// Whether what the object is in or attached to will be made.
     pub(crate) fn renews(&self, id: &impl Attached) -> bool {
         let renewed = self.lock();

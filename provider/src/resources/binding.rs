@@ -121,7 +121,7 @@ impl Resource for Binding {
             binding: Some(state.to_api()?),
             expect: generation::expected(cx)?,
         };
-        object::delete(&id, cx, |agent| async move {
+        object::delete(&id, cx, request, |agent, request| async move {
             agent.bindings().delete_binding(request).await
         })
         .await
@@ -145,7 +145,7 @@ impl Resource for Binding {
     }
 }
 
-/// Refuses a new binding when one of its ends is not there and this plan does not make it either.
+/// Warns of a new binding when one of its ends is not there and this plan does not make it either.
 async fn check_ends(plan: &ResourcePlan, cx: &mut Context<Agents>) -> Result<()> {
     let comes = matches!(
         plan.action(),
@@ -165,12 +165,12 @@ async fn check_ends(plan: &ResourcePlan, cx: &mut Context<Agents>) -> Result<()>
     };
     let source = exchange_id(&binding.source);
     let found = exchange::fetch(&agents, &source).await;
-    check::found(&source, found, "source", cx)?;
+    check::found(&source, found, "source", cx);
     match binding.destination_type.0 {
         DestinationType::Exchange => {
             let destination = exchange_id(&binding.destination);
             let found = exchange::fetch(&agents, &destination).await;
-            check::found(&destination, found, "destination", cx)
+            check::found(&destination, found, "destination", cx);
         }
         DestinationType::Queue => {
             let destination = QueueId {
@@ -179,9 +179,10 @@ async fn check_ends(plan: &ResourcePlan, cx: &mut Context<Agents>) -> Result<()>
                 name: binding.destination.clone(),
             };
             let found = queue::fetch(&agents, &destination).await;
-            check::found(&destination, found, "destination", cx)
+            check::found(&destination, found, "destination", cx);
         }
     }
+    Ok(())
 }
 
 /// The binding as the agent has it.
@@ -195,7 +196,7 @@ async fn fetch(
         binding: Some(binding),
     };
     agents
-        .call(broker, |agent| async move {
+        .ask(broker, request, |agent, request| async move {
             agent.bindings().get_binding(request).await
         })
         .await

@@ -150,7 +150,7 @@ impl Resource for Broker {
                 }),
                 expect: generation::expected(cx)?,
             };
-            object::update(&id, cx, |agent| async move {
+            object::update(&id, cx, request, |agent, request| async move {
                 agent.brokers().update_broker(request).await
             })
             .await?
@@ -169,7 +169,7 @@ impl Resource for Broker {
             expect: generation::expected(cx)?,
             force: state.deletion_policy.is_force(),
         };
-        object::delete(&id, cx, |agent| async move {
+        object::delete(&id, cx, request, |agent, request| async move {
             agent.brokers().delete_broker(request).await
         })
         .await
@@ -283,7 +283,7 @@ pub(crate) async fn fetch(agents: &Agents, id: &BrokerId) -> Result<v1::Broker, 
         name: id.name().to_owned(),
     };
     agents
-        .call(id, |agent| async move {
+        .ask(id, request, |agent, request| async move {
             agent.brokers().get_broker(request).await
         })
         .await

@@ -164,7 +164,7 @@ impl Resource for Exchange {
             expect: generation::expected(cx)?,
             ..Default::default()
         };
-        object::update(&id, cx, |agent| async move {
+        object::update(&id, cx, request, |agent, request| async move {
             agent.exchanges().put_exchange(request).await
         })
         .await?;
@@ -179,7 +179,7 @@ impl Resource for Exchange {
             name: id.name.clone(),
             expect: generation::expected(cx)?,
         };
-        object::delete(&id, cx, |agent| async move {
+        object::delete(&id, cx, request, |agent, request| async move {
             agent.exchanges().delete_exchange(request).await
         })
         .await
@@ -222,7 +222,7 @@ async fn check_plan(plan: &ResourcePlan, cx: &mut Context<Agents>) -> Result<()>
         check_only: true,
         ..Default::default()
     };
-    check::ask(&id, cx, |agent| async move {
+    check::ask(&id, cx, request, |agent, request| async move {
         agent.exchanges().put_exchange(request).await
     })
     .await
@@ -236,7 +236,7 @@ pub(crate) async fn fetch(agents: &Agents, id: &ExchangeId) -> Result<v1::Exchan
         name: id.name.clone(),
     };
     agents
-        .call(&id.broker, |agent| async move {
+        .ask(&id.broker, request, |agent, request| async move {
             agent.exchanges().get_exchange(request).await
         })
         .await

@@ -104,7 +104,7 @@ impl Resource for Limits {
             expect: generation::expected(cx)?,
             idempotency_token: String::new(),
         };
-        object::update(&id, cx, |agent| async move {
+        object::update(&id, cx, request, |agent, request| async move {
             agent.limits().put_limits(request).await
         })
         .await?;
@@ -118,7 +118,7 @@ impl Resource for Limits {
             of: Some(id.limited()),
             expect: generation::expected(cx)?,
         };
-        object::delete(&id, cx, |agent| async move {
+        object::delete(&id, cx, request, |agent, request| async move {
             agent.limits().delete_limits(request).await
         })
         .await
@@ -138,7 +138,7 @@ async fn fetch(agents: &Agents, id: &LimitsId) -> Result<v1::Limits, CallError> 
         of: Some(id.limited()),
     };
     agents
-        .call(&id.broker, |agent| async move {
+        .ask(&id.broker, request, |agent, request| async move {
             agent.limits().get_limits(request).await
         })
         .await

@@ -106,7 +106,7 @@ impl Resource for Permission {
             expect: generation::expected(cx)?,
             idempotency_token: String::new(),
         };
-        object::update(&id, cx, |agent| async move {
+        object::update(&id, cx, request, |agent, request| async move {
             agent.permissions().put_permission(request).await
         })
         .await?;
@@ -122,7 +122,7 @@ impl Resource for Permission {
             user: id.user.clone(),
             expect: generation::expected(cx)?,
         };
-        object::delete(&id, cx, |agent| async move {
+        object::delete(&id, cx, request, |agent, request| async move {
             agent.permissions().delete_permission(request).await
         })
         .await
@@ -143,7 +143,7 @@ async fn fetch(agents: &Agents, id: &PermissionId) -> Result<v1::Permission, Cal
         user: id.user.clone(),
     };
     agents
-        .call(&id.broker, |agent| async move {
+        .ask(&id.broker, request, |agent, request| async move {
             agent.permissions().get_permission(request).await
         })
         .await

@@ -147,7 +147,7 @@ impl<const OPERATOR: bool> Resource for Policy<OPERATOR> {
             expect: generation::expected(cx)?,
             ..Default::default()
         };
-        object::update(&id, cx, |agent| async move {
+        object::update(&id, cx, request, |agent, request| async move {
             agent.policies().put_policy(request).await
         })
         .await?;
@@ -163,7 +163,7 @@ impl<const OPERATOR: bool> Resource for Policy<OPERATOR> {
             operator: OPERATOR,
             expect: generation::expected(cx)?,
         };
-        object::delete(&id, cx, |agent| async move {
+        object::delete(&id, cx, request, |agent, request| async move {
             agent.policies().delete_policy(request).await
         })
         .await
@@ -204,7 +204,7 @@ async fn check_plan<const OPERATOR: bool>(
         check_only: true,
         ..Default::default()
     };
-    check::ask(&id, cx, |agent| async move {
+    check::ask(&id, cx, request, |agent, request| async move {
         agent.policies().put_policy(request).await
     })
     .await
@@ -222,7 +222,7 @@ async fn fetch<const OPERATOR: bool>(
         operator: OPERATOR,
     };
     agents
-        .call(&id.broker, |agent| async move {
+        .ask(&id.broker, request, |agent, request| async move {
             agent.policies().get_policy(request).await
         })
         .await

@@ -253,7 +253,7 @@ impl Resource for Queue {
             expect: generation::expected(cx)?,
             ..Default::default()
         };
-        let queue = object::update(&id, cx, |agent| async move {
+        let queue = object::update(&id, cx, request, |agent, request| async move {
             agent.queues().put_queue(request).await
         })
         .await?;
@@ -274,7 +274,7 @@ impl Resource for Queue {
                 _ => String::new(),
             },
         };
-        object::delete(&id, cx, |agent| async move {
+        object::delete(&id, cx, request, |agent, request| async move {
             agent.queues().delete_queue(request).await
         })
         .await
@@ -322,7 +322,7 @@ pub(crate) async fn fetch(agents: &Agents, id: &QueueId) -> Result<v1::Queue, Ca
         name: id.name.clone(),
     };
     agents
-        .call(&id.broker, |agent| async move {
+        .ask(&id.broker, request, |agent, request| async move {
             agent.queues().get_queue(request).await
         })
         .await
@@ -471,7 +471,7 @@ async fn check_plan(plan: &ResourcePlan, cx: &mut Context<Agents>) -> Result<()>
         check_only: true,
         ..Default::default()
     };
-    check::ask(&id, cx, |agent| async move {
+    check::ask(&id, cx, request, |agent, request| async move {
         agent.queues().put_queue(request).await
     })
     .await

@@ -114,7 +114,7 @@ impl Resource for TopicPermission {
             expect: generation::expected(cx)?,
             idempotency_token: String::new(),
         };
-        object::update(&id, cx, |agent| async move {
+        object::update(&id, cx, request, |agent, request| async move {
             let mut service = agent.topic_permissions();
             service.put_topic_permission(request).await
         })
@@ -132,7 +132,7 @@ impl Resource for TopicPermission {
             exchange: id.exchange.clone(),
             expect: generation::expected(cx)?,
         };
-        object::delete(&id, cx, |agent| async move {
+        object::delete(&id, cx, request, |agent, request| async move {
             agent
                 .topic_permissions()
                 .delete_topic_permission(request)
@@ -157,7 +157,7 @@ async fn fetch(agents: &Agents, id: &TopicPermissionId) -> Result<v1::TopicPermi
         exchange: id.exchange.clone(),
     };
     agents
-        .call(&id.broker, |agent| async move {
+        .ask(&id.broker, request, |agent, request| async move {
             agent
                 .topic_permissions()
                 .get_topic_permission(request)

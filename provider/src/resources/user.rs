@@ -155,7 +155,7 @@ impl Resource for User {
             expect: generation::expected(cx)?,
             idempotency_token: String::new(),
         };
-        let user = object::update(&id, cx, |agent| async move {
+        let user = object::update(&id, cx, request, |agent, request| async move {
             agent.users().put_user(request).await
         })
         .await?;
@@ -174,7 +174,7 @@ impl Resource for User {
             name: id.name.clone(),
             expect: generation::expected(cx)?,
         };
-        object::delete(&id, cx, |agent| async move {
+        object::delete(&id, cx, request, |agent, request| async move {
             agent.users().delete_user(request).await
         })
         .await
@@ -232,7 +232,7 @@ async fn fetch(agents: &Agents, id: &UserId) -> Result<v1::User, CallError> {
         name: id.name.clone(),
     };
     agents
-        .call(&id.broker, |agent| async move {
+        .ask(&id.broker, request, |agent, request| async move {
             agent.users().get_user(request).await
         })
         .await

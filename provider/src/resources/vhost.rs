@@ -136,7 +136,7 @@ impl Resource for Vhost {
                 expect: generation::expected(cx)?,
                 idempotency_token: String::new(),
             };
-            object::update(&id, cx, |agent| async move {
+            object::update(&id, cx, request, |agent, request| async move {
                 agent.vhosts().put_vhost(request).await
             })
             .await?;
@@ -153,7 +153,7 @@ impl Resource for Vhost {
             expect: generation::expected(cx)?,
             force: state.deletion_policy.is_force(),
         };
-        object::delete(&id, cx, |agent| async move {
+        object::delete(&id, cx, request, |agent, request| async move {
             agent.vhosts().delete_vhost(request).await
         })
         .await
@@ -183,7 +183,7 @@ async fn fetch(agents: &Agents, id: &VhostId) -> Result<v1::Vhost, CallError> {
         name: id.name.clone(),
     };
     agents
-        .call(&id.broker, |agent| async move {
+        .ask(&id.broker, request, |agent, request| async move {
             agent.vhosts().get_vhost(request).await
         })
         .await

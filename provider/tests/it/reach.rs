@@ -185,3 +185,52 @@ async fn a_guard_that_cannot_ask_only_warns() {
     assert!(error.contains("Agent cannot be reached"), "{error}");
     assert!(!queue.state().is_null());
 }
+
+#[tokio::test]
+async fn an_agent_that_is_away_is_warned_of_once() {
+    let mut agent = Agent::start();
+    let broker = agent.broker("b").await;
+    agent.kill();
+    let terraform = agent.terraform().await;
+    let mut warnings = 0;
+    for name in ["one", "two", "three"] {
+        let mut queue = terraform.resource("ferrymq_queue");
+        let plan = queue.plan(json!({ "broker": broker, "name": name }));
+        warnings += plan.await.unwrap().warnings.len();
+    }
+    assert_eq!(warnings, 1);
+}
+
+#[tokio::test]
+async fn a_broker_is_found_at_whichever_of_its_agents_has_it() {
+    let (mut without, agent) = (Agent::start(), Agent::start());
+    without.join(&agent);
+    agent.broker("b").await;
+    let terraform = agent.terraform().await;
+    for first in ["127.0.0.1:1", without.address()] {
+        let broker = format!("ferrymq://{first},{}/b", agent.address());
+        let mut queue = terraform.resource("ferrymq_queue");
+        queue
+            .apply(json!({ "broker": broker, "name": "q" }))
+            .await
+            .unwrap();
+        queue.destroy().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_one_of_two_agents_lacks_is_not_gone_while_the_other_is_away() {
+    let (mut without, mut agent) = (Agent::start(), Agent::start());
+    without.join(&agent);
+    agent.broker("b").await;
+    let terraform = agent.terraform().await;
+    let broker = format!("ferrymq://{},{}/b", without.address(), agent.address());
+    let mut queue = terraform.resource("ferrymq_queue");
+    queue
+        .apply(json!({ "broker": broker, "name": "q" }))
+        .await
+        .unwrap();
+    agent.kill();
+    check_error(queue.refresh().await, &["Agent cannot be reached (at broker)"]);
+    assert!(!queue.state().is_null());
+}
