@@ -187,7 +187,9 @@ impl Task<'_> {
         question: &str,
         cx: &mut Context<Agents>,
     ) {
-        let about = error.endpoint().map_or_else(|| error.to_string(), ToString::to_string);
+        let about = error
+            .endpoint()
+            .map_or_else(|| error.to_string(), ToString::to_string);
         if !cx.data().is_news(format!("{about}: {question}")) {
             return;
         }
@@ -467,12 +469,11 @@ fn summary(failure: &Failure, about: &str) -> String {
         Reason::Internal | Reason::Unspecified => "Agent failed".to_owned(),
         Reason::Invalid => format!("Invalid {}", spoken(&about.to_lowercase())),
         Reason::Mismatch => format!("{about} exists with other properties"),
-        Reason::NotActive => "Agent's node stands by".to_owned(),
+        Reason::NotActive => "The agent's node stands by".to_owned(),
         Reason::NotEmpty => format!("{about} holds {}", messages(failure.messages)),
         Reason::NotFound => format!("{about} not found"),
         Reason::ResourceExhausted => "Limit reached".to_owned(),
         Reason::Unavailable => "Broker is not available".to_owned(),
-        Reason::NotActive => "The node is a standby".to_owned(),
         Reason::Unsupported => "Not supported by the agent".to_owned(),
     }
 }

@@ -185,7 +185,7 @@ fn troubles() -> Vec<Case> {
 
 #[test]
 fn silences() {
-    let endpoint: agent_api::Address = "agent-1:7443".parse().unwrap();
+    let endpoint: Address = "agent-1:7443".parse().unwrap();
     let cause = || "the cause".to_owned();
     let errors = [
         Error::Unreachable {
@@ -231,7 +231,7 @@ fn only_the_agents_word_makes_something_gone() {
         assert!(found::<()>(Err(error.clone())).is_err());
         assert!(gone::<()>(Err(error)).is_err());
     }
-    let endpoint: agent_api::Address = "a".parse().unwrap();
+    let endpoint: Address = "a".parse().unwrap();
     let unreachable = Error::Unreachable {
         endpoint,
         cause: String::new(),
@@ -247,7 +247,7 @@ fn only_the_agents_word_makes_something_gone() {
 
 #[test]
 fn only_what_was_sent_may_have_happened() {
-    let endpoint: agent_api::Address = "a".parse().unwrap();
+    let endpoint: Address = "a".parse().unwrap();
     let unreachable = Error::Unreachable {
         endpoint,
         cause: String::new(),

@@ -231,6 +231,9 @@ async fn what_one_of_two_agents_lacks_is_not_gone_while_the_other_is_away() {
         .await
         .unwrap();
     agent.kill();
-    check_error(queue.refresh().await, &["Agent cannot be reached (at broker)"]);
+    check_error(
+        queue.refresh().await,
+        &["Agent cannot be reached (at broker)"],
+    );
     assert!(!queue.state().is_null());
 }
