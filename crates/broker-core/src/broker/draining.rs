@@ -1,18 +1,18 @@
 //! Moving what is ready in one queue to the end of another, before the first one is deleted.
 //!
-//! Some messages at a time are taken out as by a client that asks for them, appended to the journal
-//! for their new place, and only then settled at the old one: a crash in between leaves a message in
-//! both queues, and none at which it is in neither.
+//! Some messages at a time are taken out as by a client that asks for them, and put back as if nobody
+//! had if they cannot go. The journal gets a message's new place and that it left the old one in one
+//! piece: after a crash it is in either queue, and not in both.
 
 use std::sync::Arc;
 
 use super::changes::check_expected;
-use super::placed::Appended;
+use super::placed::{Appended, Places};
 use super::queues::thing;
 use super::streams::Streams;
 use super::{Broker, LiveQueue, Vhost, refuse_append};
 use crate::admin::Drained;
-use crate::call::{ConnectionId, Delivery, Outcome};
+use crate::call::{ConnectionId, Delivery, Outcome, Sequence};
 use crate::definitions::Expect;
 use crate::journal::{Admission, AppendError};
 use crate::message::Message;
@@ -88,19 +88,26 @@ impl Broker {
         let (Some((delivery, _)), _) = got.map_err(stopped)? else {
             return Ok(false);
         };
-        let arrived = self.arrive(&delivery, target);
-        let outcome = match arrived {
-            Ok(()) => Outcome::Accept,
-            Err(_) => Outcome::Requeue,
-        };
-        source.run(self, |state, at, out| {
-            state.settle(MOVER, &[delivery.sequence], outcome, at, out)
+        let place = [delivery.sequence];
+        let arrived = self.arrive(&delivery, source, target);
+        source.run(self, |state, at, out| match arrived {
+            // Written down once more: a copy the journal made of the message in between stands behind
+            // what it was told.
+            Ok(()) => {
+                state.settle(MOVER, &place, Outcome::Accept, at, out);
+            }
+            Err(_) => state.put_back(MOVER, &place, at, out),
         });
         arrived.map(|()| true)
     }
 
     /// Puts a message at the end of a queue, as its publisher sent it.
-    fn arrive(&self, delivery: &Delivery, target: &Arc<LiveQueue>) -> Result<(), Stay> {
+    fn arrive(
+        &self,
+        delivery: &Delivery,
+        source: &LiveQueue,
+        target: &Arc<LiveQueue>,
+    ) -> Result<(), Stay> {
         let Message { envelope, body, .. } = &*delivery.message;
         if !target.admit(body.len()) {
             let text = format!("queue '{}' is full: it takes no more messages", target.name);
@@ -124,7 +131,7 @@ impl Broker {
             let appended = if self.must_owe(&streams) {
                 Err(AppendError::NotYet)
             } else {
-                self.append_placed(&message, &places, Admission::Ordinary, &mut Vec::new())
+                self.append_arrived(&message, &places, source, delivery.sequence)
             };
             match appended {
                 Ok(Appended { start, end }) => {
@@ -153,6 +160,27 @@ impl Broker {
         let entries = std::iter::once(entry);
         target.run(self, |state, at, out| state.push(entries, at, out));
         Ok(())
+    }
+
+    /// Appends the message for its new place, and that it has left the old one if the journal has it
+    /// there. What is too large for both together is appended alone.
+    fn append_arrived(
+        &self,
+        message: &Message,
+        places: &Places,
+        source: &LiveQueue,
+        left: Sequence,
+    ) -> Result<Appended, AppendError> {
+        let (mut publish, mut settle) = (Vec::new(), Vec::new());
+        let was_kept = source.inspect(|state| !state.held_in_journal(MOVER, &[left]).is_empty());
+        if was_kept {
+            let records = [&mut publish, &mut settle];
+            match self.append_moved(message, places, (source.id, left), records) {
+                Err(AppendError::TooLarge { .. }) => {}
+                moved => return moved.map(|(appended, _)| appended),
+            }
+        }
+        self.append_placed(message, places, Admission::Ordinary, &mut publish)
     }
 }
 

@@ -7,7 +7,7 @@
 
 use super::afar::Afar;
 use super::entry::{Holder, Unsettled, UnsettledMap};
-use super::{Effect, Entry, State, Stub, done};
+use super::{At, Effect, Entry, State, Stub, done};
 use crate::account::{Account, Hold};
 use crate::call::{ConnectionId, Outcome, Sequence};
 use crate::death::DeathReason;
@@ -205,6 +205,24 @@ impl State {
         }
     }
 
+    /// Puts what the connection took out back at its place, as if nobody had taken it.
+    pub(crate) fn put_back(
+        &mut self,
+        connection: ConnectionId,
+        sequences: &[Sequence],
+        at: At,
+        out: &mut Vec<Effect>,
+    ) {
+        for sequence in sequences {
+            match self.held.take(connection, *sequence) {
+                Some((Taken::Near(entry), _)) => self.insert(entry),
+                Some((Taken::Far { stub, body_bytes }, _)) => self.insert_far(stub, body_bytes),
+                None => {}
+            }
+        }
+        self.pump(at, out);
+    }
+
     /// The same as [`Self::take_back`] of a message that the journal has alone.
     fn take_back_far(&mut self, stub: Stub, body_bytes: u32, out: &mut Vec<Effect>) {
         let mut stub = Stub {
@@ -214,6 +232,11 @@ impl State {
         if self.counts_return(&mut stub.returns) {
             return self.let_go_far(stub, DeathReason::DeliveryLimit, out);
         }
+        self.insert_far(stub, body_bytes);
+    }
+
+    /// The same as [`Self::insert`] of such a message.
+    fn insert_far(&mut self, stub: Stub, body_bytes: u32) {
         self.timed |= stub.timed;
         if let Some(features) = &mut self.features {
             features.entered_far(&stub, body_bytes);

@@ -17,6 +17,7 @@ mod crash;
 mod dead_letters;
 mod delayed;
 mod delivery;
+mod draining;
 mod durability;
 mod expiry;
 mod full;
