@@ -129,14 +129,19 @@ impl DeadLetters {
 }
 
 impl Broker {
-    /// A message died. Called under its queue's lock.
-    pub(super) fn died(&self, queue: &Arc<LiveQueue>, entry: &Entry, reason: DeathReason) {
-        let rules = queue.rules();
-        let is_kept = rules.as_ref().is_some_and(|rules| rules.at_least_once);
+    /// A message died; `kept` says whether its queue is to be told what became of it. Called under the
+    /// queue's lock.
+    pub(super) fn died(
+        &self,
+        queue: &Arc<LiveQueue>,
+        entry: &Entry,
+        reason: DeathReason,
+        kept: bool,
+    ) {
         self.dead_letters.add(Dead {
             queue: Arc::clone(queue),
-            rules,
-            place: (entry.journaled || is_kept).then_some(entry.sequence),
+            rules: queue.rules(),
+            place: kept.then_some(entry.sequence),
             journaled: entry.journaled,
             message: Arc::clone(&entry.message),
             reason,

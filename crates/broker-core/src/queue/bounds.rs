@@ -32,7 +32,7 @@ impl State {
         };
         // Dead letters that are kept until they have arrived hold publishers back as well.
         let kept = if features.rules.at_least_once {
-            features.leaving.len() as u64
+            features.kept_len() as u64
         } else {
             0
         };

@@ -1,11 +1,10 @@
 //! A queue whose rules change while it works.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::afar::Afar;
 use super::bounds::Load;
-use super::leaving::Stuck;
+use super::leaving::{Leaving, Stuck};
 use super::{Features, State};
 use crate::account::Account;
 use crate::call::Sequence;
@@ -79,8 +78,8 @@ impl Features {
             rules,
             last_used,
             load: Load::default(),
-            leaving: HashMap::default(),
-            stuck: Stuck::default(),
+            leaving: Leaving::default(),
+            stuck: Stuck::new(account),
             dying: Afar::new(account),
             risen: Vec::new(),
         }

@@ -20,8 +20,6 @@ mod stream;
 mod streaming;
 mod waiting;
 
-use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 pub(crate) use consumers::Consumer;
@@ -35,7 +33,7 @@ use self::bounds::Load;
 use self::consumers::Consumers;
 use self::entry::Holder;
 use self::held::Held;
-use self::leaving::Stuck;
+use self::leaving::{Leaving, Stuck};
 use self::stream::Stream;
 use self::waiting::Waiting;
 use crate::account::Account;
@@ -44,7 +42,6 @@ use crate::clock::Timestamp;
 use crate::death::DeathReason;
 use crate::definitions::QueueStats;
 use crate::journal::Lsn;
-use crate::number_hash::NumberHasher;
 use crate::rules::Rules;
 
 /// When an operation takes place.
@@ -65,9 +62,14 @@ pub(crate) enum Effect {
     CreditReturned(Arc<Consumer>),
     /// Hand the message to the consumer.
     Deliver(Arc<Consumer>, Delivery),
-    /// The message goes on as a dead letter. If the journal holds it, it is done here when that
-    /// [is told](State::buried).
-    Died(Entry, DeathReason),
+    /// The message goes on as a dead letter.
+    Died {
+        entry: Entry,
+        reason: DeathReason,
+        /// It is done here when it is [told](State::buried) what became of it: the journal holds it,
+        /// or it stays until it has arrived.
+        kept: bool,
+    },
     /// A message the journal holds for this queue is done: write that down.
     Done(Sequence),
 }
@@ -125,7 +127,7 @@ struct Features {
     last_used: Timestamp,
     load: Load,
     /// Messages on their way to where dead letters go, which the journal holds for this queue.
-    leaving: HashMap<Sequence, Entry, BuildHasherDefault<NumberHasher>>,
+    leaving: Leaving,
     /// Those of them that could not go.
     stuck: Stuck,
     /// Dead letters that have to be read back first,
@@ -288,6 +290,7 @@ impl State {
         }
         self.ready.page_out(keep_bytes, durable);
         self.held.page_out(keep_bytes, durable);
+        self.page_out_stuck(keep_bytes, durable);
     }
 
     /// Hands out what can be handed out.
@@ -310,7 +313,7 @@ impl State {
         }
         if self.features.is_some() {
             self.trim(at.durable, out);
-            self.bury_risen(out);
+            self.bury_risen(at.now, out);
             self.retry(at.now, out);
         }
     }
@@ -536,7 +539,7 @@ impl State {
         let stream = self.stream.iter();
         let stream = stream.flat_map(move |stream| stream.stubs_below(record));
         let others = self.ready.stubs().chain(self.held.stubs());
-        let others = others.chain(self.dying_stubs());
+        let others = others.chain(self.departed_stubs());
         let below = others.filter(move |stub| stub.record < record);
         below.chain(stream)
     }
@@ -548,7 +551,7 @@ impl State {
         }
         if self.ready.moved(sequence, record)
             || self.held.moved(sequence, record)
-            || self.dying_moved(sequence, record)
+            || self.departed_moved(sequence, record)
         {
             return true;
         }

@@ -106,7 +106,9 @@ impl Bench {
         let short = |effect: Effect| match effect {
             Effect::Cancelled(consumer) => format!("x{}", consumer.id.0),
             Effect::CreditReturned(consumer) => format!("^{}", consumer.id.0),
-            Effect::Died(entry, reason) => format!("+{}:{}", entry.sequence.0, reason.name()),
+            Effect::Died { entry, reason, .. } => {
+                format!("+{}:{}", entry.sequence.0, reason.name())
+            }
             Effect::Deliver(consumer, delivery) => {
                 let mark = if delivery.redelivered { "!" } else { "" };
                 format!(">{}:{}{mark}", consumer.id.0, delivery.sequence.0)

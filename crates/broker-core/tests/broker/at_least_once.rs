@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use broker_core::call::{Outcome, Published};
+use broker_core::definitions::{ApplyTo, Expect, PolicySpec};
 use broker_core::journal::{Lsn, Options, Survival, Trouble};
 use broker_core::limits::Limits;
 use broker_core::value::Value;
@@ -140,6 +141,113 @@ fn what_is_kept_holds_publishers_back_and_comes_back_after_a_restart() {
     pass_ms(&mut world, 30_000);
     let all: Vec<_> = (0..20).map(|n| n.to_string()).collect();
     assert_eq!(client.empty("grave"), all);
+}
+
+fn reject_all(client: &Client) {
+    while let Some((delivery, _)) = client.attachment.get("src", false).unwrap() {
+        client.settle(&[delivery], Outcome::Reject);
+    }
+}
+
+#[test]
+fn what_is_kept_is_left_to_the_journal_and_goes_on_from_there() {
+    let mut world = World::new();
+    let client = world.client();
+    client.exchange("dlx", "fanout");
+    let all = [
+        ("x-queue-type", text("quorum")),
+        ("x-overflow", text("reject-publish")),
+        ("x-dead-letter-exchange", text("dlx")),
+        ("x-dead-letter-strategy", text("at-least-once")),
+    ];
+    client.queue_with("src", all);
+    let memory_bytes = |world: &World| world.admin().stats().memory_bytes;
+    let before = memory_bytes(&world);
+    let bodies: Vec<_> = (0..600).map(|n| format!("{n:<2000}")).collect();
+    for body in &bodies {
+        client.publish("", "src", body);
+        world.commit();
+    }
+    // Those that only memory has stay there, and keep none of the others from being tried.
+    for n in 0..300 {
+        let call = crate::kit::publish("", "src", &format!("transient {n}"), false);
+        client.try_publish(call).unwrap();
+    }
+    reject_all(&client);
+    pass_ms(&mut world, 0);
+    assert_eq!(counts(&world), (0, 900));
+    let taken = memory_bytes(&world) - before;
+    assert!(taken < 400_000, "{taken} bytes");
+    for _ in 0..5 {
+        pass_ms(&mut world, 30_000);
+    }
+    assert_eq!(counts(&world), (0, 900));
+    grave(&client, "grave", 1000);
+    pass_ms(&mut world, 30_000);
+    // One segment of the journal after the other.
+    for _ in 0..100 {
+        pass_ms(&mut world, 0);
+    }
+    assert_eq!(counts(&world), (0, 0));
+    let mut found = client.empty("grave");
+    found.retain(|body| !body.starts_with("transient"));
+    found.sort_unstable();
+    let mut expected = bodies;
+    expected.sort_unstable();
+    assert!(found == expected, "{} came", found.len());
+    drop(client);
+    let world = world.reopen();
+    assert_eq!(counts(&world), (0, 0));
+}
+
+#[test]
+fn what_is_kept_goes_when_nothing_asks_to_keep_it_any_more() {
+    for body_bytes in [10, 1000] {
+        let mut world = World::new();
+        let client = world.client();
+        client.exchange("dlx", "fanout");
+        let quorum = ("x-queue-type", text("quorum"));
+        client.queue_with("src", [quorum, ("x-overflow", text("reject-publish"))]);
+        let admin = world.admin();
+        let policy = |definition: &[(&str, &str)]| {
+            let definition = definition.iter();
+            let spec = PolicySpec {
+                vhost: "/".to_owned(),
+                name: "keep".to_owned(),
+                operator: false,
+                pattern: "^src$".to_owned(),
+                apply_to: ApplyTo::All,
+                priority: 0,
+                definition: definition
+                    .map(|(key, word)| ((*key).to_owned(), text(word)))
+                    .collect(),
+            };
+            admin.put_policy(&spec, Expect::Any).unwrap();
+        };
+        let (to, strategy) = ("dead-letter-exchange", "dead-letter-strategy");
+        policy(&[(to, "dlx"), (strategy, "at-least-once")]);
+        for persistent in [true, false, true] {
+            let body = "m".repeat(body_bytes);
+            let call = crate::kit::publish("", "src", &body, persistent);
+            client.try_publish(call).unwrap();
+        }
+        world.commit();
+        reject_all(&client);
+        pass_ms(&mut world, 0);
+        assert_eq!(counts(&world), (0, 3));
+        match body_bytes {
+            10 => policy(&[(to, "dlx")]),
+            _ => drop(
+                admin
+                    .delete_policy("/", "keep", false, Expect::Any)
+                    .unwrap(),
+            ),
+        }
+        pass_ms(&mut world, 30_000);
+        pass_ms(&mut world, 30_000);
+        assert_eq!(counts(&world), (0, 0), "{body_bytes} bytes");
+        assert_eq!(world.broker.on_time(), None);
+    }
 }
 
 /// Messages die while there is room for them and while there is none, with the power going at some
