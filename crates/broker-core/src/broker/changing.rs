@@ -60,8 +60,8 @@ impl Broker {
         };
         let topology = write(&vhost.topology);
         queue.set_standing(topology.standing(definition), self.clock.now());
-        queue.pump(self);
         drop(topology);
+        queue.pump(self);
         drop(change);
         self.bury();
         Ok((queue, lsn))

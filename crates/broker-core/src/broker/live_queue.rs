@@ -81,6 +81,9 @@ const SETTLED_BYTES: usize = 20;
 /// A queue's working memory for so many effects is kept; a purge may need more.
 const KEPT_EFFECTS: usize = 4096;
 
+/// Places looked at for each millisecond at which a message may be due.
+const TRIES: u32 = 64;
+
 /// Bytes of a settle record beside those.
 const SETTLE_HEAD_BYTES: usize = 32;
 
@@ -235,12 +238,8 @@ impl LiveQueue {
         let inner = self.enter();
         let from = arrived.max(inner.state.passed());
         let due = from.plus_ms(properties.delay_ms().unwrap_or(1).into());
-        let mut place = Sequence::due(due, number);
-        while inner.state.holds(place) {
-            let number = self.next_sequence.fetch_add(1, Ordering::Relaxed);
-            place = Sequence::due(due, number);
-        }
-        place
+        let next = || self.next_sequence.fetch_add(1, Ordering::Relaxed);
+        free_place(due, number, next, |place| inner.state.holds(place))
     }
 
     pub(crate) fn stats(&self) -> QueueStats {
@@ -579,7 +578,11 @@ impl Inner {
         }
         for effect in &self.effects {
             match effect {
-                Effect::Died(entry, reason) => broker.died(queue, entry, *reason),
+                Effect::Died {
+                    entry,
+                    reason,
+                    kept,
+                } => broker.died(queue, entry, *reason, *kept),
                 Effect::CreditReturned(consumer) => consumer.outbox.ask_resume(),
                 Effect::Done(sequence) => self.done.push(*sequence),
                 Effect::Cancelled(_) | Effect::Deliver(..) => {}
@@ -646,6 +649,27 @@ impl Order {
     }
 }
 
+/// The first place that is not taken, at that time or behind it: there are only so many at one time.
+/// Whoever fills them all makes the others a little late, and keeps nobody looking for long.
+fn free_place(
+    mut due: Timestamp,
+    mut number: u64,
+    mut next: impl FnMut() -> u64,
+    taken: impl Fn(Sequence) -> bool,
+) -> Sequence {
+    for turn in 1.. {
+        let place = Sequence::due(due, number);
+        if !taken(place) {
+            return place;
+        }
+        if turn % TRIES == 0 {
+            due = due.plus_ms(1);
+        }
+        number = next();
+    }
+    unreachable!("there is always a later time")
+}
+
 /// The place of a message in a queue that knows priorities up to this one.
 #[cold]
 fn ranked(max: u8, number: u64, properties: &Properties) -> Sequence {
@@ -671,7 +695,7 @@ impl Effect {
     fn connection(&self) -> Option<ConnectionId> {
         match self {
             Self::Cancelled(consumer) | Self::Deliver(consumer, _) => Some(consumer.connection),
-            Self::CreditReturned(_) | Self::Died(..) | Self::Done(_) => None,
+            Self::CreditReturned(_) | Self::Died { .. } | Self::Done(_) => None,
         }
     }
 
@@ -682,7 +706,7 @@ impl Effect {
                 Some((consumer, event))
             }
             Self::Deliver(consumer, delivery) => Some((consumer, Event::Deliver(delivery))),
-            Self::CreditReturned(_) | Self::Died(..) | Self::Done(_) => None,
+            Self::CreditReturned(_) | Self::Died { .. } | Self::Done(_) => None,
         }
     }
 }
@@ -690,6 +714,16 @@ impl Effect {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_at_which_no_place_is_free_is_passed_over() {
+        let mut numbers = 7..;
+        let next = || numbers.next().expect("no end");
+        let full = |place: Sequence| place.due_time() <= Timestamp(1001);
+        let place = free_place(Timestamp(1000), 6, next, full);
+        assert_eq!(place.due_time(), Timestamp(1002));
+        assert_eq!(numbers.start, 7 + 2 * u64::from(TRIES));
+    }
 
     #[test]
     fn a_queue_that_asks_for_nothing_takes_well_under_a_kilobyte() {

@@ -146,10 +146,14 @@ impl Broker {
                 exchange.apply(applied);
             }
         }
-        for (queue, standing) in queues {
+        let set = |(queue, standing): (Arc<LiveQueue>, _)| {
             queue.set_standing(standing, now);
-            queue.pump(self);
-        }
+            queue
+        };
+        let queues: Vec<_> = queues.into_iter().map(set).collect();
+        drop(topology);
+        // A backlog may have to go now, and be read for that: publishers do not wait for it.
+        queues.iter().for_each(|queue| queue.pump(self));
     }
 }
 
