@@ -47,6 +47,10 @@ bench-instructions: ## Instructions of the engine for each message, counted by c
 model: ## All that a replicated group can do, explored at full bounds, and each rule left out once
 	@cargo run --quiet --locked -p replication-model
 
+.PHONY: campaign
+campaign: ## Faults of all kinds against the release build; MINUTES=10 SEED=1 OPTIONS="--single"
+	@scripts/campaign
+
 .PHONY: fuzz
 fuzz: ## All fuzz targets for an hour in all; SECONDS_EACH=60
 	@scripts/fuzz

@@ -22,6 +22,17 @@ pub fn strace() -> Result<bool> {
     have_program(Part::Strace, "strace", "strace")
 }
 
+/// Makes sure that `etcd` is there; `false` if it is left out by name.
+pub fn etcd() -> Result<bool> {
+    have_program(Part::Etcd, "etcd", "etcd-server")
+}
+
+/// Makes sure that `ip` and `nft` are there; `false` if they are left out by name.
+pub fn networks() -> Result<bool> {
+    Ok(have_program(Part::Namespaces, "ip", "iproute2")?
+        && have_program(Part::Namespaces, "nft", "nftables")?)
+}
+
 /// Makes sure that a Java compiler and Maven are there; `false` if they are left out by name.
 pub fn java() -> Result<bool> {
     Ok(have_program(Part::Java, "javac", "default-jdk-headless")?

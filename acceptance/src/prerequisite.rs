@@ -16,12 +16,16 @@ use anyhow::Result;
 pub enum Part {
     /// Debian's `amqp-tools`.
     AmqpTools,
+    /// Debian's `etcd-server`.
+    Etcd,
     /// Go.
     Go,
     /// A Java compiler and Maven.
     Java,
     /// Mount namespaces, or the right to make them.
     Mounts,
+    /// Network namespaces with Debian's `iproute2` and `nftables`, or the right to make them.
+    Namespaces,
     /// Node.js and npm.
     Node,
     /// PHP with Debian's php-amqplib.
@@ -41,9 +45,11 @@ impl Part {
     pub const fn name(self) -> &'static str {
         match self {
             Self::AmqpTools => "amqp-tools",
+            Self::Etcd => "etcd",
             Self::Go => "go",
             Self::Java => "java",
             Self::Mounts => "mounts",
+            Self::Namespaces => "namespaces",
             Self::Node => "node",
             Self::Php => "php",
             Self::Python => "python",

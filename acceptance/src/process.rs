@@ -104,6 +104,11 @@ impl Server {
         self.signal(Signal::INT)
     }
 
+    /// Stops it where it is, or lets it go on.
+    pub fn freeze(&self, frozen: bool) -> Result<()> {
+        self.signal(if frozen { Signal::STOP } else { Signal::CONT })
+    }
+
     fn signal(&self, signal: Signal) -> Result<()> {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         kill_process(pid.context("a process id out of range")?, signal)?;

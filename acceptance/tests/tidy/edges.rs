@@ -14,6 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("broker-agent", &["agent-api", "broker-core", "broker-net"]),
     ("broker-core", &["wire"]),
     ("broker-net", &["broker-core", "wire"]),
+    ("campaign", &["acceptance", "agent-api", "wire"]),
     ("coordination", &["broker-core"]),
     ("provider", &["agent-api", "tfplugin-rs"]),
     ("replication-model", &["broker-core"]),

@@ -1,0 +1,290 @@
+//! What goes wrong in a cycle, drawn by the seed.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::chance::Chance;
+pub use crate::stage::lab::Direction;
+
+/// A kind of fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fault {
+    /// All connections of clients break.
+    BreakClients,
+    /// A node is cut from everyone.
+    CutAll,
+    /// A node is cut from its clients.
+    CutClients,
+    /// The nodes are cut from each other.
+    CutPair,
+    /// A node is cut from the coordination store.
+    CutStore,
+    /// The disk is full.
+    DiskFull,
+    /// Octets change on the disk while the node is down.
+    Flip,
+    /// SIGSTOP, and SIGCONT later.
+    Freeze,
+    /// kill -9, and a start at once or later.
+    Kill,
+    /// A stop as asked for, and a start.
+    Restart,
+    /// Clients are far away.
+    SlowClients,
+    /// The nodes are far from each other.
+    SlowPair,
+    /// Two members of the store are killed, so that it decides nothing.
+    StoreDown,
+    /// The leader of the store is frozen.
+    StoreFrozen,
+    /// The leader of the store is killed.
+    StoreKilled,
+    /// The other node becomes active, as asked for.
+    Switchover,
+    /// A sync of the disk fails.
+    SyncFails,
+    /// The disk is replaced by an empty one.
+    Wipe,
+}
+
+/// Which node it hits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Target {
+    /// The one that serves.
+    Active,
+    /// Both, a moment apart.
+    Both,
+    /// The one that follows.
+    Standby,
+}
+
+/// One cycle's fault with everything that is drawn about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct Plan {
+    /// What.
+    pub fault: Fault,
+    /// To whom.
+    pub target: Target,
+    /// For cut cables.
+    pub direction: Direction,
+    /// From its beginning to its end, milliseconds.
+    pub hold_ms: u64,
+    /// For slow links, milliseconds each way.
+    pub delay_ms: u64,
+    /// A switchover is asked for at the same time.
+    pub switchover: bool,
+    /// For all else that is drawn while it is carried out.
+    pub seed: u64,
+}
+
+use Fault::{
+    BreakClients, CutAll, CutClients, CutPair, CutStore, DiskFull, Flip, Freeze, Kill, Restart,
+    SlowClients, SlowPair, StoreDown, StoreFrozen, StoreKilled, Switchover, SyncFails, Wipe,
+};
+
+impl Fault {
+    /// Those that make sense for one node.
+    pub const SINGLE: &[Self] = &[
+        BreakClients,
+        CutClients,
+        DiskFull,
+        Freeze,
+        Kill,
+        Restart,
+        SlowClients,
+        SyncFails,
+    ];
+
+    /// Those that make sense for a pair.
+    pub const PAIR: &[Self] = &[
+        BreakClients,
+        CutAll,
+        CutClients,
+        CutPair,
+        CutStore,
+        DiskFull,
+        Flip,
+        Freeze,
+        Kill,
+        Restart,
+        SlowClients,
+        SlowPair,
+        StoreDown,
+        StoreFrozen,
+        StoreKilled,
+        Switchover,
+        SyncFails,
+        Wipe,
+    ];
+
+    /// Whom it may hit in a pair. What destroys data hits one: of two copies one must be left.
+    const fn targets(self) -> &'static [Target] {
+        match self {
+            Kill => &[
+                Target::Active,
+                Target::Active,
+                Target::Standby,
+                Target::Both,
+            ],
+            Freeze | Restart => &[Target::Active, Target::Standby, Target::Both],
+            CutAll | CutPair | CutStore | DiskFull | Flip | SyncFails | Wipe => {
+                &[Target::Active, Target::Standby]
+            }
+            BreakClients | CutClients | SlowClients | SlowPair | StoreDown | StoreFrozen
+            | StoreKilled | Switchover => &[Target::Active],
+        }
+    }
+
+    /// Shortest and longest, milliseconds.
+    const fn holds(self) -> (u64, u64) {
+        match self {
+            BreakClients | Restart | Switchover => (0, 500),
+            Freeze => (1000, 30_000),
+            Kill => (0, 12_000),
+            Flip | Wipe => (0, 8000),
+            SlowClients | SlowPair => (2000, 5000),
+            CutAll | CutClients | CutPair | CutStore | DiskFull | StoreDown | StoreFrozen
+            | StoreKilled | SyncFails => (1000, 15_000),
+        }
+    }
+
+    /// The word for it on the command line.
+    pub fn name(self) -> String {
+        let value = clap::ValueEnum::to_possible_value(&self);
+        value.map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}
+
+impl Plan {
+    /// Draws everything about this fault. Short ones are more frequent than long ones; with `hasty`
+    /// none is longer than three seconds.
+    pub fn draw(fault: Fault, pair: bool, hasty: bool, chance: &mut Chance) -> Self {
+        let target = if pair {
+            chance.pick(fault.targets())
+        } else {
+            Target::Active
+        };
+        let (shortest, longest) = fault.holds();
+        let half = chance.once_in(2);
+        let longest = if half { longest.min(4000) } else { longest };
+        let longest = if hasty { longest.min(3000) } else { longest };
+        let hold = chance.duration(
+            Duration::from_millis(shortest.min(longest)),
+            Duration::from_millis(longest),
+        );
+        // A process that is started again at once.
+        let at_once = matches!(fault, Kill | Flip) && chance.once_in(3);
+        let directions = [
+            Direction::Both,
+            Direction::Both,
+            Direction::In,
+            Direction::Out,
+        ];
+        Self {
+            fault,
+            target,
+            direction: chance.pick(&directions),
+            hold_ms: if at_once { 0 } else { hold.as_millis() as u64 },
+            delay_ms: 5 + chance.below(100) as u64,
+            switchover: fault == Switchover || (pair && chance.once_in(5)),
+            seed: chance.draw(),
+        }
+    }
+
+    /// From its beginning to its end.
+    pub fn hold(&self) -> Duration {
+        Duration::from_millis(self.hold_ms)
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {:?}", self.fault.name(), self.target)?;
+        if matches!(self.fault, CutAll | CutClients | CutPair | CutStore) {
+            write!(f, ", direction {:?}", self.direction)?;
+        }
+        if matches!(self.fault, SlowClients | SlowPair) {
+            write!(f, " by {} ms", self.delay_ms)?;
+        }
+        write!(f, " for {} ms", self.hold_ms)?;
+        if self.switchover && self.fault != Switchover {
+            f.write_str(", with a switchover")?;
+        }
+        Ok(())
+    }
+}
+
+/// Faults in an order that follows from the seed, each as often as any other.
+#[derive(Debug)]
+pub struct Deck {
+    faults: Vec<Fault>,
+    left: Vec<Fault>,
+}
+
+impl Deck {
+    /// Of these faults, at least one.
+    pub fn new(faults: Vec<Fault>) -> Self {
+        Self {
+            faults,
+            left: Vec::new(),
+        }
+    }
+
+    /// The next one.
+    ///
+    /// # Panics
+    /// If it has none.
+    pub fn draw(&mut self, chance: &mut Chance) -> Fault {
+        if self.left.is_empty() {
+            self.left = self.faults.clone();
+            chance.shuffle(&mut self.left);
+        }
+        self.left.pop().expect("a deck has at least one fault")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(seed: u64) -> Vec<Plan> {
+        let (mut chance, mut deck) = (Chance::new(seed), Deck::new(Fault::PAIR.to_vec()));
+        (0..100)
+            .map(|_| Plan::draw(deck.draw(&mut chance), true, false, &mut chance))
+            .collect()
+    }
+
+    #[test]
+    fn a_seed_gives_the_same_faults_again() {
+        assert_eq!(drawn(5), drawn(5));
+        assert_ne!(drawn(5), drawn(6));
+    }
+
+    #[test]
+    fn every_fault_comes_before_any_comes_again() {
+        let mut first: Vec<_> = drawn(1).iter().take(18).map(|plan| plan.fault).collect();
+        first.sort_unstable();
+        let mut all = Fault::PAIR.to_vec();
+        all.sort_unstable();
+        assert_eq!(first, all);
+    }
+
+    #[test]
+    fn what_destroys_data_hits_one_node() {
+        for plan in (1..20).flat_map(drawn) {
+            let destroys = matches!(plan.fault, Flip | Wipe | SyncFails);
+            assert!(!(destroys && plan.target == Target::Both), "{plan}");
+        }
+    }
+
+    #[test]
+    fn haste_shortens() {
+        let mut chance = Chance::new(1);
+        for fault in Fault::PAIR {
+            let plan = Plan::draw(*fault, true, true, &mut chance);
+            assert!(plan.hold_ms <= 3000, "{plan}");
+        }
+    }
+}
