@@ -83,7 +83,7 @@ impl Attachment {
             unsettled: AtomicU32::new(0),
         });
         let most = self.broker.limits().consumers_per_queue;
-        let (attached, _) = queue.run(&self.broker, |state, at, out| {
+        let (attached, _) = queue.run_reading(&self.broker, |state, at, out| {
             state.consume(consumer, most, at, out)
         });
         attached.map_err(|error| {
@@ -153,7 +153,7 @@ impl Attachment {
             return Lsn(0);
         };
         let id = self.id();
-        let (settled, lsn) = queue.run(&self.broker, |state, at, out| {
+        let (settled, lsn) = queue.run_reading(&self.broker, |state, at, out| {
             state.settle(id, sequences, outcome, at, out)
         });
         if settled.shared_credit {
@@ -183,7 +183,7 @@ impl Attachment {
         queues.dedup_by_key(|queue| queue.id);
         let id = self.id();
         for queue in queues {
-            queue.run(&self.broker, |state, at, out| {
+            queue.run_reading(&self.broker, |state, at, out| {
                 state.unpark(id);
                 state.pump(at, out);
             });

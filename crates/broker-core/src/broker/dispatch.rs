@@ -1,8 +1,8 @@
 //! A message on its way into queues outside of a publisher's batch: a dead letter, one of a
 //! transaction.
 
-use std::iter;
 use std::sync::Arc;
+use std::{iter, vec};
 
 use super::placed::{Appended, Places};
 use super::{Broker, LiveQueue};
@@ -44,6 +44,17 @@ impl Broker {
         }
     }
 
+    /// Hands each message to its queues; the others too if that panics with one.
+    pub(super) fn deliver_all(&self, dispatches: Vec<Dispatch>) {
+        let mut rest = Rest {
+            broker: self,
+            dispatches: dispatches.into_iter(),
+        };
+        for dispatch in rest.dispatches.by_ref() {
+            self.deliver(dispatch);
+        }
+    }
+
     /// Hands the message to its queues. Where the journal keeps it, it was appended.
     pub(super) fn deliver(&self, dispatch: Dispatch) {
         let Dispatch {
@@ -52,19 +63,25 @@ impl Broker {
             queues,
         } = dispatch;
         let message = Arc::new(message);
-        let mut places = places.iter().peekable();
-        for queue in &queues {
-            let place = places.next_if(|(placed, _)| Arc::ptr_eq(placed, queue));
+        let mut places = places.into_iter().peekable();
+        let placed = queues.into_iter().map(|queue| {
+            let place = places.next_if(|(placed, _)| Arc::ptr_eq(placed, &queue));
+            let place = place.map(|(_, sequence)| sequence);
+            (queue, place)
+        });
+        let mut placed: Vec<_> = placed.collect();
+        // Streams first: whatever happens to the others, they have every offset.
+        placed.sort_by_key(|(queue, _)| !queue.is_stream());
+        for (queue, place) in placed {
             // As any publisher does: queues the journal knows nothing of do not wait for it.
             let message = if place.is_some() || message.lsn == Lsn(0) {
                 Arc::clone(&message)
             } else {
                 super::publish::apart(&message, self.account)
             };
-            let sequence = place.map_or_else(
-                || queue.next_sequence(&message.envelope.properties, message.arrived),
-                |(_, sequence)| *sequence,
-            );
+            let sequence = place.unwrap_or_else(|| {
+                queue.next_sequence(&message.envelope.properties, message.arrived)
+            });
             let entry = Entry {
                 sequence,
                 expires: queue.expires(sequence, &message),
@@ -76,6 +93,20 @@ impl Broker {
             queue.run(self, |state, at, out| {
                 state.push(iter::once(entry), at, out)
             });
+        }
+    }
+}
+
+/// Messages that are still to be handed to their queues.
+struct Rest<'a> {
+    broker: &'a Broker,
+    dispatches: vec::IntoIter<Dispatch>,
+}
+
+impl Drop for Rest<'_> {
+    fn drop(&mut self) {
+        for dispatch in self.dispatches.by_ref() {
+            self.broker.deliver(dispatch);
         }
     }
 }

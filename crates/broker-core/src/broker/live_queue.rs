@@ -321,12 +321,13 @@ impl LiveQueue {
     ) -> (R, Lsn) {
         let done = self.run_once(inner, broker, operation);
         if self.stream {
-            self.go_on_reading(broker);
+            self.let_go_too_much(broker);
+            self.ask_readers();
         }
         done
     }
 
-    /// As [`Self::run`], without reading on for those who read a stream.
+    /// As [`Self::run`], without a word to those who read a stream.
     pub(super) fn run_alone<R>(
         self: &Arc<Self>,
         broker: &Broker,
@@ -336,8 +337,13 @@ impl LiveQueue {
     }
 
     /// See [`State::begin_reading`].
-    pub(super) fn begin_reading(&self) -> Option<Reading> {
-        self.enter().state.begin_reading()
+    pub(super) fn begin_reading(&self, keep_bytes: usize) -> Option<Reading> {
+        self.enter().state.begin_reading(keep_bytes)
+    }
+
+    /// See [`State::ask_readers`].
+    pub(super) fn ask_readers(&self) {
+        self.enter().state.ask_readers();
     }
 
     fn run_once<R>(
@@ -517,6 +523,7 @@ impl LiveQueue {
         let durable = broker.durable();
         let mut inner = self.enter();
         inner.state.page_out(broker.window_bytes(), durable);
+        inner.state.ask_readers();
     }
 
     /// Appends the settlements that are owed, if there is room for them now.

@@ -80,6 +80,20 @@ struct Run {
     entries: Vec<Entry>,
 }
 
+/// What somebody gathers. The queues get it when this goes, be it by a panic: the journal has it, and
+/// a stream waits for each offset that was given out.
+struct Gathered<'a> {
+    own: &'a mut Own,
+    broker: &'a Broker,
+}
+
+impl Drop for Gathered<'_> {
+    fn drop(&mut self) {
+        self.own.route.queues.clear();
+        self.own.batch.enqueue(self.broker);
+    }
+}
+
 /// Memory is looked at each time so much was taken in.
 const CHECKED_BYTES: usize = 64 * 1024;
 
@@ -111,24 +125,18 @@ impl Attachment {
         told: &mut Vec<Published>,
     ) -> Result<(), Refusal> {
         let mut own = lock(&self.own);
-        let own = &mut *own;
         // Held until the queues have the messages: who deletes them if they are empty waits for it.
         let topology = self.connection.vhost.open().inspect_err(|_| {
             batch.pop_front();
         })?;
-        let mut outcome = Ok(());
+        let gathered = Gathered {
+            own: &mut own,
+            broker: &self.broker,
+        };
         while let Some(publish) = batch.pop_front() {
-            match self.take_in(&topology, publish, own) {
-                Ok(published) => told.push(published),
-                Err(refusal) => {
-                    outcome = Err(refusal);
-                    break;
-                }
-            }
+            told.push(self.take_in(&topology, publish, gathered.own)?);
         }
-        own.route.queues.clear();
-        own.batch.enqueue(&self.broker);
-        outcome
+        Ok(())
     }
 
     /// Publishes one message.
@@ -436,6 +444,10 @@ impl Batch {
         // While it writes, the queues are filled.
         if mem::take(&mut self.journaled) {
             broker.journal.hurry();
+        }
+        if self.runs.iter().any(|run| run.queue.is_stream()) {
+            // They go first: whatever happens to the others, they have every offset.
+            self.runs.sort_by_key(|run| !run.queue.is_stream());
         }
         for Run { queue, mut entries } in self.runs.drain(..) {
             queue.run(broker, |state, at, out| {

@@ -4,8 +4,11 @@ use std::sync::{Arc, MutexGuard};
 
 use super::{Broker, LiveQueue};
 use crate::clock::Timestamp;
-use crate::journal::Stopped;
-use crate::queue::{Probe, Reading};
+use crate::journal::{Lsn, Stopped};
+use crate::queue::{At, Effect, Probe, Reading, State};
+
+/// Most readings of one who came for something else as well.
+const READS: usize = 4;
 
 /// The streams that a message, or several, are going to.
 #[derive(Debug, Default)]
@@ -81,19 +84,44 @@ impl Broker {
 }
 
 impl LiveQueue {
-    /// Reads for those readers that are behind and can take something, and lets go what is too much,
-    /// until there is nothing of that to do. A journal that has stopped leaves them where they are.
-    pub(super) fn go_on_reading(self: &Arc<Self>, broker: &Broker) {
+    /// As [`Self::run`] for who reads this queue, should it be a stream: what is behind the operation's
+    /// reader is read for it here.
+    pub(super) fn run_reading<R>(
+        self: &Arc<Self>,
+        broker: &Broker,
+        operation: impl FnOnce(&mut State, At, &mut Vec<Effect>) -> R,
+    ) -> (R, Lsn) {
+        if !self.is_stream() {
+            return self.run(broker, operation);
+        }
+        let done = self.run_alone(broker, operation);
+        self.let_go_too_much(broker);
+        self.read_some(broker);
+        self.ask_readers();
+        done
+    }
+
+    /// Lets go what is too much, until there is nothing of that.
+    pub(super) fn let_go_too_much(self: &Arc<Self>, broker: &Broker) {
         while self.inspect(|state| state.has_too_much()) {
             self.run_alone(broker, |state, at, out| state.pump(at, out));
         }
-        let mut reading = self.begin_reading();
-        while let Some(read) = reading
-            && let Ok(entries) = broker.read_back(self, &read.stubs)
-        {
+    }
+
+    /// Reads for readers that are behind and can take something: for so long only, since whoever does it
+    /// has other things to do. Those for whom there is more [are asked](State::ask_readers). A journal that
+    /// has stopped leaves them where they are.
+    fn read_some(self: &Arc<Self>, broker: &Broker) {
+        let keep_bytes = broker.window_bytes();
+        let mut reading = self.begin_reading(keep_bytes);
+        for turn in 1..=READS {
+            let Some(read) = reading else { return };
+            let Ok(entries) = broker.read_back(self, &read.stubs) else {
+                return;
+            };
             (reading, _) = self.run_alone(broker, |state, at, out| {
-                state.read(&read, &entries, at, out);
-                state.begin_reading()
+                state.read(&read, entries, keep_bytes, at, out);
+                (turn < READS).then(|| state.begin_reading(keep_bytes))?
             });
         }
     }

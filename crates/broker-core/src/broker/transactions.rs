@@ -103,7 +103,7 @@ impl Attachment {
             let start = Journal::start_of(*end, draft.len());
             dispatch.appended(Appended { start, end: *end });
         }
-        dispatches.into_iter().for_each(|it| broker.deliver(it));
+        broker.deliver_all(dispatches);
         drop(topology);
         for settle in settles {
             self.settle(settle.queue, &settle.sequences, settle.outcome);

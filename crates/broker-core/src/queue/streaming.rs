@@ -50,20 +50,28 @@ impl State {
 
     /// What is to be read from the journal for a reader, without the queue's lock. Answer with
     /// [`Self::read`].
-    pub(crate) fn begin_reading(&mut self) -> Option<Reading> {
-        self.stream.as_mut()?.begin_reading()
+    pub(crate) fn begin_reading(&mut self, keep_bytes: usize) -> Option<Reading> {
+        self.stream.as_mut()?.begin_reading(keep_bytes)
+    }
+
+    /// Has those see to their reading for whom there is something to read.
+    pub(crate) fn ask_readers(&mut self) {
+        if let Some(stream) = &mut self.stream {
+            stream.ask_readers();
+        }
     }
 
     /// What was to be read is there.
     pub(crate) fn read(
         &mut self,
         reading: &Reading,
-        entries: &[Entry],
+        entries: Vec<Entry>,
+        keep_bytes: usize,
         at: At,
         out: &mut Vec<Effect>,
     ) {
         if let Some(stream) = &mut self.stream {
-            stream.read(reading, entries, at, out);
+            stream.read(reading, entries, keep_bytes, at, out);
         }
     }
 

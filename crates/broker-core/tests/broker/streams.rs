@@ -1,9 +1,12 @@
 //! Streams: messages stay, at offsets that outlast everything, and each reader reads for itself.
 
+use std::collections::VecDeque;
+
 use broker_core::call::{Consume, DeclareQueue, Delivery, Outcome, Publish};
 use broker_core::definitions::{ApplyTo, Expect, PolicySpec, QueueStats};
 use broker_core::journal::Options;
 use broker_core::limits::Limits;
+use broker_core::outbox::Wake;
 use broker_core::refusal::{Reason, Refusal};
 use broker_core::value::{Arguments, Value};
 
@@ -142,6 +145,88 @@ fn a_consumer_gets_as_much_as_it_may_hold() {
     reader.attachment.cancel(call.consumer);
     reader.settle(&first[2..], Outcome::Accept);
     assert_eq!(reader.deliveries().len(), 0);
+}
+
+#[test]
+fn who_reads_a_long_stream_does_other_things_in_between() {
+    let (world, client) = filled(5000);
+    drop(client);
+    // Nothing is in memory.
+    let world = world.reopen();
+    let client = world.client();
+    let call = Consume {
+        prefetch: 60_000,
+        arguments: Arguments::from([("x-stream-offset".to_owned(), text("first"))]),
+        ..consume("s", 1)
+    };
+    client.attachment.consume(&call).unwrap();
+    let (mut all, mut most) = (Vec::new(), 0);
+    loop {
+        let deliveries = client.deliveries();
+        if deliveries.is_empty() {
+            break;
+        }
+        most = most.max(deliveries.len());
+        all.extend(deliveries.iter().map(|it| (it.offset.unwrap(), body(it))));
+    }
+    assert_eq!(all, numbered(0..5000));
+    assert!(most < 2000, "{most} in one go");
+}
+
+/// Panics when it is woken.
+#[derive(Debug)]
+struct Fragile;
+
+impl Wake for Fragile {
+    fn wake(&self) {
+        panic!("a connection's own fault");
+    }
+}
+
+#[test]
+fn a_panic_elsewhere_takes_no_offset_from_a_stream() {
+    let mut world = World::new();
+    let client = world.client();
+    client.exchange("both", "fanout");
+    // Before the stream in every order there is.
+    client.queue("a", true);
+    stream(&client, "s");
+    client.bind("both", "a", "");
+    client.bind("both", "s", "");
+    try_read(&client, "s", 1, text("first")).unwrap();
+    let fragile = Box::new(Fragile);
+    let fragile = world
+        .broker
+        .attach(&login(), "/", "fragile".into(), fragile);
+    let fragile = fragile.unwrap();
+    let call = Consume {
+        auto_settle: true,
+        ..consume("a", 1)
+    };
+    fragile.consume(&call).unwrap();
+    // Nothing in `a` waits for the disk.
+    let transient = publish("both", "", "2", false);
+    let does_panic = |work: &dyn Fn()| {
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+        assert!(caught.is_err(), "the test has lost its point");
+        // It is woken when the first event comes.
+        fragile.outbox().drain(&mut Vec::new());
+    };
+    does_panic(&|| drop(client.attachment.publish_one(transient.clone())));
+    does_panic(&|| {
+        let mut batch = VecDeque::from([transient.clone(), message("", "s", "3")]);
+        drop(client.attachment.publish(&mut batch, &mut Vec::new()));
+    });
+    does_panic(&|| {
+        let both = [transient.clone(), message("", "s", "4")];
+        drop(client.attachment.commit(&both, &[]));
+    });
+    client.publish("", "s", "5");
+    world.commit();
+    let read = drain(&client);
+    let offsets: Vec<_> = read.iter().map(|(offset, _)| *offset).collect();
+    assert_eq!(offsets, (0..read.len() as u64).collect::<Vec<_>>());
+    assert_eq!(read.last().unwrap().1, "5");
 }
 
 #[test]

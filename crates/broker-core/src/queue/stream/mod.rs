@@ -18,8 +18,8 @@
 //!
 //! A reader at the end gets messages as they become durable, from memory. One further back has them
 //! read by whoever gave it credit or room ([`Reading`]), some at a time, with the queue's lock let go
-//! while the disk works: nobody who publishes waits for a reader. What a reader does not take is read
-//! again later, so that a slow one keeps nothing in memory.
+//! while the disk works: nobody who publishes waits for a reader. A little of what a reader cannot take yet
+//! waits for it in memory; the rest is read again later.
 //!
 //! # Offsets are dense
 //!
@@ -160,6 +160,9 @@ impl Stream {
     /// Leaves to the journal what is in memory beyond so many bytes, as far as it is durable there.
     pub(super) fn page_out(&mut self, keep_bytes: usize, durable: Lsn) {
         self.commit(durable);
+        if keep_bytes == 0 {
+            self.drop_ahead();
+        }
         if self.tail_bytes <= keep_bytes {
             return;
         }

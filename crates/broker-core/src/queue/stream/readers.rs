@@ -1,18 +1,20 @@
 //! The readers of a stream: each at its own offset, with its own credit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::{
     Arc, At, ConsumeError, Consumer, Effect, Entry, Lsn, Sequence, Settled, Start, Stream, Stub,
 };
-use crate::account::Account;
+use crate::account::{Account, MESSAGE_BYTES};
 use crate::call::{ConnectionId, ConsumerId, Delivery};
 use crate::clock::Timestamp;
 
-/// All readers by their numbers, those among them that ended and still hold deliveries.
+/// All readers by their numbers.
 #[derive(Debug, Default)]
 pub(super) struct Readers {
     by_number: BTreeMap<u32, Reader>,
+    /// Those that ended and still hold so many deliveries.
+    ended: BTreeMap<u32, (Arc<Consumer>, u32)>,
     /// Number of the last one that came.
     last: u32,
 }
@@ -26,6 +28,8 @@ struct Reader {
     /// Deliveries it has not settled. They are not told apart: all a settlement does is to give credit.
     unsettled: u32,
     state: Place,
+    /// What was read beyond what it could take, from its next message on.
+    ahead: VecDeque<Entry>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,8 +40,6 @@ enum Place {
     Parked,
     /// Somebody is reading for it.
     Reading,
-    /// It ended; its deliveries may still be settled.
-    Ended,
 }
 
 /// Messages to be read from the journal. Their records stay there until this is dropped.
@@ -55,18 +57,27 @@ pub(crate) struct Reading {
 const BATCH_LEN: usize = 256;
 const BATCH_BYTES: usize = 256 * 1024;
 
+/// Most messages, and bytes of them, read for a reader that cannot take them yet: one that takes a few at
+/// a time does not have the journal read for each.
+const AHEAD_LEN: usize = 64;
+const AHEAD_BYTES: usize = 64 * 1024;
+
 /// Bits of a delivery's number that say which of its reader's it is.
 const DELIVERY_BITS: u32 = 32;
 
 impl Readers {
     /// Those that have not ended.
     pub(super) fn len(&self) -> usize {
-        self.present().count()
+        self.by_number.len()
     }
 
-    fn present(&self) -> impl Iterator<Item = &Reader> {
-        let readers = self.by_number.values();
-        readers.filter(|reader| reader.state != Place::Ended)
+    /// Who holds deliveries under that number, and how many.
+    fn holder(&mut self, number: u32) -> Option<(&Arc<Consumer>, &mut u32)> {
+        if let Some(reader) = self.by_number.get_mut(&number) {
+            return Some((&reader.consumer, &mut reader.unsettled));
+        }
+        let (consumer, unsettled) = self.ended.get_mut(&number)?;
+        Some((consumer, unsettled))
     }
 
     fn add(&mut self, reader: Reader) {
@@ -78,6 +89,19 @@ impl Readers {
 impl Reader {
     fn is(&self, connection: ConnectionId) -> bool {
         self.consumer.connection == connection
+    }
+
+    /// How much it may take, if it is to be read for it: its next message is before `end`.
+    fn wants_reading(&mut self, end: Option<u64>) -> Option<usize> {
+        let behind = end.is_some_and(|end| self.next < end);
+        if self.state != Place::Active || !behind {
+            return None;
+        }
+        let credit = self.consumer.credit();
+        if credit.is_none() {
+            self.state = Place::Parked;
+        }
+        credit
     }
 
     /// Hands a message out if the consumer can take it.
@@ -102,6 +126,35 @@ impl Reader {
         out.push(Effect::Deliver(Arc::clone(&self.consumer), delivery));
         true
     }
+
+    /// Gives it what was read ahead, as far as it goes and as the reader can take it.
+    fn take_ahead(&mut self, number: u32, stream: &Stream, out: &mut Vec<Effect>) {
+        while self.state == Place::Active
+            && let Some(entry) = self.ahead.pop_front()
+        {
+            // What retention has taken meanwhile is passed over.
+            if entry.sequence.0 >= self.next && !self.take(number, &entry, stream, out) {
+                self.ahead.push_front(entry);
+            }
+        }
+    }
+
+    /// Keeps of what it could not take as much as may wait in memory. The journal need not have it any
+    /// more.
+    fn keep_ahead(&mut self, keep_bytes: usize, account: &'static Account) {
+        let mut bytes = 0;
+        let fits = |entry: &&Entry| {
+            bytes += entry.weight_bytes();
+            bytes <= keep_bytes.min(AHEAD_BYTES)
+        };
+        let kept = self.ahead.iter().take(AHEAD_LEN).take_while(fits).count();
+        self.ahead.truncate(kept);
+        for entry in &mut self.ahead {
+            if let Some(message) = Arc::get_mut(&mut entry.message) {
+                message.hold = Some(account.hold(message.size_bytes(), None));
+            }
+        }
+    }
 }
 
 impl Stream {
@@ -114,11 +167,10 @@ impl Stream {
         out: &mut Vec<Effect>,
     ) -> Result<(), ConsumeError> {
         let others = self.readers.len();
-        let mut present = self.readers.present();
+        let mut present = self.readers.by_number.values();
         if consumer.exclusive && others > 0 || present.any(|other| other.consumer.exclusive) {
             return Err(ConsumeError::Exclusive);
         }
-        drop(present);
         if others >= most {
             return Err(ConsumeError::TooMany);
         }
@@ -133,6 +185,7 @@ impl Stream {
             next,
             unsettled: 0,
             state: Place::Active,
+            ahead: VecDeque::new(),
         });
         self.pump(at, out);
         Ok(())
@@ -153,6 +206,7 @@ impl Stream {
             return;
         }
         reader.next = self.at_or_after(reader.next);
+        reader.take_ahead(number, self, out);
         while reader.state == Place::Active
             && let Some(entry) = self.in_tail(reader.next)
             && entry.message.lsn <= durable
@@ -172,25 +226,25 @@ impl Stream {
         self.readers.by_number.values().any(waits)
     }
 
-    /// What is to be read next from the journal, for a reader that can take something. Answer with
-    /// [`Self::read`].
-    pub(in crate::queue) fn begin_reading(&mut self) -> Option<Reading> {
-        let behind = |reader: &Reader| self.index.end().is_some_and(|end| reader.next < end);
+    /// What is to be read next from the journal, for a reader that can take something, and somewhat more
+    /// of a queue that keeps so many bytes. Answer with [`Self::read`].
+    pub(in crate::queue) fn begin_reading(&mut self, keep_bytes: usize) -> Option<Reading> {
         for (number, reader) in &mut self.readers.by_number {
-            if reader.state != Place::Active || !behind(reader) {
-                continue;
-            }
-            let Some(credit) = reader.consumer.credit() else {
-                reader.state = Place::Parked;
+            let Some(credit) = reader.wants_reading(self.index.end()) else {
                 continue;
             };
-            let mut bytes = 0;
+            let (mut count, mut bytes) = (0, 0);
             let fits = |stub: &Stub| {
-                let before = bytes;
-                bytes += stub.size_bytes as usize;
-                before == 0 || bytes <= BATCH_BYTES
+                count += 1;
+                bytes += stub.size_bytes as usize + MESSAGE_BYTES as usize;
+                let most = match count <= credit {
+                    true => BATCH_BYTES,
+                    false => keep_bytes.min(AHEAD_BYTES),
+                };
+                count == 1 || bytes <= most
             };
-            let next = self.index.from(reader.next).take(BATCH_LEN.min(credit));
+            let most = BATCH_LEN.min(credit.max(AHEAD_LEN));
+            let next = self.index.from(reader.next).take(most);
             let stubs: Vec<_> = next.take_while(fits).collect();
             reader.state = Place::Reading;
             return Some(Reading::new(Some(*number), stubs, self.account));
@@ -198,11 +252,22 @@ impl Stream {
         None
     }
 
+    /// Has those who can take something that is to be read for them see to that.
+    pub(in crate::queue) fn ask_readers(&mut self) {
+        let end = self.index.end();
+        for reader in self.readers.by_number.values_mut() {
+            if reader.wants_reading(end).is_some() {
+                reader.consumer.outbox.ask_resume();
+            }
+        }
+    }
+
     /// What was to be read is there.
     pub(in crate::queue) fn read(
         &mut self,
         reading: &Reading,
-        entries: &[Entry],
+        entries: Vec<Entry>,
+        keep_bytes: usize,
         at: At,
         out: &mut Vec<Effect>,
     ) {
@@ -214,14 +279,20 @@ impl Stream {
         };
         if reader.state == Place::Reading {
             reader.state = Place::Active;
-            let mut rest = entries.iter();
-            while rest
-                .next()
-                .is_some_and(|it| reader.take(number, it, self, out))
-            {}
+            reader.ahead = entries.into();
+            // What retention has taken since was there when it was read.
+            reader.take_ahead(number, self, out);
             self.serve(number, &mut reader, at.durable, out);
+            reader.keep_ahead(keep_bytes, self.account);
         }
         self.readers.by_number.insert(number, reader);
+    }
+
+    /// Keeps nothing for those who cannot take it.
+    pub(super) fn drop_ahead(&mut self) {
+        for reader in self.readers.by_number.values_mut() {
+            reader.ahead = VecDeque::new();
+        }
     }
 
     /// Takes the connection's word on deliveries: its readers get their credit back.
@@ -233,16 +304,17 @@ impl Stream {
         let mut settled = Settled::default();
         for delivery in deliveries {
             let number = (delivery.0 >> DELIVERY_BITS) as u32;
-            let Some(reader) = self.readers.by_number.get_mut(&number) else {
+            let Some((consumer, unsettled)) = self.readers.holder(number) else {
                 continue;
             };
-            if !reader.is(connection) || reader.unsettled == 0 {
+            if consumer.connection != connection || *unsettled == 0 {
                 continue;
             }
-            reader.unsettled -= 1;
-            settled.shared_credit |= reader.consumer.give_back();
-            if reader.state == Place::Ended && reader.unsettled == 0 {
-                self.readers.by_number.remove(&number);
+            *unsettled -= 1;
+            let is_done = *unsettled == 0;
+            settled.shared_credit |= consumer.give_back();
+            if is_done {
+                self.readers.ended.remove(&number);
             }
         }
         self.unpark(connection);
@@ -260,43 +332,49 @@ impl Stream {
 
     /// Ends one reader. True if it was the last.
     pub(in crate::queue) fn cancel(&mut self, connection: ConnectionId, id: ConsumerId) -> bool {
-        let before = self.readers.len();
-        self.readers.by_number.retain(|_, reader| {
-            if reader.is(connection) && reader.consumer.id == id {
-                reader.state = Place::Ended;
+        let Readers {
+            by_number, ended, ..
+        } = &mut self.readers;
+        let before = by_number.len();
+        by_number.retain(|number, reader| {
+            let ends = reader.is(connection) && reader.consumer.id == id;
+            if ends && reader.unsettled > 0 {
+                let holds = (Arc::clone(&reader.consumer), reader.unsettled);
+                ended.insert(*number, holds);
             }
-            reader.state != Place::Ended || reader.unsettled > 0
+            !ends
         });
-        before > 0 && self.readers.len() == 0
+        before > 0 && by_number.is_empty()
     }
 
     /// Ends all of a connection's readers. True if one ended and none is left.
     pub(in crate::queue) fn detach(&mut self, connection: ConnectionId) -> bool {
-        let before = self.readers.len();
-        self.readers
-            .by_number
-            .retain(|_, reader| !reader.is(connection));
-        before > 0 && self.readers.len() == 0
+        let Readers {
+            by_number, ended, ..
+        } = &mut self.readers;
+        let before = by_number.len();
+        by_number.retain(|_, reader| !reader.is(connection));
+        ended.retain(|_, (consumer, _)| consumer.connection != connection);
+        before > 0 && by_number.is_empty()
     }
 
     /// Ends all readers, since the stream ends.
     pub(in crate::queue) fn end(&mut self, out: &mut Vec<Effect>) {
         self.clear();
-        for (_, reader) in std::mem::take(&mut self.readers.by_number) {
-            let Reader {
-                consumer,
-                unsettled,
-                state,
-                ..
-            } = reader;
+        let Readers {
+            by_number, ended, ..
+        } = std::mem::take(&mut self.readers);
+        let present = by_number.values();
+        let present = present.map(|reader| (&reader.consumer, reader.unsettled));
+        let ended = ended.values().map(|(consumer, held)| (consumer, *held));
+        for (consumer, unsettled) in present.chain(ended) {
             let returned = (0..unsettled).filter(|_| consumer.give_back()).count();
             if returned > 0 {
-                out.push(Effect::CreditReturned(Arc::clone(&consumer)));
-            }
-            if state != Place::Ended {
-                out.push(Effect::Cancelled(consumer));
+                out.push(Effect::CreditReturned(Arc::clone(consumer)));
             }
         }
+        let ended = by_number.into_values().map(|reader| reader.consumer);
+        out.extend(ended.map(Effect::Cancelled));
         self.check_age_at = Timestamp::NEVER;
     }
 }

@@ -122,7 +122,7 @@ impl Bench {
 
     /// Somebody begins to read for a reader that is behind.
     fn begin(&mut self) -> bool {
-        let reading = self.stream.begin_reading();
+        let reading = self.stream.begin_reading(self.keep_bytes);
         let begun = reading.is_some();
         self.readings.extend(reading);
         begun
@@ -138,7 +138,9 @@ impl Bench {
         let places = reading.stubs.iter().map(|stub| stub.sequence.0);
         let entries: Vec<_> = places.map(|offset| entry(offset, account)).collect();
         let at = self.at();
-        self.stream.read(&reading, &entries, at, &mut self.out);
+        let keep_bytes = self.keep_bytes;
+        self.stream
+            .read(&reading, entries, keep_bytes, at, &mut self.out);
     }
 
     fn read_all(&mut self) {
