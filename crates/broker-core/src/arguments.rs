@@ -97,8 +97,8 @@ pub(crate) fn check_queue(
             }
         }
         Value::Text(other) => (
-            Reason::NotImplemented,
-            format!("{QUEUE_TYPE} '{other}' is not offered; classic, quorum and stream are"),
+            Reason::Invalid,
+            format!("invalid arg '{QUEUE_TYPE}' for {thing}: \"unsupported queue type '{other}'\""),
         ),
         other => (
             Reason::Invalid,
@@ -205,8 +205,9 @@ pub(crate) fn check_exchange(
     match arguments.get(ALTERNATE) {
         None | Some(Value::Text(_)) => Ok(()),
         Some(other) => {
-            let kind = rules::type_name(other);
-            let text = format!("invalid type '{kind}' for arg '{ALTERNATE}' in {thing}");
+            let text = format!(
+                "invalid arg '{ALTERNATE}' for {thing}: it must be the name of an exchange, not {other}"
+            );
             Err(Refusal::new(Reason::Invalid, text).at(path(ALTERNATE)))
         }
     }
@@ -377,15 +378,26 @@ mod tests {
         assert!(check("x-queue-type", text("quorum")).is_ok());
         assert!(check("x-queue-mode", text("lazy")).is_ok());
         assert!(check("owner", text("team a")).is_ok());
-        for (name, value) in [("x-queue-type", text("other")), ("x-whatever", Value::Null)] {
-            let refusal = check(name, value).unwrap_err();
-            assert_eq!(refusal.reason, Reason::NotImplemented);
-            assert!(refusal.text.contains(name), "{}", refusal.text);
-        }
+        let refusal = check("x-whatever", Value::Null).unwrap_err();
+        assert_eq!(refusal.reason, Reason::NotImplemented);
+        assert!(refusal.text.contains("x-whatever"), "{}", refusal.text);
+        let refusal = check("x-queue-type", text("other")).unwrap_err();
+        let words = "invalid arg 'x-queue-type' for queue 'q': \"unsupported queue type 'other'\"";
+        assert_eq!((refusal.reason, &*refusal.text), (Reason::Invalid, words));
         assert_eq!(
             reason(check("x-queue-type", Value::Int(1))),
             Some(Reason::Invalid)
         );
+    }
+
+    #[test]
+    fn an_alternate_that_is_no_name_is_refused_in_plain_words() {
+        let arguments = Arguments::from([(ALTERNATE.to_owned(), Value::Int(1))]);
+        let kind = ExchangeKind::Direct;
+        let checked = check_exchange(kind, &arguments, "exchange 'e'", &Limits::default());
+        let words = "invalid arg 'alternate-exchange' for exchange 'e': it must be the name of an \
+                     exchange, not 1";
+        assert_eq!(checked.unwrap_err().text, words);
     }
 
     #[test]

@@ -43,6 +43,9 @@ pub(super) enum Taken {
 /// Bytes of held messages kept in memory for each byte a queue keeps at either end.
 const WINDOWS: u64 = 16;
 
+/// Bytes that may have to go for each message looked at.
+const LOOK_BYTES: u64 = 64;
+
 impl Held {
     pub(super) fn new(account: &'static Account) -> Self {
         Self {
@@ -157,7 +160,9 @@ impl Held {
     /// so many bytes at either end.
     pub(super) fn page_out(&mut self, keep_bytes: usize, durable: Lsn) {
         self.fast_bytes = self.fast_bytes.min(self.near_bytes);
-        if self.near_bytes <= self.fast_bytes + WINDOWS * keep_bytes as u64 {
+        // Looking at all of them has to be worth it: most may be such as stay in memory.
+        let worth = LOOK_BYTES * self.near.len() as u64;
+        if self.near_bytes <= self.fast_bytes + (WINDOWS * keep_bytes as u64).max(worth) {
             return;
         }
         let Self {

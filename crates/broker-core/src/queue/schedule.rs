@@ -39,6 +39,9 @@ struct Far {
     redelivered: bool,
 }
 
+/// About what a message that the journal has alone takes in memory.
+const FAR_BYTES: u64 = 64;
+
 /// Most messages brought back at a time, and most bytes of them, though never less than one.
 const BATCH_LEN: usize = 256;
 const BATCH_BYTES: usize = 256 * 1024;
@@ -191,6 +194,7 @@ impl Schedule {
         self.leavable_bytes = 0;
         while let Some((place, far)) = self.far.pop_first() {
             self.account.leave_record(far.record, far.size_bytes);
+            self.account.unweigh(FAR_BYTES);
             journaled(place);
         }
     }
@@ -205,6 +209,7 @@ impl Schedule {
     /// A message is in the journal alone.
     pub(super) fn leave(&mut self, stub: Stub) {
         self.account.enter_record(stub.record, stub.size_bytes);
+        self.account.weigh(FAR_BYTES);
         let far = Far {
             record: stub.record,
             size_bytes: stub.size_bytes,
@@ -217,6 +222,7 @@ impl Schedule {
     fn far_left(&mut self, place: Sequence) {
         if let Some(far) = self.far.remove(&place) {
             self.account.leave_record(far.record, far.size_bytes);
+            self.account.unweigh(FAR_BYTES);
         }
     }
 }
