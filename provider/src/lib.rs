@@ -12,6 +12,7 @@
 //! - [`check`]: plans that the agent looks at.
 //! - [`deletion`]: what must not be destroyed while it holds messages.
 //! - [`listing`]: lists of the contract, for data sources of several objects.
+//! - [`pair`]: brokers on two nodes, of which one serves.
 //! - [`renewal`]: what has to be made anew because something else is.
 //! - [`arguments`]: typed arguments between Terraform's values and the contract's; [`typed`]: those
 //!   that have an attribute of their own.
@@ -48,6 +49,7 @@ mod listeners;
 mod listing;
 mod name;
 mod object;
+mod pair;
 mod provider;
 mod renewal;
 mod resources;

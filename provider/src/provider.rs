@@ -59,6 +59,7 @@ impl Provider for FerryMq {
             .data_source(data_sources::exchanges::Exchanges)
             .data_source(data_sources::queue::Queue)
             .data_source(data_sources::queues::Queues)
+            .data_source(data_sources::replication_status::ReplicationStatus)
             .data_source(data_sources::users::Users)
             .function(functions::connection_uri::ConnectionUri)
             .function(functions::encode_id::EncodeId)

@@ -1,61 +1,141 @@
 //! What a broker tells about itself, in the words of `aws_mq_broker` where it has some.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use agent_api::v1;
+use agent_api::{Address, v1};
 use tfplugin_rs::prelude::*;
 
-use crate::id::BrokerId;
+use crate::pair::view::{Found, Seen, View, is_active, replication};
 
 /// One node that runs the broker.
 #[derive(Debug, Clone, PartialEq, Eq, Model)]
 pub(crate) struct Instance {
     /// URL of the node's page about the broker; null when its pages are switched off.
     pub(crate) console_url: Attr<String>,
-    /// URLs that client libraries take, such as `amqps://broker-1.example.com:5671`.
+    /// URLs that client libraries take, such as `amqps://broker-1.example.com:5671`. Of a pair's
+    /// standby: where it will serve once it is active.
     pub(crate) endpoints: Attr<Vec<String>>,
     /// IP address clients reach the node by; null when only its name is known.
     pub(crate) ip_address: Attr<String>,
+    /// Name of the node; null for a single broker.
+    pub(crate) name: Attr<String>,
 }
 
 /// What is known only while the broker runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Status {
+    /// Name of the node that serves; null for a single broker, and while no node does.
+    pub(crate) active_node: Attr<String>,
     pub(crate) console_url: Attr<String>,
     pub(crate) engine_version: Attr<String>,
+    pub(crate) failover_urls: Attr<BTreeMap<String, String>>,
+    pub(crate) in_sync: Attr<bool>,
     pub(crate) instances: Attr<Vec<Instance>>,
+    pub(crate) replication_lag_seconds: Attr<f64>,
     /// Why it does not run.
     pub(crate) failure: Option<String>,
 }
 
 impl Status {
-    pub(crate) fn of(broker: &v1::Broker, id: &BrokerId) -> Self {
-        let status = broker.status.clone().unwrap_or_default();
+    /// What all its nodes tell.
+    pub(crate) fn of(view: &View) -> Self {
+        let best = view.best();
+        let status = best
+            .and_then(|best| best.status.clone())
+            .unwrap_or_default();
         let failed = status.state() == v1::BrokerState::Failed;
-        let mut endpoints = status.endpoints;
-        // The agent's order has no meaning; a stable one keeps plans empty.
-        endpoints.sort_by(|a, b| a.url.cmp(&b.url));
-        let address = endpoints
-            .iter()
-            .find_map(|endpoint| reachable(&endpoint.address));
-        let by_host = || reachable(&status.host);
-        let by_agent = || {
-            id.addresses()
-                .iter()
-                .find_map(|agent| reachable(&agent.host))
-        };
-        let instance = Instance {
-            console_url: optional(&status.console_url),
-            endpoints: Attr::Known(endpoints.into_iter().map(|endpoint| endpoint.url).collect()),
-            ip_address: address.or_else(by_host).or_else(by_agent).into(),
-        };
+        let nodes: Vec<&Seen> = view.seen.iter().filter(|seen| !seen.is_missing()).collect();
+        let instances: Vec<Instance> = nodes.iter().map(|seen| instance(seen, view)).collect();
+        let pair = best.and_then(replication);
+        let active = view.active().and_then(|active| view.node_of(active));
+        let active = active.and_then(|number| view.name_of(number).map(str::to_owned));
         Self {
-            console_url: instance.console_url.clone(),
+            active_node: active.into(),
+            console_url: optional(&status.console_url),
             engine_version: optional(&status.engine_version),
-            instances: Attr::Known(vec![instance]),
+            failover_urls: Attr::Known(failover_urls(&instances)),
+            in_sync: pair
+                .map(|pair| pair.nodes.len() > 1 && pair.nodes.iter().all(|node| node.in_sync))
+                .into(),
+            instances: Attr::Known(instances),
+            replication_lag_seconds: pair.map(|pair| pair.replication_lag_seconds).into(),
             failure: failed.then_some(status.reason),
         }
     }
+}
+
+impl View {
+    /// One agent's answer.
+    pub(crate) fn single(agent: Address, broker: v1::Broker) -> Self {
+        let found = Found::Broker(Box::new(broker));
+        Self {
+            seen: vec![Seen { agent, found }],
+        }
+    }
+}
+
+fn instance(seen: &Seen, view: &View) -> Instance {
+    let status = seen.broker().and_then(|broker| broker.status.clone());
+    let status = status.unwrap_or_default();
+    let number = view.node_of(&seen.agent);
+    let bound = status.endpoints.iter();
+    let address = bound
+        .clone()
+        .find_map(|endpoint| reachable(&endpoint.address));
+    let mut endpoints: Vec<String> = bound.map(|endpoint| endpoint.url.clone()).collect();
+    if endpoints.is_empty() {
+        endpoints = number
+            .map(|it| expected(it, seen, view))
+            .unwrap_or_default();
+    }
+    // The agent's order has no meaning; a stable one keeps plans empty.
+    endpoints.sort();
+    let by_host = || reachable(&status.host);
+    let by_agent = || reachable(&seen.agent.host);
+    Instance {
+        console_url: optional(&status.console_url),
+        endpoints: Attr::Known(endpoints),
+        ip_address: address.or_else(by_host).or_else(by_agent).into(),
+        name: number
+            .and_then(|it| view.name_of(it).map(str::to_owned))
+            .into(),
+    }
+}
+
+/// Where a node will serve that does not serve now: as it says itself, else as the others know.
+fn expected(number: u32, seen: &Seen, view: &View) -> Vec<String> {
+    let own = seen.broker();
+    let all = own
+        .into_iter()
+        .chain(view.brokers().filter(|it| is_active(it)));
+    all.filter_map(replication)
+        .flat_map(|status| &status.nodes)
+        .find(|node| node.id == number && !node.endpoints.is_empty())
+        .map(|node| node.endpoints.clone())
+        .unwrap_or_default()
+}
+
+/// For each protocol what its clients take to find the node that serves.
+fn failover_urls(instances: &[Instance]) -> BTreeMap<String, String> {
+    let mut lists = BTreeMap::<String, Vec<String>>::new();
+    let urls = instances
+        .iter()
+        .filter_map(|it| it.endpoints.clone().known());
+    for url in urls.flatten() {
+        // Clients of AMQP 0-9-1 take addresses alone: host:port,host:port.
+        let Some((scheme, address)) = url.split_once("://") else {
+            continue;
+        };
+        if matches!(scheme, "amqp" | "amqps") {
+            let list = lists.entry("amqp".to_owned()).or_default();
+            list.push(address.trim_end_matches('/').to_owned());
+        }
+    }
+    lists
+        .into_iter()
+        .map(|(protocol, list)| (protocol, list.join(",")))
+        .collect()
 }
 
 /// The text, if it is an address that a client can connect to.
@@ -74,73 +154,5 @@ pub(crate) fn optional(text: &str) -> Attr<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ip_address(bound: &str, host: &str, agent: &str) -> Option<String> {
-        let endpoint = v1::Endpoint {
-            address: bound.to_owned(),
-            ..Default::default()
-        };
-        let status = v1::BrokerStatus {
-            endpoints: vec![endpoint],
-            host: host.to_owned(),
-            ..Default::default()
-        };
-        let broker = v1::Broker {
-            status: Some(status),
-            ..Default::default()
-        };
-        let id = format!("ferrymq://{agent}:7443/b").parse().unwrap();
-        Status::of(&broker, &id)
-            .instances
-            .known()
-            .unwrap()
-            .remove(0)
-            .ip_address
-            .known()
-    }
-
-    #[test]
-    fn the_address_is_the_nearest_to_what_clients_use() {
-        assert_eq!(
-            ip_address("10.0.0.1", "10.0.0.2", "10.0.0.3").unwrap(),
-            "10.0.0.1"
-        );
-        assert_eq!(
-            ip_address("0.0.0.0", "10.0.0.2", "10.0.0.3").unwrap(),
-            "10.0.0.2"
-        );
-        assert_eq!(
-            ip_address("::", "broker-1", "10.0.0.3").unwrap(),
-            "10.0.0.3"
-        );
-        assert_eq!(ip_address("0.0.0.0", "broker-1", "agent-1"), None);
-    }
-
-    #[test]
-    fn endpoints_come_in_a_stable_order() {
-        let endpoint = |url: &str| v1::Endpoint {
-            url: url.to_owned(),
-            ..Default::default()
-        };
-        let status = v1::BrokerStatus {
-            endpoints: vec![endpoint("mqtt://h:1883"), endpoint("amqp://h:5672")],
-            state: v1::BrokerState::Failed.into(),
-            reason: "the disk failed".to_owned(),
-            ..Default::default()
-        };
-        let broker = v1::Broker {
-            status: Some(status),
-            ..Default::default()
-        };
-        let status = Status::of(&broker, &"ferrymq://a:1/b".parse().unwrap());
-        let instances = status.instances.known().unwrap();
-        assert_eq!(
-            instances[0].endpoints.clone().known().unwrap(),
-            ["amqp://h:5672", "mqtt://h:1883"]
-        );
-        assert_eq!(instances[0].console_url, Attr::Null);
-        assert_eq!(status.failure.as_deref(), Some("the disk failed"));
-    }
-}
+#[path = "status_tests.rs"]
+mod tests;

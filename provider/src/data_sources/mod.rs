@@ -5,4 +5,5 @@ pub(crate) mod broker;
 pub(crate) mod exchanges;
 pub(crate) mod queue;
 pub(crate) mod queues;
+pub(crate) mod replication_status;
 pub(crate) mod users;

@@ -39,6 +39,24 @@ impl BrokerId {
         &self.addresses
     }
 
+    /// The same broker as one agent has it.
+    pub(crate) fn at(&self, agent: &Address) -> Self {
+        Self {
+            addresses: vec![agent.clone()],
+            name: self.name.clone(),
+        }
+    }
+
+    /// The same broker at further agents.
+    pub(crate) fn and(mut self, others: &[Address]) -> Self {
+        for other in others {
+            if !self.addresses.contains(other) {
+                self.addresses.push(other.clone());
+            }
+        }
+        self
+    }
+
     /// The broker's name.
     pub(crate) fn name(&self) -> &str {
         &self.name

@@ -102,8 +102,16 @@ async fn a_broker_is_found_by_name_and_imported_by_id() {
         (&found["state"], &found["id"]),
         (&json!("RUNNING"), &json!(agent.id("orders")))
     );
-    let listener = json!({ "address": "127.0.0.1", "port": 0, "tls": false });
-    assert_eq!(found["listeners"], json!({ "amqp": listener }));
+    assert_eq!(found["listeners"], listeners(0));
+    assert_eq!(found["deployment_mode"], "SINGLE_INSTANCE");
+    let endpoint = found["instances"][0]["endpoints"][0].as_str().unwrap();
+    let amqp = found["failover_urls"]["amqp"].as_str().unwrap();
+    assert_eq!(endpoint, format!("amqp://{amqp}"));
+    let alone = terraform.data(
+        "ferrymq_replication_status",
+        json!({ "broker": agent.id("orders") }),
+    );
+    check_error(alone.await, &["Not a pair (at broker)", "one node alone"]);
 
     let imported = terraform
         .import("ferrymq_broker", &agent.id("orders"))
@@ -207,7 +215,7 @@ async fn what_is_in_the_way_is_said() {
         (config("a b", &[here], 0), ["(at name)", "1 to 50 letters"]),
         (
             config("o", &[here, "other:7443"], 0),
-            ["More than one node (at nodes)", "exactly one"],
+            ["More than one node (at nodes)", "ACTIVE_STANDBY_MULTI_AZ"],
         ),
         (config("o", &[], 0), ["(at nodes)", "must name the agent"]),
         (
