@@ -157,6 +157,7 @@ impl TimedBounds {
                 durable: Lsn(0),
                 epochs: EpochTable::default(),
             },
+            committed: Lsn(0),
             damaged: false,
         };
         let settings = Settings {

@@ -121,6 +121,7 @@ fn recovered(
         incarnation: incarnation(node, boots),
         vow: disk.vow,
         log: disk.log(),
+        committed: Lsn(0),
         damaged: disk.damaged,
     };
     let mut effects = Vec::new();

@@ -51,7 +51,7 @@ pub use login::{Login, PasswordCheck};
 pub use own_limits::ChannelSlot;
 pub use recovery::BrokerOpenError;
 pub use salvage::{Definitions, SalvageError, Salvaged, SalvagedMessage, salvage};
-pub use standby::Standby;
+pub use standby::{Extent, Standby};
 pub use transactions::{Committed, Uncommitted};
 
 pub(crate) use connection::{ByReach, Connection, Connections};

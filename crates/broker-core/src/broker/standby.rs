@@ -45,8 +45,44 @@ impl Standby {
     pub fn open(config: &BrokerConfig, disk: Arc<dyn Disk>) -> Result<Self, OpenError> {
         let mut recovery = Recovery::of(config);
         let follower = Follower::open(Arc::clone(&disk), &config.journal, &mut recovery)?;
+        Ok(Self::new(config, disk, follower, recovery))
+    }
+
+    /// Makes a journal on a wiped disk that begins with another's checkpoint, which covers everything
+    /// below `covered`, and with its records from `front` on; see
+    /// [`Follower::install`](crate::journal::Follower::install).
+    ///
+    /// # Errors
+    /// A checkpoint that makes no sense here, and disk errors.
+    pub fn install(
+        config: &BrokerConfig,
+        disk: Arc<dyn Disk>,
+        store: StoreId,
+        (covered, payload): (Lsn, &[u8]),
+        front: Lsn,
+    ) -> Result<Self, OpenError> {
+        let mut recovery = Recovery::of(config);
+        let options = &config.journal;
+        let checkpoint = (covered, payload);
+        let follower = Follower::install(
+            Arc::clone(&disk),
+            options,
+            store,
+            checkpoint,
+            front,
+            &mut recovery,
+        )?;
+        Ok(Self::new(config, disk, follower, recovery))
+    }
+
+    fn new(
+        config: &BrokerConfig,
+        disk: Arc<dyn Disk>,
+        follower: Follower,
+        recovery: Recovery,
+    ) -> Self {
         let end = follower.end();
-        Ok(Self {
+        Self {
             config: config.clone(),
             disk,
             follower,
@@ -55,7 +91,17 @@ impl Standby {
             waiting_bytes: 0,
             applied: end,
             checkpointed: end,
-        })
+        }
+    }
+
+    /// Position of the oldest record it has.
+    pub fn first(&self) -> Lsn {
+        self.follower.first()
+    }
+
+    /// What the newest checkpoint stands for, and is therefore committed; 0 without one.
+    pub fn covered(&self) -> Lsn {
+        self.follower.covered()
     }
 
     /// Names this node's data.
@@ -177,7 +223,48 @@ impl Standby {
     }
 }
 
+/// How far the journal of a broker that serves is, for those that follow it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    /// The oldest record it has.
+    pub first: Lsn,
+    /// All below is written, and can be shipped.
+    pub written: Lsn,
+    /// All below is on its own disk.
+    pub synced: Lsn,
+}
+
 impl Broker {
+    /// How far its journal is.
+    pub fn extent(&self) -> Extent {
+        // In this order, so that what is synced is written.
+        let synced = self.journal.synced();
+        Extent {
+            first: self.journal.first(),
+            written: self.journal.written().max(synced),
+            synced,
+        }
+    }
+
+    /// Has the writer say next time when it has written, before it syncs: so that followers' disks
+    /// work at the same time. See [`Journal::announce_written`](crate::journal::Journal::announce_written).
+    pub fn announce_written(&self) {
+        self.journal.announce_written();
+    }
+
+    /// See [`Journal::retain_from`](crate::journal::Journal::retain_from).
+    pub fn retain_from(&self, lsn: Lsn) {
+        self.journal.retain_from(lsn);
+    }
+
+    /// See [`Journal::read_checkpoint`](crate::journal::Journal::read_checkpoint).
+    ///
+    /// # Errors
+    /// What cannot be read.
+    pub fn read_checkpoint(&self) -> Result<Option<(Lsn, Vec<u8>)>, OpenError> {
+        self.journal.read_checkpoint()
+    }
+
     /// Reads records for those that follow; see [`Journal::ship`](crate::journal::Journal::ship).
     ///
     /// # Errors

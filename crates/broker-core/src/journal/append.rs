@@ -24,7 +24,9 @@ use super::read::Readable;
 use super::record;
 use super::room::Shortage;
 use super::segment::Segment;
-use super::{AppendError, CheckpointError, Corrupt, Epoch, Fault, Kind, Lsn, Stopped, StoreId};
+use super::{
+    AppendError, CheckpointError, Corrupt, Epoch, Fault, Kind, Lsn, OpenError, Stopped, StoreId,
+};
 
 /// One thing to be made durable: `parts` and then `body` are its payload.
 #[derive(Debug, Clone, Copy)]
@@ -114,6 +116,8 @@ pub struct Journal {
     backlog: AtomicUsize,
     /// What the broker has released; how far that reaches is for the writer to say.
     released: AtomicU64,
+    /// See [`Journal::retain_from`].
+    retained: AtomicU64,
     /// See [`super::room::Room::pauses`].
     pauses: AtomicBool,
     full: AtomicBool,
@@ -199,6 +203,7 @@ impl Journal {
             end: AtomicU64::new(end),
             backlog: AtomicUsize::new(0),
             released: AtomicU64::new(start.front.0),
+            retained: AtomicU64::new(u64::MAX),
             failed: OnceLock::new(),
             begun: Mutex::new(start.begun),
             checkpointed: AtomicU64::new(start.checkpoints.covered().0),
@@ -331,6 +336,11 @@ impl Journal {
         self.durable.fetch_max(durable, Ordering::AcqRel) < durable
     }
 
+    /// Records from `lsn` on stay, released or not: somebody may still ask for them.
+    pub fn retain_from(&self, lsn: Lsn) {
+        self.retained.store(lsn.0, Ordering::Release);
+    }
+
     /// The operating system has everything below: it survives the end of the process, and not that
     /// of the machine. Never below [`Journal::durable`], and ahead of it by what is being synced.
     pub fn written(&self) -> Lsn {
@@ -431,6 +441,8 @@ impl Journal {
             return Err(stopped.into());
         }
         let durable = self.durable();
+        // What was found at the opening may have to be given up yet.
+        let durable = durable.min(Lsn(self.durable_limit.load(Ordering::SeqCst)));
         if covered > durable {
             return Err(CheckpointError::Ahead { covered, durable });
         }
@@ -446,6 +458,15 @@ impl Journal {
         self.checkpointed
             .store(checkpoints.covered().0, Ordering::Release);
         Ok(())
+    }
+
+    /// The newest checkpoint and what it covers, read from the disk; `None` if there is none.
+    ///
+    /// # Errors
+    /// What cannot be read. The journal goes on.
+    pub fn read_checkpoint(&self) -> Result<Option<(Lsn, Vec<u8>)>, OpenError> {
+        let loaded = lock(&self.checkpoints).read_newest()?;
+        Ok(loaded.map(|loaded| (loaded.covered, loaded.payload)))
     }
 
     /// What the checkpoint on disk covers for sure; `Lsn(0)` when there is none. Segments are
@@ -537,7 +558,9 @@ impl Journal {
 
     /// How far segments may be freed.
     pub(super) fn releasable(&self) -> Lsn {
-        Lsn(self.released.load(Ordering::Acquire)).min(self.checkpointed())
+        let retained = Lsn(self.retained.load(Ordering::Acquire));
+        let released = Lsn(self.released.load(Ordering::Acquire));
+        released.min(retained).min(self.checkpointed())
     }
 
     /// The next batch to write; see [`Gather::next_batch`].

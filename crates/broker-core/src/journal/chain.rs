@@ -149,6 +149,11 @@ impl Chain {
         self.older[after.saturating_sub(1)].base()
     }
 
+    /// Position of the oldest record.
+    pub(super) fn first(&self) -> Lsn {
+        self.older.front().unwrap_or(&self.current).base()
+    }
+
     /// The name of the oldest segment with records.
     pub(super) fn oldest(&self) -> &str {
         &self.older.front().unwrap_or(&self.current).name

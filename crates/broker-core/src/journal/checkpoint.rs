@@ -156,6 +156,19 @@ impl Checkpoints {
         Ok(())
     }
 
+    /// Reads the newer one again; `None` if there is none.
+    pub(super) fn read_newest(&self) -> Result<Option<Loaded>, OpenError> {
+        let there = NAMES.iter().zip(self.slots);
+        let newest = there
+            .filter_map(|(name, slot)| Some((slot?.generation, *name)))
+            .max();
+        let Some((_, name)) = newest else {
+            return Ok(None);
+        };
+        let file = self.disk.open(name).during("open", name)?;
+        read_file(&*file, name, None).map(Some)
+    }
+
     /// Which checkpoint this file holds; none if it is not there or damaged.
     pub(super) fn generation(&self, name: &str) -> Option<u64> {
         let mut files = NAMES.iter().zip(self.slots);

@@ -44,6 +44,9 @@ pub enum OpenError {
         /// The newest format this program knows.
         supported: u16,
     },
+    /// The checkpoint of another journal makes no sense here: a newer version wrote it.
+    #[error("the checkpoint of the journal to follow cannot be read: {0}")]
+    Unreadable(String),
     /// Options that no journal can work with.
     #[error("journal options: {0}")]
     Options(&'static str),

@@ -86,15 +86,32 @@ impl Follower {
         let (base, ended) = found.settle(&disk, options)?;
         // What settling wrote again is not durable before this.
         let mut this = Self {
+            ended,
+            ..Self::new(disk, options, base)
+        };
+        this.sync()?;
+        Ok(this)
+    }
+
+    pub(super) fn new(disk: Arc<dyn Disk>, options: &Options, base: Base) -> Self {
+        Self {
             durable: base.progress.stated,
             front: base.progress.front,
             disk,
             options: options.clone(),
             base,
-            ended,
-        };
-        this.sync()?;
-        Ok(this)
+            ended: false,
+        }
+    }
+
+    /// Position of the oldest record kept.
+    pub fn first(&self) -> Lsn {
+        self.base.chain.first()
+    }
+
+    /// What the newest checkpoint stands for; it is not cut into. 0 without one.
+    pub fn covered(&self) -> Lsn {
+        self.base.checkpoints.newest()
     }
 
     /// Names this node's data.

@@ -48,7 +48,7 @@ use super::segment::{self, Segment};
 use super::{Kind, Lsn, SegmentSpan};
 
 /// Indexes are named so, followed by the number of their segment.
-const NAME_PREFIX: &str = "index-";
+pub(super) const NAME_PREFIX: &str = "index-";
 /// An index until it is whole.
 pub(super) const TEMPORARY_NAME: &str = "index.tmp";
 

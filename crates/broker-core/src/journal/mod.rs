@@ -36,7 +36,7 @@
 //! [`Journal::ship`] reads records in a row (`run`) for a journal that follows ([`Follower`]): it has
 //! the same records at the same positions, in segments that begin and end at the same, in files of its
 //! own store. What only the follower has is cut off (`truncation`) before it takes what another leader
-//! has there. Who follows whom, and how much of it, is not for the journal to know.
+//! has there. One that is too far behind begins with the other's checkpoint (`install`). Who follows whom, and how much of it, is not for the journal to know.
 //!
 //! # Positions
 //!
@@ -132,6 +132,7 @@ mod file_disk;
 mod follow;
 mod gather;
 mod index;
+mod install;
 mod inventory;
 mod options;
 mod read;
@@ -157,6 +158,7 @@ pub use error::{
 pub use file_disk::FileDisk;
 pub use follow::{FollowError, Follower};
 pub use index::{Indexer, RecordHead};
+pub use install::wipe;
 pub use options::{Options, StoreId};
 pub use read::ReadWindow;
 pub use read_only_disk::ReadOnlyDisk;

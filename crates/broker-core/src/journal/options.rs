@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Epoch;
+use super::disk::Space;
 use super::error::OpenError;
 use super::record::ALIGN;
 use super::segment::DATA_START;
@@ -64,6 +65,13 @@ impl Options {
     /// Bytes for records in a segment.
     pub(super) fn capacity(&self) -> u64 {
         self.segment_bytes / ALIGN as u64 * ALIGN as u64 - DATA_START
+    }
+
+    /// Free space below which this disk is too full; see [`Self::keep_free_bytes`].
+    pub fn keep_free_bytes_of(&self, space: Space) -> u64 {
+        let total = space.total_bytes;
+        let default = (total / 20).max(2 << 30).min(total / 4);
+        self.keep_free_bytes.unwrap_or(default)
     }
 
     /// The epoch to write in after `last`.

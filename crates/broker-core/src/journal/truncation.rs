@@ -32,7 +32,7 @@ use super::{Lsn, StoreId};
 
 /// A cut until it is written down.
 pub(super) const TEMPORARY_NAME: &str = "truncate.tmp";
-const NAME: &str = "truncate";
+pub(super) const NAME: &str = "truncate";
 const MAGIC: [u8; 8] = *b"FerryTrn";
 const FORMAT: u16 = 1;
 const LEN: usize = 512;

@@ -36,7 +36,12 @@ pub enum Event {
     Appended(Lsn),
     /// The journal is on the disk up to here.
     Durable(Lsn),
-    /// An [`Effect::Fetch`] is finished, and this is the journal now.
+    /// The journal's oldest record is here.
+    Freed(Lsn),
+    /// An operator has made this node the only one in sync.
+    Forced,
+    /// An [`Effect::Fetch`] is finished, or an [`Effect::Write`] was refused, and this is the journal
+    /// now.
     Restored(LogView),
     /// Time to write down how far the group has committed.
     HintDue,
@@ -139,6 +144,8 @@ impl<R: Rules> Node<R> {
             Event::Cas(nonce, outcome) => self.protocol.on_cas(nonce, outcome, out),
             Event::Appended(end) => self.protocol.on_appended(end, out),
             Event::Durable(end) => self.protocol.on_durable(end, out),
+            Event::Freed(front) => self.protocol.on_freed(front),
+            Event::Forced => self.protocol.on_forced(out),
             Event::Restored(log) => self.protocol.on_restored(log, out),
             Event::HintDue => self.protocol.on_hint_due(out),
         }

@@ -50,6 +50,7 @@ fn start(index: u16, now: Moment) -> Node {
         incarnation: Incarnation(u64::from(index)),
         vow: Default::default(),
         log,
+        committed: Lsn(0),
         damaged: false,
     };
     let settings = Settings {

@@ -73,6 +73,8 @@ pub struct Recovered {
     pub vow: Vow,
     /// The journal as recovered, up to the first damage if there is any.
     pub log: LogView,
+    /// Known to be committed: what a checkpoint stands for.
+    pub committed: Lsn,
     /// Whether recovery met damage that is not a torn write.
     pub damaged: bool,
 }
@@ -149,6 +151,7 @@ impl<R: Rules> Protocol<R> {
             incarnation,
             vow,
             log,
+            committed,
             damaged,
         } = recovered;
         let mut node = Self {
@@ -160,7 +163,7 @@ impl<R: Rules> Protocol<R> {
             sessions: 0,
             vow,
             log,
-            committed: settings.origin,
+            committed: committed.max(settings.origin),
             view: None,
             attempt: None,
             role: Role::Standby(Standby::default()),
@@ -224,6 +227,21 @@ impl<R: Rules> Protocol<R> {
             Role::Candidate => {}
             Role::Leading(_) => self.advance(out),
         }
+    }
+
+    /// The oldest records were freed: the log begins here.
+    pub fn on_freed(&mut self, front: Lsn) {
+        self.log.front = self.log.front.max(front);
+    }
+
+    /// An operator has made this node the only one in sync, as it is: what its log may lack is given
+    /// up.
+    pub fn on_forced(&mut self, out: &mut Vec<Effect>) {
+        if self.vow.in_repair {
+            self.vow.in_repair = false;
+            out.push(Effect::Save(self.vow));
+        }
+        out.push(Effect::Read);
     }
 
     /// What the record says, when nothing depends on it but what to do next.

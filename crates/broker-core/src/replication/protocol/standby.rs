@@ -45,8 +45,11 @@ impl<R: Rules> Protocol<R> {
         out.push(Effect::Read);
     }
 
-    /// The journal was replaced by what the leader had ([`Effect::Fetch`]).
+    /// The journal is another now: replaced by what the leader had ([`Effect::Fetch`]), or without
+    /// records that could not be written. What it does not have it cannot be asked to keep; the vow
+    /// says whether it may lead.
     pub fn on_restored(&mut self, log: LogView, out: &mut Vec<Effect>) {
+        self.committed = self.committed.min(log.end);
         self.log = log;
         self.on_poll(out);
     }

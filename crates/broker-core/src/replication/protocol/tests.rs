@@ -42,6 +42,7 @@ fn node(number: u16, log: LogView) -> Protocol {
         incarnation: Incarnation(u64::from(number)),
         vow: Vow::default(),
         log,
+        committed: Lsn(0),
         damaged: false,
     };
     Protocol::new(SETTINGS, recovered, &mut Vec::new())

@@ -28,6 +28,9 @@ pub enum Input {
     Cas(Nonce, CasOutcome),
     /// The journal of the broker that leads was written to or synced.
     JournalMoved,
+    /// What [`Output::Drain`] asked for is done: clients are neither read, nor answered, nor
+    /// delivered to any more.
+    Drained,
     /// What [`Output::StopLeading`] asked for is done: the writer is dropped, and every handle to the
     /// broker.
     EngineStopped,
@@ -40,13 +43,14 @@ pub enum Input {
         /// Each node's address for its peers.
         endpoints: BTreeMap<NodeId, Arc<str>>,
     },
-    /// An operator hands over to another node. Publishers are stopped ([`Output::Drain`]), the rest
+    /// An operator hands over to another node. Clients are drained first ([`Output::Drain`]), the rest
     /// follows when the other has everything; answered by [`News::SwitchedOver`] or
     /// [`News::NotSwitchedOver`].
     Resign {
         /// Who is to lead.
         to: NodeId,
-        /// How long to wait for it to have everything, and then for it to take over.
+        /// How long to drain and to wait for it to have everything; and how long the others then
+        /// leave it to take over.
         patience: Duration,
     },
     /// An operator makes this node the only one in sync, whatever the others have: what only they
@@ -100,8 +104,9 @@ pub enum Output {
     },
     /// This node leads no more: close the clients, then [`Input::EngineStopped`].
     StopLeading,
-    /// A switchover is coming: take no more connections, read no more publishes; answers that are
-    /// owed still go out.
+    /// A switchover is coming: take no more connections, read nothing from clients, and deliver nothing;
+    /// answer what is owed, which comes with commits. Then [`Input::Drained`]: the other may serve at
+    /// once after that. Its end is [`Self::Resume`] or [`Self::StopLeading`].
     Drain,
     /// A grant has run out: read nothing from clients, deliver and answer nothing.
     Pause,

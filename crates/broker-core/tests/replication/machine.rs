@@ -1,0 +1,75 @@
+//! One machine: a disk, a clock, and while it is up a replica; while that leads, an engine.
+
+use std::sync::Arc;
+
+use broker_core::broker::Broker;
+use broker_core::journal::{Epoch, SimDisk, Writer};
+use broker_core::replication::replica::{Replica, ReplicaConfig};
+use broker_core::replication::timing::Moment;
+
+use crate::clients::Client;
+
+pub(crate) struct Machine {
+    pub(crate) disk: SimDisk,
+    pub(crate) config: ReplicaConfig,
+    pub(crate) life: u64,
+    pub(crate) replica: Option<Replica>,
+    pub(crate) engine: Option<Engine>,
+    pub(crate) frozen_until: u64,
+    /// When it last thawed.
+    pub(crate) thawed_at: u64,
+    pub(crate) settle_planned: bool,
+    /// When it will be woken.
+    pub(crate) wake_at: u64,
+    /// Its disk does what the test planned: its replica may fail.
+    pub(crate) sick: bool,
+    offset: u64,
+    ppm: i64,
+}
+
+/// What serves clients, and its threads.
+pub(crate) struct Engine {
+    pub(crate) reign: u64,
+    pub(crate) epoch: Epoch,
+    pub(crate) broker: Arc<Broker>,
+    pub(crate) writer: Writer,
+    pub(crate) client: Option<Client>,
+    pub(crate) paused: bool,
+    pub(crate) draining: bool,
+    pub(crate) stopping: bool,
+}
+
+impl Machine {
+    pub(crate) fn new(disk: SimDisk, config: ReplicaConfig, offset: u64, ppm: i64) -> Self {
+        Self {
+            disk,
+            config,
+            life: 0,
+            replica: None,
+            engine: None,
+            frozen_until: 0,
+            thawed_at: 0,
+            settle_planned: false,
+            wake_at: u64::MAX,
+            sick: false,
+            offset,
+            ppm,
+        }
+    }
+
+    /// What its clock shows at this true time.
+    pub(crate) fn moment(&self, now: u64) -> Moment {
+        Moment(self.offset + scaled(now, 1_000_000 + self.ppm, 1_000_000))
+    }
+
+    /// The true time at which its clock shows that, rounded up.
+    pub(crate) fn time_of(&self, moment: Moment) -> u64 {
+        let since = moment.0.saturating_sub(self.offset);
+        scaled(since, 1_000_000, 1_000_000 + self.ppm).saturating_add(2)
+    }
+}
+
+fn scaled(value: u64, times: i64, of: i64) -> u64 {
+    let scaled = i128::from(value) * i128::from(times) / i128::from(of);
+    u64::try_from(scaled).unwrap_or(u64::MAX)
+}
