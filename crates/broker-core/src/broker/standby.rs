@@ -164,6 +164,7 @@ impl Standby {
             for record in run.records() {
                 self.recovery.record(record)?;
             }
+            self.follower.release(&run);
             self.applied = run.end();
         }
         Ok(())

@@ -331,8 +331,7 @@ impl Journal {
 
     /// What counts once goes on to count. Whoever comes last sees what both have stored.
     fn raise_durable(&self) -> bool {
-        let limit = self.durable_limit.load(Ordering::SeqCst);
-        let durable = self.synced().0.min(limit);
+        let durable = self.common().0;
         self.durable.fetch_max(durable, Ordering::AcqRel) < durable
     }
 
@@ -440,9 +439,8 @@ impl Journal {
         if let Some(stopped) = self.stopped() {
             return Err(stopped.into());
         }
-        let durable = self.durable();
         // What was found at the opening may have to be given up yet.
-        let durable = durable.min(Lsn(self.durable_limit.load(Ordering::SeqCst)));
+        let durable = self.durable().min(self.common());
         if covered > durable {
             return Err(CheckpointError::Ahead { covered, durable });
         }
@@ -594,6 +592,12 @@ impl Journal {
         self.raise_durable();
         self.backlog.fetch_sub(records_bytes, Ordering::Relaxed);
         end
+    }
+
+    /// Everything below is on our disk and wherever else it has to be: it is never given up.
+    pub(super) fn common(&self) -> Lsn {
+        let limit = Lsn(self.durable_limit.load(Ordering::SeqCst));
+        self.synced().min(limit)
     }
 
     /// Takes back the memory of a batch that is done with.

@@ -30,7 +30,7 @@ pub struct Follower {
     /// The last segment is full.
     ended: bool,
     durable: Lsn,
-    /// What a durable mark says was released.
+    /// What was released by marks that are never given up; see [`Self::release`].
     front: Lsn,
 }
 
@@ -96,7 +96,7 @@ impl Follower {
     pub(super) fn new(disk: Arc<dyn Disk>, options: &Options, base: Base) -> Self {
         Self {
             durable: base.progress.stated,
-            front: base.progress.front,
+            front: base.chain.first(),
             disk,
             options: options.clone(),
             base,
@@ -175,8 +175,15 @@ impl Follower {
             self.base.chain.current().sync()?;
             self.durable = progress.end;
         }
-        self.front = progress.front;
         Ok(self.durable)
+    }
+
+    /// The marks of this run, which is durable here, are never given up: what they say was released may
+    /// be freed. Were they cut off after that, the absence of what was freed would be a loss.
+    pub fn release(&mut self, run: &Run) {
+        if run.end() <= self.durable {
+            self.front = self.front.max(run.front());
+        }
     }
 
     /// Stands for everything below `covered`, which has to be durable: segments that the other has

@@ -7,6 +7,7 @@
 //!   the batch was durable, so damage to it could be taken for a torn write. A quiet journal
 //!   therefore adds a mark that says so.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,8 +30,13 @@ pub struct Writer {
     chain: Chain,
     indexes: Indexes,
     keep_free_bytes: Option<u64>,
-    /// What a durable mark says was released.
+    /// What the last mark on the disk says was released.
     front: Lsn,
+    /// Marks on the disk that others may not have yet: where each ends, and what it says was
+    /// released. Were a mark cut off that segments were freed by, their absence would be a loss.
+    unsettled: VecDeque<(Lsn, Lsn)>,
+    /// What may be freed.
+    settled: Lsn,
     /// The last batch is durable and nothing on disk says so yet.
     unstated: bool,
     /// The last wait ended without work.
@@ -70,6 +76,8 @@ impl Writer {
         front: Lsn,
     ) -> Self {
         Self {
+            unsettled: [(journal.synced(), front)].into(),
+            settled: chain.first(),
             journal,
             chain,
             indexes,
@@ -175,6 +183,9 @@ impl Writer {
     /// One sync. On return everything up to the answer is durable.
     fn sync(&mut self, batch: Batch) -> Result<Lsn, Fault> {
         self.chain.current().sync()?;
+        if batch.front > self.front {
+            self.unsettled.push_back((batch.end(), batch.front));
+        }
         self.front = batch.front;
         self.unstated = true;
         self.rested = false;
@@ -222,7 +233,11 @@ impl Writer {
     pub(super) fn upkeep(&mut self) -> Result<(), Fault> {
         self.turns_to_upkeep = UPKEEP_EVERY;
         let mut prepared = 0;
-        while let Some(freed) = self.chain.free_oldest(self.front, self.is_low()?)? {
+        let common = self.journal.common();
+        while let Some((_, front)) = self.unsettled.pop_front_if(|(end, _)| *end <= common) {
+            self.settled = self.settled.max(front);
+        }
+        while let Some(freed) = self.chain.free_oldest(self.settled, self.is_low()?)? {
             if let Some(name) = self.journal.first_segment_freed() {
                 self.indexes.remove(&name);
             }

@@ -277,11 +277,17 @@ fn segments_go_when_the_leader_let_them_go_and_a_checkpoint_stands_for_them() {
     leader.publish_all(&payloads(2, 100));
     let first = leader.journal.first();
     assert!(first > Lsn(4096), "the leader has freed segments");
+    let runs = ship(&leader, follower.end(), 1000);
     catch_up(&mut follower, &leader);
     assert_eq!(files(&other), before, "no checkpoint of its own yet");
     let ahead = follower.checkpoint(Lsn(follower.durable().0 + 8), b"");
     assert!(ahead.is_err());
     follower.checkpoint(covered, b"follower's").unwrap();
+    follower.upkeep().unwrap();
+    let (_, replayed) = follow(&other).unwrap();
+    let first_kept = replayed.records.first().unwrap().end;
+    assert!(first_kept < first, "what says so may be cut off yet");
+    runs.iter().for_each(|run| follower.release(run));
     follower.upkeep().unwrap();
     let (_, replayed) = follow(&other).unwrap();
     assert_eq!(replayed.checkpoint, Some((covered, b"follower's".to_vec())));

@@ -90,7 +90,7 @@ impl World {
             self.check_alone(life, epoch.0);
             self.act(life, reign);
         }
-        let pause = MS + self.chance.below(20 * MS);
+        let pause = MS + self.chance.below(60 * MS);
         self.after(pause, Happening::Client(life, reign));
     }
 
@@ -144,9 +144,10 @@ impl World {
         let attachment =
             attachment.unwrap_or_else(|it| panic!("{}\n{context}: {it:?}", self.story()));
         for (index, queue) in QUEUES.iter().enumerate() {
-            let found: Vec<u64> = std::iter::from_fn(|| attachment.get(queue, false).unwrap())
-                .map(|(delivery, _)| number_of(&delivery))
-                .collect();
+            let found: Vec<u64> =
+                std::iter::from_fn(|| attachment.get(queue, false).expect("it is there"))
+                    .map(|(delivery, _)| number_of(&delivery))
+                    .collect();
             let fail = |what: String| panic!("{}\n{context}, queue {queue}: {what}", self.story());
             if !found.is_sorted() {
                 fail(format!("not in order: {found:?}"));
@@ -241,7 +242,7 @@ impl Client {
         }
         ledger.defined |= durable >= self.defined;
         if publishes && ledger.defined {
-            for _ in 0..chance.below(4) {
+            for _ in 0..chance.below(10) {
                 self.publish(ledger, chance);
             }
         }
@@ -326,8 +327,9 @@ impl Client {
 }
 
 fn number_of(delivery: &Delivery) -> u64 {
-    let body = String::from_utf8(delivery.message.body.to_vec()).unwrap();
-    body.split(' ').next().unwrap().parse().unwrap()
+    let body = String::from_utf8(delivery.message.body.to_vec()).expect("as published");
+    let number = body.split(' ').next().expect("as published");
+    number.parse().expect("as published")
 }
 
 fn durable(name: &str) -> DeclareQueue<'_> {
@@ -344,18 +346,21 @@ fn durable(name: &str) -> DeclareQueue<'_> {
 /// Made once: it is slow on purpose.
 fn password() -> &'static PasswordHash {
     static HASH: OnceLock<PasswordHash> = OnceLock::new();
-    HASH.get_or_init(|| hash_password(b"secret").unwrap())
+    HASH.get_or_init(|| hash_password(b"secret").expect("there is randomness"))
 }
 
-/// The proof that the user logged in, made once.
+/// The proof that the user logged in, made once; no other time is looked at.
+#[allow(clippy::disallowed_methods)]
 fn login() -> Login {
     static LOGIN: OnceLock<Login> = OnceLock::new();
     LOGIN
         .get_or_init(|| {
             let config = BrokerConfig::default();
-            let (broker, _writer) = Broker::open(&config, Arc::new(SimDisk::new(1))).unwrap();
+            let (broker, _writer) =
+                Broker::open(&config, Arc::new(SimDisk::new(1))).expect("it is empty");
             define_user(&broker);
-            broker.login(USER, b"secret").run(Instant::now()).unwrap()
+            let check = broker.login(USER, b"secret");
+            check.run(Instant::now()).expect("it is the password")
         })
         .clone()
 }

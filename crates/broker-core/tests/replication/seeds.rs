@@ -1,6 +1,10 @@
 //! Runs by chance.
 
-use crate::faults::Fault;
+use std::collections::BTreeMap;
+use std::panic::catch_unwind;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use crate::world::{Happening, MS, SECOND, Setup, World};
 
 /// So many runs in every test run; `SIM_SEEDS` says another number, `SIM_FIRST` where to begin.
@@ -14,8 +18,8 @@ fn run(seed: u64) -> World {
     let mut world = World::new(setup(seed));
     world.network.slow_ms = world.chance.below(300);
     world.get_well();
-    let end = world.now + 5 * SECOND + world.chance.below(25 * SECOND);
-    let often = 100 * MS + world.chance.below(3 * SECOND);
+    let end = world.now + 3 * SECOND + world.chance.below(20 * SECOND);
+    let often = 100 * MS + world.chance.below(2 * SECOND);
     while world.now < end {
         let fault = world.any_fault();
         world.after(0, Happening::Fault(fault));
@@ -43,14 +47,33 @@ fn setup(seed: u64) -> Setup {
 fn whatever_fails_clients_find_what_they_were_promised() {
     let first = number("SIM_FIRST").unwrap_or(1);
     let seeds = number("SIM_SEEDS").unwrap_or(SEEDS);
-    let mut counts = std::collections::BTreeMap::new();
-    for seed in first..first + seeds {
-        let world = run(seed);
-        for (what, count) in world.counts {
-            *counts.entry(what).or_insert(0) += count;
+    let counts = Mutex::new(BTreeMap::new());
+    let failed = Mutex::new(Vec::new());
+    let next = AtomicU64::new(first);
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= first + seeds {
+                        break;
+                    }
+                    match catch_unwind(|| run(seed)) {
+                        Ok(world) => add(&mut counts.lock().unwrap(), &world),
+                        Err(_) => failed.lock().unwrap().push(seed),
+                    }
+                }
+            });
         }
-        *counts.entry("messages confirmed").or_insert(0) += world.ledger.confirmed.len() as u64;
+    });
+    let (counts, failed) = (counts.into_inner().unwrap(), failed.into_inner().unwrap());
+    println!("{seeds} seeds from {first} on: {counts:?}");
+    assert!(failed.is_empty(), "seeds that failed: {failed:?}");
+}
+
+fn add(counts: &mut BTreeMap<&'static str, u64>, world: &World) {
+    for (what, count) in &world.counts {
+        *counts.entry(what).or_default() += count;
     }
-    println!("{seeds} seeds: {counts:?}");
-    let _ = Fault::Reset;
+    *counts.entry("messages confirmed").or_default() += world.ledger.confirmed.len() as u64;
 }

@@ -55,7 +55,7 @@ impl World {
         let mut out = Vec::new();
         match Replica::open(machine.config.clone(), disk, now, &mut out) {
             Ok(replica) => machine.replica = Some(replica),
-            Err(error) if machine.sick => {
+            Err(error) if machine.sick > 0 => {
                 self.note(|| format!("node {} does not start: {error}", index + 1));
                 return self.after(500 * MS, Happening::Restart(index));
             }
@@ -162,7 +162,7 @@ impl World {
 
     /// A process ends because of its disk; what it wrote and did not sync may be seen again.
     fn failed(&mut self, index: usize, why: &str, defect: bool) {
-        let sick = self.machines[index].sick;
+        let sick = self.machines[index].sick > 0;
         assert!(
             sick && !defect,
             "{}\nnode {} failed: {why}",
@@ -268,6 +268,7 @@ impl World {
             return;
         };
         let (stopping, turn) = (engine.stopping, engine.writer.turn());
+        let idle = matches!(turn, Ok(Turn::Idle));
         let broker = Arc::clone(&engine.broker);
         let moved = match turn {
             Ok(Turn::Committed(_)) => {
@@ -298,7 +299,10 @@ impl World {
         if moved {
             self.tell(life, Input::JournalMoved);
         }
-        let pause = MS / 5 + self.chance.below(3 * MS);
+        let pause = match idle {
+            true => 20 * MS,
+            false => MS / 5 + self.chance.below(3 * MS),
+        };
         self.after(pause, Happening::Turn(life, reign));
     }
 }
