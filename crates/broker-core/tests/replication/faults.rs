@@ -76,13 +76,13 @@ impl World {
                 let disk = &self.machines[machine].disk;
                 let at = disk.operations() + self.chance.below(40);
                 disk.plan(at, Trouble::Error(std::io::ErrorKind::Other));
-                self.machines[machine].sick += 1;
+                self.machines[machine].sick_until = self.now + lasts + 3 * SECOND;
             }
             Fault::DiskFull(machine) => {
                 let disk = &self.machines[machine].disk;
                 let used: usize = disk.contents().values().map(Vec::len).sum();
                 disk.set_capacity_bytes(used as u64 + self.chance.below(60_000));
-                self.machines[machine].sick += 1;
+                self.machines[machine].sick_until = self.now + lasts + 3 * SECOND;
             }
             Fault::Freeze(machine) => {
                 let until = self.now + lasts;
@@ -95,7 +95,7 @@ impl World {
                 let disk = &self.machines[machine].disk;
                 let at = disk.operations() + self.chance.below(60);
                 disk.plan(at, Trouble::PowerLoss);
-                self.machines[machine].sick += 1;
+                self.machines[machine].sick_until = self.now + lasts + 3 * SECOND;
             }
             Fault::PowerLoss(machine) => {
                 let survival = match self.chance.below(3) {
@@ -133,16 +133,13 @@ impl World {
             }
             Fault::DiskError(machine) => {
                 self.machines[machine].disk.end_trouble();
-                self.machines[machine].sick -= 1;
             }
             Fault::DiskFull(machine) => {
                 self.machines[machine].disk.set_capacity_bytes(u64::MAX);
-                self.machines[machine].sick -= 1;
             }
             Fault::PowerAt(machine) => {
                 let survival = Survival::Some(self.chance.next());
                 self.kill(machine, survival, MS);
-                self.machines[machine].sick -= 1;
             }
             Fault::Store => self.store.fake.cut_off(false),
             Fault::StoreOf(machine) => self.store.cut_off.retain(|it| *it != machine),
@@ -181,7 +178,7 @@ impl World {
             let replica = self.machines[other].replica.as_ref();
             let same = replica.is_some_and(|it| it.node().protocol().me() == *member);
             let whole = replica.is_some_and(|it| !it.node().protocol().vow().in_repair);
-            other != index && same && whole && self.machines[other].sick == 0
+            other != index && same && whole && self.now > self.machines[other].sick_until
         })
     }
 

@@ -22,7 +22,7 @@ pub(crate) struct Machine {
     /// When it will be woken.
     pub(crate) wake_at: u64,
     /// Its disk does what the test planned: its replica may fail.
-    pub(crate) sick: u32,
+    pub(crate) sick_until: u64,
     offset: u64,
     ppm: i64,
 }
@@ -51,7 +51,7 @@ impl Machine {
             thawed_at: 0,
             settle_planned: false,
             wake_at: u64::MAX,
-            sick: 0,
+            sick_until: 0,
             offset,
             ppm,
         }

@@ -55,7 +55,7 @@ impl World {
         let mut out = Vec::new();
         match Replica::open(machine.config.clone(), disk, now, &mut out) {
             Ok(replica) => machine.replica = Some(replica),
-            Err(error) if machine.sick > 0 => {
+            Err(error) if self.now < machine.sick_until => {
                 self.note(|| format!("node {} does not start: {error}", index + 1));
                 return self.after(500 * MS, Happening::Restart(index));
             }
@@ -162,7 +162,7 @@ impl World {
 
     /// A process ends because of its disk; what it wrote and did not sync may be seen again.
     fn failed(&mut self, index: usize, why: &str, defect: bool) {
-        let sick = self.machines[index].sick > 0;
+        let sick = self.now < self.machines[index].sick_until;
         assert!(
             sick && !defect,
             "{}\nnode {} failed: {why}",

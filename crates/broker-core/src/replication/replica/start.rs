@@ -16,7 +16,7 @@ use crate::replication::protocol::{LogView, Recovered, Settings, Vow};
 use crate::replication::record::{Incarnation, Member};
 use crate::replication::timing::Moment;
 
-/// Longest random addition to the grace.
+/// Longest random addition to the grace, in milliseconds.
 const JITTER_MAX: u64 = 300;
 
 /// What was found on a disk.
@@ -52,33 +52,12 @@ impl Replica {
         }
         kept.save().map_err(journal::OpenError::Disk)?;
         config.broker.journal.store = Some(kept.content.store);
-        let [incarnation, operator] = [number(&*disk)?, number(&*disk)?].map(Incarnation);
-        let jitter = Duration::from_millis(number(&*disk)? % JITTER_MAX);
         let me = Member {
             node: config.node,
             store: kept.content.store,
         };
-        let recovered = Recovered {
-            me,
-            incarnation,
-            vow: kept.content.vow,
-            log: engine.log(&kept.content.epochs),
-            committed: engine.covered(),
-            damaged: false,
-        };
-        let settings = Settings {
-            origin: ORIGIN,
-            join_lag: config.join_lag_bytes,
-        };
-        let mut effects = Vec::new();
-        let node = Node::new(
-            now,
-            config.timing,
-            jitter,
-            settings,
-            recovered,
-            &mut effects,
-        );
+        let node = start(&config, &*disk, &kept, &engine, now)?;
+        let operator = Incarnation(number(&*disk)?);
         let mut this = Self {
             config,
             disk,
@@ -108,6 +87,36 @@ impl Replica {
         }
         Ok(this)
     }
+}
+
+/// The protocol's node, with a new life.
+fn start(
+    config: &ReplicaConfig,
+    disk: &dyn Disk,
+    kept: &Kept,
+    engine: &Engine,
+    now: Moment,
+) -> Result<Node, OpenError> {
+    let recovered = Recovered {
+        me: Member {
+            node: config.node,
+            store: kept.content.store,
+        },
+        incarnation: Incarnation(number(disk)?),
+        vow: kept.content.vow,
+        log: engine.log(&kept.content.epochs),
+        committed: engine.covered(),
+        // What is damaged is in its vow already.
+        damaged: false,
+    };
+    let settings = Settings {
+        origin: ORIGIN,
+        join_lag: config.join_lag_bytes,
+    };
+    let jitter = Duration::from_millis(number(disk)? % JITTER_MAX);
+    let mut none = Vec::new();
+    let node = Node::new(now, config.timing, jitter, settings, recovered, &mut none);
+    Ok(node)
 }
 
 fn number(disk: &dyn Disk) -> Result<u64, OpenError> {
