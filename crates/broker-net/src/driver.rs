@@ -16,11 +16,13 @@ use broker_core::session::amqp091::Session;
 use broker_core::session::{Output, Step};
 use bytes::{BufMut as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::futures::Notified;
 use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout};
 use tokio_util::io::{poll_read_buf, poll_write_buf};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::admission::Admission;
+use crate::brake::{Brake, Flow};
 use crate::buffers;
 use crate::doorbell::Doorbell;
 use crate::server::Shared;
@@ -73,11 +75,29 @@ enum Happened {
 }
 
 /// What to wait on besides the stream; pinned once per connection.
-struct Timers<'p> {
+struct Timers<'p, 'b> {
     sleep: Pin<&'p mut Sleep>,
     stop: Pin<&'p mut WaitForCancellationFutureOwned>,
     /// The order to stop was passed on; it is not looked at again.
     stopped: bool,
+    brake: &'b Brake,
+    /// A change of the brake, since it was last looked at.
+    braked: Pin<&'p mut Notified<'b>>,
+}
+
+impl Timers<'_, '_> {
+    /// What may be done in this turn. If not everything, the task is woken when that changes.
+    fn poll_flow(&mut self, context: &mut Context<'_>) -> Flow {
+        // Who was told to go says its last words.
+        while !self.stopped {
+            let flow = self.brake.flow();
+            if flow == Flow::On || self.braked.as_mut().poll(context).is_pending() {
+                return flow;
+            }
+            self.braked.set(self.brake.changed().notified());
+        }
+        Flow::On
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
@@ -109,10 +129,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     pub(crate) async fn run(mut self) -> io::Result<()> {
         let sleep = pin!(sleep_until(Instant::now() + FAR_OFF));
         let stop = pin!(self.shared.stop.clone().cancelled_owned());
+        let brake = self.shared.brake.clone();
+        let braked = pin!(brake.changed().notified());
         let mut timers = Timers {
             sleep,
             stop,
             stopped: false,
+            brake: &brake,
+            braked,
         };
         loop {
             let deadline = self.deadline();
@@ -157,6 +181,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             Happened::Read(_) => session.on_bytes(now.into_std(), input, output),
             Happened::Rung => session.on_wake(now.into_std(), input, output),
             Happened::Stop => {
+                // What is left may be what was not to go out any more, and words cannot follow the
+                // half of a frame.
+                if self.shared.brake.flow() == Flow::Paused && !output.is_empty() {
+                    let held_back = "the broker does not lead any more";
+                    return Err(io::Error::new(io::ErrorKind::ConnectionAborted, held_back));
+                }
                 let broken = self.shared.broker.stopped().is_some();
                 let reason = if broken {
                     "journal failure"
@@ -173,19 +203,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn poll_turn(
         &mut self,
         context: &mut Context<'_>,
-        timers: &mut Timers<'_>,
+        timers: &mut Timers<'_, '_>,
     ) -> Poll<io::Result<Happened>> {
-        if let Poll::Ready(true) = self.poll_write(context)? {
+        let flow = timers.poll_flow(context);
+        if flow != Flow::Paused
+            && let Poll::Ready(true) = self.poll_write(context)?
+        {
             return Poll::Ready(Ok(Happened::Rung));
         }
         if !timers.stopped && timers.stop.as_mut().poll(context).is_ready() {
             timers.stopped = true;
             return Poll::Ready(Ok(Happened::Stop));
         }
+        if flow == Flow::Paused {
+            return Poll::Pending;
+        }
         if self.doorbell.poll_rung(context).is_ready() {
             return Poll::Ready(Ok(Happened::Rung));
         }
-        if self.reads()
+        if flow == Flow::On
+            && self.reads()
             && let Poll::Ready(read) = self.poll_read(context)
         {
             return Poll::Ready(read.map(Happened::Read));
@@ -293,7 +330,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         {
             return timed_out("the peer does not read");
         }
-        let deaf = !self.reads();
+        let deaf = !self.reads() || self.shared.brake.flow() != Flow::On;
         Ok(self.session.on_tick(now.into_std(), deaf, &mut self.output))
     }
 

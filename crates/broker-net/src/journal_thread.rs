@@ -2,7 +2,7 @@
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -23,6 +23,9 @@ pub(crate) struct Progress {
     pub(crate) ended: Option<End>,
 }
 
+/// Called after each turn that wrote or committed.
+pub(crate) type OnTurn = Box<dyn Fn() + Send>;
+
 /// How the journal's thread ended.
 #[derive(Debug, Clone)]
 pub(crate) enum End {
@@ -30,24 +33,35 @@ pub(crate) enum End {
     Failed(FatalError),
 }
 
+/// The thread, where it tells its progress, and where that is to be heard.
+pub(crate) type Started = (
+    JoinHandle<()>,
+    Weak<watch::Sender<Progress>>,
+    watch::Receiver<Progress>,
+);
+
 /// Starts the thread. It ends when the broker closes its journal or the disk fails, and drops the
 /// sender of the progress last.
 pub(crate) fn start(
     broker: Arc<Broker>,
     writer: Writer,
-) -> io::Result<(JoinHandle<()>, watch::Receiver<Progress>)> {
+    on_turn: Option<OnTurn>,
+) -> io::Result<Started> {
     let durable = broker.durable();
     let (told, progress) = watch::channel(Progress {
         durable,
         ended: None,
     });
+    let told = Arc::new(told);
+    let teller = Arc::downgrade(&told);
     let thread = thread::Builder::new()
         .name("journal".to_owned())
         .spawn(move || {
             let prepare = || while broker.write_ahead(IDLE).is_ok() {};
-            run_both(|| run(&broker, writer, &told), prepare, &told);
+            let on_turn = on_turn.as_deref();
+            run_both(|| run(&broker, writer, &told, on_turn), prepare, &told);
         })?;
-    Ok((thread, progress))
+    Ok((thread, teller, progress))
 }
 
 fn failed(reason: String) -> End {
@@ -85,15 +99,31 @@ fn run_both(
     });
 }
 
-fn run(broker: &Broker, mut writer: Writer, told: &watch::Sender<Progress>) -> Result<(), Stopped> {
+fn run(
+    broker: &Broker,
+    mut writer: Writer,
+    told: &watch::Sender<Progress>,
+    on_turn: Option<&(dyn Fn() + Send)>,
+) -> Result<(), Stopped> {
+    let moved = || {
+        if let Some(on_turn) = on_turn {
+            on_turn();
+        }
+    };
     loop {
         match writer.turn()? {
             Turn::Committed(_) => {
+                moved();
                 broker.committed();
-                told.send_modify(|progress| progress.durable = broker.durable());
+                told.send_modify(|progress| {
+                    progress.durable = progress.durable.max(broker.durable());
+                });
             }
             Turn::SpaceReturned => broker.committed(),
-            Turn::Written(_) => broker.written(),
+            Turn::Written(_) => {
+                moved();
+                broker.written();
+            }
             Turn::Idle => {}
             Turn::Closed => return Ok(()),
         }

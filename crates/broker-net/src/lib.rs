@@ -18,6 +18,7 @@
 //! [`Doorbell`]: doorbell::Doorbell
 
 mod admission;
+mod brake;
 mod buffers;
 mod certificate;
 mod connection;
@@ -27,6 +28,7 @@ mod error;
 mod journal_thread;
 mod listener;
 mod logins;
+pub mod replication;
 mod scrub;
 mod server;
 mod throttle;

@@ -235,12 +235,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 async fn accept(open: Arc<Open>, shared: Arc<Shared>, stop: CancellationToken) {
+    // Whoever comes while connections are held back waits in the system's queue.
+    let next = async || {
+        shared.brake.released().await;
+        open.next().await
+    };
     loop {
         let accepted = tokio::select! {
             biased;
             () = stop.cancelled() => return,
             () = shared.stop.cancelled() => return open.close(),
-            accepted = open.next() => accepted,
+            accepted = next() => accepted,
         };
         match accepted {
             Ok((stream, peer)) => {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -15,8 +15,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admission::{AdmissionLimits, Gate};
+use crate::brake::Brake;
 use crate::error::{FatalError, StartError};
-use crate::journal_thread::{self, End, Progress};
+use crate::journal_thread::{self, End, OnTurn, Progress};
 use crate::listener::{Bound, Closed, Endpoint, Listener, ListenerConfig};
 use crate::logins::Logins;
 use crate::scrub;
@@ -70,7 +71,19 @@ pub struct Server {
     shared: Arc<Shared>,
     listeners: Mutex<Vec<Listener>>,
     progress: watch::Receiver<Progress>,
-    journal_thread: JoinHandle<()>,
+    /// Its owner is the journal's thread.
+    told: Weak<watch::Sender<Progress>>,
+    /// None once it has ended or was left behind.
+    journal_thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What whoever replicates the broker has to do with its server.
+#[derive(Default)]
+pub(crate) struct Hooks {
+    /// Holds all connections back.
+    pub(crate) brake: Brake,
+    /// Called by the journal's thread after each turn that wrote or committed.
+    pub(crate) on_turn: Option<OnTurn>,
 }
 
 /// What connections share.
@@ -80,6 +93,8 @@ pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) gate: Arc<Gate>,
     pub(crate) logins: Logins,
+    /// Holds all connections back.
+    pub(crate) brake: Brake,
     /// Cancelled when everyone has to say goodbye.
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
@@ -107,15 +122,28 @@ impl Server {
         listeners: Vec<ListenerConfig>,
         options: Options,
     ) -> Result<Self, StartError> {
+        Self::start_hooked(broker, writer, listeners, options, Hooks::default())
+    }
+
+    /// [`Self::start_with`] for a broker that is replicated.
+    pub(crate) fn start_hooked(
+        broker: Arc<Broker>,
+        writer: Writer,
+        listeners: Vec<ListenerConfig>,
+        options: Options,
+        hooks: Hooks,
+    ) -> Result<Self, StartError> {
+        let Hooks { brake, on_turn } = hooks;
         check_distinct(&listeners)?;
         let bound: Vec<Bound> = listeners
             .into_iter()
             .map(Bound::new)
             .collect::<Result<_, _>>()?;
-        let (journal_thread, progress) =
-            journal_thread::start(Arc::clone(&broker), writer).map_err(StartError::Thread)?;
+        let (journal_thread, told, progress) =
+            journal_thread::start(Arc::clone(&broker), writer, on_turn)
+                .map_err(StartError::Thread)?;
         let scrub_after = options.scrub_after.unwrap_or(SCRUB_AFTER);
-        let shared = Shared::new(broker, options);
+        let shared = Shared::new(broker, options, brake);
         let listeners = bound
             .into_iter()
             .map(|bound| bound.start(&shared))
@@ -133,7 +161,8 @@ impl Server {
             shared,
             listeners: Mutex::new(listeners),
             progress,
-            journal_thread,
+            told,
+            journal_thread: Mutex::new(Some(journal_thread)),
         })
     }
 
@@ -216,6 +245,18 @@ impl Server {
         Err(self.shared.broker.stopped().unwrap_or(Stopped::Closed))
     }
 
+    /// Tells those who [wait](Self::wait_durable) what counts as durable since others have it too.
+    pub(crate) fn tell_durable(&self) {
+        let durable = self.shared.broker.durable();
+        if let Some(told) = self.told.upgrade() {
+            told.send_if_modified(|progress| {
+                let rises = progress.durable < durable;
+                progress.durable = progress.durable.max(durable);
+                rises
+            });
+        }
+    }
+
     /// Resolves when the broker can go on no more, and never otherwise.
     pub async fn failed(&self) -> FatalError {
         let mut progress = self.progress.clone();
@@ -233,14 +274,14 @@ impl Server {
     /// Stops accepting, tells every client goodbye, waits for them at most until `deadline`, and
     /// closes the journal with everything in it durable.
     pub async fn shutdown(self, deadline: Duration) {
-        let Self {
-            shared,
-            listeners,
-            journal_thread,
-            mut progress,
-        } = self;
+        self.stop(deadline).await;
+    }
+
+    /// [`Self::shutdown`] for who shares it. False if the disk hangs, and the journal's thread with it.
+    pub(crate) async fn stop(&self, deadline: Duration) -> bool {
+        let shared = &self.shared;
         let until = Instant::now() + deadline;
-        drop(listeners);
+        self.listeners().clear();
         shared.stop.cancel();
         shared.tasks.close();
         if timeout_at(until, shared.tasks.wait()).await.is_err() {
@@ -254,30 +295,45 @@ impl Server {
         shared.broker.close();
         // The thread commits what is there. What it does then is of no use any more, and on a sick disk
         // it may hang.
-        let ended = progress.wait_for(|progress| progress.ended.is_some());
-        let _ = ended.await;
+        let mut progress = self.progress.clone();
+        let _ = progress.wait_for(|progress| progress.ended.is_some()).await;
         let gone = async { while progress.changed().await.is_ok() {} };
         if timeout(LAST_WRITE, gone).await.is_err() {
             tracing::warn!("the disk hangs; the journal's thread is left behind");
-        } else if journal_thread.join().is_err() {
+            return false;
+        }
+        let thread = lock(&self.journal_thread).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("journal thread panicked; this is a defect");
         }
+        true
+    }
+
+    /// Ends all connections without a word, as the end of the process would.
+    pub(crate) fn abandon(&self) {
+        self.listeners().clear();
+        self.shared.stop.cancel();
+        self.shared.abandon.cancel();
+        self.shared.broker.close();
     }
 
     fn listeners(&self) -> MutexGuard<'_, Vec<Listener>> {
-        self.listeners
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        lock(&self.listeners)
     }
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Shared {
-    pub(crate) fn new(broker: Arc<Broker>, options: Options) -> Arc<Self> {
+    pub(crate) fn new(broker: Arc<Broker>, options: Options, brake: Brake) -> Arc<Self> {
         Arc::new(Self {
             broker,
             gate: Arc::new(Gate::new(options.admission)),
             options,
             logins: Logins::default(),
+            brake,
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             abandon: CancellationToken::new(),
@@ -291,7 +347,7 @@ impl Shared {
 }
 
 /// The same address twice would fail as occupied, by ourselves; port 0 is a new one each time.
-fn check_distinct(listeners: &[ListenerConfig]) -> Result<(), StartError> {
+pub(crate) fn check_distinct(listeners: &[ListenerConfig]) -> Result<(), StartError> {
     let mut seen: HashSet<SocketAddr> = HashSet::new();
     let repeated = listeners
         .iter()

@@ -64,7 +64,7 @@ async fn peer(heartbeat: u16, write: Duration) -> Peer {
         deadlines,
         ..Options::default()
     };
-    let shared = Shared::new(broker, options);
+    let shared = Shared::new(broker, options, Brake::default());
     let (mut stream, ours) = tokio::io::duplex(PIPE_BYTES);
     let doorbell = Doorbell::default();
     let session = Session::new(

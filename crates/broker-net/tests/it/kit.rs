@@ -85,7 +85,7 @@ pub(crate) fn address(server: &Server) -> SocketAddr {
     server.endpoints()[0].address
 }
 
-fn add_guest(broker: &Arc<Broker>) {
+pub(crate) fn add_guest(broker: &Arc<Broker>) {
     let admin = broker.admin();
     let password = Some(PasswordChange::Set(PasswordHash::parse(GUEST).unwrap()));
     admin

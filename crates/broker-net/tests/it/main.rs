@@ -14,6 +14,7 @@ mod kit;
 mod listeners;
 mod logins;
 mod messages;
+mod replication;
 mod restart;
 mod scrub;
 mod timers;
