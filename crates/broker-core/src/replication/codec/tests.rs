@@ -1,3 +1,5 @@
+//! Frames there and back, damaged, and as the very bytes they have to be.
+
 use std::sync::{Arc, OnceLock};
 
 use proptest::prelude::*;
@@ -258,8 +260,7 @@ fn hex(frame: &Encoded) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-#[test]
-fn their_bytes_are_these() {
+fn one_of_each_frame() -> Vec<Frame> {
     let epochs = vec![(Epoch(1), Lsn(4096)), (Epoch(3), Lsn(0x10_0000))];
     let hello = Frame::Hello(Hello {
         member: Member {
@@ -286,7 +287,7 @@ fn their_bytes_are_these() {
         epoch: Epoch(4),
         durable: Lsn(4096),
     };
-    let frames = [
+    vec![
         hello,
         welcome(CatchUp::From(Lsn(4096))),
         welcome(CatchUp::Whole),
@@ -298,20 +299,13 @@ fn their_bytes_are_these() {
         Frame::Grant { sent_at: 77 },
         Frame::Leave,
         Frame::Transfer { epoch: Epoch(4) },
-    ];
-    let answers = [
-        Answer::Accepted(Settled {
-            protocol: 1,
-            format: 1,
-        }),
-        Answer::Refused {
-            why: Refusal::Node,
-            text: "no node 7".to_owned(),
-        },
-    ];
+    ]
+}
+
+fn one_of_each_part() -> Vec<Bulk> {
     let epochs = EpochTable::new(vec![(Epoch(1), Lsn(4096))]).unwrap();
     let (covered, offset) = (Lsn(0x20_0000), 0x8_0000);
-    let parts = [
+    vec![
         Bulk::Ask,
         Bulk::Offer(Offer {
             covered,
@@ -328,14 +322,29 @@ fn their_bytes_are_these() {
             bytes: b"some".to_vec(),
         }),
         Bulk::Gone,
+    ]
+}
+
+#[test]
+fn their_bytes_are_these() {
+    let answers = [
+        Answer::Accepted(Settled {
+            protocol: 1,
+            format: 1,
+        }),
+        Answer::Refused {
+            why: Refusal::Node,
+            text: "no node 7".to_owned(),
+        },
     ];
     let scrubbed = Scrubbed {
         from: Lsn(4096),
         to: Lsn(8192),
         crc: 0x0102_0304,
     };
-    let packets = (frames.map(Packet::Frame).into_iter())
-        .chain(parts.map(Packet::Bulk))
+    let frames = one_of_each_frame().into_iter().map(Packet::Frame);
+    let packets = frames
+        .chain(one_of_each_part().into_iter().map(Packet::Bulk))
         .chain([Packet::Scrub(scrubbed)]);
     let messages = (packets.map(Message::Packet)).chain(answers.map(Message::Answer));
     let lines: Vec<String> = messages.map(|message| hex(&encode(message))).collect();
