@@ -4,7 +4,7 @@
 //! nothing is held back. Only who is held back is registered to be woken.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use tokio::sync::Notify;
 
@@ -26,6 +26,8 @@ pub(crate) struct Brake(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     flow: AtomicU8,
+    /// Counts what went out to clients while draining.
+    sent: AtomicU64,
     changed: Notify,
 }
 
@@ -43,6 +45,16 @@ impl Brake {
             1 => Flow::Draining,
             _ => Flow::Paused,
         }
+    }
+
+    /// A connection has sent something while draining.
+    pub(crate) fn note_sent(&self) {
+        self.0.sent.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How often connections have sent something while draining.
+    pub(crate) fn sent(&self) -> u64 {
+        self.0.sent.load(Ordering::Relaxed)
     }
 
     /// Where changes from now on are told; wait with `notified` before looking at the flow.

@@ -209,6 +209,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         if flow != Flow::Paused
             && let Poll::Ready(true) = self.poll_write(context)?
         {
+            if flow == Flow::Draining {
+                timers.brake.note_sent();
+            }
             return Poll::Ready(Ok(Happened::Rung));
         }
         if !timers.stopped && timers.stop.as_mut().poll(context).is_ready() {

@@ -30,6 +30,8 @@ pub(super) enum Item {
     Joined(Peer, Link),
     /// A connection is gone.
     Ended(Peer),
+    /// Clients have what was owed to them since the draining of this number began.
+    Drained(u64),
     /// Somebody wants something.
     Command(Command),
 }

@@ -33,6 +33,7 @@ mod address;
 mod clock;
 mod config;
 mod dial;
+mod drain;
 mod engine;
 mod inbox;
 mod limited_log;

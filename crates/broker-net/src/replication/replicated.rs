@@ -137,6 +137,7 @@ impl Replicated {
             founding: founding(&config),
             status_due: Moment(0),
             leads: false,
+            steered: 0,
             stops: false,
         };
         let engine = Engine {

@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use super::address::NodeAddress;
 use super::clock;
 use super::dial::{self, Call};
+use super::drain::Drain;
 use super::engine::{self, Order, Slot};
 use super::inbox::{Inbox, Item};
 use super::limited_log::LimitedLog;
@@ -53,6 +54,8 @@ pub(super) struct Worker {
     pub(super) founding: Option<Founding>,
     pub(super) status_due: Moment,
     pub(super) leads: bool,
+    /// Counts what concerned the server.
+    pub(super) steered: u64,
     /// It leads no more, and the server is not gone yet.
     pub(super) stops: bool,
 }
@@ -122,6 +125,15 @@ impl Worker {
         deadlines.fold(self.replica.next_deadline(), Moment::min)
     }
 
+    /// Nothing goes out to clients any more, unless they were let go on meanwhile.
+    fn drained(&self, number: u64) -> Option<Input> {
+        if number != self.steered || self.brake.flow() != Flow::Draining {
+            return None;
+        }
+        self.brake.set(Flow::Paused);
+        Some(Input::Drained)
+    }
+
     /// False if it is to end.
     fn take(&mut self, item: Item, out: &mut Vec<Output>) -> Result<bool, Fatal> {
         let input = match item {
@@ -144,6 +156,10 @@ impl Worker {
                 self.links.remove(&peer);
                 Input::Disconnected(peer)
             }
+            Item::Drained(number) => match self.drained(number) {
+                Some(input) => input,
+                None => return Ok(true),
+            },
             Item::Command(command) => match self.command(command) {
                 Some(input) => input,
                 None => return Ok(false),
@@ -221,6 +237,7 @@ impl Worker {
     /// What concerns the server.
     fn steer(&mut self, output: Output) {
         self.status_due = Moment(0);
+        self.steered += 1;
         match output {
             Output::Lead {
                 epoch,
@@ -238,7 +255,17 @@ impl Worker {
                 self.stops = true;
                 self.order(Order::StopLeading);
             }
-            Output::Drain if self.brake.flow() == Flow::On => self.brake.set(Flow::Draining),
+            // Held back altogether, they are drained when they may go on.
+            Output::Drain if self.brake.flow() == Flow::On => {
+                self.brake.set(Flow::Draining);
+                let drain = Drain {
+                    number: self.steered,
+                    slot: Arc::clone(&self.slot),
+                    brake: self.brake.clone(),
+                    inbox: self.inbox.clone(),
+                };
+                self.calls.runtime.spawn(drain.run());
+            }
             Output::Pause => self.brake.set(Flow::Paused),
             Output::Resume => self.brake.set(Flow::On),
             _ => {}
