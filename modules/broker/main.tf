@@ -21,6 +21,28 @@ resource "ferrymq_broker" "this" {
   nodes           = var.nodes
   listeners       = var.listeners
   deletion_policy = var.deletion_policy
+
+  deployment_mode       = var.deployment_mode
+  durability            = var.durability
+  node_names            = var.node_names
+  replication_addresses = var.replication_addresses
+  preferred_active      = var.preferred_active
+
+  coordination = var.coordination == null ? null : {
+    file = var.coordination.file
+    etcd = var.coordination.etcd == null ? null : {
+      endpoints             = var.coordination.etcd.endpoints
+      ca_certificate        = var.coordination.etcd.ca_certificate
+      client_certificate    = var.coordination.etcd.client_certificate
+      client_key_wo         = var.coordination_secrets.client_key
+      client_key_wo_version = var.coordination.etcd.client_key_version
+      username              = var.coordination.etcd.username
+      password_wo           = var.coordination_secrets.password
+      password_wo_version   = var.coordination.etcd.password_version
+    }
+  }
+
+  timeouts = var.timeouts
 }
 
 ################################################################################

@@ -8,6 +8,21 @@ output "endpoints" {
   value       = flatten(ferrymq_broker.this[*].instances[*].endpoints)
 }
 
+output "failover_urls" {
+  description = "By protocol, what clients take to find the node that serves"
+  value       = one(ferrymq_broker.this[*].failover_urls)
+}
+
+output "active_node" {
+  description = "Name of the node of a pair that serves; null for a single broker"
+  value       = one(ferrymq_broker.this[*].active_node)
+}
+
+output "in_sync" {
+  description = "Whether every node of a pair has all that was confirmed; null for a single broker"
+  value       = one(ferrymq_broker.this[*].in_sync)
+}
+
 output "console_url" {
   description = "Page of the broker on its agent; null when the agent serves none"
   value       = one(ferrymq_broker.this[*].console_url)

@@ -14,7 +14,7 @@ variable "name" {
 }
 
 variable "nodes" {
-  description = "Agents that host the broker, each as `host:port`"
+  description = "Agents that host the broker, each as `host:port`: one, or the two of a pair"
   type        = list(string)
 }
 
@@ -34,6 +34,78 @@ variable "deletion_policy" {
   description = "What destroying the broker does while its queues hold messages: `if_empty` fails at plan, `force` loses them"
   type        = string
   default     = "if_empty"
+}
+
+variable "timeouts" {
+  description = "How long creating and updating the broker wait for its agents, and for a pair to be in sync"
+  type = object({
+    create = optional(string)
+    update = optional(string)
+  })
+  default = null
+}
+
+################################################################################
+# Pair
+################################################################################
+
+variable "deployment_mode" {
+  description = "`SINGLE_INSTANCE`, or `ACTIVE_STANDBY_MULTI_AZ` for a pair on two `nodes`"
+  type        = string
+  default     = "SINGLE_INSTANCE"
+}
+
+variable "durability" {
+  description = "What a pair does while one node is away: `preferred` goes on with the other alone, `strict` confirms nothing"
+  type        = string
+  default     = "preferred"
+}
+
+variable "coordination" {
+  description = "Where the nodes of a pair agree who serves: `etcd`, or `file` for a trial on one machine. Keys and passwords go in `coordination_secrets`; a higher `…_version` writes them again"
+  type = object({
+    etcd = optional(object({
+      endpoints          = list(string)
+      ca_certificate     = optional(string)
+      client_certificate = optional(string)
+      client_key_version = optional(number)
+      username           = optional(string)
+      password_version   = optional(number)
+    }))
+    file = optional(object({
+      path = string
+    }))
+  })
+  default = null
+}
+
+variable "coordination_secrets" {
+  description = "What the agents log in to etcd with; written to them and stored nowhere else"
+  type = object({
+    client_key = optional(string)
+    password   = optional(string)
+  })
+  default   = {}
+  sensitive = true
+  ephemeral = true
+}
+
+variable "node_names" {
+  description = "Names of a pair's nodes, in the order of `nodes`. Without it: their hosts' names"
+  type        = list(string)
+  default     = null
+}
+
+variable "replication_addresses" {
+  description = "Where a pair's nodes reach each other, each as `host` or `host:port`. Without it: the hosts of `nodes`"
+  type        = list(string)
+  default     = null
+}
+
+variable "preferred_active" {
+  description = "Name of the node of a pair that should be active; changing it switches over"
+  type        = string
+  default     = null
 }
 
 ################################################################################

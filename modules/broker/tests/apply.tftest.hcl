@@ -8,6 +8,9 @@ variables {
     amqp = { address = "127.0.0.1", port = 0, tls = true }
   }
 
+  # An ephemeral variable of a root module that is tested has to be set.
+  coordination_secrets = {}
+
   vhosts         = { billing = {} }
   users          = { app = {} }
   user_passwords = { app = "a password of a test" }

@@ -69,6 +69,46 @@ run "expressions_match_nothing_unless_given" {
   }
 }
 
+run "a_single_broker_unless_a_pair_is_asked_for" {
+  command = plan
+
+  assert {
+    condition     = ferrymq_broker.this[0].deployment_mode == "SINGLE_INSTANCE" && ferrymq_broker.this[0].coordination == null
+    error_message = "not a single broker"
+  }
+}
+
+run "a_pair_is_passed_on" {
+  command = plan
+
+  variables {
+    deployment_mode       = "ACTIVE_STANDBY_MULTI_AZ"
+    nodes                 = ["broker-1.example.com:7443", "broker-2.example.com:7443"]
+    replication_addresses = ["10.0.1.10", "10.0.2.10"]
+    preferred_active      = "broker-1"
+    durability            = "strict"
+    coordination = {
+      etcd = {
+        endpoints          = ["https://etcd-1.example.com:2379"]
+        client_certificate = "certificate"
+        client_key_version = 1
+      }
+    }
+    coordination_secrets = { client_key = "key" }
+  }
+
+  assert {
+    condition = (
+      ferrymq_broker.this[0].deployment_mode == "ACTIVE_STANDBY_MULTI_AZ"
+      && ferrymq_broker.this[0].durability == "strict"
+      && ferrymq_broker.this[0].preferred_active == "broker-1"
+      && ferrymq_broker.this[0].replication_addresses[1] == "10.0.2.10"
+      && ferrymq_broker.this[0].coordination.etcd.endpoints[0] == "https://etcd-1.example.com:2379"
+    )
+    error_message = "a setting of the pair is lost"
+  }
+}
+
 run "create_false_makes_nothing" {
   command = plan
 

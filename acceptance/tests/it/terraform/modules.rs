@@ -68,7 +68,7 @@ fn the_broker_module_passes_its_own_tests() -> Result<()> {
     terraform.set("FERRYMQ_CLIENT_KEY", agent.client_key());
     terraform.set("TF_VAR_nodes", format!("[\"{}\"]", agent.endpoint()));
     let tested = terraform.run(&["test", "-no-color"])?.success()?;
-    assert!(tested.stdout.contains("9 passed, 0 failed"), "{tested}");
+    assert!(tested.stdout.contains("11 passed, 0 failed"), "{tested}");
     Ok(())
 }
 
