@@ -1,13 +1,13 @@
 //! What must not be destroyed while it holds messages.
 //!
-//! A plan that deletes or replaces a broker, virtual host or queue asks the agent how many messages
+//! A plan that deletes or replaces a broker, virtual host, queue or exchange asks the agent how many messages
 //! would be lost with it, and fails with their number. The agent checks again, in one step with the
 //! deletion: what arrives in between is safe as well.
 
 use std::fmt;
 use std::str::FromStr;
 
-use agent_api::v1::ListQueuesRequest;
+use agent_api::v1::{ListExchangesRequest, ListQueuesRequest};
 use tfplugin_rs::prelude::*;
 
 use crate::agents::Agents;
@@ -63,7 +63,7 @@ impl fmt::Display for QueueDeletion {
 pub(crate) struct Loss {
     /// Ready and unsettled.
     pub(crate) messages: u64,
-    /// Queues that hold them.
+    /// Queues and exchanges that hold them.
     pub(crate) queues: u64,
 }
 
@@ -169,7 +169,7 @@ fn way_to_know(plan: &ResourcePlan) -> Option<String> {
     ))
 }
 
-/// What all queues of a virtual host, or with an empty `vhost` of a broker, hold together.
+/// What all queues and exchanges of a virtual host, or with an empty `vhost` of a broker, hold together.
 pub(crate) async fn loss_within(
     agents: &Agents,
     broker: &BrokerId,
@@ -191,6 +191,27 @@ pub(crate) async fn loss_within(
             let held = depth.ready + depth.unsettled;
             loss.messages += held;
             loss.queues += u64::from(held > 0);
+        }
+        if page.next_page_token.is_empty() {
+            break;
+        }
+        request.page_token = page.next_page_token;
+    }
+    let mut request = ListExchangesRequest {
+        broker: broker.name().to_owned(),
+        vhost: vhost.to_owned(),
+        ..Default::default()
+    };
+    loop {
+        let page = agents
+            .ask(broker, request.clone(), |agent, request| async move {
+                agent.exchanges().list_exchanges(request).await
+            })
+            .await?;
+        let kept = page.exchanges.iter().map(|it| it.delayed_messages);
+        for kept in kept.filter(|kept| *kept > 0) {
+            loss.messages += kept;
+            loss.queues += 1;
         }
         if page.next_page_token.is_empty() {
             return Ok(loss);

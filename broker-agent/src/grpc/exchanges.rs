@@ -8,6 +8,7 @@ use agent_api::v1::{
 };
 use broker_core::admin::{Admin, DeleteIf};
 use broker_core::definitions::{ExchangeKind, ExchangeSpec, Stored};
+use broker_core::refusal;
 use tonic::{Request, Response};
 use tracing::info;
 
@@ -108,18 +109,29 @@ impl Exchanges for Agent {
             vhost,
             name,
             expect: state,
+            force,
         } = request.into_inner();
         let expect = expect(state);
         let (_, host) = self.engine(&broker).await?;
         let admin = host.admin();
-        let deleted = admin.delete_exchange(&vhost, &name, expect, DeleteIf::default());
+        let only_if = DeleteIf {
+            unused: false,
+            empty: !force,
+        };
+        let deleted = admin.delete_exchange(&vhost, &name, expect, only_if);
         let lsn = deleted.map_err(|refusal| {
             let existing = admin
                 .exchange(&vhost, &name)
                 .ok()
                 .map(|existing| existing.generation);
             let failure = subject(&name).not_deleted(&refusal, existing);
-            in_vhost(admin, &vhost, &refusal, failure)
+            let failure = in_vhost(admin, &vhost, &refusal, failure);
+            if refusal.reason != refusal::Reason::NotEmpty {
+                return failure;
+            }
+            // Read after the refusal: some may have gone on since.
+            let kept = admin.delayed(&vhost, &name).unwrap_or_default();
+            failure.holding(kept.max(1), 0)
         })?;
         durable(&host, lsn).await?;
         info!(broker, vhost, exchange = name, "exchange deleted");
@@ -157,6 +169,7 @@ fn shown(admin: &Admin, exchange: Stored<ExchangeSpec>) -> Exchange {
     let spec = exchange.value;
     // One that went away in between has none.
     let policies = admin.exchange_policies(&spec.vhost, &spec.name);
+    let delayed = admin.delayed(&spec.vhost, &spec.name);
     Exchange {
         vhost: spec.vhost,
         name: spec.name,
@@ -167,5 +180,6 @@ fn shown(admin: &Admin, exchange: Stored<ExchangeSpec>) -> Exchange {
         arguments: Some(to_contract(&spec.arguments)),
         generation: exchange.generation,
         policies: Some(applied(policies.unwrap_or_default())),
+        delayed_messages: delayed.unwrap_or_default(),
     }
 }

@@ -2690,6 +2690,10 @@ pub struct Exchange {
     pub generation: u64,
     #[prost(message, optional, tag = "11")]
     pub policies: ::core::option::Option<AppliedPolicies>,
+    /// Messages that an exchange of type "x-delayed-message" keeps until they are due, at the time of the
+    /// answer.
+    #[prost(uint64, tag = "12")]
+    pub delayed_messages: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetExchangeRequest {
@@ -2744,6 +2748,9 @@ pub struct DeleteExchangeRequest {
     pub name: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "4")]
     pub expect: ::core::option::Option<Expect>,
+    /// Also when it keeps messages back; they are lost.
+    #[prost(bool, tag = "5")]
+    pub force: bool,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeleteExchangeResponse {}
@@ -2899,7 +2906,9 @@ pub mod exchanges_client {
                 .insert(GrpcMethod::new("ferrymq.agent.v1.Exchanges", "PutExchange"));
             self.inner.unary(req, path, codec).await
         }
-        /// Deletes it with its bindings. Errors: NOT_FOUND, CONFLICT, INVALID (a standard exchange).
+        /// Deletes it with its bindings. The check for messages and the deletion are one step. Errors:
+        /// NOT_FOUND, CONFLICT, INVALID (a standard exchange), NOT_EMPTY (it keeps messages back: with
+        /// their count, unless `force`).
         pub async fn delete_exchange(
             &mut self,
             request: impl tonic::IntoRequest<super::DeleteExchangeRequest>,
@@ -2958,7 +2967,9 @@ pub mod exchanges_server {
             &self,
             request: tonic::Request<super::PutExchangeRequest>,
         ) -> std::result::Result<tonic::Response<super::Exchange>, tonic::Status>;
-        /// Deletes it with its bindings. Errors: NOT_FOUND, CONFLICT, INVALID (a standard exchange).
+        /// Deletes it with its bindings. The check for messages and the deletion are one step. Errors:
+        /// NOT_FOUND, CONFLICT, INVALID (a standard exchange), NOT_EMPTY (it keeps messages back: with
+        /// their count, unless `force`).
         async fn delete_exchange(
             &self,
             request: tonic::Request<super::DeleteExchangeRequest>,

@@ -32,6 +32,8 @@ pub(crate) struct ExchangesModel {
 pub(crate) struct ExchangeSeen {
     /// True: deleted when its last binding goes.
     auto_delete: Attr<bool>,
+    /// Messages that it keeps until they are due; 0 unless its type is `x-delayed-message`.
+    delayed_messages: Attr<u64>,
     /// True: survives a restart of the broker.
     durable: Attr<bool>,
     /// Id of the exchange, as resource and import have it; null for the default exchange, which has
@@ -99,6 +101,7 @@ impl ExchangeSeen {
         let id = (!exchange.name.is_empty()).then(|| id.to_string());
         Self {
             auto_delete: exchange.auto_delete.into(),
+            delayed_messages: exchange.delayed_messages.into(),
             durable: exchange.durable.into(),
             id: id.into(),
             internal: exchange.internal.into(),

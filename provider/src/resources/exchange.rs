@@ -7,10 +7,12 @@ use tfplugin_rs::value::Dynamic;
 
 use crate::agents::Agents;
 use crate::arguments::BadArguments;
+use crate::deletion::{self, DeletionPolicy, Loss};
 use crate::failure::{CallError, Doing};
 use crate::id::{self, BrokerId, ExchangeId};
+use crate::object::{self, ObjectId as _};
 use crate::typed::{self, Seen};
-use crate::{arguments, check, generation, name, object};
+use crate::{arguments, check, generation, name};
 
 /// Types an agent offers.
 const TYPES: [&str; 6] = [
@@ -59,6 +61,12 @@ pub(crate) struct ExchangeModel {
     #[attr(validate = validate::one_of(TYPES.into_iter().filter(|it| *it != DELAYED)))]
     delayed_type: Option<String>,
 
+    /// What destroying or replacing an exchange of type `"x-delayed-message"` does while it keeps
+    /// messages back: `"if_empty"` fails, at plan already, with their number; `"force"` loses them. What
+    /// counts is the value applied last. Default: `"if_empty"`.
+    #[attr(default = DeletionPolicy::DEFAULT)]
+    deletion_policy: Text<DeletionPolicy>,
+
     /// True: survives a restart of the broker. Default: `true`. Changing it replaces the exchange.
     #[attr(default = true, replace)]
     durable: bool,
@@ -92,7 +100,7 @@ pub(crate) struct ExchangeModel {
     /// headers), `"topic"` (the binding's key is a pattern with `*` and `#`), `"x-consistent-hash"`
     /// (one of the bound, by a hash of the routing key; a binding's key is its weight) or
     /// `"x-delayed-message"` (like `delayed_type`, after as many milliseconds as the message's header
-    /// `x-delay` says). Changing it replaces the exchange, and drops the messages it keeps back.
+    /// `x-delay` says). Changing it replaces the exchange.
     #[attr(name = "type", replace, validate = validate::one_of(TYPES))]
     ty: String,
 
@@ -109,7 +117,21 @@ impl Resource for Exchange {
     async fn modify_plan(&self, plan: &mut ResourcePlan, cx: &mut Context<Agents>) -> Result<()> {
         typed::plan_replacement(typed::EXCHANGE, plan);
         id::plan(plan, cx.data(), ExchangeId::planned)?;
-        check_plan(plan, cx).await
+        check_plan(plan, cx).await?;
+        if !deletion::is_planned(plan) {
+            return Ok(());
+        }
+        let state: ExchangeModel = plan.prior().model()?;
+        if state.deletion_policy.is_force() || state.ty != DELAYED {
+            return Ok(());
+        }
+        let id = state.id();
+        let exchange = fetch(cx.data(), &id).await;
+        let loss = exchange.map(|exchange| Loss {
+            messages: exchange.delayed_messages,
+            queues: 1,
+        });
+        deletion::judge(&id.task(Doing::Delete), loss, plan, cx)
     }
 
     async fn create(
@@ -178,6 +200,7 @@ impl Resource for Exchange {
             vhost: id.vhost.clone(),
             name: id.name.clone(),
             expect: generation::expected(cx)?,
+            force: state.deletion_policy.is_force(),
         };
         object::delete(&id, cx, request, |agent, request| async move {
             agent.exchanges().delete_exchange(request).await
@@ -194,6 +217,7 @@ impl Resource for Exchange {
             auto_delete: false,
             broker: id.broker.clone().into(),
             delayed_type: None,
+            deletion_policy: DeletionPolicy::IfEmpty.into(),
             durable: true,
             hash_header: None,
             hash_property: None,

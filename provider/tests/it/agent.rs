@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use agent_api::v1::{CreateBrokerRequest, DeleteQueueRequest, Listener};
 use agent_api::{Client, Identity, v1};
 use lapin::options::BasicPublishOptions;
+use lapin::types::FieldTable;
 use lapin::{BasicProperties, Connection, ConnectionProperties};
 use serde_json::{Value as Json, json};
 use tempfile::TempDir;
@@ -176,6 +177,25 @@ impl Agent {
 
     /// Publishes `count` messages to a queue of the virtual host `/`, as a user made for it.
     pub(crate) async fn publish(&self, broker: &str, queue: &str, count: usize) {
+        let properties = BasicProperties::default();
+        self.send(broker, ("", queue), properties, count).await;
+    }
+
+    /// Publishes `count` messages to a delayed exchange, to be kept for a minute.
+    pub(crate) async fn publish_delayed(&self, broker: &str, exchange: &str, count: usize) {
+        let mut headers = FieldTable::default();
+        headers.insert("x-delay".into(), 60_000.into());
+        let properties = BasicProperties::default().with_headers(headers);
+        self.send(broker, (exchange, "k"), properties, count).await;
+    }
+
+    async fn send(
+        &self,
+        broker: &str,
+        (exchange, key): (&str, &str),
+        properties: BasicProperties,
+        count: usize,
+    ) {
         let uri = self.login(broker).await;
         let connection = Connection::connect(&uri, ConnectionProperties::default())
             .await
@@ -183,9 +203,10 @@ impl Agent {
         let channel = connection.create_channel().await.unwrap();
         channel.confirm_select(Default::default()).await.unwrap();
         for _ in 0..count {
-            let (options, properties) =
-                (BasicPublishOptions::default(), BasicProperties::default());
-            let sent = channel.basic_publish("".into(), queue.into(), options, b"m", properties);
+            let options = BasicPublishOptions::default();
+            let properties = properties.clone();
+            let sent =
+                channel.basic_publish(exchange.into(), key.into(), options, b"m", properties);
             assert!(sent.await.unwrap().await.unwrap().is_ack());
         }
         connection.close(200, "done".into()).await.unwrap();

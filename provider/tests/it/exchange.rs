@@ -18,7 +18,7 @@ async fn an_exchange_is_made_replaced_found_and_removed() {
         exchange.state(),
         json!({
             "alternate_exchange": null, "arguments": null, "auto_delete": false, "broker": broker,
-            "delayed_type": null, "durable": true, "hash_header": null, "hash_property": null, "id": id, "internal": false, "name": "x/y", "type": "topic", "vhost": "/",
+            "delayed_type": null, "deletion_policy": "if_empty", "durable": true, "hash_header": null, "hash_property": null, "id": id, "internal": false, "name": "x/y", "type": "topic", "vhost": "/",
         })
     );
     let changed = exchange.apply(config("fanout")).await.unwrap();
@@ -133,4 +133,29 @@ async fn an_exchange_that_keeps_messages_back_says_by_which_type_it_picks() {
     let causes = (changed.action, changed.replaced_by);
     let expected = (ResourceAction::Replace, vec!["delayed_type".into()]);
     assert_eq!(causes, expected);
+}
+
+#[tokio::test]
+async fn messages_kept_back_are_not_lost_by_accident() {
+    let agent = Agent::start();
+    let broker = agent.broker("b").await;
+    let terraform = agent.terraform().await;
+    let mut exchange = terraform.resource("ferrymq_exchange");
+    let config = |like: &str, policy: &str| {
+        json!({
+            "broker": broker, "name": "later", "type": "x-delayed-message", "delayed_type": like,
+            "deletion_policy": policy,
+        })
+    };
+    exchange.apply(config("direct", "if_empty")).await.unwrap();
+    agent.publish_delayed("b", "later", 3).await;
+    let wanted = json!({ "broker": broker, "name_pattern": "^later$" });
+    let seen = terraform.data("ferrymq_exchanges", wanted).await.unwrap();
+    assert_eq!(seen["exchanges"][0]["delayed_messages"], json!(3));
+    let words = ["Plan would lose 3 messages", "(at deletion_policy)"];
+    check_error(exchange.plan(config("topic", "if_empty")).await, &words);
+    check_error(exchange.destroy().await, &words);
+    let changed = exchange.apply(config("direct", "force")).await.unwrap();
+    assert_eq!(changed.action, ResourceAction::Update);
+    exchange.destroy().await.unwrap();
 }

@@ -114,6 +114,12 @@ SCENARIOS = {
         f"tuned to {name}": [*TUNED, tune_ok(*tune), open_host()]
         for name, tune in TUNES.items()
     },
+    "no heartbeat comes": [
+        *TUNED,
+        tune_ok(2047, 131072, 1),
+        open_host(),
+        raw(b"", ("end of stream",), "silence", probe=False),
+    ],
     **{
         f"virtual host {name}": [*TUNED, TUNE_OK, open_host(host, CLOSED)]
         for name, host in {"unknown": "nowhere", "without a name": "", "of 255 bytes": "x" * 255}.items()

@@ -135,6 +135,21 @@ SCENARIOS = {
         publish("", exchange="by header"),
         count(),
     ],
+    "to one end of a ring each, whatever the weights": [
+        exchange("ring", "x-consistent-hash"),
+        exchange("light", "fanout"),
+        exchange("heavy", "fanout"),
+        queue(),
+        bind("q", "light"),
+        bind("q", "heavy"),
+        call(Exchange.Bind(destination="light", source="ring", routing_key="1")),
+        call(Exchange.Bind(destination="heavy", source="ring", routing_key="20")),
+        *(publish(f"key {number}", exchange="ring") for number in range(20)),
+        count(),
+        call(Exchange.Unbind(destination="light", source="ring", routing_key="1")),
+        *(publish(f"key {number}", exchange="ring") for number in range(20)),
+        count(),
+    ],
     **{
         f"topic {pattern!r}": topics(pattern, *keys)
         for pattern, keys in {

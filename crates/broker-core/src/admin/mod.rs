@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::broker::{Broker, LiveQueue};
+use crate::broker::{Broker, LiveQueue, no_exchange};
 use crate::call::ConnectionId;
 use crate::definitions::{
     AppliedPolicies, BindingSpec, Changed, ExchangeSpec, Expect, Limited, LimitsSpec,
@@ -26,7 +26,8 @@ pub struct Admin {
 pub struct DeleteIf {
     /// Refuse while it has consumers (queues) or bindings (exchanges).
     pub unused: bool,
-    /// Refuse while it, or a queue of it (virtual hosts), holds messages, ready or unsettled.
+    /// Refuse while it, or a queue of it (virtual hosts), holds messages, ready or unsettled; an
+    /// exchange, while it keeps some back.
     pub empty: bool,
 }
 
@@ -237,6 +238,15 @@ impl Admin {
     /// The exchange of that name.
     pub fn exchange(&self, vhost: &str, name: &str) -> Result<Stored<ExchangeSpec>, Refusal> {
         self.broker.exchange(&*self.broker.vhost(vhost)?, name)
+    }
+
+    /// How many messages an exchange keeps back until they are due: none, unless it is a delayed one.
+    pub fn delayed(&self, vhost: &str, name: &str) -> Result<u64, Refusal> {
+        let vhost = self.broker.vhost(vhost)?;
+        let topology = read(&vhost.topology);
+        let exchange = topology.exchange(name);
+        let exchange = exchange.ok_or_else(|| no_exchange(name, &vhost.name))?;
+        Ok(exchange.delayed_messages())
     }
 
     /// The virtual host's exchanges by name.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::changes::check_expected;
 use super::delays;
-use super::topology::Removal;
+use super::topology::{Exchange, Removal};
 use super::{Broker, Topology, Vhost, exhausted};
 use crate::admin::DeleteIf;
 use crate::arguments;
@@ -41,7 +41,7 @@ pub(super) fn check_not_default(name: &str) -> Result<(), Refusal> {
     Err(Refusal::new(Reason::AccessRefused, text))
 }
 
-pub(super) fn no_exchange(name: &str, vhost: &str) -> Refusal {
+pub(crate) fn no_exchange(name: &str, vhost: &str) -> Refusal {
     Refusal::new(
         Reason::NotFound,
         format!("no exchange '{name}' in vhost '{vhost}'"),
@@ -142,29 +142,46 @@ impl Broker {
             );
             return Err(Refusal::new(Reason::AccessRefused, text));
         }
+        // What is due goes on.
+        self.bury();
         let mut change = self.change();
         let removal = Removal::Exchange(name);
-        let records = {
-            let topology = read(&vhost.topology);
-            let found = topology.exchange(name);
-            let found = found.ok_or_else(|| no_exchange(name, &vhost.name))?;
-            check_expected(expect, Some(&found.definition), || thing(name, &vhost.name))?;
-            if only_if.unused && found.has_bindings() {
-                let text = format!("exchange '{name}' in vhost '{}' has bindings", vhost.name);
-                return Err(Refusal::new(Reason::InUse, text));
-            }
-            let itself = found.definition.value.durable;
-            let itself = itself.then(|| exchange_deleted(&found.definition));
-            itself
-                .into_iter()
-                .chain(exchanges_deleted(&topology, removal))
-                .collect()
-        };
+        // No publisher is between finding it empty and its end.
+        let mut topology = write(&vhost.topology);
+        let found = topology.exchange(name);
+        let found = found.ok_or_else(|| no_exchange(name, &vhost.name))?;
+        check_expected(expect, Some(&found.definition), || thing(name, &vhost.name))?;
+        check_deletable(found, only_if, || thing(name, &vhost.name))?;
+        let itself = found.definition.value.durable;
+        let itself = itself.then(|| exchange_deleted(&found.definition));
+        let records = itself
+            .into_iter()
+            .chain(exchanges_deleted(&topology, removal))
+            .collect();
         let lsn = change.delete_together(records)?;
-        let gone = write(&vhost.topology).remove(removal);
+        let gone = topology.remove(removal);
+        drop(topology);
         self.end_delays(&gone);
         Ok(lsn)
     }
+}
+
+/// Refuses the deletion of what the caller does not want to lose.
+fn check_deletable(
+    exchange: &Exchange,
+    only_if: DeleteIf,
+    thing: impl Fn() -> String,
+) -> Result<(), Refusal> {
+    if only_if.unused && exchange.has_bindings() {
+        let text = format!("{} has bindings", thing());
+        return Err(Refusal::new(Reason::InUse, text));
+    }
+    let kept = exchange.delayed_messages();
+    if only_if.empty && kept > 0 {
+        let text = format!("{} is not empty: it keeps {kept} messages back", thing());
+        return Err(Refusal::new(Reason::NotEmpty, text));
+    }
+    Ok(())
 }
 
 fn exchange_deleted(exchange: &Stored<ExchangeSpec>) -> Change {

@@ -55,6 +55,7 @@ pub use standby::{Extent, Standby};
 pub use transactions::{Committed, Uncommitted};
 
 pub(crate) use connection::{ByReach, Connection, Connections};
+pub(crate) use exchanges::no_exchange;
 pub(crate) use live_queue::LiveQueue;
 pub(crate) use topology::Topology;
 pub(crate) use vhosts::{Vhost, Vhosts};

@@ -128,8 +128,10 @@ impl Topology {
 
     /// Messages that delayed exchanges keep.
     pub(crate) fn delayed_messages(&self) -> u64 {
-        let stats = self.delays().map(|delays| delays.stats());
-        stats.map(|stats| stats.ready + stats.unsettled).sum()
+        self.exchanges
+            .values()
+            .map(Exchange::delayed_messages)
+            .sum()
     }
 
     /// Where delayed exchanges keep messages.
@@ -406,6 +408,12 @@ impl Exchange {
             }
             _ => Change::ExchangePut(definition),
         }
+    }
+
+    /// Messages that it keeps until they are due.
+    pub(crate) fn delayed_messages(&self) -> u64 {
+        let stats = self.delays.as_ref().map(|delays| delays.stats());
+        stats.map_or(0, |stats| stats.ready + stats.unsettled)
     }
 
     /// Whether anything is bound to it.

@@ -423,6 +423,13 @@ fn deleting_it_drops_what_it_keeps() {
     };
     let refused = world.admin().delete_vhost("/", Expect::Any, only_if);
     assert_eq!(refused.unwrap_err().reason, Reason::NotEmpty);
+    let admin = world.admin();
+    assert_eq!(admin.delayed("/", "later"), Ok(1));
+    let refused = admin.delete_exchange("/", "later", Expect::Any, only_if);
+    let words = "exchange 'later' in vhost '/' is not empty: it keeps 1 messages back";
+    assert_eq!(refused.unwrap_err().text, words);
+    let empty_one = admin.delete_exchange("/", "gone", Expect::Any, only_if);
+    assert_eq!(empty_one.unwrap_err().reason, Reason::NotFound);
     client.attachment.delete_exchange("later", false).unwrap();
     // With its last binding.
     client
