@@ -8,7 +8,7 @@
 //! Nothing depends on it. What a segment holds before it is begun is of no meaning, and one that is
 //! begun before it is whole is written to as it is.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::append::lock;
@@ -65,6 +65,11 @@ impl Ahead {
         }
     }
 
+    /// Nothing is written any more on return.
+    fn withdraw(&self) {
+        *lock(&self.blank) = None;
+    }
+
     /// Whoever waits for a segment looks again whether the journal has ended.
     pub(super) fn wake(&self) {
         // Who sleeps has seen how things were with this lock held: he is not between look and sleep.
@@ -83,7 +88,7 @@ impl Ahead {
 
     /// Fills a part of the segment; false when there is none. A failure is told by `fail` before the
     /// segment can be taken back: it is not begun then.
-    fn fill(&self, fail: impl FnOnce(Fault) -> Stopped) -> Result<bool, Stopped> {
+    fn fill<E>(&self, fail: impl FnOnce(Fault) -> E) -> Result<bool, E> {
         let mut blank = lock(&self.blank);
         let Some(unfinished) = blank.as_mut().filter(|blank| blank.written_to < blank.end) else {
             return Ok(false);
@@ -112,6 +117,57 @@ impl Blank {
         self.file.sync().during("sync", &self.name)?;
         self.written_to += len;
         Ok(true)
+    }
+}
+
+/// Fills the next segment of a journal that follows with zeros, where
+/// [`Options::zeros_ahead`](super::Options::zeros_ahead) says so. Clones are the same one.
+#[derive(Debug, Clone, Default)]
+pub struct ZerosAhead(Arc<FollowersAhead>);
+
+#[derive(Debug, Default)]
+struct FollowersAhead {
+    ahead: Ahead,
+    failure: OnceLock<Fault>,
+}
+
+impl ZerosAhead {
+    /// Fills a part of the next segment, or waits for something to do so long; false when there was
+    /// nothing. Writes to the disk: it belongs on a thread of its own.
+    ///
+    /// # Errors
+    /// A disk error is final; the journal's next sync tells of it too.
+    pub fn write(&self, patience: Duration) -> Result<bool, Fault> {
+        let FollowersAhead { ahead, failure } = &*self.0;
+        let fill = || ahead.fill(|fault| failure.get_or_init(|| fault).clone());
+        if fill()? {
+            return Ok(true);
+        }
+        ahead.wait(patience, || false);
+        fill()
+    }
+
+    /// Whether there are other clones of it.
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
+    pub(super) fn offer(&self, next: &Segment) {
+        self.0.ahead.offer(next);
+    }
+
+    /// As [`Ahead::take_back`].
+    pub(super) fn take_back(&self, next: &mut Segment) {
+        self.0.ahead.take_back(next);
+    }
+
+    /// The journal is closed on return, as far as this is concerned.
+    pub(super) fn withdraw(&self) {
+        self.0.ahead.withdraw();
+    }
+
+    pub(super) fn check(&self) -> Result<(), Fault> {
+        self.0.failure.get().cloned().map_or(Ok(()), Err)
     }
 }
 

@@ -13,12 +13,14 @@
 use std::io::IoSlice;
 use std::sync::Arc;
 
+use super::ahead::ZerosAhead;
 use super::disk::Disk;
 use super::error::{CheckpointError, Fault, IoContext, OpenError, Stopped};
 use super::record::{self, HEADER_LEN};
 use super::recovery::{self, Base, Replay};
 use super::run::Run;
 use super::segment::Segment;
+use super::writer::USED_PART;
 use super::{Epoch, Journal, Lsn, Options, StoreId, Writer, batch, truncation};
 
 /// A journal that takes records from another. It belongs to one thread.
@@ -32,6 +34,22 @@ pub struct Follower {
     durable: Lsn,
     /// What was released by marks that are never given up; see [`Self::release`].
     front: Lsn,
+    next: Next,
+}
+
+/// The segment that is to be begun next, and what fills it with zeros.
+#[derive(Debug)]
+struct Next {
+    zeros: Option<ZerosAhead>,
+    offered: bool,
+}
+
+impl Drop for Next {
+    fn drop(&mut self) {
+        if let Some(zeros) = &self.zeros {
+            zeros.withdraw();
+        }
+    }
 }
 
 /// Why a follower did not take a run. It is as it was before.
@@ -101,6 +119,10 @@ impl Follower {
             options: options.clone(),
             base,
             ended: false,
+            next: Next {
+                zeros: options.zeros_ahead.clone(),
+                offered: false,
+            },
         }
     }
 
@@ -162,6 +184,28 @@ impl Follower {
         progress.epoch = run.last_epoch();
         progress.front = progress.front.max(run.front());
         self.ended = run.ends_segment();
+        self.offer_next()?;
+        Ok(())
+    }
+
+    /// Has the next segment filled with zeros, once some of the current one is used.
+    fn offer_next(&mut self) -> Result<(), Fault> {
+        let Some(zeros) = self.next.zeros.as_ref().filter(|_| !self.next.offered) else {
+            return Ok(());
+        };
+        let chain = &mut self.base.chain;
+        let current = chain.current();
+        let used = self.base.progress.end.0 - current.base().0;
+        if used < current.header.capacity / USED_PART {
+            return Ok(());
+        }
+        if chain.ready_len() == 0 {
+            chain.prepare()?;
+        }
+        if let Some(next) = chain.next() {
+            zeros.offer(next);
+            self.next.offered = true;
+        }
         Ok(())
     }
 
@@ -170,6 +214,9 @@ impl Follower {
     /// # Errors
     /// Any disk error is final (rule J3).
     pub fn sync(&mut self) -> Result<Lsn, Fault> {
+        if let Some(zeros) = &self.next.zeros {
+            zeros.check()?;
+        }
         let progress = self.base.progress;
         if self.durable < progress.end {
             self.base.chain.current().sync()?;
@@ -235,6 +282,9 @@ impl Follower {
         if to < covered {
             return Err(OpenError::Options("cut into what a checkpoint stands for"));
         }
+        if let Some(zeros) = &self.next.zeros {
+            zeros.withdraw();
+        }
         if to < self.end() {
             truncation::plan(&*self.disk, self.store(), to)?;
             let entries = self.disk.list().during("list", "the journal directory")?;
@@ -290,6 +340,13 @@ impl Follower {
     /// A segment is begun when all before it is durable.
     fn begin_segment(&mut self) -> Result<(), Fault> {
         self.sync()?;
+        if let Some(zeros) = &self.next.zeros
+            && let Some(next) = self.base.chain.next()
+        {
+            zeros.take_back(next);
+            zeros.check()?;
+        }
+        self.next.offered = false;
         recovery::begin_segment(&mut self.base.chain, &self.base.progress)?;
         self.ended = false;
         Ok(())

@@ -150,6 +150,7 @@ mod sim_disk;
 mod truncation;
 mod writer;
 
+pub use ahead::ZerosAhead;
 pub use append::{Admission, Haste, Journal, PATIENCE, Record, SegmentSpan};
 pub use disk::{Disk, DiskFile, FileEntry, Space};
 pub use error::{

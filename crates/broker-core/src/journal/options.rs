@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::Epoch;
+use super::ahead::ZerosAhead;
 use super::disk::Space;
 use super::error::OpenError;
 use super::record::ALIGN;
@@ -44,6 +45,9 @@ pub struct Options {
     /// The store this must be: a new journal gets it, another one found is refused. `None` takes
     /// what is there, and names a new journal by chance.
     pub store: Option<StoreId>,
+    /// What fills the next segment with zeros while a journal follows another; one that does not
+    /// follow has [`super::Journal::write_ahead`]. `None`: nothing.
+    pub zeros_ahead: Option<ZerosAhead>,
     /// The epoch to write in. `None`: one above the last in the journal.
     pub epoch: Option<Epoch>,
 }
@@ -56,6 +60,7 @@ impl Default for Options {
             backlog_bytes: 8 << 20,
             keep_free_bytes: None,
             store: None,
+            zeros_ahead: None,
             epoch: None,
         }
     }

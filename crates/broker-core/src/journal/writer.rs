@@ -19,7 +19,7 @@ use super::{Journal, Lsn, Stopped};
 
 /// The next segment is filled with zeros once such a part of the current one is used: a journal that
 /// is hardly used costs the disk nothing.
-const USED_PART: u64 = 8;
+pub(super) const USED_PART: u64 = 8;
 /// Busy turns between two looks at the free space, and between attempts to prepare a segment.
 const UPKEEP_EVERY: u32 = 64;
 

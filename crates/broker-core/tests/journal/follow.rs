@@ -1,10 +1,12 @@
 //! A journal that follows another: what it takes, what it refuses, and what a crash leaves of it.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
+use std::time::Duration;
 
 use broker_core::journal::{
     Admission, Epoch, FollowError, Follower, Haste, Lsn, OpenError, Options, Record, Run, Shipment,
-    SimDisk, Survival, Trouble,
+    SimDisk, Survival, Trouble, ZerosAhead,
 };
 
 use crate::harness::{Bench, Memory, PUBLISH, open_on, payloads, small};
@@ -130,6 +132,70 @@ fn a_follower_has_all_that_the_leader_has_and_goes_on_when_promoted() {
     let (mut follower, _) = follow(&one).unwrap();
     catch_up(&mut follower, &promoted);
     assert_eq!(contents(&one).records, after.records);
+}
+
+/// A follower whose next segment is filled with zeros beside it.
+fn follow_filled(disk: &SimDisk) -> (Follower, ZerosAhead) {
+    let zeros = ZerosAhead::default();
+    let options = Options {
+        zeros_ahead: Some(zeros.clone()),
+        ..small()
+    };
+    let mut memory = Memory {
+        indexes: true,
+        ..Memory::default()
+    };
+    let follower = Follower::open(Arc::new(disk.clone()), &options, &mut memory).unwrap();
+    (follower, zeros)
+}
+
+#[test]
+fn a_next_segment_filled_with_zeros_changes_nothing() {
+    let (one, other) = (SimDisk::new(1), SimDisk::new(2));
+    let leader = leader(&one);
+    let (mut follower, zeros) = follow_filled(&other);
+    let mut filled = 0;
+    for run in ship(&leader, follower.end(), PORTION_BYTES) {
+        follower.append(run).unwrap();
+        follower.sync().unwrap();
+        // Sometimes it gets there before the segment is begun, and sometimes not.
+        for _ in 0..filled % 3 {
+            zeros.write(Duration::ZERO).unwrap();
+        }
+        filled += 1;
+    }
+    assert!(filled > 3);
+    assert_eq!(contents(&other).records, contents(&one).records);
+    // Whoever takes over begins where nothing is filled any more.
+    let before = other.operations();
+    let (journal, writer) = follower.promote(Epoch(9)).unwrap();
+    drop((journal, writer));
+    let promoted = other.operations();
+    assert!(promoted >= before);
+    assert!(!zeros.write(Duration::ZERO).unwrap());
+    assert_eq!(other.operations(), promoted);
+}
+
+#[test]
+fn a_disk_that_fails_under_the_zeros_fails_the_next_sync() {
+    let (one, other) = (SimDisk::new(1), SimDisk::new(2));
+    let leader = leader(&one);
+    let (mut follower, zeros) = follow_filled(&other);
+    let mut runs = ship(&leader, follower.end(), PORTION_BYTES).into_iter();
+    let written = loop {
+        follower
+            .append(runs.next().expect("a segment's worth"))
+            .unwrap();
+        follower.sync().unwrap();
+        let at = other.operations();
+        other.plan(at + 1, Trouble::Error(ErrorKind::Other));
+        match zeros.write(Duration::ZERO) {
+            Ok(false) => other.plan(u64::MAX, Trouble::PowerLoss),
+            written => break written,
+        }
+    };
+    let fault = written.unwrap_err().to_string();
+    assert_eq!(follower.sync().unwrap_err().to_string(), fault);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use broker_core::journal::ZerosAhead;
 use broker_core::replication::preface::GroupId;
 use broker_core::replication::protocol::State;
 use broker_core::replication::record::NodeId;
@@ -34,6 +35,10 @@ use crate::server::Server;
 
 /// How long connections with other nodes may take to end in an orderly way.
 const LAST_WORDS: Duration = Duration::from_secs(3);
+
+/// Longest sleep of the thread that fills segments with zeros, after which it looks whether it is
+/// still of use.
+const ZEROS_IDLE: Duration = Duration::from_secs(1);
 
 /// A node of a group that runs. Dropping it is like the death of its process: nobody is told.
 #[derive(Debug)]
@@ -106,7 +111,8 @@ impl Replicated {
         let nodes = addresses(&config)?;
         let inbox = Inbox::default();
         let registration = register(&config, &nodes, &inbox, listener)?;
-        let (replica, out) = open(&config).await?;
+        let zeros = start_zeros()?;
+        let (replica, out) = open(&config, zeros).await?;
         let tasks = TaskTracker::new();
         let (status, told_status) = watch::channel(replica.status(clock::now()));
         let (failed, told_failed) = watch::channel(None);
@@ -336,12 +342,26 @@ fn founding(config: &ReplicatedConfig) -> Option<Founding> {
     })
 }
 
+/// Starts the thread that saves a follower's syncs work. It ends when nobody uses it any more.
+fn start_zeros() -> io::Result<ZerosAhead> {
+    let zeros = ZerosAhead::default();
+    let used = zeros.clone();
+    let builder = thread::Builder::new().name("segments".to_owned());
+    builder.spawn(move || while used.is_shared() && used.write(ZEROS_IDLE).is_ok() {})?;
+    Ok(zeros)
+}
+
 /// Reads the journal, on a thread that may wait.
-async fn open(config: &ReplicatedConfig) -> Result<(Replica, Vec<Output>), ReplicatedError> {
+async fn open(
+    config: &ReplicatedConfig,
+    zeros: ZerosAhead,
+) -> Result<(Replica, Vec<Output>), ReplicatedError> {
+    let mut broker = config.broker.clone();
+    broker.journal.zeros_ahead = Some(zeros);
     let replica = ReplicaConfig {
         timing: config.timing,
         adopt: config.founder,
-        ..ReplicaConfig::new(config.node, config.broker.clone())
+        ..ReplicaConfig::new(config.node, broker)
     };
     let disk = Arc::clone(&config.disk);
     let opening = spawn_blocking(move || {
