@@ -23,6 +23,7 @@ const GUEST: &str = "$argon2id$v=19$m=8,t=1,p=1$vyPpraUDm/IJ71U0ra3BJg$\
 struct Peer {
     stream: DuplexStream,
     driver: JoinHandle<io::Result<()>>,
+    shared: Arc<Shared>,
     /// When it had said all it says.
     since: Instant,
     _writer: Writer,
@@ -76,12 +77,20 @@ async fn peer(heartbeat: u16, write: Duration) -> Peer {
     let address = IpAddr::from(Ipv4Addr::LOCALHOST);
     let admission = shared.gate.admit(address).unwrap();
     let login_deadline = Instant::now() + shared.options.deadlines.login;
-    let driver = Driver::new(ours, session, doorbell, admission, shared, login_deadline);
-    let driver = tokio::spawn(driver.run());
+    let ours = Driver::new(
+        ours,
+        session,
+        doorbell,
+        admission,
+        Arc::clone(&shared),
+        login_deadline,
+    );
+    let driver = tokio::spawn(ours.run());
     stream.write_all(&script(heartbeat)).await.unwrap();
     Peer {
         stream,
         driver,
+        shared,
         since: Instant::now(),
         _writer: writer,
     }
@@ -132,6 +141,19 @@ fn script(heartbeat: u16) -> BytesMut {
 }
 
 impl Peer {
+    /// Bytes that come before nothing more does for a minute.
+    async fn reads(&mut self) -> usize {
+        let (mut all, mut scratch) = (0, [0; 1024]);
+        let minute = Duration::from_secs(60);
+        while let Ok(read) = timeout(minute, self.stream.read(&mut scratch)).await {
+            match read.unwrap() {
+                0 => break,
+                count => all += count,
+            }
+        }
+        all
+    }
+
     /// Waits for the connection's end, and says how many seconds it took in all.
     async fn ended_after_s(self) -> u64 {
         self.driver.await.unwrap().unwrap_or(());
@@ -192,4 +214,44 @@ fn who_fills_its_reads_gets_larger_ones_for_as_long_as_it_does() {
         MOST_READ_BYTES
     );
     assert_eq!(after(&[&busy[..], &[1; 10]].concat()), READ_BYTES);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_held_back_gets_nothing_until_that_is_over() {
+    let mut peer = peer(0, Duration::from_secs(1000)).await;
+    peer.stream.read_exact(&mut [0; 10_000]).await.unwrap();
+    peer.shared.brake.set(Flow::Paused);
+    assert!(peer.reads().await <= 2 * PIPE_BYTES, "what was in the pipe");
+    assert_eq!(peer.reads().await, 0);
+    peer.shared.brake.set(Flow::On);
+    assert!(peer.reads().await > 150_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_draining_answers_go_out_and_nothing_is_read() {
+    let mut peer = peer(0, Duration::from_secs(1000)).await;
+    peer.stream.read_exact(&mut [0; 10_000]).await.unwrap();
+    peer.shared.brake.set(Flow::Draining);
+    let mut close = BytesMut::new();
+    ChannelClose::default().encode(1, &mut close);
+    peer.stream.write_all(&close).await.unwrap();
+    assert!(peer.reads().await > 150_000);
+    assert!(peer.shared.brake.sent() > 0);
+    peer.shared.brake.set(Flow::On);
+    assert_eq!(
+        peer.reads().await,
+        12,
+        "the answer to what it said meanwhile"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_held_back_with_half_a_frame_is_cut_off() {
+    let mut peer = peer(0, Duration::from_secs(1000)).await;
+    peer.stream.read_exact(&mut [0; 10_000]).await.unwrap();
+    peer.shared.brake.set(Flow::Paused);
+    peer.reads().await;
+    peer.shared.stop.cancel();
+    let ended = peer.driver.await.unwrap();
+    assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
 }
