@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
 use crate::process::{Finished, Server};
@@ -31,7 +31,14 @@ impl Agent {
 
     /// Starts one with the certificates of another, as two agents of one fleet have them.
     pub fn start_beside(other: &Self) -> Result<Self> {
-        let mut agent = Self::init()?;
+        let mut agent = Self::init_beside(other)?;
+        agent.restart()?;
+        Ok(agent)
+    }
+
+    /// Prepares one with the certificates of another, and starts nothing.
+    pub fn init_beside(other: &Self) -> Result<Self> {
+        let agent = Self::init()?;
         for name in [
             "ca.pem",
             "server.pem",
@@ -43,7 +50,6 @@ impl Agent {
             fs::copy(other.path(name), agent.path(name))
                 .with_context(|| format!("copy {name} from the other agent"))?;
         }
-        agent.restart()?;
         Ok(agent)
     }
 
@@ -67,6 +73,14 @@ impl Agent {
         let config = fs::read_to_string(&file)?;
         fs::write(&file, format!("disk_keep_free_mib = 64\n{config}"))?;
         Ok(agent)
+    }
+
+    /// Changes its configuration, from its next start on.
+    pub fn configure(&self, from: &str, to: &str) -> Result<()> {
+        let file = self.path("agent.toml");
+        let config = fs::read_to_string(&file)?;
+        ensure!(config.contains(from), "the configuration has no {from:?}");
+        Ok(fs::write(&file, config.replacen(from, to, 1))?)
     }
 
     /// Starts it again on the same data and port.

@@ -1,4 +1,5 @@
-// Runs the scenarios of ../README.md over amqp091-go and reports each in a line.
+// Runs the scenarios of ../README.md over amqp091-go and reports each in a line, or, as `failover`,
+// what failover.go tells.
 package main
 
 import (
@@ -15,6 +16,9 @@ type scenario struct {
 }
 
 func main() {
+	if os.Args[1] == "failover" {
+		runFailover(os.Args[2:])
+	}
 	broker := broker{uri: os.Args[1], control: os.Args[2]}
 	all := [][]scenario{topology, publishing, consuming, deadLetters, contents, refusals, recovery}
 	for _, theme := range all {

@@ -41,6 +41,7 @@ scripts!(
     [
         "drain_many",
         "external",
+        "failover",
         "ferry",
         "levels_drain",
         "levels_publish",

@@ -34,7 +34,7 @@ pub struct Settings {
     pub faults: Vec<Fault>,
     /// Messages a second at most, of all publishers together; 0 for no limit.
     pub rate: u64,
-    /// No fault lasts longer than three seconds.
+    /// No fault lasts longer than six seconds.
     pub hasty: bool,
     /// Where everything is kept while it runs, and the logs of failed cycles afterwards.
     pub dir: PathBuf,
@@ -172,10 +172,14 @@ fn told(cycle: &Cycle, book: &Book) -> String {
 /// Copies the ends of all logs.
 fn keep_logs(stage: &Stage, to: &Path) -> Result<()> {
     fs::create_dir_all(to)?;
-    for node in &stage.nodes {
-        let log = fs::read(node.log_path()).unwrap_or_default();
+    let agents = stage.nodes.iter().map(|node| node.log_path());
+    let members = stage.etcd.iter().flat_map(|etcd| etcd.log_paths());
+    for path in agents.chain(members) {
+        let log = fs::read(&path).unwrap_or_default();
         let end = &log[log.len().saturating_sub(KEPT_BYTES)..];
-        fs::write(to.join(format!("agent{}.log", node.index + 1)), end)?;
+        let name = path.iter().rev().take(2).map(|part| part.to_string_lossy());
+        let name: Vec<_> = name.collect();
+        fs::write(to.join(format!("{}-{}", name[1], name[0])), end)?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use acceptance::poll;
 use anyhow::Result;
+use tokio::time::timeout;
 
 use crate::fault::{Fault, Plan, Target};
 use crate::ledger::Violation;
@@ -23,6 +24,9 @@ const GOES_ON: Duration = Duration::from_secs(45);
 /// Between two looks at nodes that may need their operator.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// Longest wait for the answer to a switchover.
+const SWITCHED: Duration = Duration::from_secs(40);
+
 /// Longest wait for queues to be drained.
 const DRAINED: Duration = Duration::from_secs(60);
 
@@ -39,7 +43,7 @@ pub(crate) fn run(stage: &mut Stage, book: &Arc<Book>, plan: Plan) -> Result<Cyc
     book.timeline().clear();
 
     let began = book.now();
-    let struck = stage.strike(&plan, active, book)?;
+    let switching = stage.strike(&plan, active, book)?;
     stage.heal()?;
     let healed = book.now();
     let goes_on = || book.timeline().since(healed);
@@ -58,8 +62,12 @@ pub(crate) fn run(stage: &mut Stage, book: &Arc<Book>, plan: Plan) -> Result<Cyc
         cycle.handovers = timeline.handovers();
     }
     cycle.rejoin = whole.saturating_sub(healed);
-    cycle.switched = struck.switched;
-    cycle.refused = struck.refused;
+    if let Some(switching) = switching {
+        let ended = async { timeout(SWITCHED, switching).await };
+        let ended = stage.runtime.block_on(ended);
+        cycle.switched = matches!(ended, Ok(Ok(Ok(()))));
+        cycle.refused = !cycle.switched;
+    }
     check(stage, book)?;
     cycle.overlaps = judge_serving(book);
     Ok(cycle)

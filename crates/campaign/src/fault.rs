@@ -6,6 +6,9 @@ use std::time::Duration;
 use crate::chance::Chance;
 pub use crate::stage::lab::Direction;
 
+/// Longest fault of a campaign in haste: long enough for the other node of a pair to take over.
+const HASTY_MS: u64 = 6000;
+
 /// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -159,7 +162,7 @@ impl Fault {
 
 impl Plan {
     /// Draws everything about this fault. Short ones are more frequent than long ones; with `hasty`
-    /// none is longer than three seconds.
+    /// none is longer than six seconds.
     pub fn draw(fault: Fault, pair: bool, hasty: bool, chance: &mut Chance) -> Self {
         let target = if pair {
             chance.pick(fault.targets())
@@ -169,7 +172,11 @@ impl Plan {
         let (shortest, longest) = fault.holds();
         let half = chance.once_in(2);
         let longest = if half { longest.min(4000) } else { longest };
-        let longest = if hasty { longest.min(3000) } else { longest };
+        let longest = if hasty {
+            longest.min(HASTY_MS)
+        } else {
+            longest
+        };
         let hold = chance.duration(
             Duration::from_millis(shortest.min(longest)),
             Duration::from_millis(longest),
@@ -284,7 +291,7 @@ mod tests {
         let mut chance = Chance::new(1);
         for fault in Fault::PAIR {
             let plan = Plan::draw(*fault, true, true, &mut chance);
-            assert!(plan.hold_ms <= 3000, "{plan}");
+            assert!(plan.hold_ms <= HASTY_MS, "{plan}");
         }
     }
 }

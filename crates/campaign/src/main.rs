@@ -34,7 +34,7 @@ struct Options {
     /// Messages a second at most, of all publishers together; 0 for no limit.
     #[arg(long, default_value_t = 2000)]
     rate: u64,
-    /// No fault lasts longer than three seconds.
+    /// No fault lasts longer than six seconds.
     #[arg(long)]
     hasty: bool,
     /// Where agents and store live while it runs, and logs of failed cycles stay.

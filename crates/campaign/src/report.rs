@@ -244,3 +244,43 @@ impl Report {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chance::Chance;
+    use crate::ledger::{MessageId, PublisherId};
+
+    /// A cycle of this fault with a change of the node after so many milliseconds.
+    fn cycle(fault: Fault, gap_ms: u64) -> Cycle {
+        let plan = Plan {
+            target: Target::Active,
+            switchover: fault == Fault::Switchover,
+            ..Plan::draw(fault, true, false, &mut Chance::new(1))
+        };
+        let gap = Duration::from_millis(gap_ms);
+        Cycle {
+            gap,
+            handovers: vec![Handover { nodes: [0, 1], gap }],
+            rejoin: gap * 2,
+            switched: plan.switchover,
+            ..Cycle::new(plan, 0)
+        }
+    }
+
+    #[test]
+    fn a_report_tells_what_was_done_and_what_was_broken() {
+        let mut ledger = Ledger::new(7);
+        ledger.open(PublisherId(1), &["work"], true);
+        let id: MessageId = ledger.send(PublisherId(1));
+        ledger.acknowledge(id);
+        ledger.judge();
+        let cycles = [
+            cycle(Fault::Freeze, 4800),
+            cycle(Fault::Freeze, 5200),
+            cycle(Fault::Switchover, 300),
+        ];
+        let report = Report::new(7, true, Duration::from_secs(60), &ledger, &cycles);
+        insta::assert_snapshot!(report);
+    }
+}

@@ -4,7 +4,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use acceptance::poll;
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use tokio::task::JoinHandle;
 
 use crate::chance::Chance;
 use crate::fault::{Fault, Plan, Target};
@@ -20,48 +21,45 @@ const SYNC: Duration = Duration::from_secs(20);
 /// Longest wait for a broker under load to fill what room it has.
 const FULL: Duration = Duration::from_secs(15);
 
+/// Longest wait for a new node to be let in, which needs one that serves.
+const CREATED: Duration = Duration::from_secs(90);
+
 /// Octets that change at once.
 const FLIPPED: usize = 64;
 
-/// What happened when a switchover was asked for under a fault.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Struck {
-    /// A switchover was done, as its answer says.
-    pub(crate) switched: bool,
-    /// One was refused or failed, as it may under faults.
-    pub(crate) refused: bool,
-}
+/// A switchover that was asked for, and may still be under way.
+pub(crate) type Switching = JoinHandle<Result<()>>;
 
 impl Stage {
     /// Hurts what the plan says, `active` being the node that serves, and comes back when its time is
     /// over. Nothing is healed yet.
-    pub(crate) fn strike(&mut self, plan: &Plan, active: usize, book: &Book) -> Result<Struck> {
+    pub(crate) fn strike(
+        &mut self,
+        plan: &Plan,
+        active: usize,
+        book: &Book,
+    ) -> Result<Option<Switching>> {
         let mut chance = Chance::new(plan.seed);
+        let before = plan.fault == Fault::Switchover || chance.once_in(2);
+        let mut switching = (plan.switchover && before).then(|| self.switch(active));
         let began = Instant::now();
-        let mut struck = Struck::default();
-        let first = plan.switchover && (plan.fault == Fault::Switchover || chance.once_in(2));
-        if first {
-            self.try_switchover(active, &mut struck);
-        }
         self.begin(plan, active, &mut chance)?;
-        if plan.switchover && !first {
-            self.try_switchover(active, &mut struck);
+        if plan.switchover && !before {
+            switching = Some(self.switch(active));
         }
-        if plan.fault == Fault::DiskFull {
+        if plan.fault == Fault::DiskFull && plan.target != Target::Standby {
             fill_up(book);
             thread::sleep(plan.hold());
         }
         thread::sleep(plan.hold().saturating_sub(began.elapsed()));
         self.finish(plan, active)?;
-        Ok(struck)
+        Ok(switching)
     }
 
-    fn try_switchover(&self, active: usize, struck: &mut Struck) {
-        // Under a fault it may well fail; that nothing is lost is judged elsewhere.
-        match self.switch_over(active) {
-            Ok(()) => struck.switched = true,
-            Err(_) => struck.refused = true,
-        }
+    /// Asks for a switchover. Under a fault it may well fail; that nothing is lost is judged elsewhere.
+    fn switch(&self, active: usize) -> Switching {
+        let agent = self.nodes[active].agent.clone();
+        self.runtime.spawn(async move { agent.switch_over().await })
     }
 
     fn begin(&mut self, plan: &Plan, active: usize, chance: &mut Chance) -> Result<()> {
@@ -146,7 +144,12 @@ impl Stage {
             for index in self.targets(plan.target, active) {
                 // A new machine in the place of the old one: told of its broker once more.
                 self.nodes[index].start(&self.lab)?;
-                self.create_broker(index)?;
+                let mut failure = None;
+                let created = poll::until("a broker on a new disk", CREATED, || {
+                    failure = self.create_broker(index).err();
+                    Ok(failure.is_none().then_some(()))
+                });
+                created.with_context(|| format!("{failure:?}"))?;
             }
         }
         Ok(())
@@ -183,7 +186,7 @@ fn fill_up(book: &Book) {
     let blocked = poll::until("publishers to be told to wait", FULL, || {
         Ok(book.is_blocked().then_some(()))
     });
-    // A disk that is full for a standby alone may stop nobody.
+    // One with room for more than that stops nobody.
     let _ = blocked;
     book.hurry(false);
 }

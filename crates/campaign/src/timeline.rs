@@ -1,11 +1,11 @@
-//! When which node acknowledged: from it follows how long publishers had to wait.
+//! When which node acknowledged durable messages: from it follows how long publishers had to wait.
 
 use std::time::Duration;
 
 /// Acknowledgements closer together than this are one entry.
 const GRAIN: Duration = Duration::from_millis(1);
 
-/// Acknowledgements of one cycle, of all publishers together.
+/// Acknowledgements of durable messages in one cycle, of all publishers together.
 #[derive(Debug, Default)]
 pub struct Timeline {
     entries: Vec<(Duration, usize)>,

@@ -101,6 +101,11 @@ impl Etcd {
         (0..MEMBERS).filter(dead).collect()
     }
 
+    /// Logs of all members.
+    pub(crate) fn log_paths(&self) -> Vec<PathBuf> {
+        (0..MEMBERS).map(|index| self.log_path(index)).collect()
+    }
+
     fn led_term(&self, index: usize) -> Option<u64> {
         let log = fs::read_to_string(self.log_path(index)).ok()?;
         let line = log

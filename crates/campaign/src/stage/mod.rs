@@ -184,11 +184,11 @@ impl Stage {
     pub(crate) fn repair(&self) {
         self.runtime.block_on(async {
             for node in &self.nodes {
-                if let Ok(broker) = node.broker().await
+                if let Ok(broker) = node.agent.broker().await
                     && has_failed(&broker)
                 {
                     // Whether that worked is seen the next time.
-                    let _ = node.restart_broker().await;
+                    let _ = node.agent.restart_broker().await;
                 }
             }
         });
@@ -210,13 +210,12 @@ impl Stage {
     }
 
     async fn is_whole(&self) -> Result<bool> {
-        let mut whole = true;
-        let mut active = 0;
+        let (mut run, mut replicated) = (true, 0);
         for node in &self.nodes {
-            let broker = node.broker().await?;
-            whole &= settings::works(&broker, self.is_pair());
-            active += usize::from(settings::is_active(&broker));
+            let broker = node.agent.broker().await?;
+            run &= settings::runs(&broker);
+            replicated += usize::from(settings::is_replicated(&broker));
         }
-        Ok(whole && (!self.is_pair() || active == 1))
+        Ok(run && (!self.is_pair() || replicated == 1))
     }
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use acceptance::binaries;
 use acceptance::process::{Finished, Server};
-use agent_api::v1::{Broker, BrokerState, GetBrokerRequest, RestartBrokerRequest};
+use agent_api::v1::{
+    Broker, BrokerState, GetBrokerRequest, RestartBrokerRequest, SwitchoverBrokerRequest,
+};
 use agent_api::{Client, Identity};
 use anyhow::{Context as _, Result, ensure};
 use tokio::time::timeout;
@@ -37,16 +39,20 @@ const ANSWER: Duration = Duration::from_secs(5);
 
 /// An agent that may or may not run.
 pub(crate) struct Node {
-    /// Its index in the stage.
-    pub(crate) index: usize,
     room: Room,
     dir: PathBuf,
     server: Option<Server>,
     tracer: Option<Server>,
     /// Behind the processes on it.
     pub(crate) disk: Disk,
-    pub(crate) grpc: SocketAddr,
     pub(crate) amqp: SocketAddr,
+    pub(crate) agent: Caller,
+}
+
+/// The way to an agent's management.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    pub(crate) address: SocketAddr,
     identity: Identity,
 }
 
@@ -90,15 +96,16 @@ impl Node {
             key: read("client-key.pem")?,
         };
         Ok(Self {
-            index,
             room,
             dir,
             server: None,
             tracer: None,
             disk,
-            grpc: SocketAddr::new(address, GRPC_PORT),
             amqp: SocketAddr::new(address, AMQP_PORT),
-            identity,
+            agent: Caller {
+                address: SocketAddr::new(address, GRPC_PORT),
+                identity,
+            },
         })
     }
 
@@ -181,9 +188,16 @@ impl Node {
         Ok(())
     }
 
+    /// Where its log is.
+    pub(crate) fn log_path(&self) -> PathBuf {
+        self.dir.join("agent.log")
+    }
+}
+
+impl Caller {
     /// A connection to its management.
     pub(crate) async fn client(&self) -> Result<Client> {
-        let endpoint = self.grpc.to_string();
+        let endpoint = self.address.to_string();
         let connected = timeout(ANSWER, Client::connect(&endpoint, &self.identity));
         Ok(connected.await.context("the agent does not answer")??)
     }
@@ -210,9 +224,16 @@ impl Node {
         Ok(())
     }
 
-    /// Where its log is.
-    pub(crate) fn log_path(&self) -> PathBuf {
-        self.dir.join("agent.log")
+    /// Has the other node become active.
+    pub(crate) async fn switch_over(&self) -> Result<()> {
+        let client = self.client().await?;
+        let request = SwitchoverBrokerRequest {
+            name: BROKER.to_owned(),
+            ..Default::default()
+        };
+        let mut brokers = client.brokers();
+        client.call(brokers.switchover_broker(request)).await?;
+        Ok(())
     }
 }
 

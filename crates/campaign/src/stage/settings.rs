@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use agent_api::v1::{
     Broker, BrokerState, Coordination, CreateBrokerRequest, EtcdStore, Listener, Password,
     Permission, PutPermissionRequest, PutUserRequest, Replication, ReplicationNode,
-    ReplicationState, SwitchoverBrokerRequest, User, coordination, password,
+    ReplicationState, User, coordination, password,
 };
 use anyhow::{Context as _, Result};
 
@@ -42,7 +42,7 @@ impl Stage {
             idempotency_token: String::new(),
         };
         self.runtime.block_on(async {
-            let client = self.nodes[index].client().await?;
+            let client = self.nodes[index].agent.client().await?;
             client.call(client.brokers().create_broker(request)).await?;
             Ok(())
         })
@@ -50,30 +50,15 @@ impl Stage {
 
     /// Whether this node says that it is active.
     pub(super) fn is_active(&self, index: usize) -> bool {
-        let broker = self.runtime.block_on(self.nodes[index].broker());
+        let broker = self.runtime.block_on(self.nodes[index].agent.broker());
         broker.is_ok_and(|broker| is_active(&broker))
-    }
-
-    /// Has the other node become active.
-    pub(crate) fn switch_over(&self, active: usize) -> Result<()> {
-        let request = SwitchoverBrokerRequest {
-            name: BROKER.to_owned(),
-            ..Default::default()
-        };
-        self.runtime.block_on(async {
-            let client = self.nodes[active].client().await?;
-            client
-                .call(client.brokers().switchover_broker(request))
-                .await?;
-            Ok(())
-        })
     }
 
     fn replication(&self, index: usize) -> Replication {
         let node = |index: usize| ReplicationNode {
             id: node_id(index),
             name: format!("node{}", index + 1),
-            agent: self.nodes[index].grpc.to_string(),
+            agent: self.nodes[index].agent.address.to_string(),
             replication: self.pair[index].address().to_string(),
         };
         let store = EtcdStore {
@@ -115,16 +100,24 @@ pub(super) fn is_active(broker: &Broker) -> bool {
     )
 }
 
-/// Whether this node does what it should when nothing is wrong.
-pub(super) fn works(broker: &Broker, pair: bool) -> bool {
-    use ReplicationState::{ActiveReplicated, InSync};
+/// Whether this node runs.
+pub(super) fn runs(broker: &Broker) -> bool {
     let status = broker.status.as_ref();
-    let runs = status.is_some_and(|status| status.state() == BrokerState::Running);
-    runs && (!pair || matches!(state(broker), Some(ActiveReplicated | InSync)))
+    status.is_some_and(|status| status.state() == BrokerState::Running)
+}
+
+/// Whether this node serves with all others in sync: the one that serves is who knows.
+pub(super) fn is_replicated(broker: &Broker) -> bool {
+    let status = broker.status.as_ref();
+    let replication = status.and_then(|status| status.replication.as_ref());
+    replication.is_some_and(|replication| {
+        replication.state() == ReplicationState::ActiveReplicated
+            && replication.nodes.iter().all(|node| node.in_sync)
+    })
 }
 
 async fn add_user(node: &Node) -> Result<()> {
-    let client = node.client().await?;
+    let client = node.agent.client().await?;
     let user = PutUserRequest {
         broker: BROKER.to_owned(),
         user: Some(User {

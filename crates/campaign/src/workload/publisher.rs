@@ -151,8 +151,11 @@ impl Publisher<'_> {
             let mut ledger = self.book.ledger();
             settled.into_iter().for_each(|id| ledger.acknowledge(id));
             drop(ledger);
-            let now = self.book.now();
-            self.book.timeline().acknowledged(now, self.node);
+            // Transient messages wait for no disk and no other node.
+            if self.flow.durable {
+                let now = self.book.now();
+                self.book.timeline().acknowledged(now, self.node);
+            }
         }
         self.book.unconfirmed.fetch_sub(count, Ordering::AcqRel);
     }

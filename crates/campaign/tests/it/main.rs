@@ -1,5 +1,7 @@
 //! Short campaigns: every fault once, none of them long.
 
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
 use campaign::campaign::{Settings, run};
 use campaign::fault::Fault;
@@ -14,7 +16,7 @@ fn each_once(pair: bool, seed: u64, faults: &[Fault]) -> Result<()> {
     let settings = Settings {
         seed,
         pair,
-        time: std::time::Duration::MAX,
+        time: Duration::MAX,
         cycles: faults.len(),
         faults: faults.to_vec(),
         rate: RATE,
