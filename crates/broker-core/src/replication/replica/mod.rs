@@ -28,7 +28,7 @@
 //!
 //! A follower calls: [`Output::Connect`] says whom, and what the first packet is, always a hello. Its
 //! [`Peer`](super::frame::Peer) names the conversation on both sides; the one who is called makes it of the caller's
-//! node, as its certificate says, and of the session in the hello. Packets of one conversation arrive
+//! node, as its certificate says, and of the session in the preface. Packets of one conversation arrive
 //! in order or the conversation ends ([`Input::Disconnected`], told once, on either side). Packets to
 //! a conversation that is over are dropped. What a connection cannot take now may be held back by it
 //! without a bound of its own: never more than [`ReplicaConfig::window_bytes`] and a frame are on
