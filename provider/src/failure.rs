@@ -322,6 +322,7 @@ impl Task<'_> {
             .take_while(|_| !failure.field.is_empty());
         match steps.next() {
             Some(map @ ("arguments" | "definition")) => return map.into(),
+            Some("replication") => return pair_path(steps),
             Some(first) => {
                 return steps.fold(AttributePath::from(first), AttributePath::attribute);
             }
@@ -422,6 +423,24 @@ impl Kind {
             _ => "name",
         }
         .into()
+    }
+}
+
+/// The attribute that a setting of a pair comes from.
+fn pair_path<'a>(mut steps: impl Iterator<Item = &'a str>) -> AttributePath {
+    match steps.next() {
+        Some("coordination") => match steps.next() {
+            Some(store) => AttributePath::from("coordination").attribute(store),
+            None => "coordination".into(),
+        },
+        Some("durability") => "durability".into(),
+        Some("nodes") => match steps.nth(1) {
+            Some("name") => "node_names".into(),
+            Some("replication") => "replication_addresses".into(),
+            _ => "nodes".into(),
+        },
+        Some("preferred_active") => "preferred_active".into(),
+        _ => "deployment_mode".into(),
     }
 }
 

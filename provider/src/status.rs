@@ -56,7 +56,10 @@ impl Status {
             engine_version: optional(&status.engine_version),
             failover_urls: Attr::Known(failover_urls(&instances)),
             in_sync: pair
-                .map(|pair| pair.nodes.len() > 1 && pair.nodes.iter().all(|node| node.in_sync))
+                .map(|pair| {
+                    let all = view.seen.iter().all(|seen| view.is_in_sync(&seen.agent));
+                    all && pair.nodes.len() <= view.seen.len()
+                })
                 .into(),
             instances: Attr::Known(instances),
             replication_lag_seconds: pair.map(|pair| pair.replication_lag_seconds).into(),

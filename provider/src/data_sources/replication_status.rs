@@ -113,9 +113,9 @@ fn of(
 ) -> ReplicationStatusModel {
     let named = |number: u32| view.name_of(number).map(str::to_owned);
     let active = view.active().and_then(|agent| view.node_of(agent));
-    let in_sync = status.nodes.iter().filter(|node| node.in_sync);
-    let names: Vec<String> = in_sync.map(|node| node.name.clone()).collect();
-    let all = !status.nodes.is_empty() && names.len() == status.nodes.len();
+    let in_sync = view.seen.iter().filter(|seen| view.is_in_sync(&seen.agent));
+    let names: Vec<String> = in_sync.filter_map(|seen| name_of(seen, view)).collect();
+    let all = names.len() == status.nodes.len();
     ReplicationStatusModel {
         active_node: active.and_then(named).into(),
         alarms: view
@@ -171,7 +171,7 @@ fn node(seen: &Seen, view: &View, status: &v1::ReplicationStatus) -> Node {
     Node {
         agent: seen.agent.to_string().into(),
         error: seen.error().map(ToString::to_string).into(),
-        in_sync: known.map(|node| node.in_sync).into(),
+        in_sync: view.is_in_sync(&seen.agent).into(),
         lag_bytes: known.and_then(|node| node.lag_bytes).into(),
         lag_seconds: known.and_then(|node| node.lag_seconds).into(),
         name: name_of(seen, view).into(),

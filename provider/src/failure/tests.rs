@@ -184,6 +184,30 @@ fn troubles() -> Vec<Case> {
 }
 
 #[test]
+fn settings_of_a_pair_are_told_at_their_attributes() {
+    for (field, path) in [
+        ("replication", "deployment_mode"),
+        ("replication.group", "deployment_mode"),
+        ("replication.coordination", "coordination"),
+        (
+            "replication.coordination.etcd.endpoints",
+            "coordination.etcd",
+        ),
+        ("replication.durability", "durability"),
+        ("replication.nodes.0.name", "node_names"),
+        ("replication.nodes.1.replication", "replication_addresses"),
+        ("replication.nodes.1.agent", "nodes"),
+        ("replication.preferred_active", "preferred_active"),
+    ] {
+        let failure = Failure::new(Reason::Invalid, "no")
+            .at(field)
+            .of("broker", "b");
+        let told = task(Doing::Create, Kind::Broker).failed(&call(failure));
+        assert_eq!(told.path.to_string(), path, "{field}");
+    }
+}
+
+#[test]
 fn silences() {
     let endpoint: Address = "agent-1:7443".parse().unwrap();
     let cause = || "the cause".to_owned();

@@ -4,9 +4,9 @@
 use agent_api::Address;
 use tfplugin_rs::prelude::*;
 
-use super::DeploymentMode;
 use super::coordination::Coordination;
 use super::view::View;
+use super::{DeploymentMode, PairDurability};
 
 /// A broker as it was or is to be.
 #[derive(Debug, Clone)]
@@ -17,6 +17,9 @@ pub(crate) struct Shape {
     pub(crate) names: Vec<String>,
     pub(crate) preferred: Option<String>,
     pub(crate) coordination: Option<Coordination>,
+    pub(crate) durability: PairDurability,
+    /// What else is told to every node, in any form: a change of it starts the nodes anew.
+    pub(crate) replication: Vec<String>,
 }
 
 /// What the agents of the one shape are to those of the other.
@@ -73,7 +76,7 @@ pub(crate) fn successor(
         return (active != Some(preferred)).then(|| preferred.clone());
     }
     let leaves = active.is_some_and(|active| nodes.gone.contains(active));
-    let can = |agent: &&Address| view.is_in_sync(agent) == Some(true);
+    let can = |agent: &&Address| view.is_in_sync(agent);
     leaves
         .then(|| nodes.kept.iter().find(can).cloned())
         .flatten()
@@ -88,6 +91,7 @@ pub(crate) fn judge(
 ) -> Result<Diagnostics, Diagnostic> {
     let nodes = Nodes::compare(&before.agents, &after.agents, view, uid);
     refuse_another_store(before, after)?;
+    refuse_another_durability(before, after)?;
     refuse_to_lose(before, after, &nodes, view)?;
     let mut warnings = Diagnostics::new();
     let mut warn = |summary: &str, detail: String, path: &str| {
@@ -96,7 +100,7 @@ pub(crate) fn judge(
     let successor = successor(before, after, &nodes, view);
     if let Some(to) = &successor {
         let is_new = nodes.added.contains(to);
-        if !is_new && view.is_in_sync(to) != Some(true) {
+        if !is_new && !view.is_in_sync(to) {
             return Err(not_ready(to));
         }
         let path = if nodes.gone.is_empty() {
@@ -120,12 +124,27 @@ pub(crate) fn judge(
         (true, true) if !nodes.added.is_empty() => {
             warn("A node gets a new copy", new_copy(&nodes), "nodes");
         }
+        (true, true) if restarts(before, after) => warn(
+            "The nodes of the pair start anew",
+            "Names, addresses and the way to the coordination store are read at the start. One node \
+             after the other starts with them, the standby first, and connections are closed as in a \
+             failover."
+                .to_owned(),
+            "nodes",
+        ),
         _ => {}
     }
     for left in nodes.gone.iter().filter(|it| is_silent(view, it)) {
         warn("A copy may be left behind", left_behind(left), "nodes");
     }
     Ok(warnings)
+}
+
+fn restarts(before: &Shape, after: &Shape) -> bool {
+    before.agents != after.agents
+        || before.names != after.names
+        || before.replication != after.replication
+        || before.coordination != after.coordination
 }
 
 fn is_silent(view: &View, agent: &Address) -> bool {
@@ -143,6 +162,17 @@ fn refuse_another_store(before: &Shape, after: &Shape) -> Result<(), Diagnostic>
                   one and missing in the other. Make the broker a SINGLE_INSTANCE and apply, then a \
                   pair with the new store; its messages stay.";
     Err(Diagnostic::error("The coordination store cannot be changed", detail).at("coordination"))
+}
+
+fn refuse_another_durability(before: &Shape, after: &Shape) -> Result<(), Diagnostic> {
+    let are_pairs = before.mode.is_pair() && after.mode.is_pair();
+    if !are_pairs || before.durability == after.durability {
+        return Ok(());
+    }
+    let detail = "The durability of a pair is settled when it is made. Make the broker a \
+                  SINGLE_INSTANCE and apply, then a pair with the other durability; its messages \
+                  stay.";
+    Err(Diagnostic::error("The durability of a pair cannot be changed", detail).at("durability"))
 }
 
 /// Refuses what would leave no node with everything that was confirmed.
@@ -166,7 +196,7 @@ fn refuse_to_lose(
         );
         return Err(Diagnostic::error("No node would keep the broker", detail).at("nodes"));
     }
-    let can_stay = |agent: &Address| view.is_in_sync(agent) == Some(true);
+    let can_stay = |agent: &Address| view.is_in_sync(agent);
     if nodes.gone.is_empty() || nodes.kept.iter().any(can_stay) {
         return Ok(());
     }
@@ -221,14 +251,16 @@ fn becoming_single(nodes: &Nodes) -> String {
 
 fn new_copy(nodes: &Nodes) -> String {
     let gone = if nodes.gone.is_empty() {
-        String::new()
+        " Clients notice nothing of it.".to_owned()
     } else {
-        format!(" The copy of {} is deleted before.", listed(&nodes.gone))
+        format!(
+            " The copy of {} is deleted before, and connections are closed once.",
+            listed(&nodes.gone)
+        )
     };
     format!(
         "{} gets a copy of what {} has; it founds nothing of its own.{gone} Until it is in sync, what \
-         is confirmed is on one node alone (with durability \"strict\" nothing is confirmed). Clients \
-         notice nothing of it.",
+         is confirmed is on one node alone (with durability \"strict\" nothing is confirmed).",
         listed(&nodes.added),
         listed(&nodes.kept),
     )

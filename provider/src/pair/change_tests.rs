@@ -102,6 +102,8 @@ fn shape(agents: &[&str], preferred: Option<&str>) -> Shape {
         names: agents.iter().map(|name| (*name).to_owned()).collect(),
         preferred: preferred.map(str::to_owned),
         coordination: None,
+        durability: PairDurability::Preferred,
+        replication: Vec::new(),
     }
 }
 
@@ -262,6 +264,21 @@ fn what_could_lose_messages_is_refused() {
     assert!(judge(&store("/a"), &store("/a"), &pair, UID).is_ok());
     let refused = judge(&store("/a"), &store("/b"), &pair, UID).unwrap_err();
     assert_eq!(refused.summary, "The coordination store cannot be changed");
+
+    let mut strict = two(None);
+    strict.durability = PairDurability::Strict;
+    let refused = judge(&two(None), &strict, &pair, UID).unwrap_err();
+    assert_eq!(refused.path.to_string(), "durability");
+    let single = shape(&["a"], None);
+    assert!(
+        judge(
+            &single,
+            &strict,
+            &view(&[("a", Node::Alone), ("b", Node::Missing)]),
+            UID
+        )
+        .is_ok()
+    );
 }
 
 #[test]

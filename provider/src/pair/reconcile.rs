@@ -36,6 +36,9 @@ const TELL: Duration = Duration::from_secs(10);
 /// How long a node may take to hand over to the other, seconds: less than a call may last.
 const SWITCHOVER_S: u32 = 45;
 
+/// For how long an active node may still count on a standby whose copy was just deleted.
+const SHRINK_PATIENCE: Duration = Duration::from_secs(20);
+
 /// What is being done to which pair.
 pub(crate) struct Job {
     pub(crate) agents: Arc<Agents>,
@@ -123,7 +126,11 @@ impl Job {
         }
         self.delete_copies(&nodes.gone, &view).await?;
         let settings = Settings::following(plan, &view, change.last_number);
-        for (place, member) in plan.members.iter().enumerate() {
+        // The standby first: a change may start the node anew, and then the other one serves.
+        let mut places: Vec<usize> = (0..plan.members.len()).collect();
+        places.sort_by_key(|place| view.active() == Some(&plan.members[*place].agent));
+        for place in places {
+            let member = &plan.members[place];
             let there = view.at(&member.agent).and_then(|seen| seen.broker());
             let mut paths = there.map(|it| settings.changed(it)).unwrap_or_default();
             if change.rotates && !paths.contains(&"replication".to_owned()) {
@@ -249,10 +256,26 @@ impl Job {
             update_mask: Some(FieldMask { paths }),
             expect,
         };
-        let updated = self.agents.call_at(agent, |agent| async move {
-            agent.brokers().update_broker(request).await
-        });
-        updated.await.map_err(|error| self.task().failed(&error))?;
+        let end = Instant::now() + SHRINK_PATIENCE;
+        loop {
+            let request = request.clone();
+            let updated = self.agents.call_at(agent, |agent| async move {
+                agent.brokers().update_broker(request).await
+            });
+            match updated.await {
+                Ok(_) => return Ok(()),
+                Err(error) => self.until_alone(&error, end).await?,
+            }
+        }
+    }
+
+    /// What is refused because another node is in sync may be tried again, for as long as the active
+    /// one may take to notice that it is gone.
+    async fn until_alone(&self, error: &CallError, end: Instant) -> Result<()> {
+        if !error.is(v1::Reason::InUse) || Instant::now() >= end {
+            return Err(self.task().failed(error).into());
+        }
+        self.stop.unless_stopped(tokio::time::sleep(POLL)).await;
         Ok(())
     }
 
@@ -277,10 +300,17 @@ impl Job {
             expect: None,
             force,
         };
-        let deleted = self.agents.call_at(agent, |agent| async move {
-            agent.brokers().delete_broker(request).await
-        });
-        failure::gone(deleted.await).map_err(|error| self.task().failed(&error).into())
+        let end = Instant::now() + SHRINK_PATIENCE;
+        loop {
+            let request = request.clone();
+            let deleted = self.agents.call_at(agent, |agent| async move {
+                agent.brokers().delete_broker(request).await
+            });
+            match failure::gone(deleted.await) {
+                Ok(()) => return Ok(()),
+                Err(error) => self.until_alone(&error, end).await?,
+            }
+        }
     }
 
     /// Has the active node hand over to this one, and waits until it serves.
@@ -309,8 +339,7 @@ impl Job {
     /// Waits until all of these nodes have everything, and one of them serves.
     async fn await_in_sync(&self, agents: &[Address]) -> Result<View> {
         let is_done = |view: &View| {
-            let in_sync = |agent: &Address| view.is_in_sync(agent) == Some(true);
-            view.active().is_some() && agents.iter().all(in_sync)
+            view.active().is_some() && agents.iter().all(|agent| view.is_in_sync(agent))
         };
         self.until("the nodes to be in sync", is_done).await
     }

@@ -50,13 +50,9 @@ impl Settings {
             last += 1;
             last
         };
-        // A copy that is missing is another node when it comes back: its disk has lost everything.
-        let is_new = |member: &Member| view.at(&member.agent).is_some_and(|it| it.is_missing());
+        // A node that has lost its copy is the same node with another disk.
         let numbers: Vec<u32> = (plan.members.iter())
-            .map(|member| match view.node_of(&member.agent) {
-                Some(number) if !is_new(member) => number,
-                _ => fresh(),
-            })
+            .map(|member| view.node_of(&member.agent).unwrap_or_else(&mut fresh))
             .collect();
         // Only a node that has the data may write the first record.
         let having = |member: &&Member| {

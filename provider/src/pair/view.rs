@@ -84,16 +84,23 @@ impl View {
         self.seen.iter().find(serving).map(|seen| &seen.agent)
     }
 
-    /// Whether this agent's node has everything that was confirmed; `None` if nobody knows. A single
-    /// broker always has.
-    pub(crate) fn is_in_sync(&self, agent: &Address) -> Option<bool> {
-        let best = self.best()?;
-        let Some(status) = replication(best) else {
-            return self.at(agent)?.broker().map(|_| true);
+    /// Whether this agent's node is known to have everything that was confirmed. A single broker
+    /// always has.
+    ///
+    /// The one that serves and the node itself have to say so: the former may still speak of a disk
+    /// that the latter does not have any more, and who is not heard may have gone a moment ago.
+    pub(crate) fn is_in_sync(&self, agent: &Address) -> bool {
+        let own = self.at(agent).and_then(Seen::broker);
+        let (Some(own), Some(best)) = (own, self.best()) else {
+            return false;
         };
-        let node = self.node_of(agent)?;
-        let found = status.nodes.iter().find(|it| it.id == node)?;
-        Some(found.in_sync)
+        let (Some(settings), Some(status)) = (&own.replication, replication(best)) else {
+            return own.replication.is_none();
+        };
+        let state = replication(own).map(v1::ReplicationStatus::state);
+        let said_to_be = status.nodes.iter().find(|it| it.id == settings.node);
+        said_to_be.is_some_and(|node| node.in_sync)
+            && (is_active(own) || state == Some(ReplicationState::InSync))
     }
 
     /// The number of this agent's node: as it says itself, else as the others know its address.

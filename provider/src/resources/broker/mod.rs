@@ -62,7 +62,7 @@ pub(crate) struct BrokerModel {
 
     /// What a pair does while one of its nodes is away: `"preferred"` goes on with the other alone,
     /// and what is confirmed then is on one disk; `"strict"` confirms nothing, and publishers wait.
-    /// Without a meaning for a single broker. Default: `"preferred"`.
+    /// Settled when the pair is made; without a meaning for a single broker. Default: `"preferred"`.
     #[attr(default = PairDurability::DEFAULT)]
     durability: Text<PairDurability>,
 
@@ -207,7 +207,7 @@ impl Resource for Broker {
         let id = plan.planned_id()?;
         plan.id = id.to_string().into();
         if plan.deployment_mode.is_pair() || prior.deployment_mode.is_pair() {
-            return pair::update(&id, prior, plan, cx).await;
+            return Box::pin(pair::update(&id, prior, plan, cx)).await;
         }
         await_up(&id, Doing::Update, cx).await?;
         if prior.nodes != plan.nodes {

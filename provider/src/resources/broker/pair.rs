@@ -336,6 +336,12 @@ impl BrokerModel {
             names: self.node_names.clone().known().unwrap_or_default(),
             preferred: self.preferred_active.clone(),
             coordination: self.coordination.clone(),
+            durability: *self.durability,
+            replication: self
+                .replication_addresses
+                .clone()
+                .known()
+                .unwrap_or_default(),
         })
     }
 

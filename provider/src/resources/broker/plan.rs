@@ -3,7 +3,9 @@
 use agent_api::Address;
 use tfplugin_rs::prelude::*;
 
-use super::{Coordination, DeploymentMode, Instance, UID, broker_id, fetch, refuse_namesake};
+use super::{
+    Coordination, DeploymentMode, Instance, PairDurability, UID, broker_id, fetch, refuse_namesake,
+};
 use crate::agents::Agents;
 use crate::failure::Doing;
 use crate::id::{self, BrokerId, Planned};
@@ -117,6 +119,9 @@ fn shape(values: &Values) -> Result<Option<Shape>> {
         // Part of it is not known yet: it is looked at when the plan is made again.
         Err(_) => Attr::Unknown,
     };
+    let durability: Attr<Text<PairDurability>> = values.get("durability")?;
+    let replication: Attr<Vec<Attr<String>>> = values.get("replication_addresses")?;
+    let replication = replication.known().unwrap_or_default();
     Ok(Some(Shape {
         mode: mode
             .known()
@@ -128,6 +133,13 @@ fn shape(values: &Values) -> Result<Option<Shape>> {
             .collect(),
         preferred: preferred.known(),
         coordination: coordination.known(),
+        durability: durability
+            .known()
+            .map_or(PairDurability::Preferred, Text::into_inner),
+        replication: replication
+            .into_iter()
+            .map(|address| address.known().unwrap_or_default())
+            .collect(),
     }))
 }
 
