@@ -51,6 +51,11 @@ model: ## All that a replicated group can do, explored at full bounds, and each 
 campaign: ## Faults of all kinds against the release build; MINUTES=10 SEED=1 OPTIONS="--single"
 	@scripts/campaign
 
+.PHONY: sim
+sim: ## Replicated groups of simulated machines, and everything fails: SEEDS=10000 FIRST=1
+	@SIM_SEEDS=$${SEEDS:-10000} SIM_FIRST=$${FIRST:-1} cargo test --quiet --locked --profile sim \
+	  -p broker-core --test replication whatever_fails -- --nocapture
+
 .PHONY: fuzz
 fuzz: ## All fuzz targets for an hour in all; SECONDS_EACH=60
 	@scripts/fuzz

@@ -13,7 +13,7 @@ use super::recovery::{BrokerOpenError, Recovery};
 use super::{Broker, BrokerConfig};
 use crate::journal::{
     CheckpointError, Disk, Epoch, Fault, FollowError, Follower, Lsn, OpenError, Replay as _, Run,
-    Shipment, Stopped, StoreId, Unreadable, Writer,
+    Shipment, Stopped, StoreId, Stretch, Unreadable, Writer,
 };
 use crate::refusal::{Reason, Refusal};
 
@@ -132,6 +132,14 @@ impl Standby {
     /// Bytes of records in memory that are not known to be committed.
     pub fn waiting_bytes(&self) -> usize {
         self.waiting_bytes
+    }
+
+    /// See [`Follower::stretch`].
+    ///
+    /// # Errors
+    /// A disk error.
+    pub fn stretch(&self, from: Lsn, to: Lsn) -> Result<Stretch, Fault> {
+        self.follower.stretch(from, to)
     }
 
     /// Writes a run behind the last record; see [`Follower::append`].

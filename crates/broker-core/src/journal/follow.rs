@@ -21,6 +21,7 @@ use super::recovery::{self, Base, Replay};
 use super::run::Run;
 use super::segment::Segment;
 use super::writer::USED_PART;
+use super::ship::{self, Stretch};
 use super::{Epoch, Journal, Lsn, Options, StoreId, Writer, batch, truncation};
 
 /// A journal that takes records from another. It belongs to one thread.
@@ -154,6 +155,24 @@ impl Follower {
     /// Of the last record; 0 of a new journal.
     pub fn epoch(&self) -> Epoch {
         self.base.progress.epoch
+    }
+
+    /// Reads what is on the disk from `from` to `to`, where records begin, to compare it with what the
+    /// other has there.
+    ///
+    /// # Errors
+    /// A disk error that is no loss of what was there: it may be gone the next time.
+    pub fn stretch(&self, from: Lsn, to: Lsn) -> Result<Stretch, Fault> {
+        let begun = self.base.chain.begun();
+        let after = begun.partition_point(|segment| segment.base <= from);
+        let segment = after.checked_sub(1).and_then(|at| begun.get(at));
+        let end = begun.get(after).map_or(self.durable, |next| next.base);
+        match segment {
+            Some(segment) if from < to && to <= end.min(self.durable) => {
+                ship::stretch(segment, from, to)
+            }
+            _ => Ok(Stretch::Elsewhere),
+        }
     }
 
     /// Writes a run. Nothing of it is durable before [`Self::sync`], and nobody may be told that it

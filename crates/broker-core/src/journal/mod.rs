@@ -167,7 +167,7 @@ pub use recovery::{RecordRef, Replay, open};
 pub use run::{BadRun, Run};
 pub use salvage::{Salvage, Skipped, salvage};
 pub use scrub::{Scrub, Scrubbed};
-pub use ship::Shipment;
+pub use ship::{Shipment, Stretch};
 pub use sim_disk::{SimDisk, Survival, Trouble};
 pub use writer::{Turn, Writer};
 

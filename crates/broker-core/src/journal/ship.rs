@@ -79,6 +79,43 @@ impl Journal {
     }
 }
 
+/// What one stretch of a journal holds, to be compared with another's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stretch {
+    /// These records.
+    Run(Run),
+    /// It is not, or not all of it, in one segment of this journal.
+    Elsewhere,
+    /// Something that is no sound record: what was expected, and what was found.
+    Damaged(String),
+}
+
+/// Reads what is from `from` to `to`, from the disk and not from the system's cache where that can be
+/// told.
+pub(super) fn stretch(segment: &Readable, from: Lsn, to: Lsn) -> Result<Stretch, Fault> {
+    let mut bytes = vec![0; to.0.saturating_sub(from.0) as usize];
+    let read = (segment.file).read_from_disk(segment.offset_of(from), &mut bytes);
+    match read.during("read", segment.name()) {
+        Ok(()) => {}
+        Err(fault) if fault.is_loss() => return Ok(Stretch::Damaged(fault.to_string())),
+        Err(fault) => return Err(fault),
+    }
+    let (mut at, mut sealed) = (0, true);
+    while let (true, Ok(frame)) = (sealed, Frame::at(&bytes, at, from)) {
+        let head = bytes[at..].first_chunk();
+        sealed = head.is_some_and(|head| Header::decode(head, segment.seed).is_some());
+        at = frame.end();
+    }
+    if !sealed {
+        return Ok(Stretch::Damaged("a header with a wrong checksum".into()));
+    }
+    unseal_all(&mut bytes, from);
+    Ok(match Run::new(from, bytes) {
+        Ok(run) => Stretch::Run(run),
+        Err(bad) => Stretch::Damaged(bad.to_string()),
+    })
+}
+
 /// How many of the bytes are whole records, those that count together with each other; none if the
 /// first of them go on behind the bytes.
 fn whole(bytes: &[u8], from: Lsn, segment: &Readable) -> Result<usize, NoFrame> {

@@ -36,6 +36,8 @@ pub enum Event {
     Appended(Lsn),
     /// The journal is on the disk up to here.
     Durable(Lsn),
+    /// Damage was found in the journal of a follower.
+    Damaged,
     /// The journal's oldest record is here.
     Freed(Lsn),
     /// An operator has made this node the only one in sync.
@@ -144,6 +146,7 @@ impl<R: Rules> Node<R> {
             Event::Cas(nonce, outcome) => self.protocol.on_cas(nonce, outcome, out),
             Event::Appended(end) => self.protocol.on_appended(end, out),
             Event::Durable(end) => self.protocol.on_durable(end, out),
+            Event::Damaged => self.protocol.on_damaged(out),
             Event::Freed(front) => self.protocol.on_freed(front),
             Event::Forced => self.protocol.on_forced(out),
             Event::Restored(log) => self.protocol.on_restored(log, out),

@@ -36,10 +36,28 @@ impl World {
         assert!(well, "{}\nthe group does not get well", self.story());
     }
 
+    /// Nobody who has everything is left: all who were in sync have lost their disks or found damage
+    /// on them. An operator has to say what is to be done (rule J2).
+    pub(crate) fn is_lost(&self) -> bool {
+        self.store.record().is_some_and(|record| {
+            record.isr.iter().all(|member| {
+                let machine = &self.machines[usize::from(member.node.0) - 1];
+                machine.replica.as_ref().is_some_and(|replica| {
+                    let protocol = replica.node().protocol();
+                    protocol.me() != *member || protocol.vow().in_repair
+                })
+            })
+        })
+    }
+
     /// Lets the clients finish, and compares what every node would serve with what they know.
     pub(crate) fn check_all(&mut self) {
         self.ledger.closed = true;
         for round in 0..self.setup.nodes {
+            let settled = |world: &Self| world.is_well() || world.is_lost();
+            if self.pass_until(60 * SECOND, settled) && self.is_lost() {
+                return self.count("groups lost");
+            }
             self.get_well();
             self.pass(3 * SECOND);
             self.get_well();
@@ -135,6 +153,30 @@ fn a_follower_that_was_away_for_long_begins_with_a_checkpoint() {
             "{}",
             world.story()
         );
+        world.check_all();
+    }
+}
+
+#[test]
+fn a_standby_whose_disk_decays_is_refilled() {
+    for seed in 0..6 {
+        let mut world = World::new(Setup::pair(seed));
+        world.get_well();
+        world.pass(8 * SECOND);
+        world.ledger.closed = true;
+        world.pass(2 * SECOND);
+        let standby = 1 - world.leader().unwrap();
+        let files = world.machines[standby].disk.contents();
+        let (name, _) = files
+            .iter()
+            .find(|(name, _)| name.starts_with("segment"))
+            .unwrap();
+        // Somewhere in its first records.
+        world.machines[standby]
+            .disk
+            .flip(name, (4096 + 40 + seed as usize) * 8);
+        let sees = |world: &World| world.counts.contains_key("notices");
+        assert!(world.pass_until(60 * SECOND, sees), "{}", world.story());
         world.check_all();
     }
 }

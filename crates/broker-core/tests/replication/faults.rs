@@ -76,13 +76,13 @@ impl World {
                 let disk = &self.machines[machine].disk;
                 let at = disk.operations() + self.chance.below(40);
                 disk.plan(at, Trouble::Error(std::io::ErrorKind::Other));
-                self.machines[machine].sick_until = self.now + lasts + 3 * SECOND;
+                self.machines[machine].falls_sick(self.now + lasts + 3 * SECOND);
             }
             Fault::DiskFull(machine) => {
                 let disk = &self.machines[machine].disk;
                 let used: usize = disk.contents().values().map(Vec::len).sum();
                 disk.set_capacity_bytes(used as u64 + self.chance.below(60_000));
-                self.machines[machine].sick_until = self.now + lasts + 3 * SECOND;
+                self.machines[machine].falls_sick(self.now + lasts + 3 * SECOND);
             }
             Fault::Freeze(machine) => {
                 let until = self.now + lasts;
@@ -95,7 +95,7 @@ impl World {
                 let disk = &self.machines[machine].disk;
                 let at = disk.operations() + self.chance.below(60);
                 disk.plan(at, Trouble::PowerLoss);
-                self.machines[machine].sick_until = self.now + lasts + 3 * SECOND;
+                self.machines[machine].falls_sick(self.now + lasts + 3 * SECOND);
             }
             Fault::PowerLoss(machine) => {
                 let survival = match self.chance.below(3) {
@@ -201,7 +201,8 @@ impl World {
         self.spend();
         self.kill(index, Survival::Everything, lasts);
         let disk = &self.machines[index].disk;
-        let files = disk.contents();
+        let mut files = disk.contents();
+        files.retain(|_, bytes| !bytes.is_empty());
         let which = self.chance.below(files.len() as u64) as usize;
         if let Some((name, bytes)) = files.iter().nth(which) {
             let bit = self.chance.below(bytes.len() as u64 * 8);
@@ -210,6 +211,8 @@ impl World {
             self.note(|| format!("bit {bit} of {name} is flipped"));
         }
         self.count("damaged disks");
+        // Found when it is read, however late that is.
+        self.machines[index].falls_sick(u64::MAX);
     }
 
     fn ledger_spent(&self) -> bool {
@@ -249,6 +252,12 @@ impl World {
     pub(crate) fn story(&self) -> String {
         let setup = &self.setup;
         let last = self.trace.len().saturating_sub(400);
-        format!("{}\n{setup:?}", self.trace[last..].join("\n"))
+        let nodes = self.machines.iter().map(|machine| {
+            let status = machine.replica.as_ref();
+            let status = status.map(|it| it.status(machine.moment(self.now)));
+            format!("{status:?}\n")
+        });
+        let nodes: String = nodes.collect();
+        format!("{}\n{nodes}{setup:?}", self.trace[last..].join("\n"))
     }
 }

@@ -21,7 +21,7 @@ pub(crate) struct Machine {
     pub(crate) settle_planned: bool,
     /// When it will be woken.
     pub(crate) wake_at: u64,
-    /// Its disk does what the test planned: its replica may fail.
+    /// Until then its disk does what the test planned, and its replica may fail.
     pub(crate) sick_until: u64,
     offset: u64,
     ppm: i64,
@@ -55,6 +55,10 @@ impl Machine {
             offset,
             ppm,
         }
+    }
+
+    pub(crate) fn falls_sick(&mut self, until: u64) {
+        self.sick_until = self.sick_until.max(until);
     }
 
     /// What its clock shows at this true time.

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::world::{Happening, MS, SECOND, Setup, World};
 
 /// So many runs in every test run; `SIM_SEEDS` says another number, `SIM_FIRST` where to begin.
-const SEEDS: u64 = 200;
+const SEEDS: u64 = 40;
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()

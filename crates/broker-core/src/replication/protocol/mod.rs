@@ -234,6 +234,14 @@ impl<R: Rules> Protocol<R> {
         self.log.front = self.log.front.max(front);
     }
 
+    /// What is on this node's disk is not what was written: it does not lead before a leader has
+    /// refilled it.
+    pub fn on_damaged(&mut self, out: &mut Vec<Effect>) {
+        if matches!(self.role, Role::Standby(_)) && self.rules.holds(Rule::DamageIsRepaired) {
+            self.enter_repair(Alarm::Damaged, out);
+        }
+    }
+
     /// An operator has made this node the only one in sync, as it is: what its log may lack is given
     /// up.
     pub fn on_forced(&mut self, out: &mut Vec<Effect>) {

@@ -13,7 +13,7 @@ use crc32c::crc32c;
 use super::engine::Engine;
 use super::{
     Bulk, BulkProgress, Fatal, News, Notice, ORIGIN, Offer, Output, Packet, Portion, REFUSES_FOR,
-    Replica, Scrubbed,
+    Replica,
 };
 use crate::broker::Standby;
 use crate::journal::{self, Lsn};
@@ -290,16 +290,6 @@ impl Replica {
             fetch.silent_at = now.plus(SILENCE);
             send(fetch.from, Bulk::Ask, out);
         }
-        Ok(())
-    }
-
-    pub(super) fn on_scrub(
-        &mut self,
-        _now: Moment,
-        _from: Peer,
-        _scrubbed: Scrubbed,
-        _out: &mut Vec<Output>,
-    ) -> Result<(), Fatal> {
         Ok(())
     }
 }

@@ -25,6 +25,9 @@ pub struct ReplicaConfig {
     /// Records that would be freed are kept for this much behind the end, so that a follower that was
     /// away can go on where it was. Not while the disk is below its watermark.
     pub retain_bytes: u64,
+    /// About how much of its journal a leader compares with each follower's every second; 0 for
+    /// nothing.
+    pub scrub_bytes: usize,
     /// A journal that was never part of a group is taken over, with all that is in it. Without this
     /// it is refused: a standby would throw it away.
     pub adopt: bool,
@@ -41,6 +44,7 @@ impl ReplicaConfig {
             frame_bytes: 512 << 10,
             window_bytes: 8 << 20,
             retain_bytes: 256 << 20,
+            scrub_bytes: 256 << 10,
             adopt: false,
         }
     }

@@ -196,6 +196,19 @@ impl Replica {
         }
     }
 
+    /// Segments are freed when nothing else happens, too.
+    pub(super) fn tell_first(&mut self, now: Moment, out: &mut Vec<Output>) -> Result<(), Fatal> {
+        let first = match &self.engine {
+            Engine::Leading(broker) => broker.extent().first,
+            Engine::Standby(standby) => standby.first(),
+            Engine::Absent | Engine::Stopping => return Ok(()),
+        };
+        if first > self.node.protocol().log().front {
+            self.tell(now, Event::Freed(first), out)?;
+        }
+        Ok(())
+    }
+
     /// All below is committed.
     pub(super) fn commit(&mut self, committed: Lsn) {
         self.committed = committed;

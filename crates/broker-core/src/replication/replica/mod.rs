@@ -41,7 +41,8 @@
 //! one). After [`Output::StopLeading`] it closes all clients and lets the writer turn until
 //! [`Turn::Closed`](crate::journal::Turn::Closed); the broker is closed already. When the writer and
 //! every handle to the broker are gone it tells [`Input::EngineStopped`]. Until then the replica is
-//! deaf.
+//! deaf. When a turn fails, the process ends: the next start says what is damaged, and a peer in sync
+//! takes over.
 
 mod bulk;
 mod config;
@@ -52,6 +53,7 @@ mod kept;
 mod operator;
 mod packet;
 mod packets;
+mod scrub;
 mod shipping;
 mod start;
 mod status;
@@ -63,7 +65,7 @@ use std::time::Duration;
 use super::coordinator::{ReadError, Snapshot};
 use super::frame::{Frame, Peer};
 use super::node::{Event, Node};
-use super::protocol::Effect;
+use super::protocol::{Effect, State};
 use super::record::{Incarnation, Member};
 use super::timing::Moment;
 use crate::journal::{Disk, Lsn, Run};
@@ -125,12 +127,14 @@ pub struct Replica {
 }
 
 /// The reading of the record.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Reading {
     under_way: bool,
     /// Asked for again meanwhile.
     again: bool,
     failed: bool,
+    /// A follower reads it then.
+    look_at: Moment,
     last: Option<Snapshot>,
 }
 
@@ -175,7 +179,7 @@ impl Replica {
             self.tell(now, Event::Durable(durable), out)?;
         }
         self.mind_handover(now, out)?;
-        self.ship(out)?;
+        self.ship(now, out)?;
         self.mind_notices(out);
         Ok(())
     }
@@ -191,7 +195,10 @@ impl Replica {
             return Ok(());
         }
         self.next_upkeep = now.plus(UPKEEP_EVERY);
-        self.keep_journal(now)
+        self.keep_journal(now)?;
+        self.tell_first(now, out)?;
+        self.look_again(now, out);
+        self.tell_stretches(out)
     }
 
     /// When it wants [`Input::Tick`] next, if nothing happens before.
@@ -274,6 +281,16 @@ impl Replica {
         self.mind_record(&snapshot, out);
         self.tell(now, Event::Read(snapshot), out)?;
         self.mind_handover(now, out)
+    }
+
+    /// A follower looks at the record now and then: that it was admitted nobody tells it.
+    fn look_again(&mut self, now: Moment, out: &mut Vec<Output>) {
+        let protocol = self.node.protocol();
+        let due = protocol.state() == State::Syncing || now >= self.record.look_at;
+        if protocol.follows().is_some() && due {
+            self.record.look_at = now.plus(HINT_EVERY);
+            self.read_record(out);
+        }
     }
 
     fn read_record(&mut self, out: &mut Vec<Output>) {

@@ -6,6 +6,7 @@ use super::engine::Engine;
 use super::{Fatal, ORIGIN, Output, Packet, PeerStatus, Replica, ReplicaStatus};
 use crate::journal::{Lsn, Run, Shipment};
 use crate::replication::frame::{Append, Peer};
+use crate::replication::node::Event;
 use crate::replication::protocol::State;
 use crate::replication::timing::Moment;
 
@@ -18,6 +19,15 @@ pub(super) struct Flow {
     until: Lsn,
     /// It has all below.
     pub(super) acked: Lsn,
+    /// It was told last what is on the leader's disk up to here.
+    pub(super) scrubbed: Lsn,
+}
+
+impl Flow {
+    /// It has everything.
+    pub(super) fn is_idle(&self) -> bool {
+        self.acked >= self.until
+    }
 }
 
 /// What there was to send.
@@ -25,8 +35,8 @@ enum Next {
     Append(Append, Run),
     /// It is not written yet.
     Nothing,
-    /// It was freed.
-    Freed,
+    /// It was freed, and the journal begins here.
+    Freed(Lsn),
 }
 
 impl Replica {
@@ -37,12 +47,13 @@ impl Replica {
             next: start,
             until: start,
             acked: start,
+            scrubbed: ORIGIN,
         });
         flow.until = flow.until.max(append.end);
     }
 
     /// Sends what there is room for.
-    pub(super) fn ship(&mut self, out: &mut Vec<Output>) -> Result<(), Fatal> {
+    pub(super) fn ship(&mut self, now: Moment, out: &mut Vec<Output>) -> Result<(), Fatal> {
         let peers: Vec<Peer> = self.flows.keys().copied().collect();
         for to in peers {
             while let Some(flow) = self.flows.get(&to).copied() {
@@ -59,10 +70,11 @@ impl Replica {
                         out.push(Output::Send { to, packet });
                     }
                     Next::Nothing => break,
-                    Next::Freed => {
+                    Next::Freed(first) => {
                         // It calls again, and is offered a checkpoint.
                         self.flows.remove(&to);
                         out.push(Output::HangUp(to));
+                        self.tell(now, Event::Freed(first), out)?;
                     }
                 }
             }
@@ -95,7 +107,7 @@ impl Replica {
                 Next::Append(append, run)
             }
             Shipment::Run(_) | Shipment::Nothing => Next::Nothing,
-            Shipment::Freed(_) => Next::Freed,
+            Shipment::Freed(first) => Next::Freed(first),
         })
     }
 

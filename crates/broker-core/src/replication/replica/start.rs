@@ -70,7 +70,13 @@ impl Replica {
             incoming: None,
             unsynced: false,
             committed: ORIGIN,
-            record: Reading::default(),
+            record: Reading {
+                under_way: false,
+                again: false,
+                failed: false,
+                look_at: now,
+                last: None,
+            },
             flows: BTreeMap::new(),
             pins: BTreeMap::new(),
             fetch: None,
@@ -196,7 +202,7 @@ fn open_member(
         })
     };
     if kept.content.replacing {
-        let text = "its journal was being replaced when this node stopped".to_owned();
+        let text = "the journal was given up, and no leader has refilled this node yet".to_owned();
         return absent(kept, Notice::Damaged(text));
     }
     let mut broker = config.broker.clone();
