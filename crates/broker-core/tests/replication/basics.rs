@@ -4,13 +4,13 @@ use broker_core::journal::Survival;
 use broker_core::replication::protocol::State;
 
 use crate::faults::Fault;
-use crate::world::{SECOND, Setup, World};
+use crate::world::{AllBut, SECOND, Setup, World};
 
 impl World {
     pub(crate) fn leader(&self) -> Option<usize> {
         (0..self.setup.nodes).find(|it| {
             let machine = &self.machines[*it];
-            let serving = |r: &broker_core::replication::replica::Replica| {
+            let serving = |r: &broker_core::replication::replica::Replica<AllBut>| {
                 r.status(machine.moment(self.now)).serving
             };
             machine.engine.is_some() && machine.replica.as_ref().is_some_and(serving)

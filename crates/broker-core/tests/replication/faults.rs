@@ -85,9 +85,9 @@ impl World {
                 self.machines[machine].falls_sick(self.now + lasts + 3 * SECOND);
             }
             Fault::Freeze(machine) => {
-                let until = self.now + lasts;
-                self.machines[machine].frozen_until = until;
-                self.machines[machine].thawed_at = until;
+                let machine = &mut self.machines[machine];
+                machine.frozen_until = machine.frozen_until.max(self.now + lasts);
+                machine.thawed_at = machine.frozen_until;
                 return;
             }
             Fault::Kill(machine) => return self.kill(machine, Survival::Everything, lasts),

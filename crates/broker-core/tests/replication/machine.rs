@@ -8,12 +8,13 @@ use broker_core::replication::replica::{Replica, ReplicaConfig};
 use broker_core::replication::timing::Moment;
 
 use crate::clients::Client;
+use crate::world::AllBut;
 
 pub(crate) struct Machine {
     pub(crate) disk: SimDisk,
     pub(crate) config: ReplicaConfig,
     pub(crate) life: u64,
-    pub(crate) replica: Option<Replica>,
+    pub(crate) replica: Option<Replica<AllBut>>,
     pub(crate) engine: Option<Engine>,
     pub(crate) frozen_until: u64,
     /// When it last thawed.

@@ -5,6 +5,8 @@ use std::panic::catch_unwind;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use broker_core::replication::rules::Rule;
+
 use crate::world::{Happening, MS, SECOND, Setup, World};
 
 /// So many runs in every test run; `SIM_SEEDS` says another number, `SIM_FIRST` where to begin.
@@ -14,8 +16,8 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-fn run(seed: u64) -> World {
-    let mut world = World::new(setup(seed));
+fn run(setup: Setup) -> World {
+    let mut world = World::new(setup);
     world.network.slow_ms = world.chance.below(300);
     world.get_well();
     let end = world.now + 3 * SECOND + world.chance.below(20 * SECOND);
@@ -58,7 +60,7 @@ fn whatever_fails_clients_find_what_they_were_promised() {
                     if seed >= first + seeds {
                         break;
                     }
-                    match catch_unwind(|| run(seed)) {
+                    match catch_unwind(|| run(setup(seed))) {
                         Ok(world) => add(&mut counts.lock().unwrap(), &world),
                         Err(_) => failed.lock().unwrap().push(seed),
                     }
@@ -76,4 +78,52 @@ fn add(counts: &mut BTreeMap<&'static str, u64>, world: &World) {
         *counts.entry(what).or_default() += count;
     }
     *counts.entry("messages confirmed").or_default() += world.ledger.confirmed.len() as u64;
+}
+
+/// Rules, each with a seed of which the run fails when it is left out.
+const CAUGHT: &[(Rule, u64)] = &[];
+
+#[test]
+fn a_rule_left_out_is_noticed() {
+    // Each of these runs panics, and says why at length.
+    let all = [
+        Rule::OwnEpochOnly,
+        Rule::InSyncOnly,
+        Rule::Promise,
+        Rule::FollowerSync,
+        Rule::LeaderSync,
+        Rule::InFlightCounts,
+        Rule::JoinerCounts,
+        Rule::CutAtDivergence,
+        Rule::NoResume,
+        Rule::DeliverCommitted,
+        Rule::LeaseHeld,
+        Rule::GrantFromSending,
+        Rule::GraceAfterGrant,
+        Rule::GraceAfterStart,
+    ];
+    if let Some(seeds) = number("SIM_RULE_SEEDS") {
+        for rule in all {
+            let fails = |seed: &u64| {
+                let setup = Setup {
+                    without: Some(rule),
+                    ..setup(*seed)
+                };
+                catch_unwind(|| run(setup)).is_err()
+            };
+            let found = (1..=seeds).find(fails);
+            println!("CAUGHT {rule:?}: {found:?}");
+        }
+    }
+    for (rule, seed) in CAUGHT {
+        let setup = Setup {
+            without: Some(*rule),
+            ..setup(*seed)
+        };
+        let caught = catch_unwind(|| run(setup)).is_err();
+        assert!(
+            caught,
+            "seed {seed} does not notice that {rule:?} is left out"
+        );
+    }
 }

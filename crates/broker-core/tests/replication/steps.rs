@@ -7,7 +7,7 @@ use broker_core::journal::Turn;
 use broker_core::replication::replica::{Fatal, Input, Output, Replica};
 
 use crate::machine::Engine;
-use crate::world::{Happening, Life, MS, Order, World};
+use crate::world::{AllBut, Happening, Life, MS, Order, World};
 
 /// An engine obeys within this, less than [`Timing::stop`](broker_core::replication::timing::Timing::stop).
 const OBEYS_WITHIN: u64 = 400 * MS;
@@ -53,7 +53,8 @@ impl World {
         machine.wake_at = u64::MAX;
         let disk = Arc::new(machine.disk.clone());
         let mut out = Vec::new();
-        match Replica::open(machine.config.clone(), disk, now, &mut out) {
+        let rules = self.setup.rules();
+        match Replica::with_rules(rules, machine.config.clone(), disk, now, &mut out) {
             Ok(replica) => machine.replica = Some(replica),
             Err(error) if self.now < machine.sick_until => {
                 self.note(|| format!("node {} does not start: {error}", index + 1));
@@ -134,7 +135,7 @@ impl World {
         &mut self,
         life: Life,
         step: impl FnOnce(
-            &mut Replica,
+            &mut Replica<AllBut>,
             broker_core::replication::timing::Moment,
             &mut Vec<Output>,
         ) -> Result<(), Fatal>,

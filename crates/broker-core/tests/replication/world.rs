@@ -9,6 +9,7 @@ use broker_core::replication::coordinator::{CasOutcome, ReadError, Snapshot, Ver
 use broker_core::replication::frame::Peer;
 use broker_core::replication::record::{NodeId, Nonce, Record};
 use broker_core::replication::replica::{Input, Packet, ReplicaConfig};
+use broker_core::replication::rules::{Rule, Rules};
 
 use crate::clients::Ledger;
 use crate::faults::Fault;
@@ -116,9 +117,25 @@ pub(crate) struct Setup {
     /// Clients publish and consume.
     pub(crate) clients: bool,
     pub(crate) retain_bytes: u64,
+    /// A rule that replicas do not follow.
+    pub(crate) without: Option<Rule>,
+}
+
+/// All rules but one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct AllBut(Option<Rule>);
+
+impl Rules for AllBut {
+    fn holds(&self, rule: Rule) -> bool {
+        self.0 != Some(rule)
+    }
 }
 
 impl Setup {
+    pub(crate) fn rules(&self) -> AllBut {
+        AllBut(self.without)
+    }
+
     pub(crate) fn pair(seed: u64) -> Self {
         Self {
             seed,
@@ -127,6 +144,7 @@ impl Setup {
             drift: false,
             clients: true,
             retain_bytes: 0,
+            without: None,
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::broker::Standby;
 use crate::journal::{self, Lsn};
 use crate::replication::frame::Peer;
 use crate::replication::node::Event;
+use crate::replication::rules::Rules;
 use crate::replication::timing::Moment;
 
 /// Nothing comes from a healthy leader for so long.
@@ -72,7 +73,7 @@ fn send(to: Peer, bulk: Bulk, out: &mut Vec<Output>) {
     out.push(Output::Send { to, packet });
 }
 
-impl Replica {
+impl<R: Rules> Replica<R> {
     pub(super) fn fetch_from(&mut self, now: Moment, from: Peer, out: &mut Vec<Output>) {
         self.fetch = Some(Fetch {
             from,

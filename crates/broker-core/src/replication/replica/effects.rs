@@ -5,9 +5,10 @@ use super::{Fatal, Notice, Output, Packet, Replica};
 use crate::replication::frame::{Frame, Peer};
 use crate::replication::protocol::{Alarm, Effect};
 use crate::replication::record::Leader;
+use crate::replication::rules::Rules;
 use crate::replication::timing::Moment;
 
-impl Replica {
+impl<R: Rules> Replica<R> {
     pub(super) fn carry_out(
         &mut self,
         now: Moment,

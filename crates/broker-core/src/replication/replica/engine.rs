@@ -7,6 +7,7 @@ use crate::broker::{Broker, Standby};
 use crate::journal::{self, CheckpointError, Epoch, FollowError, Lsn, Stopped};
 use crate::replication::epochs::EpochTable;
 use crate::replication::node::Event;
+use crate::replication::rules::{Rule, Rules};
 use crate::replication::timing::Moment;
 
 /// Who works on the journal.
@@ -22,7 +23,7 @@ pub(super) enum Engine {
     Stopping,
 }
 
-impl Replica {
+impl<R: Rules> Replica<R> {
     /// Writes the records of the append at hand. If they are refused, the protocol is told what the
     /// journal is instead.
     pub(super) fn write(&mut self, now: Moment, out: &mut Vec<Output>) -> Result<(), Fatal> {
@@ -117,7 +118,9 @@ impl Replica {
         self.kept.change(|kept| kept.epochs = epochs)?;
         self.unsynced = false;
         let (broker, writer) = standby.promote(epoch)?;
-        broker.hold_durable(self.node.protocol().committed());
+        if self.rules.holds(Rule::DeliverCommitted) {
+            broker.hold_durable(self.node.protocol().committed());
+        }
         self.engine = Engine::Leading(Arc::clone(&broker));
         out.push(Output::Lead {
             epoch,
@@ -212,7 +215,9 @@ impl Replica {
     /// All below is committed.
     pub(super) fn commit(&mut self, committed: Lsn) {
         self.committed = committed;
-        if let Engine::Leading(broker) = &self.engine {
+        if let Engine::Leading(broker) = &self.engine
+            && self.rules.holds(Rule::DeliverCommitted)
+        {
             broker.hold_durable(committed);
         }
     }

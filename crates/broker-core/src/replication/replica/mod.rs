@@ -67,6 +67,7 @@ use super::frame::{Frame, Peer};
 use super::node::{Event, Node};
 use super::protocol::{Effect, State};
 use super::record::{Incarnation, Member};
+use super::rules::{AllRules, Rules};
 use super::timing::Moment;
 use crate::journal::{Disk, Lsn, Run};
 use bulk::{Fetch, Pin};
@@ -91,11 +92,12 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// One node of a group. See the module's page.
 #[derive(Debug)]
-pub struct Replica {
+pub struct Replica<R = AllRules> {
     config: ReplicaConfig,
     disk: Arc<dyn Disk>,
     kept: Kept,
-    node: Node,
+    rules: R,
+    node: Node<R>,
     me: Member,
     engine: Engine,
     /// What the protocol wants done once the engine has stopped.
@@ -138,7 +140,7 @@ struct Reading {
     last: Option<Snapshot>,
 }
 
-impl Replica {
+impl<R: Rules> Replica<R> {
     /// Something happened, at this moment.
     ///
     /// # Errors
@@ -218,7 +220,7 @@ impl Replica {
 
     /// The state machine inside, for tests.
     #[doc(hidden)]
-    pub fn node(&self) -> &Node {
+    pub fn node(&self) -> &Node<R> {
         &self.node
     }
 

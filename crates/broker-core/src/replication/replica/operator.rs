@@ -11,6 +11,7 @@ use crate::replication::coordinator::{CasOutcome, Snapshot, Version};
 use crate::replication::node::Event;
 use crate::replication::protocol::{Alarm, NotNow};
 use crate::replication::record::{NodeId, Nonce, Record};
+use crate::replication::rules::Rules;
 use crate::replication::timing::Moment;
 
 use super::Notice;
@@ -35,7 +36,7 @@ pub(super) enum Asked {
     Forcing,
 }
 
-impl Replica {
+impl<R: Rules> Replica<R> {
     pub(super) fn found(
         &mut self,
         min_isr: u8,

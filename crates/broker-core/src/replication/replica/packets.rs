@@ -4,9 +4,10 @@ use super::{Fatal, Output, Packet, Replica};
 use crate::journal::Run;
 use crate::replication::frame::{Append, Frame, Peer};
 use crate::replication::node::Event;
+use crate::replication::rules::Rules;
 use crate::replication::timing::Moment;
 
-impl Replica {
+impl<R: Rules> Replica<R> {
     pub(super) fn on_packet(
         &mut self,
         now: Moment,

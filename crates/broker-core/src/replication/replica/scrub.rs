@@ -12,9 +12,10 @@ use crate::journal::{Lsn, Shipment, Stretch};
 use crate::replication::epochs::EpochTable;
 use crate::replication::frame::Peer;
 use crate::replication::node::Event;
+use crate::replication::rules::Rules;
 use crate::replication::timing::Moment;
 
-impl Replica {
+impl<R: Rules> Replica<R> {
     /// Tells each follower that has everything of the next stretch.
     pub(super) fn tell_stretches(&mut self, out: &mut Vec<Output>) -> Result<(), Fatal> {
         let (most, committed) = (self.config.scrub_bytes, self.node.protocol().committed());

@@ -8,6 +8,7 @@ use crate::journal::{Lsn, Run, Shipment};
 use crate::replication::frame::{Append, Peer};
 use crate::replication::node::Event;
 use crate::replication::protocol::State;
+use crate::replication::rules::Rules;
 use crate::replication::timing::Moment;
 
 /// Of one follower.
@@ -39,7 +40,7 @@ enum Next {
     Freed(Lsn),
 }
 
-impl Replica {
+impl<R: Rules> Replica<R> {
     /// Notes how far a follower is to be sent.
     pub(super) fn flow(&mut self, to: Peer, append: &Append) {
         let start = append.prev.lsn;

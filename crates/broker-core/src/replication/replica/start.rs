@@ -14,6 +14,7 @@ use crate::replication::epochs::EpochTable;
 use crate::replication::node::Node;
 use crate::replication::protocol::{LogView, Recovered, Settings, Vow};
 use crate::replication::record::{Incarnation, Member};
+use crate::replication::rules::{AllRules, Rules};
 use crate::replication::timing::Moment;
 
 /// Longest random addition to the grace, in milliseconds.
@@ -35,6 +36,20 @@ impl Replica {
     /// # Errors
     /// See [`OpenError`].
     pub fn open(
+        config: ReplicaConfig,
+        disk: Arc<dyn Disk>,
+        now: Moment,
+        out: &mut Vec<Output>,
+    ) -> Result<Self, OpenError> {
+        Self::with_rules(AllRules, config, disk, now, out)
+    }
+}
+
+impl<R: Rules> Replica<R> {
+    /// As [`Replica::open`], with rules left out: to see that a simulation notices.
+    #[doc(hidden)]
+    pub fn with_rules(
+        rules: R,
         mut config: ReplicaConfig,
         disk: Arc<dyn Disk>,
         now: Moment,
@@ -56,12 +71,13 @@ impl Replica {
             node: config.node,
             store: kept.content.store,
         };
-        let node = start(&config, &*disk, &kept, &engine, now)?;
+        let node = start(rules.clone(), &config, &*disk, &kept, &engine, now)?;
         let operator = Incarnation(number(&*disk)?);
         let mut this = Self {
             config,
             disk,
             kept,
+            rules,
             node,
             me,
             engine,
@@ -96,13 +112,14 @@ impl Replica {
 }
 
 /// The protocol's node, with a new life.
-fn start(
+fn start<R: Rules>(
+    rules: R,
     config: &ReplicaConfig,
     disk: &dyn Disk,
     kept: &Kept,
     engine: &Engine,
     now: Moment,
-) -> Result<Node, OpenError> {
+) -> Result<Node<R>, OpenError> {
     let recovered = Recovered {
         me: Member {
             node: config.node,
@@ -121,7 +138,15 @@ fn start(
     };
     let jitter = Duration::from_millis(number(disk)? % JITTER_MAX);
     let mut none = Vec::new();
-    let node = Node::new(now, config.timing, jitter, settings, recovered, &mut none);
+    let node = Node::with_rules(
+        rules,
+        now,
+        config.timing,
+        jitter,
+        settings,
+        recovered,
+        &mut none,
+    );
     Ok(node)
 }
 
