@@ -21,7 +21,8 @@
 //!
 //! `session` knows `broker` and `wire`. `admin` is the operator's door to `broker`. `broker` knows
 //! `queue`, `routing`, `access`, `records`, `account` and `journal`, and carries out what they
-//! decide. `replication` knows the positions of `journal` and nothing else.
+//! decide. `replication` knows the positions of `journal` and nothing else, but for
+//! its `replica`, which works on `journal` and holds the `broker` that leads.
 //! `queue`, `routing`, `access`, `records` and `journal` know neither each other nor
 //! sessions; they share the plain data of `call`, `death`, `definitions`, `message`, `rules` and `value`. `death`, `delay` and
 //! `message` know `wire` as well: what is added to a message is written in its own encoding. Locks and

@@ -164,7 +164,8 @@ fn a_standby_whose_disk_decays_is_refilled() {
         world.get_well();
         world.pass(8 * SECOND);
         world.ledger.closed = true;
-        world.pass(2 * SECOND);
+        // Consumers have taken everything: what is damaged now is not freed before it is compared.
+        world.pass(15 * SECOND);
         let standby = 1 - world.leader().unwrap();
         let files = world.machines[standby].disk.contents();
         let (name, _) = files

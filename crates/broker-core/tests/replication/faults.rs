@@ -9,6 +9,8 @@ use crate::world::{Happening, Life, MS, SECOND, World, node_id};
 /// Something that goes wrong, and may be mended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
+    /// All machines lose their power at once.
+    Blackout,
     /// Nothing arrives from one at the other.
     Cut(usize, usize),
     /// A bit on the disk of a machine changes while it is down.
@@ -38,7 +40,7 @@ impl World {
         let one = self.chance.below(self.setup.nodes as u64) as usize;
         let other =
             (one + 1 + self.chance.below(self.setup.nodes as u64 - 1) as usize) % self.setup.nodes;
-        match self.chance.below(17) {
+        match self.chance.below(19) {
             0..3 => Fault::Cut(one, other),
             3 => Fault::Damage(one),
             4 => Fault::DiskError(one),
@@ -52,6 +54,7 @@ impl World {
             13 => Fault::StoreOf(one),
             14 => Fault::StoreTrouble,
             15 => Fault::Switchover(one),
+            16 | 17 => Fault::Blackout,
             _ => Fault::Wipe(one),
         }
     }
@@ -65,6 +68,7 @@ impl World {
         };
         self.count("faults");
         match fault {
+            Fault::Blackout => return self.black_out(),
             Fault::Cut(one, other) => {
                 self.network.cuts.insert((one, other));
                 if self.chance.one_in(2) {
@@ -144,6 +148,17 @@ impl World {
             Fault::Store => self.store.fake.cut_off(false),
             Fault::StoreOf(machine) => self.store.cut_off.retain(|it| *it != machine),
             _ => {}
+        }
+    }
+
+    fn black_out(&mut self) {
+        for index in 0..self.setup.nodes {
+            let survival = match self.chance.below(3) {
+                0 => Survival::Nothing,
+                _ => Survival::Some(self.chance.next()),
+            };
+            let lasts = self.chance.below(12 * SECOND);
+            self.kill(index, survival, lasts);
         }
     }
 

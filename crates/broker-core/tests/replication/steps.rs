@@ -90,8 +90,16 @@ impl World {
         self.drive(life, |replica, now, out| replica.on(now, input, out));
         if self.is_current(life) && !self.machines[life.machine].settle_planned {
             self.machines[life.machine].settle_planned = true;
-            let soon = self.chance.below(MS);
+            let soon = self.disk_takes();
             self.after(soon, Happening::Settle(life));
+        }
+    }
+
+    /// A disk is slow at times.
+    fn disk_takes(&mut self) -> u64 {
+        match self.chance.one_in(25) {
+            true => self.chance.below(150 * MS),
+            false => self.chance.below(MS),
         }
     }
 
@@ -302,7 +310,7 @@ impl World {
         }
         let pause = match idle {
             true => 20 * MS,
-            false => MS / 5 + self.chance.below(3 * MS),
+            false => MS / 5 + 2 * self.disk_takes(),
         };
         self.after(pause, Happening::Turn(life, reign));
     }
