@@ -168,14 +168,11 @@ fn a_standby_whose_disk_decays_is_refilled() {
         world.pass(15 * SECOND);
         let standby = 1 - world.leader().unwrap();
         let files = world.machines[standby].disk.contents();
-        let (name, _) = files
-            .iter()
-            .find(|(name, _)| name.starts_with("segment"))
-            .unwrap();
-        // Somewhere in its first records.
-        world.machines[standby]
-            .disk
-            .flip(name, (4096 + 40 + seed as usize) * 8);
+        // Among the records of each, whichever are in use.
+        for name in files.keys().filter(|name| name.starts_with("segment")) {
+            let disk = &world.machines[standby].disk;
+            disk.flip(name, (9000 + 7 * seed as usize) * 8 + 3);
+        }
         let sees = |world: &World| world.counts.contains_key("notices");
         assert!(world.pass_until(60 * SECOND, sees), "{}", world.story());
         world.check_all();
