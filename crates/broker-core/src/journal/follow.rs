@@ -20,8 +20,8 @@ use super::record::{self, HEADER_LEN};
 use super::recovery::{self, Base, Replay};
 use super::run::Run;
 use super::segment::Segment;
-use super::writer::USED_PART;
 use super::ship::{self, Stretch};
+use super::writer::USED_PART;
 use super::{Epoch, Journal, Lsn, Options, StoreId, Writer, batch, truncation};
 
 /// A journal that takes records from another. It belongs to one thread.
