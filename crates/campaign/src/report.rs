@@ -49,7 +49,7 @@ pub struct Report {
     pub broken_connections: u64,
     /// What was done and found, by fault.
     pub faults: Vec<ByFault>,
-    /// From the last acknowledgement of one node to the first of another, not asked for.
+    /// From the last acknowledgement of a node that was lost to the first of another.
     pub failover: Spread,
     /// The same of a killed node that was started again at once, by whichever node.
     pub local_restart: Spread,
@@ -95,6 +95,12 @@ impl Cycle {
         }
     }
 
+    /// The node that served was lost, and the other one was not.
+    fn is_failover(&self) -> bool {
+        let asked_for = self.switched || self.plan.fault == Fault::Restart;
+        !asked_for && self.plan.target == Target::Active
+    }
+
     fn is_plain_switchover(&self) -> bool {
         self.plan.fault == Fault::Switchover && self.switched
     }
@@ -123,7 +129,7 @@ impl Report {
             definitions: 0,
             broken_connections: 0,
             faults: by_fault(cycles),
-            failover: spread(&|c| only(!c.switched, gaps(c))),
+            failover: spread(&|c| only(c.is_failover(), gaps(c))),
             local_restart: spread(&|c| only(c.is_local_restart(), vec![c.gap])),
             switchover: spread(&|c| only(c.is_plain_switchover(), gaps(c))),
             standby_loss: spread(&|c| only(is_standby_loss(&c.plan), vec![c.gap])),
