@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::LogFormat;
-use crate::{dev, init, salvage, status};
+use crate::{dev, init, pairs, salvage, status};
 
 /// Hosts FerryMQ message brokers on this machine.
 ///
@@ -26,6 +26,9 @@ pub(crate) enum Command {
     ///
     /// When ready, prints one line of JSON on standard output: pid, data_dir, endpoints.
     Dev(dev::Options),
+    /// Makes a standby of a pair active although it may lack messages: the last resort, when the node
+    /// that has them is gone for good.
+    ForcePromote(pairs::ForcePromote),
     /// Makes a directory with a CA, the agent's certificate, an administrator's certificate and a
     /// configuration.
     Init(init::Options),
@@ -41,6 +44,8 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Tells how an agent and its brokers are.
     Status(status::Options),
+    /// Makes another node of a pair the active one; loses nothing.
+    Switchover(pairs::Switchover),
 }
 
 #[derive(Debug, Args)]

@@ -36,6 +36,9 @@ pub(crate) struct Config {
     /// The status pages.
     #[serde(default)]
     pub http: Http,
+    /// Where other agents connect that hold copies of this one's brokers.
+    #[serde(default)]
+    pub replication: Replication,
     /// Certificates and key of this agent.
     pub tls: Tls,
     /// What is logged and how.
@@ -61,13 +64,23 @@ pub(crate) struct Http {
     pub listen: Option<SocketAddr>,
 }
 
+/// `[replication]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Replication {
+    /// Address and port; none for an agent that hosts no replicated brokers.
+    #[serde(default, deserialize_with = "address_or_none")]
+    pub listen: Option<SocketAddr>,
+}
+
 /// `[tls]`: paths of PEM files.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Tls {
     /// The authority callers must be certified by.
     pub ca_certificate: PathBuf,
-    /// The agent's certificate, used by gRPC, status pages and brokers' TLS listeners.
+    /// The agent's certificate, used by gRPC, status pages, brokers' TLS listeners, and on both ends
+    /// between agents.
     pub certificate: PathBuf,
     /// Its private key.
     pub key: PathBuf,
@@ -297,6 +310,7 @@ key = "server-key.pem"
         assert_eq!(least.shutdown_deadline(), shown.shutdown_deadline());
         assert_eq!(least.advertised_host, shown.advertised_host);
         assert_eq!(least.http.listen, None);
+        assert_eq!(least.replication.listen, None);
     }
 
     #[test]
@@ -323,7 +337,7 @@ key = "server-key.pem"
         insta::assert_snapshot!(error("127.0.0.1:7443", "localhost"), @r#"configuration /etc/ferrymq/agent.toml, line 4, grpc.listen: "localhost" is not an IP address with a port; write 127.0.0.1:7443 or [::]:7443"#);
         insta::assert_snapshot!(error("\"127.0.0.1:7443\"", "7443"), @r#"configuration /etc/ferrymq/agent.toml, line 4, grpc.listen: invalid type: integer `7443`, expected a string"#);
         insta::assert_snapshot!(error("listen", "lisen"), @r#"configuration /etc/ferrymq/agent.toml, line 4, grpc.lisen: unknown field `lisen`, expected `listen`"#);
-        insta::assert_snapshot!(error("[grpc]", "[grcp]"), @r#"configuration /etc/ferrymq/agent.toml, line 3, grcp: unknown field `grcp`, expected one of `data_dir`, `advertised_host`, `shutdown_deadline_s`, `disk_keep_free_mib`, `limits`, `grpc`, `http`, `tls`, `log`"#);
+        insta::assert_snapshot!(error("[grpc]", "[grcp]"), @r#"configuration /etc/ferrymq/agent.toml, line 3, grcp: unknown field `grcp`, expected one of `data_dir`, `advertised_host`, `shutdown_deadline_s`, `disk_keep_free_mib`, `limits`, `grpc`, `http`, `replication`, `tls`, `log`"#);
         insta::assert_snapshot!(error("key = \"server-key.pem\"", ""), @r#"configuration /etc/ferrymq/agent.toml, line 5, tls: missing field `key`"#);
         insta::assert_snapshot!(error("data_dir = \"data\"", "data_dir ="), @r#"configuration /etc/ferrymq/agent.toml, line 2, data_dir: string values must be quoted, expected literal string"#);
         insta::assert_snapshot!(error("[grpc]", "[http]\nlisten = \"off\"\n[grpc]"), @r#"configuration /etc/ferrymq/agent.toml, line 4, http.listen: "off" is not an IP address with a port; write 127.0.0.1:7443 or [::]:7443, or none"#);

@@ -28,7 +28,7 @@ use crate::host::Host;
 use crate::hosting::{Hosting, Listeners, State};
 use crate::http::Pages;
 use crate::passwords::Hashing;
-use crate::registry::{Listener, Registry};
+use crate::registry::{Change, Listener, Registry};
 use crate::{announce, logging, shutdown};
 
 /// Name of the one broker.
@@ -145,8 +145,14 @@ fn open(data_dir: &Path, options: &Options) -> anyhow::Result<Arc<Hosting>> {
         Some(record) if record.listeners == listeners => record,
         found => {
             let record = match found {
-                Some(record) => registry.with_listeners(&record, listeners),
-                None => registry.new_record(BROKER.parse()?, String::new(), listeners)?,
+                Some(record) => registry.changed(
+                    &record,
+                    Change {
+                        listeners: Some(listeners),
+                        replication: None,
+                    },
+                ),
+                None => registry.new_record(BROKER.parse()?, String::new(), listeners, None)?,
             };
             registry.put(&record)?;
             record
@@ -156,7 +162,7 @@ fn open(data_dir: &Path, options: &Options) -> anyhow::Result<Arc<Hosting>> {
         disk_keep_free_bytes: Some(DISK_KEEP_FREE_BYTES),
         ..Bounds::default()
     };
-    let hosting = Hosting::open(registry, vec![record], None, bounds);
+    let hosting = Hosting::open(registry, vec![record], None, bounds, None);
     Ok(hosting)
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use broker_core::admin::Admin;
@@ -24,6 +25,75 @@ pub(crate) struct Host {
     tokens: Tokens,
 }
 
+/// The engine of a broker that serves, for the length of one call.
+#[derive(Debug, Clone)]
+pub(crate) enum Engine {
+    /// Of a broker on this agent alone.
+    Single(Arc<Host>),
+    /// Of a pair's active. Not to be kept: a node that leads no more waits for it to go.
+    Active(Active),
+}
+
+/// A pair's engine while its node is active.
+#[derive(Debug, Clone)]
+pub(crate) struct Active {
+    admin: Admin,
+    server: Arc<Server>,
+    tokens: Arc<Tokens>,
+}
+
+impl Active {
+    pub(crate) fn new(server: Arc<Server>, tokens: Arc<Tokens>) -> Self {
+        Self {
+            admin: server.broker().admin(),
+            server,
+            tokens,
+        }
+    }
+
+    /// What is being listened on.
+    pub(crate) fn endpoints(&self) -> Vec<Endpoint> {
+        self.server.endpoints()
+    }
+}
+
+impl Engine {
+    /// The engine's management side.
+    pub(crate) fn admin(&self) -> &Admin {
+        match self {
+            Self::Single(host) => host.admin(),
+            Self::Active(active) => &active.admin,
+        }
+    }
+
+    /// Tokens of recent creations.
+    pub(crate) fn tokens(&self) -> &Tokens {
+        match self {
+            Self::Single(host) => host.tokens(),
+            Self::Active(active) => &active.tokens,
+        }
+    }
+
+    /// What is being listened on.
+    pub(crate) async fn endpoints(&self) -> Vec<Endpoint> {
+        match self {
+            Self::Single(host) => host.endpoints().await,
+            Self::Active(active) => active.endpoints(),
+        }
+    }
+
+    /// Waits until the journal is durable up to there: of a pair, on every node in sync.
+    pub(crate) async fn durable(&self, lsn: Lsn) -> Result<(), Interrupted> {
+        match self {
+            Self::Single(host) => host.durable(lsn).await,
+            Self::Active(active) => {
+                let durable = active.server.wait_durable(lsn).await;
+                durable.map_err(|error| Interrupted(error.to_string()))
+            }
+        }
+    }
+}
+
 /// Why a broker does not start.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartFailure {
@@ -35,6 +105,9 @@ pub(crate) enum StartFailure {
     Occupied(SocketAddr),
     #[error("{cause}")]
     Listen { address: SocketAddr, cause: String },
+    /// The agent, or its settings, do not allow for a pair.
+    #[error("{0}")]
+    Pair(String),
     #[error("it cannot start: {0}")]
     Other(String),
 }
@@ -51,12 +124,8 @@ impl Host {
         listeners: Vec<ListenerConfig>,
         bounds: &Bounds,
     ) -> Result<Self, StartFailure> {
-        let mut config = BrokerConfig {
-            limits: bounds.limits.clone(),
-            ..BrokerConfig::default()
-        };
-        config.journal.keep_free_bytes = bounds.disk_keep_free_bytes;
-        let journal = dir.join("journal");
+        let config = broker_config(bounds);
+        let journal = dir.join(JOURNAL);
         let opened = tokio::task::spawn_blocking(move || {
             let disk = FileDisk::open(&journal).map_err(|error| error.to_string())?;
             Broker::open(&config, disk).map_err(|error| error.to_string())
@@ -70,11 +139,7 @@ impl Host {
             cause,
         })?;
         let admin = broker.admin();
-        let options = Options {
-            admission: bounds.admission,
-            ..Options::default()
-        };
-        let server = Server::start_with(broker, writer, listeners, options).await?;
+        let server = Server::start_with(broker, writer, listeners, options(bounds)).await?;
         Ok(Self {
             admin,
             server: RwLock::new(Some(server)),
@@ -156,6 +221,27 @@ impl Host {
         }
     }
 }
+
+/// How an engine is opened within these bounds.
+pub(crate) fn broker_config(bounds: &Bounds) -> BrokerConfig {
+    let mut config = BrokerConfig {
+        limits: bounds.limits.clone(),
+        ..BrokerConfig::default()
+    };
+    config.journal.keep_free_bytes = bounds.disk_keep_free_bytes;
+    config
+}
+
+/// How clients are served within these bounds.
+pub(crate) fn options(bounds: &Bounds) -> Options {
+    Options {
+        admission: bounds.admission,
+        ..Options::default()
+    }
+}
+
+/// Where a broker's journal is, within its directory.
+pub(crate) const JOURNAL: &str = "journal";
 
 impl From<StartError> for StartFailure {
     fn from(error: StartError) -> Self {

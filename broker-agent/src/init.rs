@@ -8,6 +8,9 @@
 //! DIR/admin/ca.pem client.pem client-key.pem
 //!                                 what an administrator or Terraform needs, to be copied to them
 //! ```
+//!
+//! A second agent is certified by the first one's authority (`--authority`), so that they trust each
+//! other and one administrator manages both; its directory then has no `ca-key.pem`.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
@@ -16,13 +19,17 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData as _,
 };
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use x509_parser::parse_x509_certificate;
 
 use crate::config::{EXAMPLE, Listen};
+use crate::replication::settings::DEFAULT_PORT;
 
 /// How long certificates are valid. The authority is this directory alone: whoever wants shorter
 /// lives brings certificates of an authority that renews them.
@@ -50,6 +57,14 @@ pub(crate) struct Options {
     /// Where the status pages shall listen, or none [default: port 8443 of all addresses].
     #[arg(long, value_name = "ADDR|none", value_parser = crate::config::parse_address_or_none)]
     http: Option<Listen>,
+    /// Where other agents that hold copies of brokers shall connect, or none [default: port 7444 of
+    /// all addresses].
+    #[arg(long, value_name = "ADDR|none", value_parser = crate::config::parse_address_or_none)]
+    replication: Option<Listen>,
+    /// Directory with the ca.pem and ca-key.pem of another agent's `init`: that CA certifies this
+    /// agent too, so that both trust each other and have the same administrators.
+    #[arg(long, value_name = "DIR")]
+    authority: Option<PathBuf>,
 }
 
 /// Makes the directory and tells what to do next.
@@ -103,7 +118,10 @@ impl File {
 }
 
 fn files(options: &Options) -> anyhow::Result<Vec<File>> {
-    let authority = authority().context("make the CA")?;
+    let authority = match &options.authority {
+        None => Authority::new().context("make the CA")?,
+        Some(dir) => Authority::load(dir)?,
+    };
     let mut names = LOCAL_NAMES.map(str::to_owned).to_vec();
     names.extend(
         options
@@ -112,15 +130,14 @@ fn files(options: &Options) -> anyhow::Result<Vec<File>> {
             .filter(|host| !LOCAL_NAMES.contains(&host.as_str()))
             .cloned(),
     );
-    let server = certify(&authority, names, ExtendedKeyUsagePurpose::ServerAuth)
+    let server = certify(&authority.issuer, names, For::Agent)
         .context("make the server certificate; --host takes host names and IP addresses")?;
-    let admin = certify(&authority, Vec::new(), ExtendedKeyUsagePurpose::ClientAuth)
+    let admin = certify(&authority.issuer, Vec::new(), For::Administrator)
         .context("make the client certificate")?;
-    let ca = authority.pem();
-    Ok(vec![
+    let ca = authority.certificate;
+    let mut files = vec![
         File::public("agent.toml", "configuration", configuration(options)),
         File::public("ca.pem", "CA certificate", ca.clone()),
-        File::private("ca-key.pem", "CA key", authority.key().serialize_pem()),
         File::public("server.pem", "the agent's certificate", server.certificate),
         File::private("server-key.pem", "the agent's key", server.key),
         File::public("admin/ca.pem", "CA certificate, for clients", ca),
@@ -130,14 +147,68 @@ fn files(options: &Options) -> anyhow::Result<Vec<File>> {
             admin.certificate,
         ),
         File::private("admin/client-key.pem", "administrator's key", admin.key),
-    ])
+    ];
+    if let Some(key) = authority.new_key {
+        files.insert(2, File::private("ca-key.pem", "CA key", key));
+    }
+    Ok(files)
 }
 
-fn authority() -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
-    let mut params = params(Vec::new(), "FerryMQ CA")?;
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    CertifiedIssuer::self_signed(params, KeyPair::generate()?)
+/// Who certifies.
+struct Authority {
+    certificate: String,
+    issuer: Issuer<'static, KeyPair>,
+    /// Its key as PEM, if it was made just now.
+    new_key: Option<String>,
+}
+
+impl Authority {
+    fn new() -> Result<Self, rcgen::Error> {
+        let mut params = params(Vec::new(), "FerryMQ CA")?;
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let key = KeyPair::generate()?;
+        let new_key = Some(key.serialize_pem());
+        let made = CertifiedIssuer::self_signed(params.clone(), &key)?;
+        Ok(Self {
+            certificate: made.pem(),
+            issuer: Issuer::new(params, key),
+            new_key,
+        })
+    }
+
+    fn load(dir: &Path) -> anyhow::Result<Self> {
+        let read = |name: &str| {
+            let path = dir.join(name);
+            std::fs::read_to_string(&path).with_context(|| {
+                format!(
+                    "read {}; --authority names the directory of the agent whose `init` made the CA",
+                    path.display()
+                )
+            })
+        };
+        let certificate = read("ca.pem")?;
+        let unusable = || format!("use the CA in {}", dir.display());
+        let key = KeyPair::from_pem(&read("ca-key.pem")?).with_context(unusable)?;
+        fits(&certificate, &key).with_context(unusable)?;
+        let issuer = Issuer::from_ca_cert_pem(&certificate, key).with_context(unusable)?;
+        Ok(Self {
+            certificate,
+            issuer,
+            new_key: None,
+        })
+    }
+}
+
+/// A key that is not the certificate's would make certificates that nobody accepts.
+fn fits(certificate: &str, key: &KeyPair) -> anyhow::Result<()> {
+    let der = CertificateDer::from_pem_slice(certificate.as_bytes())
+        .map_err(|error| anyhow!("ca.pem: {error}"))?;
+    let (_, parsed) = parse_x509_certificate(&der).context("ca.pem is no certificate")?;
+    if parsed.public_key().raw != key.subject_public_key_info() {
+        bail!("ca-key.pem is not the key of ca.pem");
+    }
+    Ok(())
 }
 
 struct Certified {
@@ -145,20 +216,27 @@ struct Certified {
     key: String,
 }
 
-/// The purpose is part of the certificate, so that an agent's own certificate cannot be used to
-/// command another agent, nor an administrator's to pose as an agent.
+/// Whom a certificate is for. The purpose is part of the certificate: an administrator cannot pose as
+/// an agent, and what is good as a server's commands no agent, though agents call each other with it.
+#[derive(Clone, Copy)]
+enum For {
+    Administrator,
+    Agent,
+}
+
 fn certify(
-    authority: &CertifiedIssuer<'static, KeyPair>,
+    authority: &Issuer<'static, KeyPair>,
     names: Vec<String>,
-    purpose: ExtendedKeyUsagePurpose,
+    whom: For,
 ) -> Result<Certified, rcgen::Error> {
-    let common_name = match purpose {
-        ExtendedKeyUsagePurpose::ServerAuth => "FerryMQ agent",
-        _ => "FerryMQ administrator",
+    use ExtendedKeyUsagePurpose::{ClientAuth, ServerAuth};
+    let (common_name, purposes) = match whom {
+        For::Administrator => ("FerryMQ administrator", vec![ClientAuth]),
+        For::Agent => ("FerryMQ agent", vec![ServerAuth, ClientAuth]),
     };
     let mut params = params(names, common_name)?;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![purpose];
+    params.extended_key_usages = purposes;
     params.use_authority_key_identifier_extension = true;
     let key = KeyPair::generate()?;
     let certificate = params.signed_by(&key, authority)?;
@@ -190,15 +268,21 @@ fn configuration(options: &Options) -> String {
     let grpc = options
         .grpc
         .map_or(format!("{any}:7443"), |address| address.to_string());
-    let http = match options.http {
-        None => format!("{any}:8443"),
+    let listen = |asked: Option<Listen>, port: u16| match asked {
+        None => format!("{any}:{port}"),
         Some(Listen(None)) => "none".to_owned(),
         Some(Listen(Some(address))) => address.to_string(),
     };
+    let http = listen(options.http, 8443);
+    let replication = listen(options.replication, DEFAULT_PORT);
     let host = options.host.first().map_or("localhost", String::as_str);
     EXAMPLE
         .replace("listen = \"[::]:7443\"", &format!("listen = \"{grpc}\""))
         .replace("listen = \"[::]:8443\"", &format!("listen = \"{http}\""))
+        .replace(
+            "listen = \"[::]:7444\"",
+            &format!("listen = \"{replication}\""),
+        )
         .replace("= \"localhost\"", &format!("= {}", toml::Value::from(host)))
 }
 
@@ -247,10 +331,17 @@ fn report(options: &Options, files: &[File], out: &mut impl io::Write) -> io::Re
         out,
         "Manage it from afar:   copy {dir}/admin to the administrator, keep it secret"
     )?;
-    writeln!(
-        out,
-        "Keep {dir}/ca-key.pem off the machine if you can; the agent does not need it."
-    )
+    if options.authority.is_none() {
+        writeln!(
+            out,
+            "Add another agent:     broker-agent init --dir DIR --host NAME --authority {dir}"
+        )?;
+        writeln!(
+            out,
+            "Keep {dir}/ca-key.pem off the machine if you can; the agent does not need it."
+        )?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -267,6 +358,8 @@ mod tests {
             host,
             grpc: None,
             http: None,
+            replication: None,
+            authority: None,
         }
     }
 
@@ -320,6 +413,7 @@ mod tests {
         let options = Options {
             grpc,
             http: Some(Listen(None)),
+            replication: Some(Listen(Some("127.0.0.1:0".parse().unwrap()))),
             ..options(root.path(), &[])
         };
         run(&options, &mut Vec::new()).unwrap();
@@ -327,6 +421,40 @@ mod tests {
         let config = config.unwrap();
         assert_eq!(config.grpc.listen, "127.0.0.1:0".parse().unwrap());
         assert_eq!(config.http.listen, None);
+        assert_eq!(
+            config.replication.listen,
+            Some("127.0.0.1:0".parse().unwrap())
+        );
+    }
+
+    #[test]
+    fn a_second_agent_is_certified_by_the_first_ones_authority() {
+        let root = tempfile::tempdir().unwrap();
+        let (one, two) = (root.path().join("one"), root.path().join("two"));
+        run(&options(&one, &[]), &mut Vec::new()).unwrap();
+        let second = Options {
+            authority: Some(one.clone()),
+            ..options(&two, &["mq-b"])
+        };
+        let mut out = Vec::new();
+        run(&second, &mut out).unwrap();
+        let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+        assert_eq!(read(&one.join("ca.pem")), read(&two.join("ca.pem")));
+        assert!(!two.join("ca-key.pem").exists());
+        assert!(!String::from_utf8(out).unwrap().contains("ca-key"));
+        let config = Config::load(&two.join("agent.toml")).unwrap();
+        crate::tls::load(&config.tls).unwrap();
+
+        // A key of another authority makes nothing.
+        let other = root.path().join("other");
+        run(&options(&other, &[]), &mut Vec::new()).unwrap();
+        std::fs::copy(one.join("ca.pem"), other.join("ca.pem")).unwrap();
+        let third = Options {
+            authority: Some(other),
+            ..options(&root.path().join("three"), &[])
+        };
+        let error = run(&third, &mut Vec::new()).unwrap_err();
+        assert!(format!("{error:#}").contains("not the key of"), "{error:#}");
     }
 
     #[test]

@@ -213,6 +213,23 @@ pub(crate) fn endpoint(open: &broker_net::Endpoint, advertised_host: &str) -> v1
     }
 }
 
+/// URLs that a node's listeners will have when it serves. Of a port that the system chooses nothing
+/// can be said before.
+pub(crate) fn expected(listeners: &BTreeMap<String, Listener>, host: &str) -> Vec<String> {
+    let known = |name: &String| PROTOCOLS.iter().find(|(known, ..)| known == name);
+    let fixed = listeners.iter().filter(|(_, listener)| listener.port != 0);
+    let urls = fixed.filter_map(|(name, listener)| {
+        let (_, protocol, ..) = known(name)?;
+        let open = broker_net::Endpoint {
+            protocol: *protocol,
+            address: socket_address(listener),
+            tls: listener.tls,
+        };
+        Some(endpoint(&open, host).url)
+    });
+    urls.collect()
+}
+
 /// A host as URLs want it: IPv6 addresses in brackets.
 pub(crate) fn bracketed(host: &str) -> String {
     if host.parse::<Ipv6Addr>().is_ok() {

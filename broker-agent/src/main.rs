@@ -23,8 +23,10 @@ mod listeners;
 mod logging;
 mod memory;
 mod name;
+mod pairs;
 mod passwords;
 mod registry;
+mod replication;
 mod salvage;
 mod serve;
 mod shutdown;
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Brokers(options) => single(status::brokers(options)),
         Command::Dev(options) => many(dev::run(options)),
+        Command::ForcePromote(options) => single(pairs::force_promote(options)),
         Command::Init(options) => {
             init::run(&options, &mut io::stdout()).map(|()| ExitCode::SUCCESS)
         }
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
             .map_err(anyhow::Error::from)
             .and_then(|config| many(serve::run(config, options.log_format))),
         Command::Status(options) => single(status::status(options)),
+        Command::Switchover(options) => single(pairs::switchover(options)),
     };
     result.unwrap_or_else(|error| {
         // Nobody is left to tell when standard error is closed.

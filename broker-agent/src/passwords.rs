@@ -45,15 +45,23 @@ impl Hashing {
     }
 }
 
+/// The key of a new broker's digests. It is made of the broker's uid, so that all nodes of a group have
+/// the same one. That the uid is no secret does no harm: what is digested is a hash with a random salt
+/// that nobody outside the broker sees.
+pub(crate) fn digest_key(uid: &str) -> Secret {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, b"ferrymq password digests");
+    Secret(hex(hmac::sign(&key, uid.as_bytes()).as_ref()))
+}
+
 /// What shows that a password was changed without showing anything about it: an HMAC-SHA256 of
 /// its hash, under a key of the broker.
 pub(crate) fn digest(key: &Secret, hash: &PasswordHash) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, key.0.as_bytes());
-    let tag = hmac::sign(&key, hash.as_str().as_bytes());
-    tag.as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(hmac::sign(&key, hash.as_str().as_bytes()).as_ref())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

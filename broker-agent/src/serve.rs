@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use agent_api::v1::AgentInfo;
 use anyhow::Context as _;
+use broker_net::replication::ReplicationListener;
+use rustls::ServerConfig;
 use serde_json::Map;
 use tokio::net::TcpListener;
 use tokio::time::Instant;
@@ -17,7 +19,7 @@ use tracing::{info, warn};
 
 use crate::config::{Config, LogFormat};
 use crate::grpc::{self, Agent};
-use crate::hosting::Hosting;
+use crate::hosting::{Hosting, Links};
 use crate::http::Pages;
 use crate::incoming::accept;
 use crate::listeners::{bracketed, protocols};
@@ -58,9 +60,14 @@ pub(crate) async fn run(config: Config, log_format: Option<LogFormat>) -> anyhow
         );
     }
 
+    let (links, replication_address) = links(&config, &acceptors, grpc.local_addr()?)?;
+    if let Some(links) = &links {
+        let address = links.listener.address().to_string();
+        endpoints.insert("replication".to_owned(), address.into());
+    }
     let (registry, records) = Registry::open(&config.data_dir)?;
     let bounds = config.bounds();
-    let hosting = Hosting::open(registry, records, Some(acceptors.clone()), bounds);
+    let hosting = Hosting::open(registry, records, Some(acceptors.clone()), bounds, links);
     if let Some(http) = http {
         let pages = Pages {
             hosting: Arc::clone(&hosting),
@@ -71,14 +78,11 @@ pub(crate) async fn run(config: Config, log_format: Option<LogFormat>) -> anyhow
     }
     let agent = Agent {
         hosting: Arc::clone(&hosting),
-        info: agent_info(&config.advertised_host, console_url),
+        info: agent_info(&config.advertised_host, console_url, replication_address),
         hashing: Hashing::default(),
         stopping: stopping.clone(),
     };
-    let acceptor = TlsAcceptor::from(acceptors.grpc);
-    let shake = move |socket| acceptor.accept(socket);
-    let callers = ReceiverStream::new(accept(grpc, CONNECTIONS, stopping.clone(), shake));
-    let mut serving = tokio::spawn(grpc::serve(Arc::new(agent), callers.map(Ok)));
+    let mut serving = manage(agent, grpc, acceptors.grpc);
 
     if stopping
         .run_until_cancelled(hosting.settled())
@@ -98,6 +102,19 @@ pub(crate) async fn run(config: Config, log_format: Option<LogFormat>) -> anyhow
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Begins to serve the management interface.
+fn manage(
+    agent: Agent,
+    listener: TcpListener,
+    tls: Arc<ServerConfig>,
+) -> tokio::task::JoinHandle<Result<(), tonic::transport::Error>> {
+    let acceptor = TlsAcceptor::from(tls);
+    let shake = move |socket| acceptor.accept(socket);
+    let stopping = agent.stopping.clone();
+    let callers = ReceiverStream::new(accept(listener, CONNECTIONS, stopping, shake));
+    tokio::spawn(grpc::serve(Arc::new(agent), callers.map(Ok)))
 }
 
 /// Lets calls finish, then brokers, all within the deadline.
@@ -130,7 +147,32 @@ async fn bind(address: SocketAddr, key: &str) -> anyhow::Result<TcpListener> {
     })
 }
 
-fn agent_info(advertised_host: &str, console_url: String) -> AgentInfo {
+/// Opens the replication listener, if there is to be one; tells where others reach it.
+fn links(
+    config: &Config,
+    acceptors: &tls::Acceptors,
+    grpc: SocketAddr,
+) -> anyhow::Result<(Option<Links>, String)> {
+    let Some(address) = config.replication.listen else {
+        return Ok((None, String::new()));
+    };
+    let listener = ReplicationListener::bind(address, acceptors.links.clone())
+        .with_context(|| format!("replication.listen = {address}"))?;
+    let host = &config.advertised_host;
+    let reached = format!("{}:{}", bracketed(host), listener.address().port());
+    let links = Links {
+        listener,
+        grpc,
+        advertised_host: host.clone(),
+    };
+    Ok((Some(links), reached))
+}
+
+fn agent_info(
+    advertised_host: &str,
+    console_url: String,
+    replication_address: String,
+) -> AgentInfo {
     AgentInfo {
         agent_version: env!("CARGO_PKG_VERSION").to_owned(),
         // One workspace, one version.
@@ -141,10 +183,10 @@ fn agent_info(advertised_host: &str, console_url: String) -> AgentInfo {
             .into_iter()
             .map(str::to_owned)
             .collect(),
-        features: vec!["check_only".to_owned()],
+        features: vec!["check_only".to_owned(), "replication".to_owned()],
         advertised_host: advertised_host.to_owned(),
         console_url,
         pid: std::process::id(),
-        replication_address: String::new(),
+        replication_address,
     }
 }

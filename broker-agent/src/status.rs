@@ -1,21 +1,38 @@
 //! `broker-agent status` and `broker-agent brokers`: how an agent is, asked over its management
 //! interface with the administrator's certificate.
 
+mod table;
+
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use agent_api::v1::{AgentInfo, Broker, BrokerState, ListBrokersRequest};
+use agent_api::v1::{
+    AgentInfo, Broker, BrokerState, ListBrokersRequest, ReplicationAlarm, ReplicationNodeStatus,
+    ReplicationStatus,
+};
 use agent_api::{Client, Identity};
 use anyhow::Context as _;
 use serde_json::{Value, json};
 
 use crate::FAILED;
 use crate::config::Config;
+use crate::replication::memory::now_ms;
+use crate::replication::words;
+
+/// What to show of which agent.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    agent: Whom,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
 
 /// Where the agent is and who asks.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Options {
+pub(crate) struct Whom {
     /// Directory that `broker-agent init` made, or a copy of its admin directory.
     #[arg(
         long,
@@ -27,9 +44,22 @@ pub(crate) struct Options {
     /// The agent [default: the one configured in DIR, else localhost:7443].
     #[arg(long, value_name = "HOST:PORT", env = "FERRYMQ_ENDPOINT")]
     endpoint: Option<String>,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
+}
+
+impl Whom {
+    /// The administrator's connection to the agent.
+    pub(crate) async fn connect(&self) -> anyhow::Result<Client> {
+        let endpoint = match &self.endpoint {
+            Some(endpoint) => endpoint.clone(),
+            None => configured(&self.dir),
+        };
+        self.connect_to(&endpoint).await
+    }
+
+    /// The same administrator's connection to another agent.
+    pub(crate) async fn connect_to(&self, endpoint: &str) -> anyhow::Result<Client> {
+        Ok(Client::connect(endpoint, &identity(&self.dir)?).await?)
+    }
 }
 
 /// Tells how the agent and its brokers are; fails when one of them has.
@@ -50,7 +80,7 @@ pub(crate) async fn status(options: Options) -> anyhow::Result<ExitCode> {
             "agent {} runs, version {agent_version}, pid {pid}",
             client.endpoint()
         )?;
-        list(&mut out, &brokers)?;
+        list(&mut out, &brokers, now_ms())?;
     }
     let failed = brokers
         .iter()
@@ -70,18 +100,13 @@ pub(crate) async fn brokers(options: Options) -> anyhow::Result<ExitCode> {
         let brokers: Vec<_> = brokers.iter().map(broker_json).collect();
         writeln!(out, "{:#}", Value::from(brokers))?;
     } else {
-        list(&mut out, &brokers)?;
+        list(&mut out, &brokers, now_ms())?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
 async fn ask(options: &Options) -> anyhow::Result<(Client, Vec<Broker>)> {
-    let identity = identity(&options.dir)?;
-    let endpoint = match &options.endpoint {
-        Some(endpoint) => endpoint.clone(),
-        None => configured(&options.dir),
-    };
-    let client = Client::connect(&endpoint, &identity).await?;
+    let client = options.agent.connect().await?;
     let mut brokers = Vec::new();
     let mut page_token = String::new();
     loop {
@@ -123,7 +148,7 @@ fn configured(dir: &Path) -> String {
     format!("localhost:{}", port.unwrap_or(agent_api::DEFAULT_PORT))
 }
 
-fn list(out: &mut impl Write, brokers: &[Broker]) -> io::Result<()> {
+fn list(out: &mut impl Write, brokers: &[Broker], now_ms: u64) -> io::Result<()> {
     if brokers.is_empty() {
         return writeln!(out, "no brokers");
     }
@@ -141,6 +166,9 @@ fn list(out: &mut impl Write, brokers: &[Broker]) -> io::Result<()> {
             write!(out, "  journal damaged at {places} places, see the log")?;
         }
         writeln!(out)?;
+        if let Some(replication) = &status.replication {
+            table::write(out, replication, now_ms)?;
+        }
     }
     Ok(())
 }
@@ -157,12 +185,9 @@ fn agent_json(client: &Client) -> Value {
 
 fn broker_json(broker: &Broker) -> Value {
     let status = broker.status.clone().unwrap_or_default();
-    let endpoints: Vec<_> = status
-        .endpoints
-        .into_iter()
-        .map(|endpoint| endpoint.url)
-        .collect();
-    json!({
+    let endpoints = status.endpoints.iter();
+    let endpoints: Vec<_> = endpoints.map(|endpoint| endpoint.url.clone()).collect();
+    let mut shown = json!({
         "name": broker.name,
         "state": word(state(broker)),
         "reason": status.reason,
@@ -170,6 +195,42 @@ fn broker_json(broker: &Broker) -> Value {
         "console_url": status.console_url,
         "generation": broker.generation,
         "journal_damaged": status.journal_damaged,
+        "health_url": status.health_url,
+    });
+    if let Some(replication) = &status.replication {
+        shown["replication"] = replication_json(replication);
+    }
+    shown
+}
+
+fn replication_json(replication: &ReplicationStatus) -> Value {
+    let node = |node: &ReplicationNodeStatus| {
+        json!({
+            "id": node.id,
+            "name": node.name,
+            "agent": node.agent,
+            "in_sync": node.in_sync,
+            "connected": node.connected,
+            "durable_position": node.durable_position,
+            "lag_bytes": node.lag_bytes,
+            "lag_seconds": node.lag_seconds,
+            "endpoints": node.endpoints,
+        })
+    };
+    let alarm = |alarm: &ReplicationAlarm| json!({ "kind": alarm.kind, "text": alarm.text, "since_ms": alarm.since_ms });
+    json!({
+        "state": words::code(replication.state()),
+        "reason": replication.reason,
+        "since_ms": replication.since_ms,
+        "epoch": replication.epoch,
+        "leader": replication.leader,
+        "nodes": replication.nodes.iter().map(node).collect::<Vec<_>>(),
+        "end_position": replication.end_position,
+        "durable_position": replication.durable_position,
+        "committed_position": replication.committed_position,
+        "replication_lag_seconds": replication.replication_lag_seconds,
+        "min_in_sync": replication.min_in_sync,
+        "alarms": replication.alarms.iter().map(alarm).collect::<Vec<_>>(),
     })
 }
 

@@ -4,11 +4,18 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use broker_net::replication::ReplicationTls;
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::client::verify_server_name;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::server::WebPkiClientVerifier;
-use rustls::server::danger::ClientCertVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{
+    DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme,
+};
 
 use crate::config::Tls;
 use crate::registry::ClientCertificates;
@@ -24,9 +31,25 @@ pub(crate) struct Acceptors {
     broker: Arc<ServerConfig>,
     /// To make more for brokers, whose clients have certificates of other authorities.
     pair: Arc<Pair>,
+    /// Between agents: TLS 1.3, both ends show the same certificates as here.
+    pub links: ReplicationTls,
 }
 
 impl Acceptors {
+    /// Whether other agents will believe that this one is at that host.
+    pub(crate) fn is_valid_for(&self, host: &str) -> bool {
+        let own = self.pair.chain.first();
+        let parsed = own.map(ParsedCertificate::try_from);
+        let name = ServerName::try_from(host);
+        matches!((parsed, name), (Some(Ok(own)), Ok(name)) if verify_server_name(&own, &name).is_ok())
+    }
+
+    /// Whether other agents will accept it from who calls and from who is called.
+    pub(crate) fn is_good_for_links(&self) -> bool {
+        let usages = self.pair.chain.first().and_then(Usages::of);
+        usages.is_none_or(|usages| usages.server && usages.client)
+    }
+
     /// For clients of a broker, which may have certificates of their own.
     pub(crate) fn broker(
         &self,
@@ -88,14 +111,88 @@ pub(crate) fn load(tls: &Tls) -> Result<Acceptors, TlsError> {
             .add(certificate)
             .map_err(|error| TlsError::Authority(error.to_string()))?;
     }
+    let links = ReplicationTls::new(roots.clone(), chain.clone(), key.clone_key());
+    let links = links.map_err(TlsError::Pair)?;
     let roots = Arc::new(roots);
     let pair = Arc::new(Pair { chain, key });
     Ok(Acceptors {
-        grpc: pair.settings(Some(callers(&roots, true)?), true, b"h2")?,
+        grpc: pair.settings(
+            Some(Arc::new(Administrators(callers(&roots, true)?))),
+            true,
+            b"h2",
+        )?,
         http: pair.settings(Some(callers(&roots, false)?), false, b"http/1.1")?,
         broker: pair.settings(None, false, b"")?,
         pair,
+        links,
     })
+}
+
+/// Certificates of our authority that are not good as a server's: agents have those, and call each
+/// other with them, but command nobody.
+#[derive(Debug)]
+struct Administrators(Arc<dyn ClientCertVerifier>);
+
+impl ClientCertVerifier for Administrators {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.0.root_hint_subjects()
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        let verified = self.0.verify_client_cert(end_entity, intermediates, now)?;
+        if Usages::of(end_entity).is_some_and(|usages| usages.server) {
+            return Err(rustls::CertificateError::InvalidPurpose.into());
+        }
+        Ok(verified)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0
+            .verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0
+            .verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+}
+
+/// What a certificate says it may be used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Usages {
+    server: bool,
+    client: bool,
+}
+
+impl Usages {
+    /// None if it does not say, and may be used for anything.
+    fn of(certificate: &CertificateDer<'_>) -> Option<Self> {
+        let (_, parsed) = x509_parser::parse_x509_certificate(certificate).ok()?;
+        let usage = parsed.extended_key_usage().ok()??.value;
+        Some(Self {
+            server: usage.server_auth || usage.any,
+            client: usage.client_auth || usage.any,
+        })
+    }
 }
 
 struct Pair {

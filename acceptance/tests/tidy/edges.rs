@@ -11,7 +11,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("acceptance", &[]),
     ("agent-api", &[]),
     ("bench", &["broker-core", "wire"]),
-    ("broker-agent", &["agent-api", "broker-core", "broker-net"]),
+    (
+        "broker-agent",
+        &["agent-api", "broker-core", "broker-net", "coordination"],
+    ),
     ("broker-core", &["wire"]),
     ("broker-net", &["broker-core", "wire"]),
     ("campaign", &["acceptance", "agent-api", "wire"]),

@@ -1,8 +1,10 @@
 //! `Brokers`: the lives of the brokers this agent hosts.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use agent_api::v1::brokers_server::Brokers;
 use agent_api::v1::{
@@ -19,9 +21,12 @@ use tonic::{Request, Response, Status};
 
 use super::paging::page;
 use super::{Agent, Answer, expect, required, token};
+use crate::host::Engine;
 use crate::hosting::{Hosting, State, View};
 use crate::listeners;
 use crate::name::BrokerName;
+use crate::registry::Change;
+use crate::replication::asked::{self, Present};
 
 /// Events a slow watcher may lag behind before it only gets the latest state.
 const WATCH_BUFFER: usize = 16;
@@ -39,10 +44,18 @@ impl Brokers for Agent {
                 .at("name")
                 .of("broker", &broker.name)
         })?;
-        refuse_replication(&broker)?;
         let listeners = listeners::resolve(&broker.listeners)?;
+        let new = Present {
+            uid: None,
+            settings: None,
+        };
+        let replication = broker.replication.as_deref();
+        let replication = replication
+            .map(|asked| asked::resolve(asked, new))
+            .transpose()?;
         let hosting = Arc::clone(&self.hosting);
-        let view = to_the_end(async move { hosting.create(name, listeners, token).await }).await?;
+        let create = async move { hosting.create(name, listeners, replication, token).await };
+        let view = to_the_end(create).await?;
         Ok(Response::new(self.shown(&view).await))
     }
 
@@ -73,15 +86,24 @@ impl Brokers for Agent {
     async fn update_broker(&self, request: Request<UpdateBrokerRequest>) -> Answer<Broker> {
         let request = request.into_inner();
         let broker = required(request.broker, "broker")?;
-        refuse_replication(&broker)?;
-        let listeners = if names_listeners(request.update_mask.as_ref())? {
-            Some(listeners::resolve(&broker.listeners)?)
-        } else {
-            None
-        };
+        let fields = Fields::of(request.update_mask.as_ref())?;
+        let mut change = Change::default();
+        if fields.listeners {
+            change.listeners = Some(listeners::resolve(&broker.listeners)?);
+        }
+        if fields.replication {
+            let view = self.hosting.view(&broker.name)?;
+            let present = Present {
+                uid: Some(view.record.uid()),
+                settings: view.record.replication.as_ref(),
+            };
+            let asked = broker.replication.as_deref();
+            let asked = asked.map(|asked| asked::resolve(asked, present));
+            change.replication = Some(asked.transpose()?);
+        }
         let expect = expect(request.expect);
         let hosting = Arc::clone(&self.hosting);
-        let update = async move { hosting.update(&broker.name, listeners, expect).await };
+        let update = async move { hosting.update(&broker.name, change, expect).await };
         let view = to_the_end(update).await?;
         Ok(Response::new(self.shown(&view).await))
     }
@@ -111,16 +133,34 @@ impl Brokers for Agent {
         &self,
         request: Request<SwitchoverBrokerRequest>,
     ) -> Answer<SwitchoverBrokerResponse> {
-        let view = self.hosting.view(&request.into_inner().name)?;
-        Err(not_replicated(&view).into())
+        let SwitchoverBrokerRequest {
+            name,
+            to,
+            timeout_s,
+        } = request.into_inner();
+        let timeout = (timeout_s > 0).then(|| Duration::from_secs(timeout_s.into()));
+        let hosting = Arc::clone(&self.hosting);
+        let switchover = async move { hosting.switchover(&name, &to, timeout).await };
+        let done = to_the_end(switchover).await?;
+        Ok(Response::new(SwitchoverBrokerResponse {
+            from: done.from.into(),
+            to: done.to.into(),
+            epoch: done.epoch,
+            duration_seconds: done.duration.as_secs_f64(),
+        }))
     }
 
     async fn force_promote_broker(
         &self,
         request: Request<ForcePromoteBrokerRequest>,
     ) -> Answer<Broker> {
-        let view = self.hosting.view(&request.into_inner().name)?;
-        Err(not_replicated(&view).into())
+        let caller = request.extensions().get::<SocketAddr>();
+        let caller = caller.map_or_else(|| "unknown".to_owned(), ToString::to_string);
+        let request = request.into_inner();
+        let hosting = Arc::clone(&self.hosting);
+        let promotion = async move { hosting.force_promote(request, &caller).await };
+        let view = to_the_end(promotion).await?;
+        Ok(Response::new(self.shown(&view).await))
     }
 
     async fn watch_brokers(
@@ -167,20 +207,32 @@ struct Shower {
 
 impl Shower {
     async fn show(&self, view: &View) -> Broker {
-        let (state, reason, open) = match &view.state {
-            State::Deleted | State::Stopping => (BrokerState::Stopping, "", Vec::new()),
-            State::Failed(reason) => (BrokerState::Failed, reason.as_str(), Vec::new()),
-            State::Running(host) => (BrokerState::Running, "", host.endpoints().await),
-            State::Starting => (BrokerState::Starting, "", Vec::new()),
+        let (state, reason, engine, replication) = match &view.state {
+            State::Deleted | State::Stopping => (BrokerState::Stopping, "", None, None),
+            State::Failed(reason) => (BrokerState::Failed, reason.as_str(), None, None),
+            State::Paired(pair) => {
+                let engine = pair.active().await.map(Engine::Active);
+                let picture = Box::new(pair.picture().await);
+                (BrokerState::Running, "", engine, Some(picture))
+            }
+            State::Running(host) => {
+                let engine = Engine::Single(Arc::clone(host));
+                (BrokerState::Running, "", Some(engine), None)
+            }
+            State::Starting => (BrokerState::Starting, "", None, None),
         };
-        let journal_damaged = match &view.state {
-            State::Running(host) => host.admin().stats().scrub.damaged,
-            State::Deleted | State::Failed(_) | State::Starting | State::Stopping => 0,
+        let open = match &engine {
+            Some(engine) => engine.endpoints().await,
+            None => Vec::new(),
         };
+        let journal_damaged = engine.map_or(0, |engine| engine.admin().stats().scrub.damaged);
         let name = view.record.name.to_string();
-        let console_url = match self.console_url.as_str() {
-            "" => String::new(),
-            base => format!("{base}#{name}"),
+        let (console_url, health_url) = match self.console_url.as_str() {
+            "" => (String::new(), String::new()),
+            base => (
+                format!("{base}#{name}"),
+                format!("{base}health/brokers/{name}"),
+            ),
         };
         let endpoint = |open| listeners::endpoint(open, &self.host);
         let status = BrokerStatus {
@@ -191,16 +243,17 @@ impl Shower {
             engine_version: self.engine_version.clone(),
             host: self.host.clone(),
             journal_damaged,
-            replication: None,
-            health_url: String::new(),
+            replication,
+            health_url,
         };
+        let settings = view.record.replication.as_ref();
         Broker {
             name,
             listeners: listeners::shown(&view.record.listeners),
-            replication: None,
+            replication: settings.map(|settings| Box::new(asked::shown(settings))),
             generation: view.record.generation,
             status: Some(status),
-            uid: view.record.id.clone(),
+            uid: view.record.uid().to_owned(),
         }
     }
 }
@@ -261,33 +314,28 @@ impl Watch {
     }
 }
 
-fn not_replicated(view: &View) -> Failure {
-    let name = view.record.name.as_str();
-    let sentence = format!("broker {name:?} is on this agent alone; no other node can take over");
-    Failure::new(Reason::Invalid, sentence)
-        .at("name")
-        .of("broker", name)
+/// What an update is to change.
+struct Fields {
+    listeners: bool,
+    replication: bool,
 }
 
-/// Pairs are not hosted by this release.
-fn refuse_replication(broker: &Broker) -> Result<(), Failure> {
-    if broker.replication.is_none() {
-        return Ok(());
+impl Fields {
+    fn of(mask: Option<&FieldMask>) -> Result<Self, Failure> {
+        let paths = mask.map(|mask| mask.paths.as_slice()).unwrap_or_default();
+        let known = |path: &String| path == "listeners" || path == "replication";
+        if let Some(other) = paths.iter().find(|path| !known(path)) {
+            let sentence = format!(
+                "a broker's {other:?} cannot be updated; only \"listeners\" and \"replication\" can"
+            );
+            return Err(Failure::new(Reason::Invalid, sentence).at("update_mask"));
+        }
+        let names = |name: &str| paths.iter().any(|path| path == name);
+        Ok(Self {
+            listeners: paths.is_empty() || names("listeners"),
+            replication: names("replication"),
+        })
     }
-    let sentence = "this agent does not host replicated brokers; use a newer one";
-    Err(Failure::new(Reason::Unsupported, sentence)
-        .at("replication")
-        .of("broker", &broker.name))
-}
-
-/// Whether an update is to change the listeners, the one field that can change.
-fn names_listeners(mask: Option<&FieldMask>) -> Result<bool, Failure> {
-    let paths = mask.map(|mask| mask.paths.as_slice()).unwrap_or_default();
-    if let Some(other) = paths.iter().find(|path| *path != "listeners") {
-        let sentence = format!("a broker's {other:?} cannot be updated; only \"listeners\" can");
-        return Err(Failure::new(Reason::Invalid, sentence).at("update_mask"));
-    }
-    Ok(true)
 }
 
 /// Runs a change to its end even when the caller hangs up in the middle of it.

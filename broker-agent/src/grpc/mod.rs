@@ -37,7 +37,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Response, Status};
 
 use self::refusal::Subject;
-use crate::host::Host;
+use crate::host::Engine;
 use crate::hosting::Hosting;
 use crate::incoming::Accepted;
 use crate::passwords::Hashing;
@@ -110,7 +110,7 @@ type Answer<T> = Result<Response<T>, Status>;
 
 impl Agent {
     /// The engine of a broker that is asked for by name.
-    async fn engine(&self, broker: &str) -> Result<(Arc<Record>, Arc<Host>), Failure> {
+    async fn engine(&self, broker: &str) -> Result<(Arc<Record>, Engine), Failure> {
         if broker.is_empty() {
             return Err(missing("broker"));
         }
@@ -142,12 +142,12 @@ pub(crate) fn exchange_types() -> Vec<&'static str> {
 }
 
 /// Waits until a change is safe, then gives out the object.
-async fn settled<T>(host: &Host, changed: Changed<T>) -> Result<Stored<T>, Failure> {
+async fn settled<T>(host: &Engine, changed: Changed<T>) -> Result<Stored<T>, Failure> {
     durable(host, changed.lsn).await?;
     Ok(changed.object)
 }
 
-async fn durable(host: &Host, lsn: Lsn) -> Result<(), Failure> {
+async fn durable(host: &Engine, lsn: Lsn) -> Result<(), Failure> {
     let interrupted =
         |error: crate::host::Interrupted| Failure::new(Reason::Unavailable, error.to_string());
     host.durable(lsn).await.map_err(interrupted)

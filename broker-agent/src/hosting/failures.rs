@@ -2,18 +2,18 @@
 
 use agent_api::Failure;
 use agent_api::v1::Reason;
+use broker_core::admin::Admin;
 use broker_core::definitions::Expect;
 use tracing::error;
 
 use super::State;
-use crate::host::{Host, StartFailure};
+use crate::host::StartFailure;
 use crate::listeners;
 use crate::registry::{Record, RegistryError};
 use crate::totals::Totals;
 
 /// Fails when the broker holds messages, in its queues or until they are due.
-pub(super) fn refuse_messages(record: &Record, host: &Host) -> Result<(), Failure> {
-    let admin = host.admin();
+pub(super) fn refuse_messages(record: &Record, admin: &Admin) -> Result<(), Failure> {
     let totals = Totals::of_broker(admin);
     let messages = totals.messages() + admin.stats().delayed;
     if messages == 0 {
@@ -66,7 +66,7 @@ pub(super) fn unavailable(name: &str, state: &State) -> Failure {
             format!("broker {name:?} has failed: {reason}. Repair the cause, then restart it")
         }
         State::Starting => format!("broker {name:?} is still starting; try again in a while"),
-        State::Deleted | State::Running(_) | State::Stopping => {
+        State::Deleted | State::Paired(_) | State::Running(_) | State::Stopping => {
             format!("broker {name:?} is stopping; try again in a while")
         }
     };
@@ -79,7 +79,9 @@ pub(super) fn start_failed(record: &Record, failure: &StartFailure) -> Failure {
     let (reason, field) = match failure {
         StartFailure::Occupied(address) => (Reason::Invalid, Some((*address, "port"))),
         StartFailure::Listen { address, .. } => (Reason::Invalid, Some((*address, "address"))),
-        StartFailure::Data { .. } | StartFailure::Other(_) => (Reason::Unavailable, None),
+        StartFailure::Data { .. } | StartFailure::Other(_) | StartFailure::Pair(_) => {
+            (Reason::Unavailable, None)
+        }
     };
     let owner = field.and_then(|(address, what)| {
         listeners::owner(&record.listeners, address).map(|name| format!("listeners.{name}.{what}"))

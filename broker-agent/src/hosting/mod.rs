@@ -6,26 +6,32 @@
 //! then a slot's view; the latter two are never held across an await.
 
 mod failures;
+mod operator;
+mod pairs;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use agent_api::Failure;
 use agent_api::v1::Reason;
 use broker_core::definitions::Expect;
+use broker_net::ListenerConfig;
 use tokio::sync::watch;
 use tracing::{error, info};
 
 use self::failures::{
     expected, not_found, refuse_messages, registry_failed, start_failed, unavailable,
 };
+pub(crate) use self::pairs::Links;
 use crate::bounds::Bounds;
-use crate::host::{Host, StartFailure};
+use crate::host::{Engine, Host, StartFailure};
 use crate::listeners;
 use crate::name::BrokerName;
-use crate::registry::{Listener, Record, Registry, RegistryError};
+use crate::registry::{Change, Listener, Record, Registry, RegistryError};
+use crate::replication::pair::Pair;
+use crate::replication::settings::Settings;
 use crate::tls::Acceptors;
 
 /// Listeners of a broker by protocol, defaults filled in.
@@ -40,10 +46,14 @@ const STOP_DEADLINE: Duration = Duration::from_secs(10);
 /// All brokers of the agent.
 #[derive(Debug)]
 pub(crate) struct Hosting {
+    /// For what outlives the call that begins it.
+    this: Weak<Self>,
     registry: Arc<Registry>,
     /// None where all listeners are in plaintext.
     acceptors: Option<Acceptors>,
     bounds: Bounds,
+    /// None where no broker can be replicated.
+    links: Option<Links>,
     slots: Mutex<BTreeMap<BrokerName, Arc<Slot>>>,
     /// Told of every change of any view.
     changes: watch::Sender<()>,
@@ -65,6 +75,8 @@ pub(crate) enum State {
     Deleted,
     /// It does not serve, for this reason.
     Failed(String),
+    /// It takes part in its group, serving or not.
+    Paired(Arc<Pair>),
     /// It serves.
     Running(Arc<Host>),
     /// Its journal is being read or its listeners opened.
@@ -96,14 +108,17 @@ impl Hosting {
         records: Vec<Record>,
         acceptors: Option<Acceptors>,
         bounds: Bounds,
+        links: Option<Links>,
     ) -> Arc<Self> {
         let slots = records
             .into_iter()
             .map(|record| (record.name.clone(), slot(record)));
-        let hosting = Arc::new(Self {
+        let hosting = Arc::new_cyclic(|this| Self {
+            this: Weak::clone(this),
             registry: Arc::new(registry),
             acceptors,
             bounds,
+            links,
             slots: Mutex::new(slots.collect()),
             changes: watch::Sender::new(()),
         });
@@ -115,6 +130,7 @@ impl Hosting {
                 if let Err(failure) = hosting.run(&slot, &record).await {
                     error!(broker = %record.name, reason = %failure, "broker does not start");
                     hosting.show(&slot, State::Failed(failure.to_string()));
+                    hosting.start_again(&slot, &record);
                 }
             });
         }
@@ -150,13 +166,17 @@ impl Hosting {
     }
 
     /// The broker's engine; waits a while for one that is starting.
-    pub(crate) async fn running(&self, name: &str) -> Result<(Arc<Record>, Arc<Host>), Failure> {
+    pub(crate) async fn running(&self, name: &str) -> Result<(Arc<Record>, Engine), Failure> {
         let mut changes = self.watch();
         let found = async {
             loop {
                 let view = self.view(name)?;
                 match view.state {
-                    State::Running(host) => return Ok((view.record, host)),
+                    State::Running(host) => return Ok((view.record, Engine::Single(host))),
+                    State::Paired(pair) => {
+                        let engine = pairs::engine(&view.record, &pair).await?;
+                        return Ok((view.record, engine));
+                    }
                     State::Starting => {}
                     state => return Err(unavailable(name, &state)),
                 }
@@ -174,26 +194,18 @@ impl Hosting {
         &self,
         name: BrokerName,
         listeners: Listeners,
+        replication: Option<Settings>,
         token: String,
     ) -> Result<View, Failure> {
-        let slot = match self.reserve(name, listeners, token)? {
+        let slot = match self.reserve(name, listeners, replication, token)? {
             Reserved::New(slot) => slot,
-            Reserved::Made(view) => {
-                self.running(view.record.name.as_str()).await?;
-                return self.view(view.record.name.as_str());
-            }
+            Reserved::Made(view) => return self.made(view).await,
         };
         let _turn = slot.change.lock().await;
         let record = slot.view().record;
-        let result = match self.run(&slot, &record).await {
-            Err(failure) => Err(start_failed(&record, &failure)),
-            Ok(host) => match self.register(Arc::clone(&record)).await {
-                Ok(()) => Ok(()),
-                Err(error) => {
-                    host.stop(STOP_DEADLINE).await;
-                    Err(registry_failed(&record, &error))
-                }
-            },
+        let result = match record.replication {
+            None => self.create_single(&slot, &record).await,
+            Some(_) => self.create_pair(&slot, &record).await,
         };
         if let Err(failure) = result {
             self.forget(&slot, &record);
@@ -204,32 +216,74 @@ impl Hosting {
         Ok(slot.view())
     }
 
-    /// Changes a broker's listeners, live.
+    async fn create_single(&self, slot: &Arc<Slot>, record: &Arc<Record>) -> Result<(), Failure> {
+        if let Err(failure) = self.run(slot, record).await {
+            return Err(start_failed(record, &failure));
+        }
+        if let Err(error) = self.register(Arc::clone(record)).await {
+            self.halt(slot.view().state, STOP_DEADLINE).await;
+            return Err(registry_failed(record, &error));
+        }
+        Ok(())
+    }
+
+    /// What a creation answers that was carried out before.
+    async fn made(&self, view: View) -> Result<View, Failure> {
+        let name = view.record.name.as_str();
+        if view.record.replication.is_none() {
+            self.running(name).await?;
+        }
+        self.view(name)
+    }
+
+    /// Changes a broker's listeners, live, and how it is replicated.
     pub(crate) async fn update(
         &self,
         name: &str,
-        listeners: Option<Listeners>,
+        change: Change,
         expect: Expect,
     ) -> Result<View, Failure> {
         let slot = self.slot(name)?;
         let _turn = slot.change.lock().await;
         let View { record: old, state } = slot.view();
         expected(&old, &state, expect)?;
-        let Some(listeners) = listeners.filter(|listeners| *listeners != old.listeners) else {
+        let new = Arc::new(self.registry.changed(&old, change));
+        if new.listeners == old.listeners && new.replication == old.replication {
             return Ok(slot.view());
-        };
-        let new = Arc::new(self.registry.with_listeners(&old, listeners));
-        match state {
-            State::Running(host) => self.relisten(&host, &old, &new).await?,
-            _ => self.revive(&slot, &state, &new).await?,
         }
-        slot.view
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .record = new;
-        self.changes.send_replace(());
+        if new.replication != old.replication {
+            // What runs is opened anew: nobody may hold it.
+            drop(state);
+            self.change_group(&slot, &old, &new).await?;
+        } else {
+            match state {
+                State::Paired(pair) => self.relisten_pair(&pair, &old, &new).await?,
+                State::Running(host) => self.relisten(&host, &old, &new).await?,
+                _ => self.revive(&slot, &state, &new).await?,
+            }
+        }
+        self.replace(&slot, new);
         info!(broker = name, "broker updated");
         Ok(slot.view())
+    }
+
+    fn replace(&self, slot: &Slot, record: Arc<Record>) {
+        let mut view = slot.view.lock().unwrap_or_else(PoisonError::into_inner);
+        if let State::Paired(pair) = &view.state {
+            pair.set_record(Arc::clone(&record));
+        }
+        view.record = record;
+        drop(view);
+        self.changes.send_replace(());
+    }
+
+    /// Stops what runs in a slot.
+    async fn halt(&self, state: State, deadline: Duration) {
+        match state {
+            State::Paired(pair) => pair.stop(deadline).await,
+            State::Running(host) => host.stop(deadline).await,
+            State::Deleted | State::Failed(_) | State::Starting | State::Stopping => {}
+        }
     }
 
     /// Stops a broker and starts it from disk.
@@ -238,13 +292,14 @@ impl Hosting {
         let _turn = slot.change.lock().await;
         let View { record, state } = slot.view();
         expected(&record, &state, Expect::Any)?;
-        if let State::Running(host) = state {
+        if matches!(state, State::Paired(_) | State::Running(_)) {
             self.show(&slot, State::Stopping);
-            host.stop(STOP_DEADLINE).await;
         }
+        self.halt(state, STOP_DEADLINE).await;
         self.show(&slot, State::Starting);
         if let Err(failure) = self.run(&slot, &record).await {
             self.show(&slot, State::Failed(failure.to_string()));
+            self.start_again(&slot, &record);
             return Err(unavailable(name, &slot.view().state));
         }
         info!(broker = name, "broker restarted");
@@ -263,7 +318,12 @@ impl Hosting {
         let View { record, state } = slot.view();
         expected(&record, &state, expect)?;
         match state {
-            State::Running(host) => self.stop_empty(&slot, &record, &host, force).await?,
+            State::Paired(pair) => self.stop_node(&slot, &record, &pair, force).await?,
+            State::Running(host) => {
+                let engine = Engine::Single(Arc::clone(&host));
+                drop(host);
+                self.stop_empty(&slot, &record, engine, force).await?;
+            }
             _ if force => {}
             state => {
                 let mut failure = unavailable(name, &state);
@@ -291,10 +351,11 @@ impl Hosting {
             let hosting = Arc::clone(self);
             tokio::spawn(async move {
                 let _turn = slot.change.lock().await;
-                if let State::Running(host) = slot.view().state {
+                let state = slot.view().state;
+                if matches!(state, State::Paired(_) | State::Running(_)) {
                     hosting.show(&slot, State::Stopping);
-                    host.stop(deadline).await;
                 }
+                hosting.halt(state, deadline).await;
             })
         });
         let stops: Vec<_> = stops.collect();
@@ -328,13 +389,16 @@ impl Hosting {
         &self,
         name: BrokerName,
         listeners: Listeners,
+        replication: Option<Settings>,
         token: String,
     ) -> Result<Reserved, Failure> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(slot) = slots.get(&name) {
             let view = slot.view();
             let same = !token.is_empty() && view.record.token == token;
-            if same && view.record.listeners == listeners {
+            let alike =
+                view.record.listeners == listeners && view.record.replication == replication;
+            if same && alike {
                 return Ok(Reserved::Made(view));
             }
             let sentence = format!(
@@ -348,7 +412,7 @@ impl Hosting {
         }
         let record = self
             .registry
-            .new_record(name.clone(), token, listeners)
+            .new_record(name.clone(), token, listeners, replication)
             .map_err(|error| {
                 Failure::new(
                     Reason::Unavailable,
@@ -363,18 +427,20 @@ impl Hosting {
     }
 
     /// Starts the broker of a slot whose turn it is, and from then on watches its disk.
-    async fn run(&self, slot: &Arc<Slot>, record: &Arc<Record>) -> Result<Arc<Host>, StartFailure> {
-        let listeners = listeners::to_open(&record.listeners, self.acceptors.as_ref());
+    async fn run(&self, slot: &Arc<Slot>, record: &Arc<Record>) -> Result<(), StartFailure> {
+        if record.replication.is_some() {
+            return self.run_pair(slot, record).await;
+        }
         let dir = self.data_dir(record);
-        let host = Host::start(&dir, listeners, &self.bounds).await?;
+        let host = Host::start(&dir, self.to_open(record), &self.bounds).await?;
         let host = Arc::new(host);
         self.show(slot, State::Running(Arc::clone(&host)));
-        tokio::spawn(watch_disk(
-            Arc::clone(slot),
-            Arc::clone(&host),
-            self.changes.clone(),
-        ));
-        Ok(host)
+        tokio::spawn(watch_disk(Arc::clone(slot), host, self.changes.clone()));
+        Ok(())
+    }
+
+    fn to_open(&self, record: &Record) -> Vec<ListenerConfig> {
+        listeners::to_open(&record.listeners, self.acceptors.as_ref())
     }
 
     async fn relisten(
@@ -383,13 +449,12 @@ impl Hosting {
         old: &Arc<Record>,
         new: &Arc<Record>,
     ) -> Result<(), Failure> {
-        let open = |record: &Record| listeners::to_open(&record.listeners, self.acceptors.as_ref());
-        host.set_listeners(open(new))
+        host.set_listeners(self.to_open(new))
             .await
             .map_err(|error| start_failed(new, &error))?;
         if let Err(error) = self.register(Arc::clone(new)).await {
             // Back to what the registry still says; the old addresses were ours a moment ago.
-            if let Err(cause) = host.set_listeners(open(old)).await {
+            if let Err(cause) = host.set_listeners(self.to_open(old)).await {
                 error!(broker = %old.name, %cause, "listeners cannot be restored");
             }
             return Err(registry_failed(new, &error));
@@ -405,15 +470,12 @@ impl Hosting {
         new: &Arc<Record>,
     ) -> Result<(), Failure> {
         self.show(slot, State::Starting);
-        let host = match self.run(slot, new).await {
-            Ok(host) => host,
-            Err(failure) => {
-                self.show(slot, state.clone());
-                return Err(start_failed(new, &failure));
-            }
-        };
+        if let Err(failure) = self.run(slot, new).await {
+            self.show(slot, state.clone());
+            return Err(start_failed(new, &failure));
+        }
         if let Err(error) = self.register(Arc::clone(new)).await {
-            host.stop(STOP_DEADLINE).await;
+            self.halt(slot.view().state, STOP_DEADLINE).await;
             self.show(slot, state.clone());
             return Err(registry_failed(new, &error));
         }
@@ -425,24 +487,25 @@ impl Hosting {
         &self,
         slot: &Arc<Slot>,
         record: &Arc<Record>,
-        host: &Host,
+        engine: Engine,
         force: bool,
     ) -> Result<(), Failure> {
-        if !force {
-            refuse_messages(record, host)?;
-        }
-        self.show(slot, State::Stopping);
-        host.stop(STOP_DEADLINE).await;
-        // Again, now that nobody can publish any more: a message may have come in between.
-        let late = if force {
-            Ok(())
-        } else {
-            refuse_messages(record, host)
+        let kept = |engine: &Engine| match force {
+            true => Ok(()),
+            false => refuse_messages(record, engine.admin()),
         };
+        kept(&engine)?;
+        let state = slot.view().state;
+        self.show(slot, State::Stopping);
+        self.halt(state, STOP_DEADLINE).await;
+        // Again, now that nobody can publish any more: a message may have come in between.
+        let late = kept(&engine);
+        drop(engine);
         if late.is_err() {
             self.show(slot, State::Starting);
             if let Err(failure) = self.run(slot, record).await {
                 self.show(slot, State::Failed(failure.to_string()));
+                self.start_again(slot, record);
             }
         }
         late

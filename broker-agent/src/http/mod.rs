@@ -1,11 +1,13 @@
 //! The status pages: read only, HTTP/1.1.
 //!
-//! | path            | answer                                                              |
-//! | --------------- | ------------------------------------------------------------------- |
-//! | `/health/live`  | 200 while the process works                                         |
-//! | `/health/ready` | 200 once no broker is starting any more, 503 before and on stopping |
-//! | `/api/overview` | brokers, their endpoints and totals as JSON                         |
-//! | `/`             | the same for people                                                 |
+//! | path                   | answer                                                              |
+//! | ---------------------- | ------------------------------------------------------------------- |
+//! | `/health/live`         | 200 while the process works                                         |
+//! | `/health/ready`        | 200 once no broker is starting any more, 503 before and on stopping |
+//! | `/health/brokers/NAME` | 200 while clients of the broker are served here: of a pair, on the  |
+//! |                        | active only; else 503, or 404 if there is no such broker            |
+//! | `/api/overview`        | brokers, their endpoints and totals as JSON                         |
+//! | `/`                    | the same for people                                                 |
 //!
 //! The health checks are for anyone. The rest names brokers and their load, so it is for callers
 //! on this machine and for those who show a certificate of the fleet.
@@ -16,7 +18,7 @@ mod page;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Extension, State};
+use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
@@ -36,6 +38,7 @@ use tracing::debug;
 use self::overview::Overview;
 use crate::hosting::{self, Hosting};
 use crate::incoming::{Accepted, accept};
+use crate::replication::words;
 
 /// Connections at a time: browsers, load balancers, monitors.
 const CONNECTIONS: usize = 64;
@@ -122,6 +125,7 @@ fn router(pages: Pages) -> Router {
     Router::new()
         .route("/health/live", get("ok\n"))
         .route("/health/ready", get(ready))
+        .route("/health/brokers/{name}", get(broker_health))
         .route("/api/overview", get(api_overview))
         .route("/", get(index))
         .with_state(pages)
@@ -136,6 +140,30 @@ async fn ready(State(pages): State<Pages>) -> Response {
         return (StatusCode::SERVICE_UNAVAILABLE, "starting\n").into_response();
     }
     "ready\n".into_response()
+}
+
+/// For load balancers: whether to send clients here.
+async fn broker_health(State(pages): State<Pages>, Path(name): Path<String>) -> Response {
+    let Ok(view) = pages.hosting.view(&name) else {
+        return (StatusCode::NOT_FOUND, "no such broker\n").into_response();
+    };
+    let (serves, word) = match &view.state {
+        _ if pages.stopping.is_cancelled() => (false, "stopping"),
+        hosting::State::Deleted | hosting::State::Stopping => (false, "stopping"),
+        hosting::State::Failed(_) => (false, "failed"),
+        hosting::State::Paired(pair) => {
+            let state = pair.picture().await.state();
+            (words::is_active(state), words::state(state))
+        }
+        hosting::State::Running(_) => (true, "running"),
+        hosting::State::Starting => (false, "starting"),
+    };
+    let code = if serves {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (code, fresh(), format!("{word}\n")).into_response()
 }
 
 async fn api_overview(
@@ -198,7 +226,7 @@ mod tests {
         let (registry, records) = Registry::open(dir.path()).unwrap();
         let stopping = CancellationToken::new();
         let pages = Pages {
-            hosting: Hosting::open(registry, records, None, Bounds::default()),
+            hosting: Hosting::open(registry, records, None, Bounds::default(), None),
             advertised_host: "mq".to_owned(),
             stopping: stopping.clone(),
         };

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::overview::{Broker, Overview};
+use super::overview::{Broker, Overview, Replication};
 
 const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;\
     padding:0 1rem}table{border-collapse:collapse;width:100%}td,th{text-align:left;\
@@ -51,6 +51,9 @@ fn row(page: &mut String, broker: &Broker) {
             broker.journal_damaged
         );
     }
+    if let Some(replication) = &broker.replication {
+        pair(&mut reason, replication);
+    }
     // Writing to a string cannot fail.
     let _ = write!(
         page,
@@ -63,6 +66,22 @@ fn row(page: &mut String, broker: &Broker) {
         totals.unsettled,
         totals.consumers,
     );
+}
+
+/// What this node of a pair does, below the broker's state.
+fn pair(cell: &mut String, replication: &Replication) {
+    let state = escaped(&replication.state);
+    let in_sync = escaped(&replication.in_sync.join(", "));
+    *cell += &format!(
+        "<b>{state}</b><br>epoch {}, in sync: {in_sync}<br>lag {:.1} s",
+        replication.epoch, replication.replication_lag_seconds
+    );
+    if !replication.reason.is_empty() {
+        *cell += &format!("<br>{}", escaped(&replication.reason));
+    }
+    for alarm in &replication.alarms {
+        *cell += &format!("<br><span class=failed>{}</span>", escaped(alarm));
+    }
 }
 
 fn escaped(text: &str) -> String {
@@ -90,6 +109,15 @@ mod tests {
             name: "a".into(),
             state: "failed",
             reason: Some("<script>&\"".into()),
+            replication: Some(Replication {
+                state: "active, alone".into(),
+                reason: String::new(),
+                epoch: 3,
+                leader: "mq-a".into(),
+                in_sync: vec!["mq-a".into()],
+                replication_lag_seconds: 0.0,
+                alarms: vec!["bring <mq-b> back".into()],
+            }),
             endpoints: Vec::new(),
             connections: 0,
             journal_damaged: 3,
@@ -105,5 +133,7 @@ mod tests {
         assert!(page.contains("&lt;script&gt;&amp;&quot;"), "{page}");
         assert!(page.contains("<td class=n>7"), "{page}");
         assert!(page.contains("damaged at 3 places"), "{page}");
+        assert!(page.contains("<b>active, alone</b>"), "{page}");
+        assert!(page.contains("bring &lt;mq-b&gt; back"), "{page}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use agent_api::v1::{
@@ -19,6 +19,14 @@ pub(crate) struct Agent {
     dir: TempDir,
 }
 
+/// Its ports; 0 for any.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Place {
+    pub(crate) grpc: u16,
+    pub(crate) http: u16,
+    pub(crate) replication: u16,
+}
+
 impl Agent {
     /// A new directory and an agent on it.
     pub(crate) fn start() -> Self {
@@ -27,19 +35,25 @@ impl Agent {
 
     /// With further environment variables.
     pub(crate) fn start_with(environment: &[(&str, &str)]) -> Self {
+        Self::start_on(Place::default(), None, environment)
+    }
+
+    /// On these ports, certified by the authority of another agent's directory if there is one.
+    pub(crate) fn start_on(
+        place: Place,
+        authority: Option<&Path>,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let init = program()
-            .args([
-                "init",
-                "--grpc",
-                "127.0.0.1:0",
-                "--http",
-                "127.0.0.1:0",
-                "--dir",
-            ])
-            .arg(dir.path().join("a"))
-            .output()
-            .unwrap();
+        let on = |port: u16| format!("127.0.0.1:{port}");
+        let mut init = program();
+        init.args(["init", "--grpc", &on(place.grpc), "--http", &on(place.http)]);
+        init.args(["--replication", &on(place.replication), "--dir"]);
+        init.arg(dir.path().join("a"));
+        if let Some(authority) = authority {
+            init.arg("--authority").arg(authority);
+        }
+        let init = init.output().unwrap();
         assert!(
             init.status.success(),
             "{}",

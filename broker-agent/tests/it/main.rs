@@ -11,6 +11,7 @@ mod crash;
 mod dev;
 mod expectations;
 mod pages;
+mod pairs;
 mod permissions;
 mod process;
 mod salvage;

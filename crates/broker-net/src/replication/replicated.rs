@@ -218,9 +218,10 @@ impl Replicated {
     /// start the node again from what its disk holds.
     pub async fn failed(&self) -> FatalError {
         let mut failed = self.failed.clone();
-        match failed.wait_for(Option::is_some).await {
-            Ok(failed) => failed.clone().unwrap_or_else(|| FatalError(String::new())),
-            Err(_) => std::future::pending().await,
+        let reason = failed.wait_for(Option::is_some).await;
+        match reason.ok().and_then(|reason| reason.clone()) {
+            Some(reason) => reason,
+            None => std::future::pending().await,
         }
     }
 

@@ -53,18 +53,31 @@ pub enum OptionsError {
 }
 
 impl EtcdOptions {
+    /// Whether addresses and certificates are what they should be and fit each other. Asks nobody.
+    ///
+    /// # Errors
+    /// [`OptionsError`] says what does not.
+    pub fn check(&self) -> Result<(), OptionsError> {
+        self.endpoints().map(|_| ())
+    }
+
     /// A channel to each member, which connects when first used.
     pub(super) fn channels(&self) -> Result<Vec<Channel>, OptionsError> {
+        let endpoints = self.endpoints()?;
+        Ok(endpoints.iter().map(Endpoint::connect_lazy).collect())
+    }
+
+    fn endpoints(&self) -> Result<Vec<Endpoint>, OptionsError> {
         if self.members.is_empty() {
             return Err(OptionsError::NoMembers);
         }
         self.members
             .iter()
-            .map(|address| self.channel(address))
+            .map(|address| self.endpoint(address))
             .collect()
     }
 
-    fn channel(&self, address: &str) -> Result<Channel, OptionsError> {
+    fn endpoint(&self, address: &str) -> Result<Endpoint, OptionsError> {
         let bad = |why: String| OptionsError::Address(address.to_owned(), why);
         let secured = address.starts_with("https://");
         if !secured && !address.starts_with("http://") {
@@ -91,7 +104,7 @@ impl EtcdOptions {
             }
             (None, false) => {}
         }
-        Ok(endpoint.connect_lazy())
+        Ok(endpoint)
     }
 }
 

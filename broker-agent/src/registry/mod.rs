@@ -16,6 +16,8 @@
 //! that broker. It is reported and left alone, since it could also be the data of a broker whose
 //! record someone lost.
 
+mod record;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -23,84 +25,13 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use serde::{Deserialize, Serialize};
 use tracing::{error, warn};
 
+use self::record::FORMAT;
+pub(crate) use self::record::{ClientCertificates, Listener, Record, Secret, UserFrom};
 use crate::name::BrokerName;
-
-/// Version of the record's form; raised when an older agent could not read it.
-const FORMAT: u32 = 1;
-
-/// What is kept about one broker.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Record {
-    format: u32,
-    /// Its name.
-    pub name: BrokerName,
-    /// What tells it from every other broker, and the name of its data directory: 32 hexadecimal
-    /// digits.
-    pub id: String,
-    /// Number of its last change.
-    pub generation: u64,
-    /// The token its creator gave, empty for none.
-    pub token: String,
-    /// Key of its password digests: 64 hexadecimal digits.
-    pub digest_key: Secret,
-    /// Where its clients connect, by protocol.
-    pub listeners: BTreeMap<String, Listener>,
-}
-
-/// Where clients of one protocol connect, with defaults filled in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Listener {
-    /// IP address; empty for all.
-    pub address: String,
-    /// TCP port; 0 for one the system chooses at each start.
-    pub port: u16,
-    /// Encrypted.
-    pub tls: bool,
-    /// Whom it asks for certificates, if it does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client_certificates: Option<ClientCertificates>,
-}
-
-/// Whose certificates clients may log in with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ClientCertificates {
-    /// PEM.
-    pub ca_certificate: String,
-    /// Clients without one are turned away.
-    pub required: bool,
-    /// What of it is the user's name.
-    pub user_from: UserFrom,
-}
-
-/// See [`broker_net::UserFrom`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(
-    clippy::enum_variant_names,
-    reason = "the words of the configuration, which the file keeps"
-)]
-pub(crate) enum UserFrom {
-    CommonName,
-    DistinguishedName,
-    SubjectAlternativeName,
-}
-
-/// A text that is not printed.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub(crate) struct Secret(pub String);
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
+use crate::passwords;
+use crate::replication::settings::Settings;
 
 /// The registry on disk. All methods block for syncs of a few small files.
 #[derive(Debug)]
@@ -111,6 +42,15 @@ pub(crate) struct Registry {
     generation: Mutex<u64>,
     /// Held open and locked, so that two agents never work on one directory.
     _lock: File,
+}
+
+/// What is to change about a broker; none: it stays.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Change {
+    /// Where its clients connect.
+    pub listeners: Option<BTreeMap<String, Listener>>,
+    /// How it is replicated, if at all.
+    pub replication: Option<Option<Settings>>,
 }
 
 /// Why the registry could not be read or changed.
@@ -174,26 +114,39 @@ impl Registry {
         name: BrokerName,
         token: String,
         listeners: BTreeMap<String, Listener>,
+        replication: Option<Settings>,
     ) -> Result<Record, RegistryError> {
+        let id = random_hex::<16>()?;
+        let uid = replication.as_ref().map(|settings| settings.group.clone());
+        let digest_key = passwords::digest_key(uid.as_ref().map_or(&id, |group| group.as_str()));
         Ok(Record {
             format: FORMAT,
             name,
-            id: random_hex::<16>()?,
+            id,
+            uid,
             generation: self.next_generation(),
             token,
-            digest_key: Secret(random_hex::<32>()?),
+            digest_key,
             listeners,
+            replication,
         })
     }
 
-    /// The record after a change of the listeners.
-    pub(crate) fn with_listeners(
-        &self,
-        record: &Record,
-        listeners: BTreeMap<String, Listener>,
-    ) -> Record {
-        Record {
+    /// The record after a change.
+    pub(crate) fn changed(&self, record: &Record, change: Change) -> Record {
+        let Change {
             listeners,
+            replication,
+        } = change;
+        let replication = replication.unwrap_or_else(|| record.replication.clone());
+        Record {
+            listeners: listeners.unwrap_or_else(|| record.listeners.clone()),
+            // A broker that leaves its group stays the broker it was.
+            uid: replication
+                .as_ref()
+                .map(|settings| settings.group.clone())
+                .or_else(|| record.uid.clone()),
+            replication,
             generation: self.next_generation(),
             ..record.clone()
         }
@@ -392,122 +345,4 @@ fn random_hex<const N: usize>() -> Result<String, RegistryError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn record(registry: &Registry, name: &str) -> Record {
-        let name = name.parse().unwrap();
-        let record = registry
-            .new_record(name, "token".into(), BTreeMap::new())
-            .unwrap();
-        fs::create_dir(registry.data_dir(&record)).unwrap();
-        registry.put(&record).unwrap();
-        record
-    }
-
-    fn reopen(registry: Registry, dir: &Path) -> (Registry, Vec<Record>) {
-        drop(registry);
-        Registry::open(dir).unwrap()
-    }
-
-    #[test]
-    fn records_come_back_by_name() {
-        let dir = tempfile::tempdir().unwrap();
-        let (registry, records) = Registry::open(dir.path()).unwrap();
-        assert_eq!(records, []);
-        let (b, a) = (record(&registry, "b"), record(&registry, "a"));
-        let (registry, records) = reopen(registry, dir.path());
-        assert_eq!(records, [a, b.clone()]);
-
-        let changed = Record {
-            generation: registry.next_generation(),
-            ..b
-        };
-        registry.put(&changed).unwrap();
-        assert_eq!(reopen(registry, dir.path()).1[1], changed);
-    }
-
-    #[test]
-    fn a_write_that_a_crash_cut_short_changes_nothing() {
-        let dir = tempfile::tempdir().unwrap();
-        let (registry, _) = Registry::open(dir.path()).unwrap();
-        let a = record(&registry, "a");
-        let torn = dir.path().join("registry/a.json.new");
-        fs::write(&torn, b"{\"form").unwrap();
-        assert_eq!(reopen(registry, dir.path()).1, [a]);
-        assert!(!torn.exists());
-    }
-
-    #[test]
-    fn a_damaged_record_hides_no_other() {
-        let dir = tempfile::tempdir().unwrap();
-        let (registry, _) = Registry::open(dir.path()).unwrap();
-        let (a, b) = (record(&registry, "a"), record(&registry, "b"));
-        fs::write(dir.path().join("registry/a.json"), b"{").unwrap();
-        fs::create_dir(dir.path().join("brokers/x.deleted")).unwrap();
-        let (registry, records) = reopen(registry, dir.path());
-        assert_eq!(records, [b]);
-        assert!(registry.data_dir(&a).exists());
-        assert!(
-            dir.path().join("brokers/x.deleted").exists(),
-            "nothing is swept in doubt"
-        );
-    }
-
-    #[test]
-    fn a_record_under_another_name_is_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        let (registry, _) = Registry::open(dir.path()).unwrap();
-        let a = record(&registry, "a");
-        let path = dir.path().join("registry");
-        fs::copy(path.join("a.json"), path.join("b.json")).unwrap();
-        assert_eq!(reopen(registry, dir.path()).1, [a]);
-    }
-
-    #[test]
-    fn generations_rise_across_deletion_and_restart() {
-        let dir = tempfile::tempdir().unwrap();
-        let (registry, _) = Registry::open(dir.path()).unwrap();
-        let a = record(&registry, "a");
-        registry.remove(&a).unwrap();
-        registry.discard_data(&a).unwrap();
-        assert!(!registry.data_dir(&a).exists());
-        let (registry, records) = reopen(registry, dir.path());
-        assert_eq!(records, []);
-        assert!(registry.next_generation() > a.generation);
-    }
-
-    #[test]
-    fn a_deletion_cut_short_is_finished_at_the_next_start() {
-        let dir = tempfile::tempdir().unwrap();
-        let (registry, _) = Registry::open(dir.path()).unwrap();
-        let a = record(&registry, "a");
-        registry.remove(&a).unwrap();
-        let data = registry.data_dir(&a);
-        let doomed = data.with_extension("deleted");
-        fs::rename(&data, &doomed).unwrap();
-        let orphan = data.with_file_name("orphan");
-        fs::create_dir(&orphan).unwrap();
-        let (registry, _) = reopen(registry, dir.path());
-        assert!(!doomed.exists());
-        assert!(
-            orphan.exists(),
-            "data without a record is nobody's to delete"
-        );
-        registry.discard_data(&a).unwrap();
-    }
-
-    #[test]
-    fn two_agents_cannot_share_a_directory() {
-        let dir = tempfile::tempdir().unwrap();
-        let (_first, _) = Registry::open(dir.path()).unwrap();
-        let error = Registry::open(dir.path()).unwrap_err();
-        assert!(matches!(error, RegistryError::Locked(_)), "{error}");
-        assert!(
-            error
-                .to_string()
-                .contains(&dir.path().display().to_string()),
-            "{error}"
-        );
-    }
-}
+mod tests;

@@ -1,0 +1,10 @@
+//! Two agents and a broker on both of them.
+
+#[path = "../../../../crates/coordination/tests/it/cluster.rs"]
+#[expect(dead_code, reason = "the store's own tests ask more of it")]
+mod cluster;
+mod etcd;
+mod kit;
+mod life;
+mod mistakes;
+mod single;
