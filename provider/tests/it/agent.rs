@@ -36,6 +36,8 @@ impl Agent {
             "none",
             "--grpc",
             "127.0.0.1:0",
+            "--replication",
+            "none",
         ]);
         let made = init
             .arg("--dir")
