@@ -19,6 +19,10 @@ quickstart: ## An agent, a broker by `terraform apply`, and messages through it 
 quickstart-down: ## Ends what `make quickstart` started and removes it
 	@scripts/quickstart-down
 
+.PHONY: pair-demo
+pair-demo: ## Two agents on this machine: one is killed, the other goes on; tears down
+	@scripts/pair-demo
+
 .PHONY: test
 test: ## Everything: formatting, lints, all tests; WITHOUT="node" leaves a part out
 	@scripts/test

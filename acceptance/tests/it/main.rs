@@ -13,6 +13,7 @@ mod clients;
 mod crowds;
 mod differential;
 mod durability;
+mod failover;
 mod lapin_client;
 mod management;
 mod measured;

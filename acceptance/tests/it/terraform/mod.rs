@@ -11,6 +11,7 @@ mod lifecycle;
 mod modules;
 mod moves;
 mod names;
+mod pair_demo;
 pub(crate) mod plugin;
 mod policies;
 mod quickstart;

@@ -37,6 +37,11 @@ fn each_once(pair: bool, seed: u64, faults: &[Fault]) -> Result<()> {
 }
 
 #[test]
+fn a_pair_keeps_its_word_under_every_fault() -> Result<()> {
+    each_once(true, 1, Fault::PAIR)
+}
+
+#[test]
 fn a_single_node_keeps_its_word_under_every_fault() -> Result<()> {
     each_once(false, 1, Fault::SINGLE)
 }
