@@ -19,6 +19,7 @@ pub struct Agent {
     server: Option<Server>,
     dir: TempDir,
     port: u16,
+    replication: String,
 }
 
 impl Agent {
@@ -53,19 +54,35 @@ impl Agent {
         Ok(agent)
     }
 
+    /// Starts one that may be a node of a pair, certified by another one's authority if there is one.
+    pub fn start_node(authority: Option<&Self>) -> Result<Self> {
+        let replication = format!("127.0.0.1:{}", ports::free()?);
+        let mut agent = Self::init_with(&replication, authority)?;
+        agent.restart()?;
+        Ok(agent)
+    }
+
     /// Makes certificates and configuration, and starts nothing.
     pub fn init() -> Result<Self> {
+        Self::init_with("none", None)
+    }
+
+    fn init_with(replication: &str, authority: Option<&Self>) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let port = ports::free()?;
         let mut init = Command::new(binaries::broker_agent()?);
         init.args(["init", "--host", "localhost", "--http", "none", "--grpc"]);
         init.arg(format!("127.0.0.1:{port}"))
-            .arg("--dir")
+            .args(["--replication", replication, "--dir"])
             .arg(dir.path().join("agent"));
+        if let Some(authority) = authority {
+            init.arg("--authority").arg(authority.path(""));
+        }
         Finished::run(&mut init)?.success()?;
         let agent = Self {
             dir,
             port,
+            replication: replication.to_owned(),
             server: None,
         };
         // The machine that tests may be short of disk: what they store is little.
@@ -130,6 +147,11 @@ impl Agent {
     /// `host:port` of its management interface, as `nodes` wants it.
     pub fn endpoint(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// `host:port` where other agents reach it, if it may be a node of a pair.
+    pub fn replication(&self) -> &str {
+        &self.replication
     }
 
     /// The authority's certificate.

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -21,6 +22,7 @@ pub(crate) struct Agent {
     dir: TempDir,
     process: Option<Child>,
     address: String,
+    replication: String,
 }
 
 impl Agent {
@@ -53,16 +55,57 @@ impl Agent {
             dir,
             process: None,
             address: String::new(),
+            replication: String::new(),
         };
-        // The machine that tests may be short of disk: what they store is little.
-        let file = agent.path("agent.toml");
-        let config = std::fs::read_to_string(&file).unwrap();
-        std::fs::write(&file, format!("disk_keep_free_mib = 64\n{config}")).unwrap();
+        agent.keep_little_disk_free();
         agent.serve();
         agent
     }
 
-    fn serve(&mut self) {
+    /// Makes certificates, by the authority of another one if there is one, and starts it on ports
+    /// that it keeps, for a pair.
+    pub(crate) fn start_node(authority: Option<&Self>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let on = |port: u16| format!("127.0.0.1:{port}");
+        let [grpc, replication] = free_ports();
+        let mut init = Command::new(program());
+        init.args(["init", "--http", "none", "--grpc", &on(grpc)]);
+        init.args(["--replication", &on(replication), "--dir"]);
+        init.arg(dir.path().join("agent"));
+        if let Some(authority) = authority {
+            init.arg("--authority").arg(authority.path(""));
+        }
+        let made = init.output().unwrap();
+        assert!(
+            made.status.success(),
+            "{}",
+            String::from_utf8_lossy(&made.stderr)
+        );
+        let mut agent = Self {
+            dir,
+            process: None,
+            address: String::new(),
+            replication: on(replication),
+        };
+        agent.keep_little_disk_free();
+        agent.serve();
+        agent
+    }
+
+    /// Where other agents reach it, if it is for a pair.
+    pub(crate) fn replication(&self) -> &str {
+        &self.replication
+    }
+
+    /// The machine that tests may be short of disk: what they store is little.
+    fn keep_little_disk_free(&self) {
+        let file = self.path("agent.toml");
+        let config = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, format!("disk_keep_free_mib = 64\n{config}")).unwrap();
+    }
+
+    /// Starts it again after it was killed.
+    pub(crate) fn serve(&mut self) {
         let mut serve = Command::new(program());
         serve
             .arg("serve")
@@ -179,7 +222,7 @@ impl Agent {
 
     /// Publishes `count` messages to a queue of the virtual host `/`, as a user made for it.
     pub(crate) async fn publish(&self, broker: &str, queue: &str, count: usize) {
-        let properties = BasicProperties::default();
+        let properties = BasicProperties::default().with_delivery_mode(2);
         self.send(broker, ("", queue), properties, count).await;
     }
 
@@ -301,6 +344,13 @@ impl Drop for Agent {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Ports that were free a moment ago.
+pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
+    let listeners: [TcpListener; N] =
+        std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+    listeners.map(|listener| listener.local_addr().unwrap().port())
 }
 
 /// Two spaces are not enough for everything that happens to an error's text on its way: all of it,

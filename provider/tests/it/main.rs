@@ -13,6 +13,7 @@ mod exchange;
 mod limits;
 mod lists;
 mod moves;
+mod pair;
 mod pair_plans;
 mod permission;
 mod policy;

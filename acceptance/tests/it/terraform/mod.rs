@@ -12,6 +12,7 @@ mod modules;
 mod moves;
 mod names;
 mod pair_demo;
+mod pairs;
 pub(crate) mod plugin;
 mod policies;
 mod quickstart;
