@@ -237,7 +237,9 @@ impl Writer {
         while let Some((_, front)) = self.unsettled.pop_front_if(|(end, _)| *end <= common) {
             self.settled = self.settled.max(front);
         }
-        while let Some(freed) = self.chain.free_oldest(self.settled, self.is_low()?)? {
+        // Marks of a journal that this one followed are of its checkpoints, which may be newer.
+        let releasable = self.settled.min(self.journal.checkpointed());
+        while let Some(freed) = self.chain.free_oldest(releasable, self.is_low()?)? {
             if let Some(name) = self.journal.first_segment_freed() {
                 self.indexes.remove(&name);
             }

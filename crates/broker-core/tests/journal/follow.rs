@@ -365,6 +365,49 @@ fn segments_go_when_the_leader_let_them_go_and_a_checkpoint_stands_for_them() {
     assert!(cut.to_string().contains("checkpoint"));
 }
 
+/// The old leader's marks say what may be freed once a checkpoint stands for it: the own one, which is
+/// older.
+#[test]
+fn a_promoted_follower_frees_only_what_its_own_checkpoint_stands_for() {
+    let (one, other) = (SimDisk::new(1), SimDisk::new(2));
+    let mut leader = leader(&one);
+    let (mut follower, _) = follow(&other).unwrap();
+    catch_up(&mut follower, &leader);
+    let covered = leader.journal.durable();
+    leader.journal.checkpoint(covered, b"leader's").unwrap();
+    leader.journal.release_before(covered);
+    leader.publish_all(&payloads(2, 100));
+    assert!(
+        leader.journal.first() > Lsn(4096),
+        "the leader has freed segments"
+    );
+    catch_up(&mut follower, &leader);
+    let epoch = Epoch(follower.epoch().0 + 1);
+    let (journal, writer) = follower.promote(epoch).unwrap();
+    let mut promoted = Bench {
+        journal,
+        writer,
+        replayed: Memory::default(),
+    };
+    promoted.publish_all(&payloads(9, 700));
+    promoted.writer.wait(Duration::ZERO);
+    promoted.drain();
+    let records = contents(&one).records.len();
+    assert!(
+        contents(&other).records.len() > records,
+        "all of them, and more"
+    );
+    let own = promoted.journal.durable();
+    promoted.journal.checkpoint(own, b"its own").unwrap();
+    promoted.journal.release_before(own);
+    promoted.publish_all(&payloads(3, 700));
+    assert!(promoted.journal.first() > covered);
+    assert_eq!(
+        contents(&other).checkpoint,
+        Some((own, b"its own".to_vec()))
+    );
+}
+
 #[test]
 fn what_does_not_follow_is_refused_and_changes_nothing() {
     let (one, other) = (SimDisk::new(1), SimDisk::new(2));
