@@ -205,7 +205,6 @@ fn nodes_are_exchanged_one_at_a_time() {
 
 #[test]
 fn what_could_lose_messages_is_refused() {
-    let pair = view(&[("a", BOTH), ("b", Node::Standby)]);
     let lagging = view(&[("a", FIRST), ("b", Node::Standby), ("c", Node::Missing)]);
     let two = |preferred| shape(&["a", "b"], preferred);
     let cases = [
@@ -249,12 +248,17 @@ fn what_could_lose_messages_is_refused() {
         format!("{title}\n{}\n", said(&before, &after, view))
     });
     insta::assert_snapshot!(cases.join("\n"));
+}
 
+#[test]
+fn what_a_pair_cannot_change_is_refused() {
+    let pair = view(&[("a", BOTH), ("b", Node::Standby)]);
+    let two = || shape(&["a", "b"], None);
     let store = |path: &str| {
         let file = super::super::coordination::FileStore {
             path: path.to_owned(),
         };
-        let mut shape = two(None);
+        let mut shape = two();
         shape.coordination = Some(Coordination {
             etcd: None,
             file: Some(file),
@@ -265,9 +269,9 @@ fn what_could_lose_messages_is_refused() {
     let refused = judge(&store("/a"), &store("/b"), &pair, UID).unwrap_err();
     assert_eq!(refused.summary, "The coordination store cannot be changed");
 
-    let mut strict = two(None);
+    let mut strict = two();
     strict.durability = PairDurability::Strict;
-    let refused = judge(&two(None), &strict, &pair, UID).unwrap_err();
+    let refused = judge(&two(), &strict, &pair, UID).unwrap_err();
     assert_eq!(refused.path.to_string(), "durability");
     let single = shape(&["a"], None);
     assert!(

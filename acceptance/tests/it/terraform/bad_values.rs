@@ -230,7 +230,7 @@ fn what_only_the_agent_knows_is_refused_at_apply() -> Result<()> {
     )?;
     for (argument, value, why) in [
         ("x-max-length", "many", "expected integer"),
-        ("x-queue-type", "mirrored", "not offered"),
+        ("x-queue-type", "mirrored", "unsupported queue type"),
         ("x-fancy", "1", "not offered"),
     ] {
         let body = format!("  name = \"y\"\n  arguments = {{ {argument} = \"{value}\" }}\n");
@@ -243,7 +243,7 @@ fn what_only_the_agent_knows_is_refused_at_apply() -> Result<()> {
         "exchange",
         alternate,
         "arguments",
-        &["alternate-exchange", "Invalid type"],
+        &["alternate-exchange", "name of an exchange, not 7"],
     )
 }
 
