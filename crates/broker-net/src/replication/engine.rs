@@ -86,6 +86,9 @@ impl Engine {
                 error = failed => {
                     lock(&self.slot).take();
                     self.fail(error);
+                    // The replica looks at the journal and ends: while it is heard of, nobody else
+                    // is elected.
+                    self.inbox.journal_moved();
                 }
                 () = sleep(LISTEN_AGAIN), if self.deaf => {
                     drop(server);

@@ -56,6 +56,8 @@ struct Waiting {
     /// The journal has moved; told as one, however often.
     journal_moved: bool,
     sleeps: bool,
+    /// The thread has ended.
+    closed: bool,
 }
 
 impl Waiting {
@@ -68,8 +70,23 @@ impl Inbox {
     /// Adds what comes rarely, or once for each question.
     pub(super) fn push(&self, item: Item) {
         let mut waiting = self.lock();
+        if waiting.closed {
+            return;
+        }
         waiting.items.push_back(item);
         self.wake(waiting);
+    }
+
+    /// Nobody takes anything any more: what waits is dropped, as is all that comes, so that whoever
+    /// asked for something is not kept waiting.
+    pub(super) fn close(&self) {
+        let mut waiting = self.lock();
+        waiting.closed = true;
+        waiting.packet_bytes = 0;
+        let items = std::mem::take(&mut waiting.items);
+        drop(waiting);
+        drop(items);
+        self.0.room.notify_waiters();
     }
 
     /// The journal has moved. Any number of these wait as one.
@@ -87,6 +104,9 @@ impl Inbox {
             let room = self.0.room.notified();
             {
                 let mut waiting = self.lock();
+                if waiting.closed {
+                    return;
+                }
                 if !waiting.is_full() {
                     waiting.packet_bytes += len;
                     waiting.items.push_back(Item::Packet(peer, packet));
@@ -187,6 +207,26 @@ mod tests {
         });
         inbox.push(Item::Input(Input::Tick));
         assert_eq!(thread.join().unwrap(), 1);
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_a_thread_that_has_ended() {
+        let inbox = Inbox::default();
+        let ask = || {
+            let (told, result) = tokio::sync::oneshot::channel();
+            inbox.push(Item::Command(Command::ForcePromote { told }));
+            result
+        };
+        let before = ask();
+        inbox.close();
+        let behind = ask();
+        assert!(before.await.is_err() && behind.await.is_err());
+        inbox
+            .push_packet(PEER, Packet::Frame(Frame::Leave), MOST_BYTES)
+            .await;
+        inbox
+            .push_packet(PEER, Packet::Frame(Frame::Leave), MOST_BYTES)
+            .await;
     }
 
     #[tokio::test]

@@ -88,6 +88,12 @@ pub(super) struct Founding {
     pub(super) due: Option<Moment>,
 }
 
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.inbox.close();
+    }
+}
+
 impl Worker {
     /// Goes on until it is told to end.
     ///

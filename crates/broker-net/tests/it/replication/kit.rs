@@ -137,7 +137,7 @@ pub(super) struct Group {
     pub(super) store: FakeCoordinator,
     pub(super) listeners: BTreeMap<u16, ReplicationListener>,
     pub(super) proxies: BTreeMap<u16, Proxy>,
-    disks: BTreeMap<u16, Arc<SimDisk>>,
+    pub(super) disks: BTreeMap<u16, Arc<SimDisk>>,
 }
 
 impl Group {

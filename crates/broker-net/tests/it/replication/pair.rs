@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use broker_core::definitions::{Expect, VhostSpec};
+use broker_core::journal::Trouble;
 use broker_core::replication::coordinator::Coordinator as _;
 use broker_core::replication::protocol::State;
 use broker_core::replication::record::NodeId;
@@ -117,6 +118,29 @@ async fn an_orderly_end_of_the_standby_holds_nobody_up() {
     in_time(two.shutdown(Duration::from_secs(10))).await;
     in_sync(&one, 1).await;
     publish_more(&mut publisher, 1, 10).await;
+}
+
+/// Its agent may be busy with the switchover: the node must fall silent by itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_fails_during_a_switchover_leaves_the_other_to_serve() {
+    let group = Group::new().await;
+    let (one, two) = group.start_both().await;
+    let mut publisher = publish(&one, 100).await;
+    let disk = &group.disks[&1];
+    // It is written, and not synced.
+    let at = disk.operations() + 1;
+    disk.plan(at, Trouble::PowerLoss);
+    publisher.publish("q", b"never confirmed", true);
+    publisher.flush().await;
+    until(|| disk.operations() > at).await;
+    let patience = Duration::from_secs(60);
+    let switched = in_time(one.switchover(NodeId(2), patience)).await;
+    switched.unwrap_err();
+    in_time(one.failed()).await;
+    serving(&two).await;
+    let mut client = client(&two).await;
+    // The last one may have come to the other in time.
+    assert!(client.ready("q").await >= 100);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
