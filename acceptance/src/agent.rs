@@ -56,10 +56,15 @@ impl Agent {
 
     /// Starts one that may be a node of a pair, certified by another one's authority if there is one.
     pub fn start_node(authority: Option<&Self>) -> Result<Self> {
-        let replication = format!("127.0.0.1:{}", ports::free()?);
-        let mut agent = Self::init_with(&replication, authority)?;
+        let mut agent = Self::init_node(authority)?;
         agent.restart()?;
         Ok(agent)
+    }
+
+    /// Prepares such a one, and starts nothing.
+    pub fn init_node(authority: Option<&Self>) -> Result<Self> {
+        let replication = format!("127.0.0.1:{}", ports::free()?);
+        Self::init_with(&replication, authority)
     }
 
     /// Makes certificates and configuration, and starts nothing.
@@ -100,26 +105,9 @@ impl Agent {
         Ok(fs::write(&file, config.replacen(from, to, 1))?)
     }
 
-    /// Agents run side by side here: the standard port for replication is nobody's. A test of pairs
-    /// configures others.
-    fn leave_standard_port(&self) -> Result<()> {
-        let file = self.path("agent.toml");
-        let config = fs::read_to_string(&file)?;
-        let left = ["[::]:7444", "0.0.0.0:7444"]
-            .iter()
-            .fold(config.clone(), |config, standard| {
-                config.replace(standard, "none")
-            });
-        if left != config {
-            fs::write(&file, left)?;
-        }
-        Ok(())
-    }
-
     /// Starts it again on the same data and port.
     pub fn restart(&mut self) -> Result<()> {
         self.server = None;
-        self.leave_standard_port()?;
         let mut serve = Command::new(binaries::broker_agent()?);
         serve
             .arg("serve")

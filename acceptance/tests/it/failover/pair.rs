@@ -46,16 +46,11 @@ impl Pair {
     /// Starts both agents, makes the broker on each and waits until they are in sync.
     pub(crate) fn start() -> Result<Self> {
         let store = tempfile::tempdir()?;
-        let mut first = Agent::init()?;
-        let mut second = Agent::init_beside(&first)?;
-        let (mut amqp, mut replication) = ([0; 2], [0; 2]);
-        for (index, agent) in [&mut first, &mut second].into_iter().enumerate() {
-            (amqp[index], replication[index]) = (ports::free()?, ports::free()?);
-            let listen = format!(
-                "[replication]\nlisten = \"127.0.0.1:{}\"",
-                replication[index]
-            );
-            agent.configure("[replication]\nlisten = \"[::]:7444\"", &listen)?;
+        let mut first = Agent::init_node(None)?;
+        let mut second = Agent::init_node(Some(&first))?;
+        let mut amqp = [0; 2];
+        for (amqp, agent) in amqp.iter_mut().zip([&mut first, &mut second]) {
+            *amqp = ports::free()?;
             let health = format!("[http]\nlisten = \"127.0.0.1:{}\"", ports::free()?);
             agent.configure("[http]\nlisten = \"none\"", &health)?;
             agent.restart()?;
@@ -66,7 +61,7 @@ impl Pair {
                 id: index as u32 + 1,
                 name: format!("node{}", index + 1),
                 agent: agents[index].endpoint(),
-                replication: format!("127.0.0.1:{}", replication[index]),
+                replication: agents[index].replication().to_owned(),
             })
             .collect();
         for (index, agent) in agents.iter().enumerate() {
