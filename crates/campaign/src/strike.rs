@@ -13,6 +13,7 @@ use crate::stage::Stage;
 use crate::stage::disk::flip;
 use crate::stage::etcd::MEMBERS;
 use crate::stage::lab::{Party, Room};
+use crate::stage::node::Node;
 use crate::workload::Book;
 
 /// Longest wait for a broker under load to sync.
@@ -85,7 +86,7 @@ impl Stage {
             Fault::StoreFrozen | Fault::StoreKilled => self.hurt_leader(plan.fault)?,
             Fault::Switchover => {}
             _ => {
-                for index in self.targets(plan.target, active) {
+                for index in self.targets(plan, active) {
                     self.hurt(plan, index, chance)?;
                 }
             }
@@ -110,6 +111,7 @@ impl Stage {
             Fault::DiskFull => node.disk.fill(chance.below(1 << 20) as u64)?,
             Fault::Flip => {
                 node.kill()?;
+                node.doubt();
                 let segments = node.disk.find("segment-")?;
                 if !segments.is_empty() {
                     let file = chance.pick(&segments.iter().collect::<Vec<_>>());
@@ -141,8 +143,9 @@ impl Stage {
     /// What only the one who struck can end.
     fn finish(&mut self, plan: &Plan, active: usize) -> Result<()> {
         if plan.fault == Fault::Wipe {
-            for index in self.targets(plan.target, active) {
+            for index in self.targets(plan, active) {
                 // A new machine in the place of the old one: told of its broker once more.
+                self.nodes[index].trust();
                 self.nodes[index].start(&self.lab)?;
                 let mut failure = None;
                 let created = poll::until("a broker on a new disk", CREATED, || {
@@ -155,8 +158,15 @@ impl Stage {
         Ok(())
     }
 
-    fn targets(&self, target: Target, active: usize) -> Vec<usize> {
-        match (self.is_pair(), target) {
+    /// Whom it hits. What destroys data hits the node whose disk may be damaged already, if there is
+    /// one: of two copies one must be left, and damage is found when what it hit is read.
+    fn targets(&self, plan: &Plan, active: usize) -> Vec<usize> {
+        if matches!(plan.fault, Fault::Flip | Fault::Wipe)
+            && let Some(doubtful) = self.nodes.iter().position(Node::is_doubtful)
+        {
+            return vec![doubtful];
+        }
+        match (self.is_pair(), plan.target) {
             (false, _) | (true, Target::Active) => vec![active],
             (true, Target::Standby) => vec![1 - active],
             (true, Target::Both) => vec![active, 1 - active],

@@ -37,12 +37,17 @@ const ENDED: Duration = Duration::from_secs(45);
 /// Longest wait for one answer of an agent.
 const ANSWER: Duration = Duration::from_secs(5);
 
+/// Logged when a node begins to have its journal replaced.
+const REFILLED: &str = r#""to":"in repair""#;
+
 /// An agent that may or may not run.
 pub(crate) struct Node {
     room: Room,
     dir: PathBuf,
     server: Option<Server>,
     tracer: Option<Server>,
+    /// Length of its log when octets changed on its disk.
+    doubted: Option<usize>,
     /// Behind the processes on it.
     pub(crate) disk: Disk,
     pub(crate) amqp: SocketAddr,
@@ -100,6 +105,7 @@ impl Node {
             dir,
             server: None,
             tracer: None,
+            doubted: None,
             disk,
             amqp: SocketAddr::new(address, AMQP_PORT),
             agent: Caller {
@@ -186,6 +192,32 @@ impl Node {
             tracer.wait(ANSWER)?;
         }
         Ok(())
+    }
+
+    /// Notes that octets change on its disk.
+    pub(crate) fn doubt(&mut self) {
+        self.doubted = Some(self.log().len());
+    }
+
+    /// Notes that its disk is a new one.
+    pub(crate) fn trust(&mut self) {
+        self.doubted = None;
+    }
+
+    /// Whether octets on its disk have changed that it may not have come across yet. When it does, its
+    /// whole journal is replaced.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        self.doubted.is_some_and(|from| {
+            let log = self.log();
+            !log.get(from..).unwrap_or_default().contains(REFILLED)
+        })
+    }
+
+    fn log(&self) -> String {
+        fs::read(self.log_path()).map_or_else(
+            |_| String::new(),
+            |log| String::from_utf8_lossy(&log).into_owned(),
+        )
     }
 
     /// Where its log is.
