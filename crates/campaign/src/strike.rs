@@ -48,7 +48,8 @@ impl Stage {
         if plan.switchover && !before {
             switching = Some(self.switch(active));
         }
-        if plan.fault == Fault::DiskFull && plan.target != Target::Standby {
+        // Not where another node with all its room may serve by now: it would be filled for good.
+        if plan.fault == Fault::DiskFull && plan.target != Target::Standby && !plan.switchover {
             fill_up(book);
             thread::sleep(plan.hold());
         }
