@@ -24,10 +24,13 @@ const LOCKS: &str = "/run/ferrymq-campaign";
 /// Where `ip netns` keeps its names.
 const NAMESPACES: &str = "/run/netns";
 
+/// Where the system lists network interfaces.
+const LINKS: &str = "/sys/class/net";
+
 /// Numbers there are: the third octet of addresses.
 const NUMBERS: u8 = 200;
 
-/// Longest wait for killed processes to be gone.
+/// Longest wait for killed processes and cut cables to be gone.
 const GONE: Duration = Duration::from_secs(10);
 
 /// A place with a network namespace of its own.
@@ -268,10 +271,17 @@ fn remove(number: u8) -> Result<()> {
             ip(&["netns", "delete", &name])?;
         }
     }
-    if Path::new("/sys/class/net").join(&bridge).exists() {
+    if Path::new(LINKS).join(&bridge).exists() {
         ip(&["link", "delete", &bridge])?;
     }
-    Ok(())
+    // The system takes its time to remove the other ends of cables into namespaces.
+    let outer = format!("{bridge}v");
+    poll::until("cables into network namespaces to go", GONE, || {
+        let links = fs::read_dir(LINKS).into_iter().flatten().flatten();
+        let mut names = links.map(|link| link.file_name().to_string_lossy().into_owned());
+        let left = names.any(|name| name.starts_with(&outer));
+        Ok((!left).then_some(()))
+    })
 }
 
 /// Kills the processes in a namespace and waits until they are gone.
