@@ -3,8 +3,9 @@
 //! A message's time to live goes on while the broker is down, so it is counted on the wall's clock.
 
 use std::fmt;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Milliseconds since 1970-01-01 UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -14,6 +15,11 @@ pub struct Timestamp(pub u64);
 pub trait Clock: Send + Sync + fmt::Debug {
     /// The time now.
     fn now(&self) -> Timestamp;
+
+    /// Microseconds since any moment of the past: it only rises, whatever happens to the time.
+    fn elapsed_us(&self) -> u64 {
+        self.now().0.saturating_mul(1000)
+    }
 }
 
 /// The system's clock.
@@ -52,6 +58,13 @@ impl Clock for SystemClock {
         // A clock before 1970 was never set.
         let ms = since.unwrap_or_default().as_millis();
         Timestamp(u64::try_from(ms).unwrap_or(u64::MAX))
+    }
+
+    #[allow(clippy::disallowed_methods)] // The same.
+    fn elapsed_us(&self) -> u64 {
+        static START: OnceLock<Instant> = OnceLock::new();
+        let since = START.get_or_init(Instant::now).elapsed();
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
     }
 }
 

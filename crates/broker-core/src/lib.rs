@@ -24,7 +24,7 @@
 //! decide. `replication` knows the positions of `journal` and nothing else, but for
 //! its `replica`, which works on `journal` and holds the `broker` that leads.
 //! `queue`, `routing`, `access`, `records` and `journal` know neither each other nor
-//! sessions; they share the plain data of `call`, `death`, `definitions`, `message`, `rules` and `value`. `death`, `delay` and
+//! sessions; they share the plain data of `call`, `death`, `definitions`, `message`, `metrics`, `rules` and `value`. `death`, `delay` and
 //! `message` know `wire` as well: what is added to a message is written in its own encoding. Locks and
 //! their order are in `lock`.
 
@@ -47,6 +47,7 @@ pub mod journal;
 pub mod limits;
 mod lock;
 pub mod message;
+pub mod metrics;
 mod names;
 mod number_hash;
 pub mod outbox;

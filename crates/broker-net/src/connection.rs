@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use broker_core::broker::Peer;
 use broker_core::session::amqp091::Session;
 use rustls::pki_types::CertificateDer;
 use tokio::net::TcpStream;
@@ -17,14 +18,26 @@ use crate::driver::Driver;
 use crate::listener::Tls;
 use crate::server::Shared;
 
+/// Where a connection comes from.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    pub(crate) address: SocketAddr,
+    /// The listener's name.
+    pub(crate) listener: Arc<str>,
+}
+
 /// Serves a connection to its end.
 pub(crate) async fn serve(
     stream: TcpStream,
-    peer: SocketAddr,
+    from: Origin,
     tls: Option<Tls>,
     admission: Admission,
     shared: Arc<Shared>,
 ) {
+    let Origin {
+        address: peer,
+        listener,
+    } = from;
     let login_deadline = Instant::now() + shared.options.deadlines.login;
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
@@ -33,13 +46,17 @@ pub(crate) async fn serve(
     let mut session = Session::new(
         Arc::clone(&shared.broker),
         shared.options.amqp091,
-        peer.to_string(),
+        Peer {
+            address: peer.to_string(),
+            listener: Arc::clone(&listener),
+        },
         Box::new(doorbell.clone()),
     );
     let Some(Tls { config, user_from }) = tls else {
         let driver = Driver::new(stream, session, doorbell, admission, shared, login_deadline);
         return report(peer, driver.run().await);
     };
+    let broker = Arc::clone(&shared.broker);
     let handshake = TlsAcceptor::from(config).accept(stream);
     let accepted = tokio::select! {
         biased;
@@ -58,9 +75,17 @@ pub(crate) async fn serve(
         }
         Ok(Err(error)) if is_about_certificate(&error) => {
             tracing::warn!(%peer, %error, "client certificate refused");
+            // Whom it names is not known.
+            broker.login_failed("", &listener);
         }
-        Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
-        Err(_) => tracing::debug!(%peer, "TLS handshake took too long"),
+        Ok(Err(error)) => {
+            tracing::debug!(%peer, %error, "TLS handshake failed");
+            broker.connection_refused(&listener);
+        }
+        Err(_) => {
+            tracing::debug!(%peer, "TLS handshake took too long");
+            broker.connection_refused(&listener);
+        }
     }
 }
 

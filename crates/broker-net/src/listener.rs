@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::certificate::UserFrom;
-use crate::connection::serve;
+use crate::connection::{Origin, serve};
 use crate::error::StartError;
 use crate::server::Shared;
 
@@ -69,6 +69,17 @@ pub struct Endpoint {
     pub address: SocketAddr,
     /// Whether TLS is spoken below it.
     pub tls: bool,
+}
+
+impl Endpoint {
+    /// What it is called where connections are counted: protocol and port, `amqps:5671`.
+    pub fn name(&self) -> String {
+        let protocol = match self.protocol {
+            Protocol::Amqp => "amqp",
+        };
+        let s = if self.tls { "s" } else { "" };
+        format!("{protocol}{s}:{}", self.address.port())
+    }
 }
 
 /// A bound listener whose accept loop runs until this is dropped. Connections it accepted go on.
@@ -161,7 +172,8 @@ impl Bound {
             tls: Mutex::new(tls),
         });
         let stop = CancellationToken::new();
-        let accepting = accept(Arc::clone(&open), Arc::clone(shared), stop.clone());
+        let name = endpoint.name().into();
+        let accepting = accept(Arc::clone(&open), name, Arc::clone(shared), stop.clone());
         shared.tasks.spawn(accepting);
         tracing::info!(%address, tls = endpoint.tls, "listening");
         Listener {
@@ -234,7 +246,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn accept(open: Arc<Open>, shared: Arc<Shared>, stop: CancellationToken) {
+async fn accept(open: Arc<Open>, name: Arc<str>, shared: Arc<Shared>, stop: CancellationToken) {
     // Whoever comes while connections are held back waits in the system's queue.
     let next = async || {
         shared.brake.released().await;
@@ -250,7 +262,7 @@ async fn accept(open: Arc<Open>, shared: Arc<Shared>, stop: CancellationToken) {
         match accepted {
             Ok((stream, peer)) => {
                 let tls = lock(&open.tls).clone();
-                admit(stream, peer, tls, &shared);
+                admit(stream, peer, tls, &name, &shared);
             }
             // The peer gave up before we got to it.
             Err(error) if is_of_one_connection(&error) => {}
@@ -272,18 +284,29 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 /// Starts a connection's task if the gate lets it in. A panic in it ends only this connection.
-fn admit(stream: TcpStream, peer: SocketAddr, tls: Option<Tls>, shared: &Arc<Shared>) {
+fn admit(
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<Tls>,
+    listener: &Arc<str>,
+    shared: &Arc<Shared>,
+) {
     let admission = match shared.gate.admit(peer.ip()) {
         Ok(admission) => admission,
         Err(refused) => {
             tracing::warn!(%peer, ?refused, "connection turned away");
+            shared.broker.connection_refused(listener);
             return;
         }
+    };
+    let from = Origin {
+        address: peer,
+        listener: Arc::clone(listener),
     };
     let shared = Arc::clone(shared);
     let tasks = shared.tasks.clone();
     tasks.spawn(async move {
-        let serving = serve(stream, peer, tls, admission, Arc::clone(&shared));
+        let serving = serve(stream, from, tls, admission, Arc::clone(&shared));
         tokio::select! {
             biased;
             () = shared.abandoned() => {}

@@ -126,7 +126,7 @@ fn log_in(broker: &Arc<Broker>) -> Attachment {
     let check = broker.login("guest", b"guest");
     let login = check.run(clock()).expect("its password");
     broker
-        .attach(&login, "/", "fuzz".to_owned(), Box::new(Deaf))
+        .attach(&login, "/", "fuzz".into(), Box::new(Deaf))
         .expect("it has a permission")
 }
 

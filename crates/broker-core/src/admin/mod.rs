@@ -11,6 +11,7 @@ use crate::definitions::{
 };
 use crate::journal::Lsn;
 use crate::lock::{lock, read};
+use crate::metrics::BrokerMeasures;
 use crate::names;
 use crate::outbox::Event;
 use crate::refusal::{Reason, Refusal};
@@ -473,7 +474,7 @@ impl Admin {
                 id: connection.id,
                 username: connection.username.to_string(),
                 vhost: connection.vhost.name.to_string(),
-                peer: connection.peer.clone(),
+                peer: connection.peer.address.clone(),
             })
             .collect()
     }
@@ -487,6 +488,11 @@ impl Admin {
                 .push(std::iter::once(Event::Close(reason.to_owned())));
         }
         connection.is_some()
+    }
+
+    /// Everything that is counted and timed, of the broker and all in it.
+    pub fn measure(&self) -> BrokerMeasures {
+        self.broker.measure()
     }
 
     /// Counts of the whole broker.

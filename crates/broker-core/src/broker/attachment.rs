@@ -8,7 +8,7 @@ use super::exchanges::{check_not_default, no_exchange, parse_kind};
 use super::publish::Batch;
 use super::queues::{DeleteTarget, check_owner};
 use super::route::Route;
-use super::{Broker, ChannelSlot, Connection, LiveQueue, Login};
+use super::{Broker, ChannelSlot, Connection, LiveQueue, Login, Peer};
 use crate::access::{AccessCache, Action, DEFAULT_EXCHANGE, Rights, TopicPermission, Variables};
 use crate::admin::DeleteIf;
 use crate::arguments;
@@ -20,6 +20,7 @@ use crate::definitions::{BindingSpec, Endpoint, ExchangeSpec, Expect, QueueSpec}
 use crate::durability::{Promise, Reached};
 use crate::journal::Lsn;
 use crate::lock::{lock, read};
+use crate::metrics::Tally;
 use crate::names;
 use crate::outbox::{Outbox, Wake};
 use crate::queue_kind::QueueKind;
@@ -62,13 +63,29 @@ pub(super) enum Resource<'a> {
 }
 
 impl Broker {
-    /// Attaches a connection to a virtual host. `peer` is its address, for people. `wake` is called
+    /// Attaches a connection to a virtual host. `wake` is called
     /// when the outbox gets something to drain or a watched commit is reached.
     pub fn attach(
         self: &Arc<Self>,
         login: &Login,
         vhost: &str,
-        peer: String,
+        peer: Peer,
+        wake: Box<dyn Wake>,
+    ) -> Result<Attachment, Refusal> {
+        let (username, listener) = (Arc::clone(&login.username), Arc::clone(&peer.listener));
+        let attached = self.try_attach(login, vhost, peer, wake);
+        let mut connections = lock(&self.connections);
+        let admitted = attached.is_ok();
+        (connections.tallies).attached(&username, &listener, admitted);
+        drop(connections);
+        attached
+    }
+
+    fn try_attach(
+        self: &Arc<Self>,
+        login: &Login,
+        vhost: &str,
+        peer: Peer,
         wake: Box<dyn Wake>,
     ) -> Result<Attachment, Refusal> {
         let vhost = self.vhost(vhost)?;
@@ -129,6 +146,11 @@ impl Attachment {
         let users = read(&self.broker.users);
         let user = users.get(self.username());
         user.is_some_and(|user| user.definition.value.tags.contains(IMPERSONATOR))
+    }
+
+    /// So many messages were handed to the client, were told to be safe, came back to it.
+    pub(crate) fn tally(&self) -> &Tally {
+        &self.connection.tally
     }
 
     /// The virtual host it is attached to.
@@ -325,6 +347,7 @@ impl Attachment {
         if cache.allows(action, name, epoch, || self.rights()) {
             return Ok(());
         }
+        self.connection.tally.access_refused.add(1);
         let (verb, vhost) = (action.verb(), &vhost.name);
         let text = format!(
             "{verb} access to {kind} '{name}' in vhost '{vhost}' refused for user '{username}'"
@@ -344,6 +367,7 @@ impl Attachment {
         if cache.allows_key(action, exchange, key, epoch, || self.rights()) {
             return Ok(());
         }
+        self.connection.tally.access_refused.add(1);
         let (verb, vhost, username) = (action.verb(), self.vhost(), self.username());
         let text = format!(
             "{verb} access to topic '{key}' in exchange '{exchange}' in vhost '{vhost}' refused \

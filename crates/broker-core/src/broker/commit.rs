@@ -1,6 +1,7 @@
 //! After a commit, or a write: queues go on, and those who wait are woken.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::{Broker, LiveQueue};
 use crate::durability::Durability;
@@ -13,6 +14,10 @@ impl Broker {
     /// of dead letters that wait, queues deliver what became durable, each connection that waits for a position reached now is woken once,
     /// paused publishers go on if they may, and the journal is kept short.
     pub fn committed(&self) {
+        let durable = self.journal.durable().0;
+        if self.last_commit.fetch_max(durable, Ordering::Relaxed) < durable {
+            self.commits.fetch_add(1, Ordering::Relaxed);
+        }
         self.pay();
         self.delete_put_off();
         self.bury_later();

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Broker, Vhost, exhausted};
+use super::measuring::Tallies;
+use super::{Broker, Peer, Vhost, exhausted};
 use crate::call::ConnectionId;
 use crate::durability::{Durability, Promise};
 use crate::lock::lock;
+use crate::metrics::Tally;
 use crate::outbox::{Event, Outbox};
 use crate::refusal::Refusal;
 
@@ -17,7 +19,9 @@ pub(crate) struct Connection {
     pub(crate) id: ConnectionId,
     pub(crate) username: Arc<str>,
     pub(crate) vhost: Arc<Vhost>,
-    pub(crate) peer: String,
+    pub(crate) peer: Peer,
+    /// What it has done.
+    pub(crate) tally: Tally,
     pub(crate) outbox: Arc<Outbox>,
     /// The lowest positions it waits for, `NOT_WATCHING` for none.
     watching: ByReach<AtomicU64>,
@@ -35,6 +39,7 @@ pub(crate) struct ByReach<T> {
 pub(crate) struct Connections {
     last_id: u64,
     pub(crate) attached: BTreeMap<ConnectionId, Arc<Connection>>,
+    pub(super) tallies: Tallies,
 }
 
 const NOT_WATCHING: u64 = u64::MAX;
@@ -46,7 +51,7 @@ impl Connections {
         most: usize,
         username: Arc<str>,
         vhost: Arc<Vhost>,
-        peer: String,
+        peer: Peer,
         outbox: Arc<Outbox>,
     ) -> Result<Arc<Connection>, Refusal> {
         if self.attached.len() >= most {
@@ -59,6 +64,7 @@ impl Connections {
             username,
             vhost,
             peer,
+            tally: Tally::default(),
             outbox,
             watching: ByReach {
                 durable: AtomicU64::new(NOT_WATCHING),
@@ -136,7 +142,11 @@ impl Broker {
 
     /// Forgets a connection.
     pub(super) fn remove_connection(&self, connection: &Arc<Connection>) {
-        lock(&self.connections).attached.remove(&connection.id);
+        {
+            let mut connections = lock(&self.connections);
+            connections.attached.remove(&connection.id);
+            connections.tallies.gone(connection);
+        }
         for list in [&self.watchers.durable, &self.watchers.written] {
             lock(list).retain(|other| !Arc::ptr_eq(other, connection));
         }

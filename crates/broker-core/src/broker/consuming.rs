@@ -134,6 +134,10 @@ impl Attachment {
                 state.get(id, auto_settle, at.now, out)
             });
             let (got, _) = got.map_err(|stopped| Refusal::new(Reason::Unavailable, stopped))?;
+            self.connection
+                .tally
+                .delivered
+                .add(u64::from(got.is_some()));
             if got.is_some() || !queue.inspect(State::is_due) {
                 return Ok(got);
             }
@@ -152,6 +156,12 @@ impl Attachment {
         let Some(queue) = lock(&self.own).queues.get(&queue).cloned() else {
             return Lsn(0);
         };
+        let tally = &self.connection.tally;
+        match outcome {
+            Outcome::Accept => tally.acknowledged.add(sequences.len() as u64),
+            Outcome::Reject => tally.rejected.add(sequences.len() as u64),
+            Outcome::Requeue => tally.requeued.add(sequences.len() as u64),
+        }
         let id = self.id();
         let (settled, lsn) = queue.run_reading(&self.broker, |state, at, out| {
             state.settle(id, sequences, outcome, at, out)

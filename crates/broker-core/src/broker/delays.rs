@@ -60,7 +60,7 @@ impl Broker {
     /// What exchanges kept that are gone is dropped.
     pub(super) fn end_delays(&self, delays: &[Arc<LiveQueue>]) {
         for queue in delays {
-            queue.run(self, |state, _, out| state.end(out));
+            queue.end(self);
         }
     }
 }

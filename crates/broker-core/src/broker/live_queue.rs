@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use super::Broker;
+use super::measuring::Measured;
 use super::owed::Due;
 use super::standing::{Present, Standing};
 use crate::account::Account;
@@ -246,6 +247,25 @@ impl LiveQueue {
         self.inspect_used(State::stats).unwrap_or_default()
     }
 
+    /// What it has counted and timed; none if it was never used.
+    pub(super) fn measure(&self) -> Option<Measured> {
+        let inner = self.inner.get()?;
+        let state = &mut lock(inner).state;
+        let (counts, latencies) = state.meter().read();
+        Some(Measured {
+            stats: state.stats(),
+            memory_bytes: state.memory_bytes(),
+            counts,
+            latencies,
+        })
+    }
+
+    /// Ends the queue, whose name is free.
+    pub(super) fn end(self: &Arc<Self>, broker: &Broker) {
+        self.run(broker, |state, _, out| state.end(out));
+        broker.queue_gone(self);
+    }
+
     /// Reads the state.
     pub(crate) fn inspect<R>(&self, look: impl FnOnce(&State) -> R) -> R {
         look(&self.enter().state)
@@ -372,7 +392,12 @@ impl LiveQueue {
         let window_bytes = broker.window_bytes();
         inner.state.page_out(window_bytes, reached.durable);
         let lsn = inner.carry_out(self, broker);
-        let awaits = inner.state.awaits_commit(safe) && !inner.awaiting;
+        if inner.state.meter_ref().wants_time(safe) {
+            let now = broker.clock.elapsed_us();
+            inner.state.meter().stamp(now, safe);
+        }
+        let awaits = inner.state.meter_ref().awaits_commit() || inner.state.awaits_commit(safe);
+        let awaits = awaits && !inner.awaiting;
         inner.awaiting |= awaits;
         drop(inner);
         if awaits {
@@ -480,6 +505,11 @@ impl LiveQueue {
     /// Whether a message with such a body may come. If so it has to, or to be called off.
     pub(crate) fn admit(&self, body_bytes: usize) -> bool {
         !self.turns_away() || self.enter().state.admit(body_bytes)
+    }
+
+    /// A message that was turned away goes on as a dead letter.
+    pub(super) fn buried_turned_away(&self) {
+        self.enter().state.meter().buried_turned_away();
     }
 
     /// A message that was let in does not come.

@@ -16,6 +16,7 @@ mod exchanges;
 mod indexer;
 mod live_queue;
 mod login;
+mod measuring;
 mod owed;
 mod own_limits;
 mod paging;
@@ -48,6 +49,7 @@ use std::time::Duration;
 
 pub use attachment::Attachment;
 pub use login::{Login, PasswordCheck};
+pub use measuring::Peer;
 pub use own_limits::ChannelSlot;
 pub use recovery::BrokerOpenError;
 pub use salvage::{Definitions, SalvageError, Salvaged, SalvagedMessage, salvage};
@@ -62,6 +64,7 @@ pub(crate) use vhosts::{Vhost, Vhosts};
 
 use self::changes::Changes;
 use self::dead_letters::DeadLetters;
+use self::measuring::QueueTallies;
 use self::owed::Owed;
 use self::scrubbing::Scrubbing;
 use self::timers::Timers;
@@ -119,6 +122,11 @@ pub struct Broker {
     access_epoch: AtomicU64,
     vhosts: RwLock<Vhosts>,
     connections: Mutex<Connections>,
+    queue_tallies: Mutex<QueueTallies>,
+    /// Commits of the journal seen,
+    commits: AtomicU64,
+    /// and where the last one ended.
+    last_commit: AtomicU64,
     /// Queues whose first message waits for a commit.
     awaiting: Mutex<Vec<Arc<LiveQueue>>>,
     /// Connections that wait for a commit.

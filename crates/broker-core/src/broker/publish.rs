@@ -17,6 +17,7 @@ use std::hash::BuildHasherDefault;
 use std::iter::repeat_n;
 use std::mem;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::attachment::{Attachment, Own, Resource};
 use super::exchanges::no_exchange;
@@ -56,6 +57,10 @@ pub(super) struct Batch {
     places: HashMap<QueueId, usize, BuildHasherDefault<NumberHasher>>,
     /// The envelope routed last; the route and `reached` are its.
     envelope: Option<Arc<Envelope>>,
+    /// What the exchange counts whose name it has, if it has one,
+    exchange: Option<Arc<AtomicU64>>,
+    /// and how many messages that were not counted yet.
+    of_exchange: u64,
     /// The runs of the queues it reaches, in the order of the route.
     pub(super) reached: Vec<usize>,
     /// The streams among them.
@@ -133,10 +138,21 @@ impl Attachment {
             own: &mut own,
             broker: &self.broker,
         };
+        let (before, tally) = (told.len(), &self.connection.tally);
+        let mut outcome = Ok(());
         while let Some(publish) = batch.pop_front() {
-            told.push(self.take_in(&topology, publish, gathered.own)?);
+            match self.take_in(&topology, publish, gathered.own) {
+                Ok(published) => told.push(published),
+                Err(refusal) => {
+                    tally.refused.add(1);
+                    outcome = Err(refusal);
+                    break;
+                }
+            }
         }
-        Ok(())
+        let refused = u64::from(outcome.is_err());
+        tally.published.add((told.len() - before) as u64 + refused);
+        outcome
     }
 
     /// Publishes one message.
@@ -181,7 +197,9 @@ impl Attachment {
         if !own.batch.is_routed(&publish.envelope) {
             self.route(topology, &publish.envelope, own)?;
         }
+        own.batch.of_exchange += 1;
         if own.route.queues.is_empty() {
+            self.connection.tally.unroutable.add(1);
             return Ok(Published::Unroutable(publish));
         }
         self.check_memory(size_bytes, &mut own.batch)?;
@@ -263,6 +281,7 @@ impl Attachment {
         self.check_envelope(topology, envelope, &mut own.access)?;
         let routed = topology.route(envelope, &mut own.route);
         routed.map_err(|NoExchange| no_exchange(&envelope.exchange, self.vhost()))?;
+        own.batch.count_for(own.route.published.take());
         own.batch.routed(envelope, &own.route.queues);
         Ok(())
     }
@@ -414,6 +433,15 @@ impl Batch {
         last.is_some_and(|last| Arc::ptr_eq(last, envelope))
     }
 
+    /// What comes is for another exchange.
+    #[inline]
+    fn count_for(&mut self, exchange: Option<Arc<AtomicU64>>) {
+        let count = mem::take(&mut self.of_exchange);
+        if let Some(before) = mem::replace(&mut self.exchange, exchange) {
+            before.fetch_add(count, Ordering::Relaxed);
+        }
+    }
+
     /// The envelope reaches these queues.
     fn routed(&mut self, envelope: &Arc<Envelope>, queues: &[Arc<LiveQueue>]) {
         self.envelope = Some(Arc::clone(envelope));
@@ -436,6 +464,7 @@ impl Batch {
 
     /// Hands each queue what was gathered for it, and ends the batch.
     fn enqueue(&mut self, broker: &Broker) {
+        self.count_for(None);
         self.envelope = None;
         self.streams = Streams::default();
         self.reached.clear();

@@ -176,6 +176,7 @@ impl Broker {
             Ok((stats, lsn))
         });
         if deleted.is_ok() {
+            self.queue_gone(&queue);
             let gone = topology.remove(removal);
             self.end_delays(&gone);
         }

@@ -83,6 +83,6 @@ impl Broker {
     pub(super) fn end_replies(&self, vhost: &Vhost, queue: &Arc<LiveQueue>) {
         // First the way to it: then no answer is on its way there any more.
         write(&vhost.topology).replies.remove(&queue.name);
-        queue.run(self, |state, _, out| state.end(out));
+        queue.end(self);
     }
 }

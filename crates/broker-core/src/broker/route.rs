@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use super::Topology;
 use super::live_queue::LiveQueue;
@@ -14,6 +15,8 @@ use crate::routing::{Active, Subject};
 #[derive(Debug, Default)]
 pub(crate) struct Route {
     pub(crate) queues: Vec<Arc<LiveQueue>>,
+    /// What the exchange counts, unless it is the default one.
+    pub(super) published: Option<Arc<AtomicU64>>,
     active: Active,
     /// Exchanges still to be asked.
     walk: Vec<Arc<str>>,
@@ -53,6 +56,7 @@ impl Topology {
         route.queues.clear();
         let first = self.exchanges.get(exchange);
         let first = first.ok_or(NoExchange)?;
+        route.published = (!first.name.is_empty()).then(|| Arc::clone(&first.published));
         let subject = Subject::of(envelope);
         let (mut next, mut may_repeat) = (Some(first), subject.has_further_keys());
         while let Some(exchange) = next {
@@ -77,6 +81,7 @@ impl Topology {
             active,
             walk,
             seen,
+            ..
         } = route;
         let mut reach = |name: &Arc<str>| {
             if seen.is_empty() {

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use super::live_queue::LiveQueue;
 use crate::arguments;
@@ -43,6 +44,8 @@ pub(crate) struct Exchange {
     /// Where it keeps messages until they are due, if it is a delayed one.
     pub(super) delays: Option<Arc<LiveQueue>>,
     bindings: BTreeMap<BindingId, Stored<BindingSpec>>,
+    /// Messages clients published to it.
+    pub(super) published: Arc<AtomicU64>,
 }
 
 /// What makes a binding of one source the same as another.
@@ -126,6 +129,11 @@ impl Topology {
             .chain(self.delays())
     }
 
+    /// Those that nobody sees by name.
+    pub(super) fn unseen(&self) -> impl Iterator<Item = &Arc<LiveQueue>> {
+        self.replies.values().chain(self.delays())
+    }
+
     /// Messages that delayed exchanges keep.
     pub(crate) fn delayed_messages(&self) -> u64 {
         self.exchanges
@@ -172,6 +180,7 @@ impl Topology {
             table: Table::new(spec.picks_like(), &spec.arguments),
             delays,
             bindings: BTreeMap::new(),
+            published: Arc::default(),
             definition,
         };
         exchange.apply(self.applied_to(&exchange.definition.value));
@@ -390,6 +399,11 @@ impl Topology {
 }
 
 impl Exchange {
+    /// Bindings it feeds others by.
+    pub(super) fn binding_count(&self) -> usize {
+        self.bindings.len()
+    }
+
     /// These policies apply to it now.
     pub(super) fn apply(&mut self, applied: Applied) {
         let definition = applied.definition();

@@ -109,6 +109,9 @@ impl Attachment {
             self.settle(settle.queue, &settle.sequences, settle.outcome);
         }
         broker.bury();
+        let tally = &self.connection.tally;
+        tally.published.add(publishes.len() as u64);
+        tally.unroutable.add(unroutable.len() as u64);
         let lsn = ends.last().copied().unwrap_or_default();
         Ok(Committed { lsn, unroutable })
     }

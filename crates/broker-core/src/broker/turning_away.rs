@@ -36,6 +36,7 @@ impl Attachment {
             }
         }
         own.set_reached(let_in);
+        let tally = &self.connection.tally;
         let outcome = if own.route.queues.is_empty() {
             Ok(Published::Refused)
         } else {
@@ -51,6 +52,7 @@ impl Attachment {
         if turned_away.is_empty() {
             return Ok(outcome);
         }
+        tally.refused.add(1);
         self.bury_turned_away(&publish, &turned_away);
         Ok(Published::Refused)
     }
@@ -62,6 +64,7 @@ impl Attachment {
             let mut message = Message::new(Arc::clone(&publish.envelope), publish.body.clone());
             // It may have to wait for room on the disk.
             message.hold = Some(broker.account.hold(message.size_bytes(), None));
+            queue.buried_turned_away();
             broker.dead_letters.add(Dead {
                 queue: Arc::clone(queue),
                 rules: queue.rules(),

@@ -419,7 +419,7 @@ mod tests {
             username: "u".into(),
         };
         let attachment = broker
-            .attach(&login, "/", String::new(), Box::new(NoWake))
+            .attach(&login, "/", String::new().into(), Box::new(NoWake))
             .unwrap();
         let queue = DeclareQueue {
             name: "q",

@@ -183,7 +183,7 @@ impl Broker {
         write(&self.vhosts).remove(name);
         drop(change);
         for queue in gone.holders() {
-            queue.run(self, |state, _, out| state.end(out));
+            queue.end(self);
         }
         self.close_connections(
             &format!("virtual host '{name}' was deleted"),

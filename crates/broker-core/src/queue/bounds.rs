@@ -43,6 +43,7 @@ impl State {
         if rules.max_len.is_some_and(|most| len > most)
             || rules.max_bytes.is_some_and(|most| all_bytes > most)
         {
+            self.meter.counts.turned_away += 1;
             return false;
         }
         load.coming += 1;

@@ -46,6 +46,15 @@ const WINDOWS: u64 = 16;
 /// Bytes that may have to go for each message looked at.
 const LOOK_BYTES: u64 = 64;
 
+impl Taken {
+    fn sequence(&self) -> Sequence {
+        match self {
+            Self::Near(entry) => entry.sequence,
+            Self::Far { stub, .. } => stub.sequence,
+        }
+    }
+}
+
 impl Held {
     pub(super) fn new(account: &'static Account) -> Self {
         Self {
@@ -58,6 +67,11 @@ impl Held {
 
     pub(super) fn account(&self) -> &'static Account {
         self.far.account()
+    }
+
+    /// Bytes of those in memory that the journal has as well.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        self.near_bytes
     }
 
     pub(super) fn len(&self) -> usize {
@@ -194,6 +208,7 @@ fn weight_bytes(entry: &Entry) -> u64 {
 impl State {
     /// Does with a delivery taken back what its consumer says.
     pub(super) fn settle_taken(&mut self, taken: Taken, outcome: Outcome, out: &mut Vec<Effect>) {
+        self.meter.settled(taken.sequence(), outcome);
         match (taken, outcome) {
             (Taken::Near(entry), Outcome::Accept) => done(&entry, out),
             (Taken::Near(entry), Outcome::Reject) => {
@@ -251,6 +266,8 @@ impl State {
 
     /// The same as [`Self::let_go`] of such a message: it has to be read to go on.
     fn let_go_far(&mut self, stub: Stub, reason: DeathReason, out: &mut Vec<Effect>) {
+        let goes_on = self.buries();
+        self.meter.died(stub.sequence, reason, goes_on);
         match &mut self.features {
             Some(features) if features.rules.dead_letter.is_some() => {
                 features.dying.insert(stub, reason);

@@ -74,6 +74,19 @@ const MANY: usize = 256;
 impl State {
     /// A message is done with here: it goes on as a dead letter, or it is gone.
     pub(super) fn let_go(&mut self, entry: Entry, reason: DeathReason, out: &mut Vec<Effect>) {
+        let goes_on = self.buries();
+        self.meter.died(entry.sequence, reason, goes_on);
+        self.bury(entry, reason, out);
+    }
+
+    /// What dies here goes on as a dead letter.
+    pub(super) fn buries(&self) -> bool {
+        let features = self.features.as_ref();
+        features.is_some_and(|features| features.rules.dead_letter.is_some())
+    }
+
+    /// The same for one of which that was said already.
+    fn bury(&mut self, entry: Entry, reason: DeathReason, out: &mut Vec<Effect>) {
         match &mut self.features {
             Some(features) if features.rules.dead_letter.is_some() => {
                 let kept = entry.journaled || features.rules.at_least_once;
@@ -198,7 +211,7 @@ impl State {
             features.stuck.rest(now);
         }
         for (entry, reason) in risen {
-            self.let_go(entry, reason, out);
+            self.bury(entry, reason, out);
         }
     }
 

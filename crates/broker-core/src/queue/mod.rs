@@ -13,6 +13,7 @@ mod entry;
 mod held;
 mod leaving;
 mod life;
+mod meter;
 mod paged;
 mod ready;
 mod schedule;
@@ -34,6 +35,7 @@ use self::consumers::Consumers;
 use self::entry::Holder;
 use self::held::Held;
 use self::leaving::{Leaving, Stuck};
+use self::meter::Meter;
 use self::stream::Stream;
 use self::waiting::Waiting;
 use crate::account::Account;
@@ -113,6 +115,7 @@ pub(crate) struct State {
     deleted: bool,
     /// A ready message may expire.
     timed: bool,
+    meter: Meter,
     /// What most queues do without.
     features: Option<Box<Features>>,
     /// Its messages and consumers, if it is a stream: then there are none elsewhere.
@@ -156,6 +159,7 @@ impl State {
             },
             deleted: false,
             timed: false,
+            meter: Meter::default(),
             features,
             stream: None,
         }
@@ -217,7 +221,9 @@ impl State {
         if self.stream.is_some() {
             return self.push_to_stream(entries, at, out);
         }
+        self.meter.batch();
         for entry in entries {
+            self.meter.came(&entry, at.durable);
             if let Some(features) = &mut self.features {
                 features.came(&entry);
             }
@@ -408,6 +414,7 @@ impl State {
     ) -> Option<(Delivery, u32)> {
         self.touch(now);
         let entry = self.take_first()?;
+        self.meter.got(&entry, !auto_settle);
         let delivery = entry.clone().into_delivery(self.id, None);
         if auto_settle {
             done(&entry, out);
@@ -428,6 +435,7 @@ impl State {
     ) -> Settled {
         if let Some(stream) = &mut self.stream {
             let settled = stream.settle(connection, sequences);
+            self.meter.counts.acknowledged += sequences.len() as u64;
             self.pump_stream(at, out);
             return settled;
         }
@@ -468,6 +476,7 @@ impl State {
     /// Forgets all ready messages and says how many.
     pub(crate) fn purge(&mut self, out: &mut Vec<Effect>) -> u32 {
         let purged = saturate(self.ready.len());
+        self.meter.purged(self.ready.len() as u64);
         self.ready
             .clear(|sequence| out.push(Effect::Done(sequence)));
         if let Some(features) = &mut self.features {
@@ -610,6 +619,7 @@ impl State {
     }
 
     fn hand_out(&mut self, consumer: Arc<Consumer>, entry: Entry, out: &mut Vec<Effect>) {
+        self.meter.handed_out(&entry, !consumer.auto_settle);
         let delivery = if consumer.auto_settle {
             done(&entry, out);
             entry.into_delivery(self.id, Some(&consumer))

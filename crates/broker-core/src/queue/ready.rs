@@ -58,6 +58,11 @@ impl Ready {
         self.head.entries.len() + self.paged.len() + self.tail.entries.len() + self.late.len()
     }
 
+    /// Bytes of those in memory.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        (self.head.bytes + self.tail.bytes + self.late_bytes) as u64
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -59,6 +59,11 @@ impl Schedule {
         }
     }
 
+    /// Bytes of those in memory that the journal has as well.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        self.leavable_bytes as u64
+    }
+
     pub(super) fn len(&self) -> usize {
         self.near.len() + self.far.len()
     }

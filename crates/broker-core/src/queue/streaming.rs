@@ -13,7 +13,9 @@ impl State {
     ) {
         let grows_old = self.max_age_ms().is_some();
         if let Some(stream) = &mut self.stream {
-            stream.push(entries);
+            let mut count = 0;
+            stream.push(entries.inspect(|_| count += 1));
+            self.meter.came_to_stream(count);
             if grows_old {
                 stream.grows_old(at.now);
             }
@@ -25,7 +27,9 @@ impl State {
     pub(super) fn pump_stream(&mut self, at: At, out: &mut Vec<Effect>) {
         let max_bytes = self.max_bytes();
         if let Some(stream) = &mut self.stream {
+            let before = out.len();
             stream.pump(at, out);
+            self.meter.handed_out_of_stream(deliveries(&out[before..]));
             stream.trim(max_bytes, out);
         }
     }
@@ -71,7 +75,9 @@ impl State {
         out: &mut Vec<Effect>,
     ) {
         if let Some(stream) = &mut self.stream {
+            let before = out.len();
             stream.read(reading, entries, keep_bytes, at, out);
+            self.meter.handed_out_of_stream(deliveries(&out[before..]));
         }
     }
 
@@ -103,4 +109,11 @@ impl State {
             stream.age_checked(first, max_age_ms, now);
         }
     }
+}
+
+fn deliveries(effects: &[Effect]) -> u64 {
+    let deliveries = effects.iter();
+    deliveries
+        .filter(|effect| matches!(effect, Effect::Deliver(..)))
+        .count() as u64
 }

@@ -40,6 +40,11 @@ impl Waiting {
         either!(self, it => it.len())
     }
 
+    /// Bytes of those in memory.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        either!(self, it => it.memory_bytes())
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -26,6 +26,7 @@ mod indexes;
 mod kit;
 mod lengths;
 mod levels;
+mod measures;
 mod paging;
 mod policies;
 mod priorities;

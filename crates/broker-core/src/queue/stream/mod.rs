@@ -94,6 +94,11 @@ impl Stream {
         self.index.len() + self.tail.len() as u64
     }
 
+    /// Bytes of the messages in memory.
+    pub(super) fn memory_bytes(&self) -> u64 {
+        self.tail_bytes as u64
+    }
+
     pub(super) fn consumers(&self) -> usize {
         self.readers.len()
     }

@@ -122,15 +122,20 @@ impl Channel {
         lane.into_iter().chain(confirms)
     }
 
-    /// Lets go what may go; false when nothing is left.
-    pub(super) fn release(&mut self, reached: Reached, out: &mut BytesMut) -> bool {
+    /// Lets go what may go; false when nothing is left. Adds how many publishes were confirmed.
+    pub(super) fn release(
+        &mut self,
+        reached: Reached,
+        confirmed: &mut u64,
+        out: &mut BytesMut,
+    ) -> bool {
         self.lane.release(reached.durable, out);
         if let Some(confirms) = &mut self.confirms
             && confirms.is_due(reached)
         {
             let number = self.number;
             self.lane.send(Lsn(0), reached.durable, out, |out| {
-                confirms.release(reached, number, out)
+                *confirmed += confirms.release(reached, number, out);
             });
         }
         self.listed = self.is_waiting();

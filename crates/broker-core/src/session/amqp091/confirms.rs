@@ -64,8 +64,10 @@ impl Confirms {
         self.waits_for().is_some_and(|after| reached.keeps(after))
     }
 
-    /// Confirms everything that is safe now in as few frames as possible.
-    pub(super) fn release(&mut self, reached: Reached, channel: u16, out: &mut BytesMut) {
+    /// Confirms everything that is safe now in as few frames as possible, and says how many publishes
+    /// that are.
+    pub(super) fn release(&mut self, reached: Reached, channel: u16, out: &mut BytesMut) -> u64 {
+        let mut confirmed = 0;
         while let Some(first) = self.pending.front()
             && reached.keeps(first.after)
         {
@@ -79,8 +81,10 @@ impl Confirms {
                 self.pending.pop_front();
             }
             let multiple = last > self.told + 1;
+            let count = last - self.told;
             self.told = last;
             if accepted {
+                confirmed += count;
                 BasicAck {
                     delivery_tag: last,
                     multiple,
@@ -95,6 +99,7 @@ impl Confirms {
                 .encode(channel, out);
             }
         }
+        confirmed
     }
 }
 

@@ -446,17 +446,18 @@ impl Connection {
     fn release(&mut self, out: &mut BytesMut) {
         while !self.waiting.is_empty() {
             let reached = self.context.attachment.reached();
-            let channels = &mut self.channels;
+            let (channels, mut confirmed) = (&mut self.channels, 0);
             self.waiting.retain(|&number| {
                 let waits = channels
                     .get_mut(number)
-                    .is_some_and(|channel| channel.release(reached, out));
+                    .is_some_and(|channel| channel.release(reached, &mut confirmed, out));
                 if !waits {
                     channels.sweep(number);
                 }
                 waits
             });
             let attachment = &self.context.attachment;
+            attachment.tally().confirmed.add(confirmed);
             let firsts = [Durability::Fsync, Durability::Os].map(|level| self.first_wait(level));
             firsts.iter().flatten().for_each(|it| attachment.watch(*it));
             // The commit may have come before the watch.

@@ -25,9 +25,13 @@ impl Connection {
         self.context.attachment.outbox().drain(&mut events);
         let mut result = Ok(());
         let durable = self.context.attachment.durable();
+        let mut count = 0;
         for event in events.drain(..) {
             match event {
-                Event::Deliver(delivery) => self.on_delivery(&delivery, durable, out),
+                Event::Deliver(delivery) => {
+                    count += 1;
+                    self.on_delivery(&delivery, durable, out);
+                }
                 Event::ConsumerCancelled(consumer) => self.on_cancelled(consumer, out.buffer()),
                 Event::Close(reason) => {
                     result = Err(Fault::new(ReplyCode::ConnectionForced, reason));
@@ -35,6 +39,7 @@ impl Connection {
             }
         }
         self.events = events;
+        self.context.attachment.tally().delivered.add(count);
         self.context.settlements.flush(&self.context.attachment);
         result
     }

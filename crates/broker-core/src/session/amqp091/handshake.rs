@@ -14,7 +14,7 @@ use super::Settings;
 use super::connection::Connection;
 use super::fault::Fault;
 use super::sasl::{self, EXTERNAL, MECHANISMS};
-use crate::broker::{Broker, Login, PasswordCheck};
+use crate::broker::{Broker, Login, PasswordCheck, Peer};
 use crate::outbox::Wake;
 use crate::refusal::{Reason, Refusal};
 
@@ -23,7 +23,7 @@ use crate::refusal::{Reason, Refusal};
 pub(super) struct Handshake {
     broker: Arc<Broker>,
     settings: Settings,
-    peer: String,
+    peer: Peer,
     /// Given to the broker when the connection attaches.
     wake: Option<Box<dyn Wake>>,
     /// Whom the peer's certificate names.
@@ -92,7 +92,7 @@ impl Handshake {
     pub(super) fn new(
         broker: Arc<Broker>,
         settings: Settings,
-        peer: String,
+        peer: Peer,
         wake: Box<dyn Wake>,
     ) -> Self {
         Self {
@@ -268,12 +268,14 @@ impl Handshake {
                 Ok(Progress::Continue)
             }
             Err(refusal) => {
-                let (peer, reason) = (&self.peer, &refusal.text);
+                let (peer, reason) = (&self.peer.address, &refusal.text);
                 tracing::warn!(%peer, username, mechanism, %reason, "login refused");
                 if refusal.reason == Reason::Unavailable {
                     // Not the credentials' fault: a client that hears 403 would not try again.
+                    self.broker.connection_refused(&self.peer.listener);
                     return Err(Fault::new(ReplyCode::ConnectionForced, reason));
                 }
+                self.broker.login_failed(username, &self.peer.listener);
                 if !self.client.authentication_failure_close {
                     return Ok(Progress::Close);
                 }

@@ -57,7 +57,7 @@ use self::farewell::Farewell;
 use self::fault::Fault;
 use self::handshake::{Handshake, Progress};
 use super::{Output, Step};
-use crate::broker::{Broker, Login};
+use crate::broker::{Broker, Login, Peer};
 use crate::outbox::Wake;
 use crate::refusal::Refusal;
 
@@ -104,8 +104,14 @@ enum Flow {
 }
 
 impl Session {
-    /// A connection that has not sent anything yet. `peer` is its address, for people.
-    pub fn new(broker: Arc<Broker>, settings: Settings, peer: String, wake: Box<dyn Wake>) -> Self {
+    /// A connection that has not sent anything yet.
+    pub fn new(
+        broker: Arc<Broker>,
+        settings: Settings,
+        peer: impl Into<Peer>,
+        wake: Box<dyn Wake>,
+    ) -> Self {
+        let peer = peer.into();
         Self {
             phase: Phase::Handshake(Box::new(Handshake::new(broker, settings, peer, wake))),
         }

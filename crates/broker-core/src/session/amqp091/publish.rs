@@ -121,6 +121,7 @@ impl Channel {
     }
 
     pub(super) fn give_back(&mut self, context: &Context, publish: &Publish, out: &mut BytesMut) {
+        context.attachment.tally().returned.add(1);
         let number = self.number;
         let Publish { envelope, body } = publish;
         let Properties::Amqp091(properties) = &envelope.properties;
