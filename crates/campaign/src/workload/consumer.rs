@@ -34,17 +34,18 @@ impl Client for Consuming {
 
 impl Book {
     /// Takes all out of a queue that nobody else takes from, up to `deadline`, on whatever
-    /// connections it needs. False if something that is owed did not come.
-    pub(crate) async fn drain(&self, queue: &'static str, deadline: Instant) -> bool {
+    /// connections it needs. What was on its way to a connection that ended is in the queue again, so
+    /// a queue that seems empty while something is owed is looked at once more.
+    pub(crate) async fn drain(&self, queue: &'static str, deadline: Instant) {
         while Instant::now() < deadline {
             if let Ok((_, connection)) = self.connect().await
                 && self.drain_on(connection, queue, deadline).await.is_ok()
+                && self.ledger().owed_by(queue) == 0
             {
-                return self.ledger().owed_by(queue) == 0;
+                return;
             }
             tokio::time::sleep(super::RETRY).await;
         }
-        false
     }
 
     async fn drain_on(
