@@ -357,8 +357,8 @@ impl LiveQueue {
     }
 
     /// See [`State::begin_reading`].
-    pub(super) fn begin_reading(&self, keep_bytes: usize) -> Option<Reading> {
-        self.enter().state.begin_reading(keep_bytes)
+    pub(super) fn begin_reading(&self, keep_bytes: usize, durable: Lsn) -> Option<Reading> {
+        self.enter().state.begin_reading(keep_bytes, durable)
     }
 
     /// See [`State::ask_readers`].

@@ -46,6 +46,7 @@ impl Broker {
         let mut names = HashSet::new();
         let mut entries = Vec::with_capacity(stubs.len());
         let mut run = Lsn(0)..Lsn(0);
+        let durable = self.durable();
         for (index, stub) in stubs.iter().enumerate() {
             if !run.contains(&stub.record) {
                 run = stub.record..end_of_run(&stubs[index..]);
@@ -56,6 +57,10 @@ impl Broker {
                 .read(stub.record, run.end, &mut window, |record| {
                     read_message(record, place, &mut names)
                 })?;
+            if stub.record >= durable {
+                // Found when this broker took over, and not committed yet (rule F13).
+                message.lsn = Lsn(stub.record.0 + 1);
+            }
             let hold = self.account.hold(message.size_bytes(), Some(stub.record));
             hold.set_record(stub.record);
             message.hold = Some(hold);
@@ -146,7 +151,8 @@ fn read_message(
         persistent: true,
         further_keys,
     };
-    // It may be delivered at once: it has been durable since it left the memory.
+    // It may be delivered at once: it has been durable since it left the memory. Who reads a message
+    // that was never in this broker's memory looks whether it is.
     let body = Body::copy_from_slice(body);
     let message = Message::new(Arc::new(envelope), body);
     Ok(Message { arrived, ..message })

@@ -215,18 +215,24 @@ impl Standby {
         Self::open(&self.config, self.disk)
     }
 
-    /// Takes over, in a higher epoch than any before it: all that was taken counts, committed or not,
-    /// for the other may have told somebody.
+    /// Takes over, in a higher epoch than any before it: all that was taken is there, committed or not,
+    /// for the other may have told somebody. What is not below `committed` is delivered to nobody, and
+    /// nothing is told to be durable, before [`Broker::hold_durable`] says so (rule F13).
     ///
     /// # Errors
     /// An epoch that is not higher, a record that makes no sense, and disk errors.
-    pub fn promote(mut self, epoch: Epoch) -> Result<(Arc<Broker>, Writer), BrokerOpenError> {
+    pub fn promote(
+        mut self,
+        epoch: Epoch,
+        committed: Lsn,
+    ) -> Result<(Arc<Broker>, Writer), BrokerOpenError> {
         let end = self.end();
         if let Err(error) = self.commit(end) {
             let text = format!("cannot take over: {error}; start a newer version on this node");
             return Err(Refusal::new(Reason::Unavailable, text).into());
         }
         let (journal, writer) = self.follower.promote(epoch)?;
+        journal.begin_held(committed);
         let broker = Broker::recovered(&self.config, self.recovery, journal)?;
         Ok((broker, writer))
     }

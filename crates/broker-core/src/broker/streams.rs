@@ -113,7 +113,7 @@ impl LiveQueue {
     /// has stopped leaves them where they are.
     fn read_some(self: &Arc<Self>, broker: &Broker) {
         let keep_bytes = broker.window_bytes();
-        let mut reading = self.begin_reading(keep_bytes);
+        let mut reading = self.begin_reading(keep_bytes, broker.durable());
         for turn in 1..=READS {
             let Some(read) = reading else { return };
             let Ok(entries) = broker.read_back(self, &read.stubs) else {
@@ -121,7 +121,7 @@ impl LiveQueue {
             };
             (reading, _) = self.run_alone(broker, |state, at, out| {
                 state.read(&read, entries, keep_bytes, at, out);
-                (turn < READS).then(|| state.begin_reading(keep_bytes))?
+                (turn < READS).then(|| state.begin_reading(keep_bytes, at.durable))?
             });
         }
     }

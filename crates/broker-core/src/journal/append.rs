@@ -138,6 +138,8 @@ pub struct Journal {
 pub(super) struct Limits {
     /// See [`super::Options::backlog_bytes`].
     pub(super) backlog_bytes: usize,
+    /// See [`super::Options::held_bytes`].
+    pub(super) held_bytes: u64,
     /// The largest framed record.
     pub(super) framed_max: u64,
 }
@@ -329,6 +331,13 @@ impl Journal {
         self.raise_durable()
     }
 
+    /// The same for a journal that was just opened: what it was opened with counts from `limit` on
+    /// only once others have it, too (rule F13).
+    pub(crate) fn begin_held(&self, limit: Lsn) {
+        self.durable_limit.store(limit.0, Ordering::SeqCst);
+        self.durable.fetch_min(limit.0, Ordering::AcqRel);
+    }
+
     /// What counts once goes on to count. Whoever comes last sees what both have stored.
     fn raise_durable(&self) -> bool {
         let durable = self.common().0;
@@ -388,11 +397,18 @@ impl Journal {
         self.full.load(Ordering::Acquire)
     }
 
-    /// Whether publishers may go on: false while the journal is full, too far behind, waiting for a
-    /// segment to be prepared, or stopped.
+    /// Whether publishers may go on: false while the journal is full, too far behind, too far ahead of
+    /// [what counts](Self::hold_durable), waiting for a segment to be prepared, or stopped.
     /// Cheap: ask before reading more from a publisher, and again after each turn of the writer.
     pub fn takes_publishes(&self) -> bool {
-        !self.pauses.load(Ordering::Acquire) && !self.is_behind()
+        !self.pauses.load(Ordering::Acquire) && !self.is_behind() && !self.is_ahead()
+    }
+
+    /// Whether so much was written that others do not have that publishers must wait for them.
+    fn is_ahead(&self) -> bool {
+        let written = self.written.load(Ordering::SeqCst);
+        let held_bytes = written.saturating_sub(self.durable.load(Ordering::Acquire));
+        self.durable_limit.load(Ordering::SeqCst) < written && held_bytes >= self.limits.held_bytes
     }
 
     /// Whether publishers must wait for the writer alone, which catches up by itself: it is too far

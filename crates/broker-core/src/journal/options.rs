@@ -39,6 +39,9 @@ pub struct Options {
     pub batch_bytes: usize,
     /// Unwritten bytes in memory from which on [`super::Journal::takes_publishes`] says no.
     pub backlog_bytes: usize,
+    /// The same for bytes that are written here and [do not count](super::Journal::hold_durable),
+    /// since others do not have them (rule F12).
+    pub held_bytes: u64,
     /// Free space on the disk below which ordinary records are refused (rule J7). `None`: 2 GiB or
     /// 5 % of the disk, whichever is more, but never more than a quarter of it.
     pub keep_free_bytes: Option<u64>,
@@ -58,6 +61,7 @@ impl Default for Options {
             segment_bytes: 32 << 20,
             batch_bytes: 4 << 20,
             backlog_bytes: 8 << 20,
+            held_bytes: 64 << 20,
             keep_free_bytes: None,
             store: None,
             zeros_ahead: None,

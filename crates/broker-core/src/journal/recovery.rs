@@ -469,6 +469,7 @@ fn start(
         disk: disk.clone(),
         limits: Limits {
             backlog_bytes: options.backlog_bytes,
+            held_bytes: options.held_bytes,
             framed_max: Room::max_framed(options.capacity()),
         },
         epoch,

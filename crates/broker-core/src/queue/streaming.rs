@@ -2,6 +2,7 @@
 
 use super::{At, Effect, Entry, Index, Probe, Reading, State};
 use crate::clock::Timestamp;
+use crate::journal::Lsn;
 
 impl State {
     /// Takes messages in, and lets go what is too much for that.
@@ -54,8 +55,8 @@ impl State {
 
     /// What is to be read from the journal for a reader, without the queue's lock. Answer with
     /// [`Self::read`].
-    pub(crate) fn begin_reading(&mut self, keep_bytes: usize) -> Option<Reading> {
-        self.stream.as_mut()?.begin_reading(keep_bytes)
+    pub(crate) fn begin_reading(&mut self, keep_bytes: usize, durable: Lsn) -> Option<Reading> {
+        self.stream.as_mut()?.begin_reading(keep_bytes, durable)
     }
 
     /// Has those see to their reading for whom there is something to read.

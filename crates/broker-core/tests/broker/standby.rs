@@ -3,12 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use broker_core::broker::{BrokerConfig, Standby};
-use broker_core::call::Outcome;
+use broker_core::call::{Consume, Outcome};
 use broker_core::journal::{Epoch, Lsn, Options, Shipment, SimDisk, Survival, Turn};
+use broker_core::limits::Limits;
+use broker_core::value::{Arguments, Value};
 
-use crate::kit::{Client, World, body, small};
+use crate::kit::{Client, World, body, consume, small};
 
 /// The one that serves, and the one that stands by.
 struct Pair {
@@ -90,7 +93,7 @@ impl Pair {
         standby.sync().unwrap();
         let parted = standby.end();
         let epoch = Epoch(standby.epoch().0 + 1);
-        let opened = standby.promote(epoch).unwrap();
+        let opened = standby.promote(epoch, parted).unwrap();
         let mut active = World::open_with(opened, standby_disk, config);
         active.clock = clock;
         active.broker.hold_durable(parted);
@@ -312,4 +315,104 @@ fn a_standby_of_other_options_still_opens_as_a_broker() {
     };
     let world = World::open(pair.standby_disk, config);
     assert_eq!(world.client().empty("q"), ["kept"]);
+}
+
+/// The standby takes over with more than it knows to be committed.
+fn taken_over(pair: Pair, committed: Lsn) -> World {
+    let Pair {
+        mut standby,
+        standby_disk,
+        active,
+    } = pair;
+    standby.sync().unwrap();
+    let epoch = Epoch(standby.epoch().0 + 1);
+    let opened = standby.promote(epoch, committed).unwrap();
+    World::open_with(opened, standby_disk, active.config)
+}
+
+#[test]
+fn who_takes_over_delivers_nothing_before_it_is_committed() {
+    let mut pair = Pair::new();
+    let client = pair.active.client();
+    client.queue("q", true);
+    client.queue("got", true);
+    client.queue_with("s", [("x-queue-type", Value::Text("stream".into()))]);
+    for queue in ["q", "got", "s"] {
+        client.publish("", queue, "known");
+    }
+    pair.settle();
+    let committed = pair.standby.durable();
+    for queue in ["q", "got", "s"] {
+        client.publish("", queue, "more");
+    }
+    drop(client);
+    pair.active.commit();
+    while pair.ship(4000) {}
+    let mut world = taken_over(pair, committed);
+    world.commit();
+    let client = world.client();
+    client.consume("q", 1, 0);
+    let from_first = Consume {
+        queue: "s",
+        prefetch: 10,
+        arguments: Arguments::from([("x-stream-offset".into(), Value::Text("first".into()))]),
+        ..consume("s", 2)
+    };
+    client.attachment.consume(&from_first).unwrap();
+    // What is asked for is taken at once, and shown when it is durable.
+    let shown_at = || {
+        client
+            .attachment
+            .get("got", true)
+            .unwrap()
+            .unwrap()
+            .0
+            .message
+            .lsn
+    };
+    assert_eq!(read_all(&client), ["known", "known"]);
+    assert!(shown_at() <= world.broker.durable());
+    let later = shown_at();
+    assert!(later > world.broker.durable());
+
+    world.broker.hold_durable(world.broker.extent().synced);
+    assert_eq!(read_all(&client), ["more", "more"]);
+    assert!(later <= world.broker.durable());
+}
+
+/// All that comes as long as anything does.
+fn read_all(client: &Client) -> Vec<String> {
+    let mut all = Vec::new();
+    for _ in 0..4 {
+        all.extend(client.bodies());
+    }
+    all
+}
+
+#[test]
+fn publishers_wait_for_others_once_too_much_is_here_alone() {
+    let journal = Options {
+        segment_bytes: 64 << 10,
+        held_bytes: 20_000,
+        ..small()
+    };
+    let mut world = World::with(Limits::default(), journal);
+    let client = world.client();
+    client.queue("q", true);
+    world.commit();
+    world.broker.hold_durable(world.broker.extent().synced);
+    let paused = || client.attachment.publish_paused(|| false);
+    let body = "x".repeat(1000);
+    let mut published = 0;
+    while !paused() {
+        published += 1;
+        assert!(published < 100, "nobody waits");
+        client.publish("", "q", &body);
+        world.commit();
+    }
+    assert!((18..=20).contains(&published), "{published}");
+    client.wakes.store(0, Ordering::SeqCst);
+    world.broker.hold_durable(world.broker.extent().synced);
+    assert!(client.wakes.load(Ordering::SeqCst) > 0, "nobody is told");
+    assert!(!paused());
 }

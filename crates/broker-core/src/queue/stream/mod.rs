@@ -68,6 +68,8 @@ pub(super) struct Stream {
     /// and of all messages.
     bytes: u64,
     readers: Readers,
+    /// Behind the last message it began with; 0 once all of those are durable.
+    unsure: Lsn,
     /// When to look for messages that are too old; never without a limit.
     check_age_at: Timestamp,
 }
@@ -86,6 +88,7 @@ impl Stream {
             safe_bytes: 0,
             bytes: 0,
             readers: Readers::default(),
+            unsure: Lsn(0),
             check_age_at: Timestamp::NEVER,
         }
     }
@@ -107,6 +110,8 @@ impl Stream {
     pub(super) fn restore(&mut self, index: Index, next: u64) {
         let records = index.iter().map(|stub| (stub.record, stub.size_bytes));
         self.account.enter_records(records);
+        let last = index.iter().map(|stub| stub.record).max();
+        self.unsure = last.map_or(Lsn(0), |record| Lsn(record.0 + 1));
         (self.bytes, self.safe_bytes) = (index.bytes(), index.bytes());
         (self.next, self.safe) = (next, next);
         self.index = index;

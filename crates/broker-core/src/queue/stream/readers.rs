@@ -194,6 +194,10 @@ impl Stream {
     /// Hands out what is in memory, to each reader that has come so far.
     pub(in crate::queue) fn pump(&mut self, at: At, out: &mut Vec<Effect>) {
         self.commit(at.durable);
+        if self.unsure > Lsn(0) && self.unsure <= at.durable {
+            self.unsure = Lsn(0);
+            self.ask_readers();
+        }
         let mut readers = std::mem::take(&mut self.readers.by_number);
         for (number, reader) in &mut readers {
             self.serve(*number, reader, at.durable, out);
@@ -219,7 +223,11 @@ impl Stream {
         if self.will_have_too_much(max_bytes) {
             return true;
         }
+        let unsure = self.unsure > durable;
         let waits = |reader: &Reader| {
+            if unsure && self.index.end().is_some_and(|end| reader.next < end) {
+                return reader.state == Place::Active;
+            }
             let next = self.in_tail(reader.next);
             reader.state == Place::Active && next.is_some_and(|entry| entry.message.lsn > durable)
         };
@@ -228,7 +236,12 @@ impl Stream {
 
     /// What is to be read next from the journal, for a reader that can take something, and somewhat more
     /// of a queue that keeps so many bytes. Answer with [`Self::read`].
-    pub(in crate::queue) fn begin_reading(&mut self, keep_bytes: usize) -> Option<Reading> {
+    /// What this broker found when it took over is read when it is `durable` (rule F13).
+    pub(in crate::queue) fn begin_reading(
+        &mut self,
+        keep_bytes: usize,
+        durable: Lsn,
+    ) -> Option<Reading> {
         for (number, reader) in &mut self.readers.by_number {
             let Some(credit) = reader.wants_reading(self.index.end()) else {
                 continue;
@@ -245,7 +258,11 @@ impl Stream {
             };
             let most = BATCH_LEN.min(credit.max(AHEAD_LEN));
             let next = self.index.from(reader.next).take(most);
+            let next = next.take_while(|stub| stub.record < durable);
             let stubs: Vec<_> = next.take_while(fits).collect();
+            if stubs.is_empty() {
+                continue;
+            }
             reader.state = Place::Reading;
             return Some(Reading::new(Some(*number), stubs, self.account));
         }

@@ -122,7 +122,7 @@ impl Bench {
 
     /// Somebody begins to read for a reader that is behind.
     fn begin(&mut self) -> bool {
-        let reading = self.stream.begin_reading(self.keep_bytes);
+        let reading = self.stream.begin_reading(self.keep_bytes, self.durable);
         let begun = reading.is_some();
         self.readings.extend(reading);
         begun

@@ -117,10 +117,11 @@ impl<R: Rules> Replica<R> {
         let epochs = self.node.protocol().log().epochs.clone();
         self.kept.change(|kept| kept.epochs = epochs)?;
         self.unsynced = false;
-        let (broker, writer) = standby.promote(epoch)?;
-        if self.rules.holds(Rule::DeliverCommitted) {
-            broker.hold_durable(self.node.protocol().committed());
-        }
+        let committed = match self.rules.holds(Rule::DeliverCommitted) {
+            true => self.node.protocol().committed(),
+            false => Lsn(u64::MAX),
+        };
+        let (broker, writer) = standby.promote(epoch, committed)?;
         self.engine = Engine::Leading(Arc::clone(&broker));
         out.push(Output::Lead {
             epoch,
