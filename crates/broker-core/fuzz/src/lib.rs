@@ -1,7 +1,8 @@
-//! What opening a journal promises for any bytes, and a small broker's journal to start from. The fuzz
-//! targets and `cargo test` run it.
+//! What opening a journal promises for any bytes, with a small broker's journal to start from, and what reading
+//! a replication connection does. The fuzz targets and `cargo test` run it.
 
 pub mod records;
+pub mod replication;
 pub mod segments;
 
 use std::collections::BTreeMap;

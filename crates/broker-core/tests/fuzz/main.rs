@@ -17,17 +17,25 @@ use std::path::Path;
 /// Seconds in a debug build: each input opens a journal, most of them a broker.
 const ROUNDS: u64 = 1_500;
 
-fn run(target: &str, check: fn(&[u8])) {
+/// The same for bytes that are only read.
+const READING_ROUNDS: u64 = 100_000;
+
+fn run(target: &str, rounds: u64, check: fn(&[u8])) {
     let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds");
-    replay::replay(&seeds.join(target), ROUNDS, check);
+    replay::replay(&seeds.join(target), rounds, check);
 }
 
 #[test]
 fn records() {
-    run("records", targets::records::check);
+    run("records", ROUNDS, targets::records::check);
 }
 
 #[test]
 fn segments() {
-    run("segments", targets::segments::check);
+    run("segments", ROUNDS, targets::segments::check);
+}
+
+#[test]
+fn replication() {
+    run("replication", READING_ROUNDS, targets::replication::check);
 }
