@@ -52,6 +52,13 @@ impl FakeCoordinator {
         self.state().cut_off = cut_off;
     }
 
+    /// The record is this one from now on, as when the store is restored from a backup.
+    pub fn put(&self, record: Record) {
+        let mut state = self.state();
+        state.record = Some(record);
+        state.version += 1;
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,10 +1,10 @@
 //! What a group does when nothing, or one thing, goes wrong.
 
-use broker_core::journal::Survival;
+use broker_core::journal::{SimDisk, Survival};
 use broker_core::replication::protocol::State;
 
 use crate::faults::Fault;
-use crate::world::{AllBut, SECOND, Setup, World};
+use crate::world::{AllBut, SECOND, SEGMENT_BYTES, Setup, World};
 
 impl World {
     pub(crate) fn leader(&self) -> Option<usize> {
@@ -56,7 +56,8 @@ impl World {
         for round in 0..self.setup.nodes {
             let settled = |world: &Self| world.is_well() || world.is_lost();
             if self.pass_until(60 * SECOND, settled) && self.is_lost() {
-                return self.count("groups lost");
+                self.count("groups lost");
+                self.rescue();
             }
             self.get_well();
             self.pass(3 * SECOND);
@@ -177,4 +178,40 @@ fn a_standby_whose_disk_decays_is_refilled() {
         assert!(world.pass_until(60 * SECOND, sees), "{}", world.story());
         world.check_all();
     }
+}
+
+#[test]
+fn a_node_that_has_received_nothing_yet_starts_again_as_it_was() {
+    for survival in [Survival::Everything, Survival::Nothing] {
+        let mut world = World::new(Setup::pair(1));
+        world.crash(1, false);
+        let disk = &mut world.machines[1].disk;
+        *disk = disk.after_power_loss(survival);
+        world.boot(1);
+        let replica = world.machines[1].replica.as_ref().expect("it starts");
+        let status = replica.status(world.machines[1].moment(world.now));
+        assert_eq!(status.notices, [], "{survival:?}");
+        assert_eq!(status.state, State::Searching, "{survival:?}");
+        world.get_well();
+    }
+}
+
+#[test]
+fn a_follower_whose_segments_are_smaller_is_not_waited_for() {
+    let mut world = World::new(Setup::pair(2));
+    world.crash(1, false);
+    world.machines[1].disk = SimDisk::new(7);
+    world.machines[1].config.broker.journal.segment_bytes = 20 << 10;
+    world.boot(1);
+    let refused = |world: &World| world.trace.iter().any(|line| line.contains("are refused"));
+    assert!(world.pass_until(60 * SECOND, refused), "{}", world.story());
+    // It asks again and again, and whoever leads goes on.
+    let confirmed = world.ledger.confirmed.len();
+    world.pass(20 * SECOND);
+    assert!(world.ledger.confirmed.len() > confirmed + 100);
+    world.crash(1, false);
+    world.machines[1].disk = SimDisk::new(8);
+    world.machines[1].config.broker.journal.segment_bytes = SEGMENT_BYTES;
+    world.boot(1);
+    world.check_all();
 }

@@ -8,6 +8,7 @@ use broker_core::replication::replica::{Replica, ReplicaConfig};
 use broker_core::replication::timing::Moment;
 
 use crate::clients::Client;
+use crate::disks::Backup;
 use crate::world::AllBut;
 
 pub(crate) struct Machine {
@@ -24,6 +25,13 @@ pub(crate) struct Machine {
     pub(crate) wake_at: u64,
     /// Until then its disk does what the test planned, and its replica may fail.
     pub(crate) sick_until: u64,
+    /// Until then every sync takes long.
+    pub(crate) slow_until: u64,
+    /// An earlier state of its disk, to be restored.
+    pub(crate) backup: Option<Backup>,
+    /// Since when its clock stands still, and for how long it did before.
+    stopped_at: Option<u64>,
+    lost: u64,
     offset: u64,
     ppm: i64,
 }
@@ -53,6 +61,10 @@ impl Machine {
             settle_planned: false,
             wake_at: u64::MAX,
             sick_until: 0,
+            slow_until: 0,
+            backup: None,
+            stopped_at: None,
+            lost: 0,
             offset,
             ppm,
         }
@@ -64,13 +76,30 @@ impl Machine {
 
     /// What its clock shows at this true time.
     pub(crate) fn moment(&self, now: u64) -> Moment {
+        let now = self.stopped_at.unwrap_or(now) - self.lost;
         Moment(self.offset + scaled(now, 1_000_000 + self.ppm, 1_000_000))
     }
 
     /// The true time at which its clock shows that, rounded up.
     pub(crate) fn time_of(&self, moment: Moment) -> u64 {
         let since = moment.0.saturating_sub(self.offset);
-        scaled(since, 1_000_000, 1_000_000 + self.ppm).saturating_add(2)
+        let time = scaled(since, 1_000_000, 1_000_000 + self.ppm).saturating_add(2 + self.lost);
+        match self.stopped_at {
+            Some(at) if time > at => u64::MAX,
+            _ => time,
+        }
+    }
+
+    /// Its clock stands still from now on, or goes on where it stands.
+    pub(crate) fn stop_clock(&mut self, now: u64, stop: bool) {
+        match (self.stopped_at, stop) {
+            (None, true) => self.stopped_at = Some(now),
+            (Some(at), false) => {
+                self.lost += now - at;
+                self.stopped_at = None;
+            }
+            _ => {}
+        }
     }
 }
 

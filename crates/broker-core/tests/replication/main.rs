@@ -3,10 +3,14 @@
 //!
 //! Everything follows from a seed. `RULES.md` lists what was broken on purpose to see that it is found.
 
+mod ambush;
 mod clients;
+mod disks;
 mod faults;
 mod machine;
+mod mix;
 mod network;
+mod operator;
 mod steps;
 mod store;
 mod world;

@@ -1,12 +1,13 @@
 //! Connections between machines: in order within one, and lost with it. A cut in one direction swallows
 //! what is sent there; the ends learn of it late or from the silence.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use broker_core::replication::codec::{CodecError, HEAD_LEN, Head, decode, encode};
 use broker_core::replication::frame::Peer;
 use broker_core::replication::replica::{Input, Packet};
 
-use crate::world::{Chance, Happening, Life, MS, SECOND, World, machine_of, peer};
+use crate::world::{Chance, Happening, Life, MS, SECOND, SEGMENT_BYTES, World, machine_of, peer};
 
 #[derive(Debug, Default)]
 pub(crate) struct Network {
@@ -15,6 +16,10 @@ pub(crate) struct Network {
     pub(crate) cuts: BTreeSet<(usize, usize)>,
     /// Packets take so long at most.
     pub(crate) slow_ms: u64,
+    /// From one machine to another everything takes so much longer, in milliseconds.
+    pub(crate) lags: BTreeMap<(usize, usize), u64>,
+    /// So many of the next packets are damaged on the way.
+    pub(crate) garbles: u32,
 }
 
 #[derive(Debug)]
@@ -113,6 +118,7 @@ impl World {
             true => (it.follower.machine, it.leader.machine),
             false => (it.leader.machine, it.follower.machine),
         };
+        let delay = delay + network.lags.get(&(from, to)).copied().unwrap_or(0) * MS;
         let side = usize::from(!to_leader);
         if network.cuts.contains(&(from, to)) {
             it.swallowed[side] = true;
@@ -174,15 +180,7 @@ impl World {
             if it.over != [false; 2] || self.chance.one_in(3) {
                 continue;
             }
-            for at_leader in [false, true] {
-                let delay = self.network.delay(&mut self.chance);
-                let conversation = index as u64;
-                let ended = Happening::Ended {
-                    conversation,
-                    at_leader,
-                };
-                self.after(delay, ended);
-            }
+            self.break_off(index as u64);
         }
     }
 
@@ -194,8 +192,45 @@ impl World {
         };
         if !it.over[usize::from(at_leader)] && self.is_current(life) {
             let from = peer(other.machine, session);
-            self.tell(life, Input::Packet(from, packet));
+            match self.transmitted(packet) {
+                Some(packet) => self.tell(life, Input::Packet(from, packet)),
+                None => self.break_off(conversation),
+            }
         }
+    }
+
+    /// The packet as bytes, and what the other side makes of them; none if they are damaged.
+    fn transmitted(&mut self, packet: Packet) -> Option<Packet> {
+        let mut bytes = encode(packet).pieces().concat();
+        let garbled = self.network.garbles > 0;
+        if garbled {
+            self.network.garbles -= 1;
+            let bit = self.chance.below(bytes.len() as u64 * 8) as usize;
+            bytes[bit / 8] ^= 1 << (bit % 8);
+        }
+        let decoded = decoded(bytes);
+        match decoded {
+            Ok(packet) if !garbled => return Some(packet),
+            Ok(packet) => panic!("{}\ndamage passes for {packet:?}", self.story()),
+            Err(error) if !garbled => panic!("{}\nsound bytes: {error}", self.story()),
+            Err(error) => self.note(|| format!("refused: {error}")),
+        }
+        self.count("frames refused");
+        None
+    }
+
+    /// Both ends of a conversation hear that it is over.
+    fn break_off(&mut self, conversation: u64) {
+        for at_leader in [false, true] {
+            let delay = self.network.delay(&mut self.chance);
+            let ended = Happening::Ended {
+                conversation,
+                at_leader,
+            };
+            self.after(delay, ended);
+        }
+        // What comes behind bytes that cannot be read cannot be read either.
+        self.network.conversations[conversation as usize].swallowed = [true; 2];
     }
 
     pub(crate) fn ended(&mut self, conversation: u64, at_leader: bool) {
@@ -209,4 +244,14 @@ impl World {
             self.tell(life, Input::Disconnected(from));
         }
     }
+}
+
+/// Bytes of one frame, read as a connection reads them.
+fn decoded(bytes: Vec<u8>) -> Result<Packet, CodecError> {
+    let head = *bytes.first_chunk::<HEAD_LEN>().expect("a frame has a head");
+    let head = Head::parse(head, SEGMENT_BYTES as usize)?;
+    let mut rest = bytes[HEAD_LEN..].to_vec();
+    // A length that is too large waits for bytes that never come, until the connection ends.
+    rest.resize(head.rest(), 0);
+    decode(&head, rest)
 }

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use broker_core::journal::Turn;
-use broker_core::replication::replica::{Fatal, Input, Output, Replica};
+use broker_core::replication::protocol::Alarm;
+use broker_core::replication::replica::{Fatal, Input, Notice, Output, Replica};
 
 use crate::machine::Engine;
 use crate::world::{AllBut, Happening, Life, MS, Order, World};
@@ -38,6 +39,7 @@ impl World {
             Happening::Restart(machine) => self.boot(machine),
             Happening::Fault(fault) => self.fault(fault),
             Happening::Mend(fault) => self.mend(fault),
+            Happening::Force(machine) => self.force(machine),
         }
     }
 
@@ -90,13 +92,16 @@ impl World {
         self.drive(life, |replica, now, out| replica.on(now, input, out));
         if self.is_current(life) && !self.machines[life.machine].settle_planned {
             self.machines[life.machine].settle_planned = true;
-            let soon = self.disk_takes();
+            let soon = self.disk_takes(life.machine);
             self.after(soon, Happening::Settle(life));
         }
     }
 
     /// A disk is slow at times.
-    fn disk_takes(&mut self) -> u64 {
+    fn disk_takes(&mut self, machine: usize) -> u64 {
+        if self.now < self.machines[machine].slow_until {
+            return self.chance.between(200 * MS, 1200 * MS);
+        }
         match self.chance.one_in(25) {
             true => self.chance.below(150 * MS),
             false => self.chance.below(MS),
@@ -125,7 +130,7 @@ impl World {
         self.plan_wake(life);
     }
 
-    fn plan_wake(&mut self, life: Life) {
+    pub(crate) fn plan_wake(&mut self, life: Life) {
         let machine = &mut self.machines[life.machine];
         let Some(replica) = &machine.replica else {
             return;
@@ -218,7 +223,14 @@ impl World {
                 Output::Pause => self.order(life, Order::Pause),
                 Output::Resume => self.order(life, Order::Resume),
                 Output::Raised(notice) => {
-                    self.count("notices");
+                    self.count(match &notice {
+                        Notice::Protocol(Alarm::RecordRolledBack { .. }) => {
+                            "rolled-back records noticed"
+                        }
+                        Notice::Protocol(Alarm::Regressed) => "rolled-back disks noticed",
+                        Notice::Protocol(Alarm::TruncatesCommitted { .. }) => "cuts refused",
+                        _ => "notices",
+                    });
                     self.note(|| format!("node {}: notice: {notice}", life.machine + 1));
                 }
                 Output::Cleared(_) => {}
@@ -310,7 +322,7 @@ impl World {
         }
         let pause = match idle {
             true => 20 * MS,
-            false => MS / 5 + 2 * self.disk_takes(),
+            false => MS / 5 + 2 * self.disk_takes(life.machine),
         };
         self.after(pause, Happening::Turn(life, reign));
     }

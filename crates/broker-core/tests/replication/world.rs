@@ -1,6 +1,8 @@
 //! The world: true time, what is to happen when, and who is told.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::mem::discriminant;
 
 use broker_core::broker::BrokerConfig;
 use broker_core::journal::{Options, SimDisk};
@@ -14,12 +16,15 @@ use broker_core::replication::rules::{Rule, Rules};
 use crate::clients::Ledger;
 use crate::faults::Fault;
 use crate::machine::Machine;
+use crate::mix::Mix;
 use crate::network::Network;
 use crate::store::Store;
 
 /// A nanosecond, and what makes many of them.
 pub(crate) const MS: u64 = 1_000_000;
 pub(crate) const SECOND: u64 = 1000 * MS;
+/// Of a journal.
+pub(crate) const SEGMENT_BYTES: u64 = 24 << 10;
 
 /// Numbers by chance, the same for the same seed.
 #[derive(Debug, Clone)]
@@ -89,6 +94,8 @@ pub(crate) enum Happening {
     Restart(usize),
     Fault(Fault),
     Mend(Fault),
+    /// An operator's word to a machine.
+    Force(usize),
 }
 
 /// What an engine was told, and obeys a moment later.
@@ -114,6 +121,9 @@ pub(crate) struct Setup {
     pub(crate) min_isr: u8,
     /// Clocks differ in speed.
     pub(crate) drift: bool,
+    /// Clocks stand still now and then, and the store may answer with a record that is past. Two may
+    /// serve at once then, and nothing is lost all the same.
+    pub(crate) wild: bool,
     /// Clients publish and consume.
     pub(crate) clients: bool,
     pub(crate) retain_bytes: u64,
@@ -142,6 +152,7 @@ impl Setup {
             nodes: 2,
             min_isr: 1,
             drift: false,
+            wild: false,
             clients: true,
             retain_bytes: 0,
             without: None,
@@ -159,14 +170,19 @@ pub(crate) struct World {
     pub(crate) network: Network,
     pub(crate) store: Store,
     pub(crate) ledger: Ledger,
+    /// Which faults come, and how often.
+    pub(crate) mix: Mix,
     /// What happened, for who reads a failure.
     pub(crate) trace: Vec<String>,
+    /// Of everything that happened and when: the same for the same seed.
+    digest: DefaultHasher,
     pub(crate) counts: BTreeMap<&'static str, u64>,
 }
 
 impl World {
     pub(crate) fn new(setup: Setup) -> Self {
         let mut chance = Chance::new(setup.seed);
+        let mix = Mix::draw(&mut chance, setup.wild);
         let machines = (0..setup.nodes)
             .map(|index| {
                 let disk = SimDisk::new(chance.next());
@@ -193,7 +209,9 @@ impl World {
             network: Network::default(),
             store: Store::default(),
             ledger: Ledger::default(),
+            mix,
             trace: Vec::new(),
+            digest: DefaultHasher::new(),
             counts: BTreeMap::new(),
         };
         for index in 0..this.setup.nodes {
@@ -235,10 +253,15 @@ impl World {
 
     pub(crate) fn note(&mut self, text: impl FnOnce() -> String) {
         if self.trace.len() < 20_000 {
-            let text = text();
-            self.trace
-                .push(format!("{:>9.3} {text}", self.now as f64 / 1e9));
+            let text = format!("{:>9.3} {}", self.now as f64 / 1e9, text());
+            text.hash(&mut self.digest);
+            self.trace.push(text);
         }
+    }
+
+    /// Of everything that happened so far.
+    pub(crate) fn digest(&self) -> u64 {
+        self.digest.finish()
     }
 
     pub(crate) fn count(&mut self, what: &'static str) {
@@ -279,6 +302,7 @@ impl World {
         };
         let ((time, number), happening) = entry.remove_entry();
         self.now = time;
+        (time, number, discriminant(&happening)).hash(&mut self.digest);
         if let Some(machine) = self.whose(&happening)
             && self.machines[machine].frozen_until > time
         {
@@ -314,7 +338,8 @@ impl World {
             | Happening::LateWrites
             | Happening::Restart(_)
             | Happening::Fault(_)
-            | Happening::Mend(_) => None,
+            | Happening::Mend(_)
+            | Happening::Force(_) => None,
         }
     }
 }
@@ -341,7 +366,7 @@ fn replica_config(index: usize, setup: &Setup) -> ReplicaConfig {
             ..Limits::default()
         },
         journal: Options {
-            segment_bytes: 24 << 10,
+            segment_bytes: SEGMENT_BYTES,
             batch_bytes: 8 << 10,
             keep_free_bytes: Some(0),
             ..Options::default()

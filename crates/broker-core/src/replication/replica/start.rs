@@ -242,7 +242,9 @@ fn open_member(
     let end = standby.end();
     kept.content.epochs.cut(end);
     let said = kept.content.epochs.position(end).epoch;
-    if standby.epoch() != Epoch(0) && standby.epoch() != said {
+    // Of a journal without records there is no last epoch, whatever its first segment was made for.
+    let has_records = end > ORIGIN && standby.epoch() != Epoch(0);
+    if has_records && standby.epoch() != said {
         let text = format!(
             "the journal ends in epoch {}, where epoch {} was noted",
             standby.epoch().0,
