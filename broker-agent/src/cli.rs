@@ -46,6 +46,17 @@ pub(crate) enum Command {
     Status(status::Options),
     /// Makes another node of a pair the active one; loses nothing.
     Switchover(pairs::Switchover),
+    /// Checks that nothing in an audit log was changed, added or removed after it was written.
+    ///
+    /// Rotated files beside it are checked with it. Lines cut off at the end do not show.
+    VerifyAudit(VerifyAudit),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyAudit {
+    /// The log: DATA_DIR/logs/BROKER/audit.log.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
 }
 
 #[derive(Debug, Args)]

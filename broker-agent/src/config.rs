@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,6 +11,11 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 
 use crate::bounds::{Bounds, LimitSettings};
+use crate::logs::Rotation;
+
+/// See [`Log::rotation`].
+const ROTATE_MIB: u32 = 10;
+const KEEP: u32 = 4;
 
 /// The file that `init` writes: every key with its meaning and default.
 pub(crate) const EXAMPLE: &str = include_str!("agent.toml");
@@ -96,6 +102,23 @@ pub(crate) struct Log {
     /// Which lines, as `tracing` directives: `info`, `broker_core=debug,info`.
     #[serde(default)]
     pub filter: Option<String>,
+    /// How large a log file grows before the next one begins, MiB.
+    #[serde(default)]
+    pub rotate_mib: Option<NonZeroU32>,
+    /// How many files of a log are kept besides the one that is written.
+    #[serde(default)]
+    pub keep: Option<u32>,
+}
+
+impl Log {
+    /// When log files are rotated.
+    pub(crate) fn rotation(&self) -> Rotation {
+        let mib = self.rotate_mib.map_or(ROTATE_MIB, NonZeroU32::get);
+        Rotation {
+            bytes: u64::from(mib) << 20,
+            keep: self.keep.unwrap_or(KEEP),
+        }
+    }
 }
 
 /// How a log line looks.

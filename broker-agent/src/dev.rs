@@ -73,7 +73,7 @@ pub(crate) struct Options {
 
 /// Runs until a signal comes or the disk fails.
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
-    logging::start(options.log_format, None)?;
+    logging::start(options.log_format, None, None)?;
     let stopping = shutdown::on_signal()?;
     let data = DataDir::make(options.data_dir.as_deref())?;
     let hosting = open(data.path(), &options)?;
@@ -150,6 +150,7 @@ fn open(data_dir: &Path, options: &Options) -> anyhow::Result<Arc<Hosting>> {
                     Change {
                         listeners: Some(listeners),
                         replication: None,
+                        logs: None,
                     },
                 ),
                 None => registry.new_record(BROKER.parse()?, String::new(), listeners, None)?,
@@ -162,7 +163,7 @@ fn open(data_dir: &Path, options: &Options) -> anyhow::Result<Arc<Hosting>> {
         disk_keep_free_bytes: Some(DISK_KEEP_FREE_BYTES),
         ..Bounds::default()
     };
-    let hosting = Hosting::open(registry, vec![record], None, bounds, None);
+    let hosting = Hosting::open(registry, vec![record], None, bounds, None, None);
     Ok(hosting)
 }
 

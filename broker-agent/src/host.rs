@@ -13,6 +13,7 @@ use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 
 use crate::bounds::Bounds;
+use crate::name::BrokerName;
 use crate::tokens::Tokens;
 
 /// A broker that serves, or is about to stop.
@@ -120,11 +121,12 @@ pub(crate) struct Interrupted(String);
 impl Host {
     /// Opens the data in `dir`, replaying the journal, and then the listeners.
     pub(crate) async fn start(
+        name: &BrokerName,
         dir: &Path,
         listeners: Vec<ListenerConfig>,
         bounds: &Bounds,
     ) -> Result<Self, StartFailure> {
-        let config = broker_config(bounds);
+        let config = broker_config(name, bounds);
         let journal = dir.join(JOURNAL);
         let opened = tokio::task::spawn_blocking(move || {
             let disk = FileDisk::open(&journal).map_err(|error| error.to_string())?;
@@ -222,9 +224,10 @@ impl Host {
     }
 }
 
-/// How an engine is opened within these bounds.
-pub(crate) fn broker_config(bounds: &Bounds) -> BrokerConfig {
+/// How the engine of a broker is opened within these bounds.
+pub(crate) fn broker_config(name: &BrokerName, bounds: &Bounds) -> BrokerConfig {
     let mut config = BrokerConfig {
+        name: name.as_str().into(),
         limits: bounds.limits.clone(),
         ..BrokerConfig::default()
     };

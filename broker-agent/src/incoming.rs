@@ -8,9 +8,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use broker_net::UserFrom;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::server::Connected;
 use tracing::{debug, warn};
@@ -80,11 +82,27 @@ where
     connections
 }
 
-impl<S> Connected for Accepted<S> {
-    type ConnectInfo = SocketAddr;
+/// Who calls.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    /// What its certificate calls it.
+    pub name: Arc<str>,
+    /// Where it is.
+    pub peer: SocketAddr,
+}
 
-    fn connect_info(&self) -> SocketAddr {
-        self.peer
+impl Connected for Accepted<TlsStream<TcpStream>> {
+    type ConnectInfo = Caller;
+
+    fn connect_info(&self) -> Caller {
+        let (_, session) = self.stream.get_ref();
+        let certificate = session.peer_certificates().and_then(|chain| chain.first());
+        let name =
+            certificate.and_then(|certificate| UserFrom::DistinguishedName.user(certificate));
+        Caller {
+            name: name.unwrap_or_default().into(),
+            peer: self.peer,
+        }
     }
 }
 

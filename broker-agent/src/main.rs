@@ -21,6 +21,7 @@ mod incoming;
 mod init;
 mod listeners;
 mod logging;
+mod logs;
 mod memory;
 mod name;
 mod pairs;
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
             .and_then(|config| many(serve::run(config, options.log_format))),
         Command::Status(options) => single(status::status(options)),
         Command::Switchover(options) => single(pairs::switchover(options)),
+        Command::VerifyAudit(options) => logs::verify(&options, &mut io::stdout()),
     };
     result.unwrap_or_else(|error| {
         // Nobody is left to tell when standard error is closed.

@@ -23,6 +23,7 @@ use crate::hosting::{Hosting, Links};
 use crate::http::Pages;
 use crate::incoming::accept;
 use crate::listeners::{bracketed, protocols};
+use crate::logs::Logs;
 use crate::passwords::Hashing;
 use crate::registry::Registry;
 use crate::{announce, logging, shutdown, tls};
@@ -30,14 +31,23 @@ use crate::{announce, logging, shutdown, tls};
 /// Callers connected at a time.
 const CONNECTIONS: usize = 256;
 
+/// Where log files are, below the data directory.
+const LOGS: &str = "logs";
+
+/// Longest wait for the last log lines to be written.
+const LAST_LINES: Duration = Duration::from_secs(2);
+
 /// Of the time a stop may take, the part that calls already begun get to finish.
 const CALLS_SHARE: u32 = 3;
 
 /// Runs until a signal comes.
 pub(crate) async fn run(config: Config, log_format: Option<LogFormat>) -> anyhow::Result<ExitCode> {
+    let logs = Logs::start(config.data_dir.join(LOGS), config.log.rotation());
+    let logs = logs.context("start the thread that writes logs")?;
     logging::start(
         log_format.unwrap_or(config.log.format),
         config.log.filter.as_deref(),
+        Some(logs.clone()),
     )?;
     let stopping = shutdown::on_signal()?;
     let acceptors = tls::load(&config.tls)?;
@@ -67,7 +77,14 @@ pub(crate) async fn run(config: Config, log_format: Option<LogFormat>) -> anyhow
     }
     let (registry, records) = Registry::open(&config.data_dir)?;
     let bounds = config.bounds();
-    let hosting = Hosting::open(registry, records, Some(acceptors.clone()), bounds, links);
+    let hosting = Hosting::open(
+        registry,
+        records,
+        Some(acceptors.clone()),
+        bounds,
+        links,
+        Some(logs.clone()),
+    );
     if let Some(http) = http {
         let pages = Pages {
             hosting: Arc::clone(&hosting),
@@ -101,6 +118,7 @@ pub(crate) async fn run(config: Config, log_format: Option<LogFormat>) -> anyhow
             hosting.shutdown(config.shutdown_deadline()).await;
         }
     }
+    logs.flush(LAST_LINES);
     Ok(ExitCode::SUCCESS)
 }
 

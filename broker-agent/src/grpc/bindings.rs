@@ -17,6 +17,7 @@ use super::arguments::{to_contract, to_engine};
 use super::paging::{Key, page};
 use super::refusal::{Subject, in_vhost, lacks};
 use super::{Agent, Answer, durable, expect, required, settled, token, vhosts_of};
+use crate::logs::audit::about;
 
 #[tonic::async_trait]
 impl Bindings for Agent {
@@ -72,6 +73,7 @@ impl Bindings for Agent {
         let token = token(&request.idempotency_token)?;
         let expect = expect(request.expect);
         let spec = spec(required(request.binding, "binding")?)?;
+        about(&request.broker, format!("binding {:?}", key(&spec)));
         let (_, host) = self.engine(&request.broker).await?;
         let admin = host.admin();
         let name = name(&spec);
@@ -108,6 +110,7 @@ impl Bindings for Agent {
         } = request.into_inner();
         let expect = expect(state);
         let spec = spec(required(binding, "binding")?)?;
+        about(&broker, format!("binding {:?}", key(&spec)));
         let (_, host) = self.engine(&broker).await?;
         let (admin, name) = (host.admin(), name(&spec));
         let lsn = admin.delete_binding(&spec, expect).map_err(|refusal| {

@@ -1,7 +1,6 @@
 //! `Brokers`: the lives of the brokers this agent hosts.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,8 +21,11 @@ use tonic::{Request, Response, Status};
 use super::paging::page;
 use super::{Agent, Answer, expect, required, token};
 use crate::host::Engine;
-use crate::hosting::{Hosting, State, View};
+use crate::hosting::{Hosting, New, State, View};
+use crate::incoming::Caller;
 use crate::listeners;
+use crate::logs::Wanted;
+use crate::logs::audit::about;
 use crate::name::BrokerName;
 use crate::registry::Change;
 use crate::replication::asked::{self, Present};
@@ -39,6 +41,7 @@ impl Brokers for Agent {
         let request = request.into_inner();
         let token = token(&request.idempotency_token)?.to_owned();
         let broker = required(request.broker, "broker")?;
+        about(&broker.name, "broker");
         let name = broker.name.parse::<BrokerName>().map_err(|error| {
             Failure::new(Reason::Invalid, error.to_string())
                 .at("name")
@@ -54,7 +57,14 @@ impl Brokers for Agent {
             .map(|asked| asked::resolve(asked, new))
             .transpose()?;
         let hosting = Arc::clone(&self.hosting);
-        let create = async move { hosting.create(name, listeners, replication, token).await };
+        let new = New {
+            name,
+            listeners,
+            replication,
+            logs: Wanted::asked(broker.logs),
+            token,
+        };
+        let create = async move { hosting.create(new).await };
         let view = to_the_end(create).await?;
         Ok(Response::new(self.shown(&view).await))
     }
@@ -86,10 +96,14 @@ impl Brokers for Agent {
     async fn update_broker(&self, request: Request<UpdateBrokerRequest>) -> Answer<Broker> {
         let request = request.into_inner();
         let broker = required(request.broker, "broker")?;
+        about(&broker.name, "broker");
         let fields = Fields::of(request.update_mask.as_ref())?;
         let mut change = Change::default();
         if fields.listeners {
             change.listeners = Some(listeners::resolve(&broker.listeners)?);
+        }
+        if fields.logs {
+            change.logs = Some(Wanted::asked(broker.logs));
         }
         if fields.replication {
             let view = self.hosting.view(&broker.name)?;
@@ -117,6 +131,7 @@ impl Brokers for Agent {
             expect: state,
             force,
         } = request.into_inner();
+        about(&name, "broker");
         let hosting = Arc::clone(&self.hosting);
         to_the_end(async move { hosting.delete(&name, expect(state), force).await }).await?;
         Ok(Response::new(DeleteBrokerResponse {}))
@@ -124,6 +139,7 @@ impl Brokers for Agent {
 
     async fn restart_broker(&self, request: Request<RestartBrokerRequest>) -> Answer<Broker> {
         let name = request.into_inner().name;
+        about(&name, "broker");
         let hosting = Arc::clone(&self.hosting);
         let view = to_the_end(async move { hosting.restart(&name).await }).await?;
         Ok(Response::new(self.shown(&view).await))
@@ -138,6 +154,7 @@ impl Brokers for Agent {
             to,
             timeout_s,
         } = request.into_inner();
+        about(&name, format!("switchover to {to:?}"));
         let timeout = (timeout_s > 0).then(|| Duration::from_secs(timeout_s.into()));
         let hosting = Arc::clone(&self.hosting);
         let switchover = async move { hosting.switchover(&name, &to, timeout).await };
@@ -154,9 +171,13 @@ impl Brokers for Agent {
         &self,
         request: Request<ForcePromoteBrokerRequest>,
     ) -> Answer<Broker> {
-        let caller = request.extensions().get::<SocketAddr>();
-        let caller = caller.map_or_else(|| "unknown".to_owned(), ToString::to_string);
+        let caller = request.extensions().get::<Caller>();
+        let caller = caller.map_or_else(
+            || "unknown".to_owned(),
+            |caller| format!("{} at {}", caller.name, caller.peer),
+        );
         let request = request.into_inner();
+        about(&request.name, "forced promotion");
         let hosting = Arc::clone(&self.hosting);
         let promotion = async move { hosting.force_promote(request, &caller).await };
         let view = to_the_end(promotion).await?;
@@ -250,6 +271,7 @@ impl Shower {
         Broker {
             name,
             listeners: listeners::shown(&view.record.listeners),
+            logs: Some(view.record.logs.shown()),
             replication: settings.map(|settings| Box::new(asked::shown(settings))),
             generation: view.record.generation,
             status: Some(status),
@@ -314,25 +336,31 @@ impl Watch {
     }
 }
 
+/// What of a broker can be changed.
+const FIELDS: [&str; 3] = ["listeners", "logs", "replication"];
+
 /// What an update is to change.
 struct Fields {
     listeners: bool,
+    logs: bool,
     replication: bool,
 }
 
 impl Fields {
     fn of(mask: Option<&FieldMask>) -> Result<Self, Failure> {
         let paths = mask.map(|mask| mask.paths.as_slice()).unwrap_or_default();
-        let known = |path: &String| path == "listeners" || path == "replication";
+        let known = |path: &String| FIELDS.contains(&path.as_str());
         if let Some(other) = paths.iter().find(|path| !known(path)) {
             let sentence = format!(
-                "a broker's {other:?} cannot be updated; only \"listeners\" and \"replication\" can"
+                "a broker's {other:?} cannot be updated; only \"{}\" can",
+                FIELDS.join("\", \"")
             );
             return Err(Failure::new(Reason::Invalid, sentence).at("update_mask"));
         }
         let names = |name: &str| paths.iter().any(|path| path == name);
         Ok(Self {
             listeners: paths.is_empty() || names("listeners"),
+            logs: names("logs"),
             replication: names("replication"),
         })
     }

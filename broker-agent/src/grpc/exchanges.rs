@@ -17,6 +17,7 @@ use super::paging::page;
 use super::policies::applied;
 use super::refusal::{Subject, in_vhost};
 use super::{Agent, Answer, durable, expect, required, settled, token, vhosts_of};
+use crate::logs::audit::{about, nothing_changes};
 
 #[tonic::async_trait]
 impl Exchanges for Agent {
@@ -67,9 +68,12 @@ impl Exchanges for Agent {
         let token = token(&request.idempotency_token)?;
         let expect = expect(request.expect);
         let spec = spec(required(request.exchange, "exchange")?)?;
+        let object = format!("exchange {:?} in {:?}", spec.name, spec.vhost);
+        about(&request.broker, object);
         let (_, host) = self.engine(&request.broker).await?;
         let admin = host.admin();
         if request.check_only {
+            nothing_changes();
             let checked = admin.check_exchange(&spec);
             checked.map_err(|refusal| subject(&spec.name).refused(&refusal))?;
             let asked = Stored {
@@ -111,6 +115,7 @@ impl Exchanges for Agent {
             expect: state,
             force,
         } = request.into_inner();
+        about(&broker, format!("exchange {name:?} in {vhost:?}"));
         let expect = expect(state);
         let (_, host) = self.engine(&broker).await?;
         let admin = host.admin();

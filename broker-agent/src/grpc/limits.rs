@@ -16,6 +16,7 @@ use tracing::info;
 use super::paging::page;
 use super::refusal::{Subject, lacks};
 use super::{Agent, Answer, durable, expect, missing, required, settled, token};
+use crate::logs::audit::about;
 
 #[tonic::async_trait]
 impl LimitsService for Agent {
@@ -48,6 +49,7 @@ impl LimitsService for Agent {
         let token = token(&request.idempotency_token)?;
         let expect = expect(request.expect);
         let asked = required(request.limits, "limits")?;
+        about(&request.broker, format!("limits of {:?}", asked.of));
         let spec = LimitsSpec {
             of: limited(asked.of)?,
             max_connections: asked.max_connections,
@@ -78,6 +80,7 @@ impl LimitsService for Agent {
         request: Request<DeleteLimitsRequest>,
     ) -> Answer<DeleteLimitsResponse> {
         let request = request.into_inner();
+        about(&request.broker, format!("limits of {:?}", request.of));
         let of = limited(request.of)?;
         let expect = expect(request.expect);
         let (_, host) = self.engine(&request.broker).await?;

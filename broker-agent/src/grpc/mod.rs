@@ -40,6 +40,7 @@ use self::refusal::Subject;
 use crate::host::Engine;
 use crate::hosting::Hosting;
 use crate::incoming::Accepted;
+use crate::logs::audit::AuditLayer;
 use crate::passwords::Hashing;
 use crate::registry::Record;
 
@@ -74,6 +75,7 @@ pub(crate) async fn serve(
         .max_concurrent_streams(CALLS_AT_A_TIME)
         .http2_keepalive_interval(Some(KEEP_ALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEP_ALIVE_TIMEOUT))
+        .layer(AuditLayer)
         .add_service(v1::agent_server::AgentServer::from_arc(Arc::clone(&agent)))
         .add_service(v1::bindings_server::BindingsServer::from_arc(Arc::clone(
             &agent,

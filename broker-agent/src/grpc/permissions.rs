@@ -12,6 +12,7 @@ use tracing::info;
 use super::paging::page;
 use super::refusal::{Subject, of_user_in_vhost};
 use super::{Agent, Answer, durable, expect, required, settled, token};
+use crate::logs::audit::about;
 
 #[tonic::async_trait]
 impl Permissions for Agent {
@@ -59,6 +60,8 @@ impl Permissions for Agent {
             read,
             ..
         } = required(request.permission, "permission")?;
+        let object = format!("permission of {user:?} in {vhost:?}");
+        about(&request.broker, object);
         let spec = PermissionSpec {
             user,
             vhost,
@@ -100,6 +103,7 @@ impl Permissions for Agent {
             user,
             expect: state,
         } = request.into_inner();
+        about(&broker, format!("permission of {user:?} in {vhost:?}"));
         let expect = expect(state);
         let (_, host) = self.engine(&broker).await?;
         let deleted = host.admin().delete_permission(&user, &vhost, expect);

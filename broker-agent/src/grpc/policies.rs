@@ -14,6 +14,7 @@ use super::arguments::{to_contract, to_engine_at};
 use super::paging::page;
 use super::refusal::{Subject, in_vhost};
 use super::{Agent, Answer, durable, expect, required, settled, token, vhosts_of};
+use crate::logs::audit::{about, nothing_changes};
 
 #[tonic::async_trait]
 impl Policies for Agent {
@@ -60,11 +61,14 @@ impl Policies for Agent {
         let token = token(&request.idempotency_token)?;
         let expect = expect(request.expect);
         let spec = spec(required(request.policy, "policy")?)?;
+        let object = format!("policy {:?} in {:?}", spec.name, spec.vhost);
+        about(&request.broker, object);
         let (_, host) = self.engine(&request.broker).await?;
         let admin = host.admin();
         let existing = || admin.policy(&spec.vhost, &spec.name, spec.operator).ok();
         let subject = subject(&spec.name, spec.operator);
         if request.check_only {
+            nothing_changes();
             let checked = admin.check_policy(&spec);
             checked.map_err(|refusal| subject.refused(&refusal))?;
             let asked = Stored {
@@ -106,6 +110,7 @@ impl Policies for Agent {
             operator,
             expect: state,
         } = request.into_inner();
+        about(&broker, format!("policy {name:?} in {vhost:?}"));
         let expect = expect(state);
         let (_, host) = self.engine(&broker).await?;
         let admin = host.admin();

@@ -22,6 +22,7 @@ use super::paging::page;
 use super::policies::applied;
 use super::refusal::{Subject, in_vhost};
 use super::{Agent, Answer, durable, expect, required, settled, token, vhosts_of};
+use crate::logs::audit::{about, nothing_changes};
 
 #[tonic::async_trait]
 impl Queues for Agent {
@@ -67,9 +68,12 @@ impl Queues for Agent {
         let token = token(&request.idempotency_token)?;
         let expect = expect(request.expect);
         let spec = spec(required(request.queue, "queue")?)?;
+        let object = format!("queue {:?} in {:?}", spec.name, spec.vhost);
+        about(&request.broker, object);
         let (_, host) = self.engine(&request.broker).await?;
         let admin = host.admin();
         if request.check_only {
+            nothing_changes();
             let checked = admin.check_queue(&spec);
             checked.map_err(|refusal| subject(&spec.name).refused(&refusal))?;
             return Ok(Response::new(shown(asked(spec))));
@@ -125,6 +129,7 @@ impl Queues for Agent {
             if_unused,
             drain_to,
         } = request.into_inner();
+        about(&broker, format!("queue {name:?} in {vhost:?}"));
         let expect = expect(state);
         let (_, host) = self.engine(&broker).await?;
         let admin = host.admin();

@@ -13,6 +13,7 @@ use tracing::info;
 use super::paging::page;
 use super::refusal::{Subject, of_user_in_vhost};
 use super::{Agent, Answer, durable, expect, required, settled, token};
+use crate::logs::audit::about;
 
 #[tonic::async_trait]
 impl TopicPermissions for Agent {
@@ -60,6 +61,10 @@ impl TopicPermissions for Agent {
         let token = token(&request.idempotency_token)?;
         let expect = expect(request.expect);
         let asked = required(request.topic_permission, "topic_permission")?;
+        about(
+            &request.broker,
+            object(&asked.user, &asked.vhost, &asked.exchange),
+        );
         let spec = TopicPermissionSpec {
             user: asked.user,
             vhost: asked.vhost,
@@ -103,6 +108,7 @@ impl TopicPermissions for Agent {
             exchange,
             expect: state,
         } = request.into_inner();
+        about(&broker, object(&user, &vhost, &exchange));
         let expect = expect(state);
         let (_, host) = self.engine(&broker).await?;
         let admin = host.admin();
@@ -138,4 +144,9 @@ fn shown(stored: Stored<TopicPermissionSpec>) -> TopicPermission {
         read,
         generation: stored.generation,
     }
+}
+
+/// What the audit log calls it.
+fn object(user: &str, vhost: &str, exchange: &str) -> String {
+    format!("topic permission of {user:?} at exchange {exchange:?} in {vhost:?}")
 }

@@ -17,6 +17,7 @@ use tracing::info;
 use super::paging::page;
 use super::refusal::Subject;
 use super::{Agent, Answer, durable, expect, required, settled, token};
+use crate::logs::audit::about;
 use crate::passwords::digest;
 use crate::registry::Record;
 
@@ -51,6 +52,7 @@ impl Users for Agent {
         let token = token(&request.idempotency_token)?;
         let expect = expect(request.expect);
         let User { name, tags, .. } = required(request.user, "user")?;
+        about(&request.broker, format!("user {name:?}"));
         let fields = Fields::named(request.update_mask.as_ref(), request.password.as_ref())?;
         let (record, host) = self.engine(&request.broker).await?;
         let tags = fields
@@ -97,6 +99,7 @@ impl Users for Agent {
             name,
             expect: state,
         } = request.into_inner();
+        about(&broker, format!("user {name:?}"));
         let expect = expect(state);
         let (_, host) = self.engine(&broker).await?;
         let deleted = host.admin().delete_user(&name, expect);

@@ -15,6 +15,7 @@ use tracing::info;
 use super::paging::page;
 use super::refusal::Subject;
 use super::{Agent, Answer, durable, expect, required, settled, token};
+use crate::logs::audit::about;
 use crate::totals::Totals;
 
 #[tonic::async_trait]
@@ -47,6 +48,7 @@ impl Vhosts for Agent {
         let token = token(&request.idempotency_token)?;
         let expect = expect(request.expect);
         let spec = spec(required(request.vhost, "vhost")?)?;
+        about(&request.broker, format!("vhost {:?}", spec.name));
         let (_, host) = self.engine(&request.broker).await?;
         let admin = host.admin();
         let existing = || admin.vhost(&spec.name).ok();
@@ -79,6 +81,7 @@ impl Vhosts for Agent {
             expect: state,
             force,
         } = request.into_inner();
+        about(&broker, format!("vhost {name:?}"));
         let expect = expect(state);
         let (_, host) = self.engine(&broker).await?;
         let admin = host.admin();

@@ -28,11 +28,23 @@ pub(crate) use self::pairs::Links;
 use crate::bounds::Bounds;
 use crate::host::{Engine, Host, StartFailure};
 use crate::listeners;
+use crate::logs::{Logs, Wanted};
 use crate::name::BrokerName;
 use crate::registry::{Change, Listener, Record, Registry, RegistryError};
 use crate::replication::pair::Pair;
 use crate::replication::settings::Settings;
 use crate::tls::Acceptors;
+
+/// What a new broker is to be.
+#[derive(Debug)]
+pub(crate) struct New {
+    pub(crate) name: BrokerName,
+    pub(crate) listeners: Listeners,
+    pub(crate) replication: Option<Settings>,
+    pub(crate) logs: Wanted,
+    /// Of the call that makes it, empty for none.
+    pub(crate) token: String,
+}
 
 /// Listeners of a broker by protocol, defaults filled in.
 pub(crate) type Listeners = BTreeMap<String, Listener>;
@@ -54,6 +66,8 @@ pub(crate) struct Hosting {
     bounds: Bounds,
     /// None where no broker can be replicated.
     links: Option<Links>,
+    /// None where logs go to standard error alone.
+    logs: Option<Logs>,
     slots: Mutex<BTreeMap<BrokerName, Arc<Slot>>>,
     /// Told of every change of any view.
     changes: watch::Sender<()>,
@@ -109,6 +123,7 @@ impl Hosting {
         acceptors: Option<Acceptors>,
         bounds: Bounds,
         links: Option<Links>,
+        logs: Option<Logs>,
     ) -> Arc<Self> {
         let slots = records
             .into_iter()
@@ -119,10 +134,12 @@ impl Hosting {
             acceptors,
             bounds,
             links,
+            logs,
             slots: Mutex::new(slots.collect()),
             changes: watch::Sender::new(()),
         });
         for slot in hosting.all_slots() {
+            hosting.log(&slot.view().record);
             let hosting = Arc::clone(&hosting);
             tokio::spawn(async move {
                 let _turn = slot.change.lock().await;
@@ -190,14 +207,8 @@ impl Hosting {
     }
 
     /// Makes, starts and registers a broker. Afterwards either all of it is there or nothing.
-    pub(crate) async fn create(
-        &self,
-        name: BrokerName,
-        listeners: Listeners,
-        replication: Option<Settings>,
-        token: String,
-    ) -> Result<View, Failure> {
-        let slot = match self.reserve(name, listeners, replication, token)? {
+    pub(crate) async fn create(&self, new: New) -> Result<View, Failure> {
+        let slot = match self.reserve(new)? {
             Reserved::New(slot) => slot,
             Reserved::Made(view) => return self.made(view).await,
         };
@@ -248,10 +259,11 @@ impl Hosting {
         let View { record: old, state } = slot.view();
         expected(&old, &state, expect)?;
         let new = Arc::new(self.registry.changed(&old, change));
-        if new.listeners == old.listeners && new.replication == old.replication {
+        let same_group = new.replication == old.replication;
+        if new.listeners == old.listeners && same_group && new.logs == old.logs {
             return Ok(slot.view());
         }
-        if new.replication != old.replication {
+        if !same_group {
             // What runs is opened anew: nobody may hold it.
             drop(state);
             self.change_group(&slot, &old, &new).await?;
@@ -272,6 +284,7 @@ impl Hosting {
         if let State::Paired(pair) = &view.state {
             pair.set_record(Arc::clone(&record));
         }
+        self.log(&record);
         view.record = record;
         drop(view);
         self.changes.send_replace(());
@@ -385,19 +398,21 @@ impl Hosting {
     }
 
     /// Takes a name for a new broker, or finds that this very call was made before.
-    fn reserve(
-        &self,
-        name: BrokerName,
-        listeners: Listeners,
-        replication: Option<Settings>,
-        token: String,
-    ) -> Result<Reserved, Failure> {
+    fn reserve(&self, new: New) -> Result<Reserved, Failure> {
+        let New {
+            name,
+            listeners,
+            replication,
+            logs,
+            token,
+        } = new;
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(slot) = slots.get(&name) {
             let view = slot.view();
             let same = !token.is_empty() && view.record.token == token;
-            let alike =
-                view.record.listeners == listeners && view.record.replication == replication;
+            let alike = view.record.listeners == listeners
+                && view.record.replication == replication
+                && view.record.logs == logs;
             if same && alike {
                 return Ok(Reserved::Made(view));
             }
@@ -410,7 +425,7 @@ impl Hosting {
                 .of("broker", name.as_str())
                 .now_at(view.record.generation));
         }
-        let record = self
+        let mut record = self
             .registry
             .new_record(name.clone(), token, listeners, replication)
             .map_err(|error| {
@@ -419,6 +434,8 @@ impl Hosting {
                     format!("the broker cannot be made: {error}"),
                 )
             })?;
+        record.logs = logs;
+        self.log(&record);
         let slot = slot(record);
         slots.insert(name, Arc::clone(&slot));
         drop(slots);
@@ -432,11 +449,19 @@ impl Hosting {
             return self.run_pair(slot, record).await;
         }
         let dir = self.data_dir(record);
-        let host = Host::start(&dir, self.to_open(record), &self.bounds).await?;
+        let listeners = self.to_open(record);
+        let host = Host::start(&record.name, &dir, listeners, &self.bounds).await?;
         let host = Arc::new(host);
         self.show(slot, State::Running(Arc::clone(&host)));
         tokio::spawn(watch_disk(Arc::clone(slot), host, self.changes.clone()));
         Ok(())
+    }
+
+    /// Has the log files kept that the record says.
+    fn log(&self, record: &Record) {
+        if let Some(logs) = &self.logs {
+            logs.set(record.name.as_str(), record.logs);
+        }
     }
 
     fn to_open(&self, record: &Record) -> Vec<ListenerConfig> {

@@ -226,7 +226,7 @@ mod tests {
         let (registry, records) = Registry::open(dir.path()).unwrap();
         let stopping = CancellationToken::new();
         let pages = Pages {
-            hosting: Hosting::open(registry, records, None, Bounds::default(), None),
+            hosting: Hosting::open(registry, records, None, Bounds::default(), None, None),
             advertised_host: "mq".to_owned(),
             stopping: stopping.clone(),
         };

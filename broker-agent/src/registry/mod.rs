@@ -29,6 +29,7 @@ use tracing::{error, warn};
 
 use self::record::FORMAT;
 pub(crate) use self::record::{ClientCertificates, Listener, Record, Secret, UserFrom};
+use crate::logs::Wanted;
 use crate::name::BrokerName;
 use crate::passwords;
 use crate::replication::settings::Settings;
@@ -51,6 +52,8 @@ pub(crate) struct Change {
     pub listeners: Option<BTreeMap<String, Listener>>,
     /// How it is replicated, if at all.
     pub replication: Option<Option<Settings>>,
+    /// Which log files are kept about it.
+    pub logs: Option<Wanted>,
 }
 
 /// Why the registry could not be read or changed.
@@ -129,6 +132,7 @@ impl Registry {
             digest_key,
             listeners,
             replication,
+            logs: Wanted::default(),
         })
     }
 
@@ -137,6 +141,7 @@ impl Registry {
         let Change {
             listeners,
             replication,
+            logs,
         } = change;
         let replication = replication.unwrap_or_else(|| record.replication.clone());
         Record {
@@ -147,6 +152,7 @@ impl Registry {
                 .map(|settings| settings.group.clone())
                 .or_else(|| record.uid.clone()),
             replication,
+            logs: logs.unwrap_or(record.logs),
             generation: self.next_generation(),
             ..record.clone()
         }

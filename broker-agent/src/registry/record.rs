@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::logs::Wanted;
 use crate::name::BrokerName;
 use crate::replication::settings::{GroupId, Settings};
 
@@ -34,6 +35,9 @@ pub(crate) struct Record {
     /// How it is replicated, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replication: Option<Settings>,
+    /// Which log files are kept about it.
+    #[serde(default, skip_serializing_if = "Wanted::is_all")]
+    pub logs: Wanted,
 }
 
 impl Record {

@@ -92,7 +92,7 @@ impl Pair {
             founder: settings.founds(),
             min_isr: settings.durability.min_isr(),
             timing: Timing::default(),
-            broker: broker_config(bounds),
+            broker: broker_config(&record.name, bounds),
             disk,
             coordinator: Arc::clone(&coordinator),
             listeners,

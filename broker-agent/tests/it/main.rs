@@ -10,6 +10,7 @@ mod command_line;
 mod crash;
 mod dev;
 mod expectations;
+mod logs;
 mod pages;
 mod pairs;
 mod permissions;

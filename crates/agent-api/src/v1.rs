@@ -1379,6 +1379,9 @@ pub struct Broker {
     /// Absent: one node, this agent.
     #[prost(message, optional, boxed, tag = "3")]
     pub replication: ::core::option::Option<::prost::alloc::boxed::Box<Replication>>,
+    /// The log files that the agent keeps about it. Absent = all.
+    #[prost(message, optional, tag = "4")]
+    pub logs: ::core::option::Option<Logs>,
     /// Set by the agent, ignored in requests:
     #[prost(uint64, tag = "10")]
     pub generation: u64,
@@ -1389,6 +1392,20 @@ pub struct Broker {
     /// nodes of a pair have the same one, the group's.
     #[prost(string, tag = "12")]
     pub uid: ::prost::alloc::string::String,
+}
+/// Log files, in the directory of the broker's name below the agent's data directory: JSON lines.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Logs {
+    /// What happened to the broker: starts, stops, roles, alarms. Unset = true.
+    #[prost(bool, optional, tag = "1")]
+    pub general: ::core::option::Option<bool>,
+    /// Who did what, and who was refused: by the management interface and by clients' protocols. Each
+    /// line holds a digest of itself and the one before (`broker-agent verify-audit`). Unset = true.
+    #[prost(bool, optional, tag = "2")]
+    pub audit: ::core::option::Option<bool>,
+    /// Clients that come and go. Unset = true.
+    #[prost(bool, optional, tag = "3")]
+    pub connection: ::core::option::Option<bool>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Listener {

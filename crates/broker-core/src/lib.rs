@@ -46,6 +46,7 @@ mod interval;
 pub mod journal;
 pub mod limits;
 mod lock;
+pub mod log;
 pub mod message;
 pub mod metrics;
 mod names;

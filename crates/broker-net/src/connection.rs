@@ -4,7 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use broker_core::broker::Peer;
+use broker_core::broker::{Broker, Peer};
+use broker_core::log::{AUDIT, CONNECTION};
 use broker_core::session::amqp091::Session;
 use rustls::pki_types::CertificateDer;
 use tokio::net::TcpStream;
@@ -42,6 +43,7 @@ pub(crate) async fn serve(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
     }
+    let broker = Arc::clone(&shared.broker);
     let doorbell = Doorbell::default();
     let mut session = Session::new(
         Arc::clone(&shared.broker),
@@ -54,9 +56,8 @@ pub(crate) async fn serve(
     );
     let Some(Tls { config, user_from }) = tls else {
         let driver = Driver::new(stream, session, doorbell, admission, shared, login_deadline);
-        return report(peer, driver.run().await);
+        return report(&broker, peer, driver.run().await);
     };
-    let broker = Arc::clone(&shared.broker);
     let handshake = TlsAcceptor::from(config).accept(stream);
     let accepted = tokio::select! {
         biased;
@@ -71,10 +72,11 @@ pub(crate) async fn serve(
             }
             // On the heap: a TLS stream makes a large future, which plain ones need not carry.
             let driver = Driver::new(stream, session, doorbell, admission, shared, login_deadline);
-            report(peer, Box::pin(driver.run()).await);
+            report(&broker, peer, Box::pin(driver.run()).await);
         }
         Ok(Err(error)) if is_about_certificate(&error) => {
-            tracing::warn!(%peer, %error, "client certificate refused");
+            let name = broker.name();
+            tracing::warn!(target: AUDIT, broker = name, %peer, %error, "client certificate refused");
             // Whom it names is not known.
             broker.login_failed("", &listener);
         }
@@ -112,9 +114,9 @@ fn is_about_certificate(error: &io::Error) -> bool {
 }
 
 /// A peer that hangs up is not an error.
-fn report(peer: SocketAddr, result: io::Result<()>) {
-    match result {
-        Ok(()) => tracing::debug!(%peer, "connection closed"),
-        Err(error) => tracing::debug!(%peer, %error, "connection lost"),
+fn report(broker: &Broker, peer: SocketAddr, result: io::Result<()>) {
+    if let Err(error) = result {
+        let broker = broker.name();
+        tracing::info!(target: CONNECTION, broker, %peer, %error, "connection lost");
     }
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
+use broker_core::log::CONNECTION;
 use futures_util::FutureExt as _;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -175,7 +176,8 @@ impl Bound {
         let name = endpoint.name().into();
         let accepting = accept(Arc::clone(&open), name, Arc::clone(shared), stop.clone());
         shared.tasks.spawn(accepting);
-        tracing::info!(%address, tls = endpoint.tls, "listening");
+        let broker = shared.broker.name();
+        tracing::info!(broker, %address, tls = endpoint.tls, "listening");
         Listener {
             asked: (protocol, asked),
             endpoint,
@@ -267,7 +269,8 @@ async fn accept(open: Arc<Open>, name: Arc<str>, shared: Arc<Shared>, stop: Canc
             // The peer gave up before we got to it.
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                tracing::warn!(%error, "cannot accept connections");
+                let broker = shared.broker.name();
+                tracing::warn!(broker, %error, "cannot accept connections");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -294,7 +297,8 @@ fn admit(
     let admission = match shared.gate.admit(peer.ip()) {
         Ok(admission) => admission,
         Err(refused) => {
-            tracing::warn!(%peer, ?refused, "connection turned away");
+            let broker = shared.broker.name();
+            tracing::warn!(target: CONNECTION, broker, %peer, ?refused, "connection turned away");
             shared.broker.connection_refused(listener);
             return;
         }
@@ -312,7 +316,8 @@ fn admit(
             () = shared.abandoned() => {}
             served = AssertUnwindSafe(serving).catch_unwind() => {
                 if served.is_err() {
-                    tracing::error!(%peer, "connection ended by a panic; this is a defect");
+                    let broker = shared.broker.name();
+                    tracing::error!(broker, %peer, "connection ended by a panic; this is a defect");
                 }
             }
         }

@@ -20,6 +20,7 @@ use crate::definitions::{BindingSpec, Endpoint, ExchangeSpec, Expect, QueueSpec}
 use crate::durability::{Promise, Reached};
 use crate::journal::Lsn;
 use crate::lock::{lock, read};
+use crate::log::AUDIT;
 use crate::metrics::Tally;
 use crate::names;
 use crate::outbox::{Outbox, Wake};
@@ -103,6 +104,7 @@ impl Broker {
             connection,
             own,
         };
+        attachment.connection.log(self.name(), "connection opened");
         // Looked at after the connection is on the list: a deletion before that is seen here, one
         // after it tells the connection to close.
         attachment.check_admitted()?;
@@ -196,7 +198,12 @@ impl Attachment {
             internal: call.internal,
             arguments: call.arguments.clone(),
         };
-        Ok(self.broker.put_exchange(vhost, spec, Expect::Any)?.lsn)
+        let is_new = read(&vhost.topology).exchange(call.name).is_none();
+        let lsn = self.broker.put_exchange(vhost, spec, Expect::Any)?.lsn;
+        if is_new {
+            self.note("exchange declared", call.name);
+        }
+        Ok(lsn)
     }
 
     /// Deletes an exchange and its bindings. One that does not exist is deleted already.
@@ -209,6 +216,9 @@ impl Attachment {
         let result =
             self.broker
                 .delete_exchange(&self.connection.vhost, name, Expect::Any, only_if);
+        if result.is_ok() {
+            self.note("exchange deleted", name);
+        }
         self.missing_is_gone(result)
     }
 
@@ -251,7 +261,8 @@ impl Attachment {
             let text = "Cannot declare a server-named queue for type rabbit_stream_queue";
             return Err(Refusal::new(Reason::Invalid, text));
         }
-        if vhost.queue(name).is_none() {
+        let is_new = vhost.queue(name).is_none();
+        if is_new {
             self.check_new_queue(call, name)?;
         }
         let spec = QueueSpec {
@@ -265,6 +276,9 @@ impl Attachment {
         let (queue, lsn) = self
             .broker
             .put_queue(vhost, spec, Some(self.id()), Expect::Any)?;
+        if queue.owner.is_none() && is_new {
+            self.note("queue declared", name);
+        }
         if queue.owner.is_some() {
             let mut own = lock(&self.own);
             if !own.exclusive.iter().any(|known| Arc::ptr_eq(known, &queue)) {
@@ -309,7 +323,12 @@ impl Attachment {
             .broker
             .delete_queue(vhost, target, Expect::Any, only_if)
         {
-            Ok((stats, lsn)) => Ok((u32::try_from(stats.ready).unwrap_or(u32::MAX), lsn)),
+            Ok((stats, lsn)) => {
+                if queue.owner.is_none() {
+                    self.note("queue deleted", name);
+                }
+                Ok((u32::try_from(stats.ready).unwrap_or(u32::MAX), lsn))
+            }
             Err(refusal) if refusal.reason == Reason::NotFound => {
                 Ok((0, self.broker.last_change()))
             }
@@ -321,7 +340,9 @@ impl Attachment {
     pub fn purge_queue(&self, name: &str) -> Result<(u32, Lsn), Refusal> {
         self.require(Action::Read, Resource::Queue(name))?;
         let queue = self.usable_queue(name)?;
-        self.broker.purge(&queue)
+        let purged = self.broker.purge(&queue)?;
+        self.note("queue purged", name);
+        Ok(purged)
     }
 
     /// Refuses the action unless the user's permission in this virtual host covers it.
@@ -352,7 +373,7 @@ impl Attachment {
         let text = format!(
             "{verb} access to {kind} '{name}' in vhost '{vhost}' refused for user '{username}'"
         );
-        Err(Refusal::new(Reason::AccessRefused, text))
+        Err(self.denied(text))
     }
 
     /// Refuses a routing key at a topic exchange unless the user's topic permission covers it.
@@ -373,7 +394,22 @@ impl Attachment {
             "{verb} access to topic '{key}' in exchange '{exchange}' in vhost '{vhost}' refused \
              for user '{username}'"
         );
-        Err(Refusal::new(Reason::AccessRefused, text))
+        Err(self.denied(text))
+    }
+
+    /// Its user may not do that.
+    fn denied(&self, text: String) -> Refusal {
+        let (broker, peer) = (self.broker.name(), &self.connection.peer.address);
+        let (user, vhost) = (self.username(), self.vhost());
+        tracing::warn!(target: AUDIT, broker, user, vhost, %peer, reason = text, "access refused");
+        Refusal::new(Reason::AccessRefused, text)
+    }
+
+    /// Notes what its user did.
+    fn note(&self, what: &'static str, object: &str) {
+        let (broker, peer) = (self.broker.name(), &self.connection.peer.address);
+        let (user, vhost) = (self.username(), self.vhost());
+        tracing::info!(target: AUDIT, broker, user, vhost, %peer, object, "{what}");
     }
 
     /// What the user may do here now.
@@ -423,7 +459,7 @@ impl Attachment {
             "access to vhost '{}' refused for user '{username}'",
             vhost.name
         );
-        Err(Refusal::new(Reason::AccessRefused, text))
+        Err(self.denied(text))
     }
 
     /// Checks the permissions of joining or parting two ends, and names them.
@@ -476,6 +512,7 @@ fn declared(queue: &LiveQueue, lsn: Lsn) -> QueueDeclared {
 
 impl Drop for Attachment {
     fn drop(&mut self) {
+        self.connection.log(self.broker.name(), "connection closed");
         self.broker.remove_connection(&self.connection);
         let own = std::mem::take(&mut *lock(&self.own));
         let id = self.id();

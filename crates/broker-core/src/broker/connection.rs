@@ -9,6 +9,7 @@ use super::{Broker, Peer, Vhost, exhausted};
 use crate::call::ConnectionId;
 use crate::durability::{Durability, Promise};
 use crate::lock::lock;
+use crate::log::CONNECTION;
 use crate::metrics::Tally;
 use crate::outbox::{Event, Outbox};
 use crate::refusal::Refusal;
@@ -73,6 +74,18 @@ impl Connections {
         });
         self.attached.insert(id, Arc::clone(&connection));
         Ok(connection)
+    }
+}
+
+impl Connection {
+    /// Tells the log that it comes or goes.
+    pub(super) fn log(&self, broker: &str, what: &'static str) {
+        let (id, user, vhost) = (self.id.0, &*self.username, &*self.vhost.name);
+        let Peer { address, listener } = &self.peer;
+        tracing::info!(
+            target: CONNECTION, broker, id, user, vhost, peer = address, listener = &**listener,
+            "{what}"
+        );
     }
 }
 

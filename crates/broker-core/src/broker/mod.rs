@@ -86,6 +86,8 @@ type Abandoned = (Arc<Vhost>, Arc<LiveQueue>, DeleteIf);
 /// How to open a broker.
 #[derive(Debug, Clone)]
 pub struct BrokerConfig {
+    /// What it is called in logs.
+    pub name: Arc<str>,
     /// Upper bounds.
     pub limits: Limits,
     /// How the journal is kept.
@@ -97,6 +99,7 @@ pub struct BrokerConfig {
 impl Default for BrokerConfig {
     fn default() -> Self {
         Self {
+            name: Arc::default(),
             limits: Limits::default(),
             journal: journal::Options::default(),
             clock: Arc::new(SystemClock),
@@ -108,6 +111,7 @@ impl Default for BrokerConfig {
 /// the module `lock`.
 #[derive(Debug)]
 pub struct Broker {
+    name: Arc<str>,
     limits: Limits,
     clock: Arc<dyn Clock>,
     journal: Arc<Journal>,
@@ -186,6 +190,11 @@ impl Broker {
     /// What management uses.
     pub fn admin(self: &Arc<Self>) -> Admin {
         Admin::new(Arc::clone(self))
+    }
+
+    /// What it is called in logs.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// The bounds it runs with.

@@ -94,6 +94,7 @@ impl Broker {
             ..
         } = recovery;
         let broker = Arc::new(Self {
+            name: Arc::clone(&config.name),
             limits: config.limits.clone(),
             clock: Arc::clone(&config.clock),
             journal,

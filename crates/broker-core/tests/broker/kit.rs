@@ -69,6 +69,7 @@ impl World {
         };
         let clock = Arc::new(SimClock::new(Timestamp(1_700_000_000_123)));
         let config = BrokerConfig {
+            name: Arc::default(),
             limits,
             journal,
             clock: Arc::<SimClock>::clone(&clock),

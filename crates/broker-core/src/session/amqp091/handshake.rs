@@ -15,6 +15,7 @@ use super::connection::Connection;
 use super::fault::Fault;
 use super::sasl::{self, EXTERNAL, MECHANISMS};
 use crate::broker::{Broker, Login, PasswordCheck, Peer};
+use crate::log::AUDIT;
 use crate::outbox::Wake;
 use crate::refusal::{Reason, Refusal};
 
@@ -269,7 +270,11 @@ impl Handshake {
             }
             Err(refusal) => {
                 let (peer, reason) = (&self.peer.address, &refusal.text);
-                tracing::warn!(%peer, username, mechanism, %reason, "login refused");
+                let broker = self.broker.name();
+                tracing::warn!(
+                    target: AUDIT, broker, %peer, user = username, mechanism, %reason,
+                    "login refused"
+                );
                 if refusal.reason == Reason::Unavailable {
                     // Not the credentials' fault: a client that hears 403 would not try again.
                     self.broker.connection_refused(&self.peer.listener);

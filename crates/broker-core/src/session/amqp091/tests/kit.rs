@@ -84,6 +84,7 @@ impl World {
         let disk = Arc::new(SimDisk::new(1));
         let clock = Arc::new(SimClock::new(Timestamp(1_700_000_000_123)));
         let config = BrokerConfig {
+            name: Arc::default(),
             limits,
             journal,
             clock: Arc::<SimClock>::clone(&clock),
