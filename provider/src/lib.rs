@@ -47,6 +47,7 @@ mod generation;
 mod id;
 mod listeners;
 mod listing;
+mod logs;
 mod name;
 mod object;
 mod pair;

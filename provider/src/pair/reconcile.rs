@@ -173,7 +173,9 @@ impl Job {
             view = self.switch_over(keep, &view).await?;
         }
         self.delete_copies(&nodes.gone, &view).await?;
-        let paths = ["listeners", "replication"].map(str::to_owned).to_vec();
+        let paths = ["listeners", "logs", "replication"]
+            .map(str::to_owned)
+            .to_vec();
         self.update_at(keep, single, paths).await?;
         Ok(self.look().await)
     }

@@ -9,6 +9,7 @@ use super::coordination::{Coordination, without_secrets};
 use super::members::Member;
 use super::view::View;
 use crate::listeners::Listeners;
+use crate::logs::Logs;
 
 /// What is planned for a pair.
 #[derive(Debug, Clone)]
@@ -16,6 +17,7 @@ pub(crate) struct Plan {
     pub(crate) name: String,
     pub(crate) members: Vec<Member>,
     pub(crate) listeners: Listeners,
+    pub(crate) logs: Option<Logs>,
     pub(crate) coordination: Coordination,
     pub(crate) durability: PairDurability,
     /// Name of the node that should be active.
@@ -27,6 +29,7 @@ pub(crate) struct Plan {
 pub(crate) struct Settings {
     name: String,
     listeners: BTreeMap<String, v1::Listener>,
+    logs: v1::Logs,
     replication: v1::Replication,
 }
 
@@ -80,6 +83,7 @@ impl Settings {
         Self {
             name: plan.name.clone(),
             listeners: plan.listeners.to_api(),
+            logs: plan.logs.clone().unwrap_or_default().to_api(),
             replication: v1::Replication {
                 group,
                 nodes: nodes.collect(),
@@ -98,6 +102,7 @@ impl Settings {
         v1::Broker {
             name: self.name.clone(),
             listeners: self.listeners.clone(),
+            logs: Some(self.logs),
             replication: Some(Box::new(v1::Replication {
                 node,
                 ..self.replication.clone()
@@ -127,6 +132,9 @@ impl Settings {
         let mut paths = Vec::new();
         if !has_same_listeners(&self.of_node(0), node) {
             paths.push("listeners".to_owned());
+        }
+        if Logs::from_api(node).to_api() != self.logs {
+            paths.push("logs".to_owned());
         }
         let is_same = node.replication.as_ref().is_some_and(|now| {
             now.nodes == self.replication.nodes
@@ -161,7 +169,7 @@ pub(crate) fn are_alike(a: &v1::Broker, b: &v1::Broker) -> bool {
             ..*replication
         }
     };
-    has_same_listeners(a, b) && common(a) == common(b)
+    has_same_listeners(a, b) && Logs::from_api(a) == Logs::from_api(b) && common(a) == common(b)
 }
 
 fn number_of(plan: &Plan, numbers: &[u32], name: Option<&str>) -> Option<u32> {

@@ -18,6 +18,7 @@ use crate::deletion::{self, DeletionPolicy};
 use crate::failure::{CallError, Doing};
 use crate::id::BrokerId;
 use crate::listeners::{self, Listeners};
+use crate::logs::Logs;
 use crate::object::{self, ObjectId as _};
 use crate::pair::coordination::Coordination;
 use crate::pair::members::replication_address;
@@ -88,6 +89,10 @@ pub(crate) struct BrokerModel {
     /// in plaintext. Brokers of one host need distinct ports. The nodes of a pair have the same.
     #[attr(default = listeners::default_value())]
     listeners: Listeners,
+
+    /// Which log files the agents keep about the broker, below `logs/<name>` of their data directories.
+    /// Changes take effect at once. Default: all.
+    logs: Option<Logs>,
 
     /// Name, unique on its hosts: 1 to 50 letters, digits, `-` or `_`, beginning with a letter or
     /// digit. Changing it replaces the broker.
@@ -214,14 +219,19 @@ impl Resource for Broker {
             let there = object::present(&id, Doing::Update, fetch(cx.data(), &id).await)?;
             refuse_namesake(&id, &there, cx)?;
         }
-        let broker = if prior.listeners == plan.listeners {
+        let mut paths = Vec::new();
+        if prior.listeners != plan.listeners {
+            paths.push("listeners".to_owned());
+        }
+        if prior.logs != plan.logs {
+            paths.push("logs".to_owned());
+        }
+        let broker = if paths.is_empty() {
             object::found(&id, Doing::Update, fetch(cx.data(), &id).await, cx)?
         } else {
             let request = UpdateBrokerRequest {
                 broker: Some(plan.to_api()),
-                update_mask: Some(FieldMask {
-                    paths: vec!["listeners".to_owned()],
-                }),
+                update_mask: Some(FieldMask { paths }),
                 expect: generation::expected(cx)?,
             };
             object::update(&id, cx, request, |agent, request| async move {
@@ -329,6 +339,7 @@ impl BrokerModel {
             in_sync: Attr::Null,
             instances: Attr::Null,
             listeners: Listeners::default(),
+            logs: None,
             name: id.name().to_owned(),
             node_names: Attr::Null,
             nodes: id.addresses().iter().map(ToString::to_string).collect(),
@@ -343,6 +354,7 @@ impl BrokerModel {
         v1::Broker {
             name: self.name.clone(),
             listeners: self.listeners.to_api(),
+            logs: self.logs.as_ref().map(Logs::to_api),
             ..Default::default()
         }
     }

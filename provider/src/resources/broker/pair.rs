@@ -11,6 +11,7 @@ use crate::failure::Doing;
 use crate::generation;
 use crate::id::BrokerId;
 use crate::listeners::Listeners;
+use crate::logs::Logs;
 use crate::pair::change::Shape;
 use crate::pair::members::{Member, replication_address};
 use crate::pair::reconcile::{Change, Job};
@@ -199,6 +200,7 @@ pub(super) fn seen(
     if let Some(listeners) = Listeners::from_api(best) {
         state.listeners = listeners.spelled_like(&state.listeners);
     }
+    state.logs = Logs::seen(best, state.logs.as_ref());
     state.id = id.to_string().into();
     state.see_nodes(id, best, view);
     match &best.replication {
@@ -376,6 +378,7 @@ impl BrokerModel {
             name: self.name.clone(),
             members: members.collect::<Result<_>>()?,
             listeners: self.listeners.clone(),
+            logs: self.logs.clone(),
             coordination,
             durability: *self.durability,
             preferred: self.preferred_active.clone(),
