@@ -27,6 +27,8 @@ pub struct Standby {
     /// Taken, and not known to be committed.
     waiting: VecDeque<Run>,
     waiting_bytes: usize,
+    /// So many of those are in the index of their segment already.
+    noted: usize,
     /// What it holds is what the journal amounts to up to here.
     applied: Lsn,
     /// The last checkpoint stands for everything below.
@@ -89,6 +91,7 @@ impl Standby {
             recovery,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
+            noted: 0,
             applied: end,
             checkpointed: end,
         }
@@ -146,10 +149,17 @@ impl Standby {
     ///
     /// # Errors
     /// See [`FollowError`].
-    pub fn append(&mut self, run: Run) -> Result<(), FollowError> {
-        self.follower.append(run.clone())?;
+    pub fn append(&mut self, mut run: Run) -> Result<(), FollowError> {
+        self.follower.write(&mut run)?;
         self.waiting_bytes += run.bytes().len();
         self.waiting.push_back(run);
+        if let Some(last) = self.waiting.back().filter(|run| run.ends_segment()) {
+            for run in self.waiting.iter().skip(self.noted) {
+                self.follower.note(run);
+            }
+            self.noted = self.waiting.len();
+            self.follower.seal(last);
+        }
         Ok(())
     }
 
@@ -169,6 +179,11 @@ impl Standby {
     pub fn commit(&mut self, commit: Lsn) -> Result<(), Unreadable> {
         while let Some(run) = self.waiting.pop_front_if(|run| run.end() <= commit) {
             self.waiting_bytes -= run.bytes().len();
+            match self.noted.checked_sub(1) {
+                Some(left) => self.noted = left,
+                // Nobody waits for it now, as somebody did for the sync.
+                None => self.follower.note(&run),
+            }
             for record in run.records() {
                 self.recovery.record(record)?;
             }

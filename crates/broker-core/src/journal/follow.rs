@@ -177,7 +177,22 @@ impl Follower {
 
     /// Writes a run. Nothing of it is durable before [`Self::sync`], and nobody may be told that it
     /// is (rule F5).
+    ///
+    /// # Errors
+    /// See [`FollowError`]; it is as it was then.
     pub fn append(&mut self, mut run: Run) -> Result<(), FollowError> {
+        self.write(&mut run)?;
+        self.note(&run);
+        if run.ends_segment() {
+            self.seal(&run);
+        }
+        Ok(())
+    }
+
+    /// [`Self::append`] for who is in a hurry: what the index of the segment needs to know of the run
+    /// is to be [noted](Self::note) later, of all runs in their order, and of a segment's last run
+    /// before the next is written, [sealed](Self::seal) then.
+    pub(crate) fn write(&mut self, run: &mut Run) -> Result<(), FollowError> {
         let progress = self.base.progress;
         if run.start() != progress.end {
             return Err(FollowError::Gap {
@@ -191,13 +206,12 @@ impl Follower {
                 found: run.first_epoch(),
             });
         }
-        self.make_room(&run)?;
+        self.make_room(run)?;
         if self.ended {
             self.begin_segment()?;
         }
         let segment = self.base.chain.current();
-        write(segment, &mut run, self.durable)?;
-        self.note(&run);
+        write(segment, run, self.durable)?;
         let progress = &mut self.base.progress;
         progress.end = run.end();
         progress.epoch = run.last_epoch();
@@ -205,6 +219,19 @@ impl Follower {
         self.ended = run.ends_segment();
         self.offer_next()?;
         Ok(())
+    }
+
+    /// For the index of the segment.
+    pub(crate) fn note(&mut self, run: &Run) {
+        for record in run.records() {
+            self.base.indexes.note_read(&record);
+        }
+    }
+
+    /// The index of the segment that this run ends is complete.
+    pub(crate) fn seal(&mut self, run: &Run) {
+        let segment = self.base.chain.current();
+        self.base.indexes.seal(segment, run.end());
     }
 
     /// Has the next segment filled with zeros, once some of the current one is used.
@@ -369,17 +396,6 @@ impl Follower {
         recovery::begin_segment(&mut self.base.chain, &self.base.progress)?;
         self.ended = false;
         Ok(())
-    }
-
-    /// For the index of the segment.
-    fn note(&mut self, run: &Run) {
-        let indexes = &mut self.base.indexes;
-        for record in run.records() {
-            indexes.note_read(&record);
-        }
-        if run.ends_segment() {
-            indexes.seal(self.base.chain.current(), run.end());
-        }
     }
 }
 

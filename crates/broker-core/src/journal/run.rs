@@ -221,7 +221,7 @@ impl Run {
     }
 
     /// The record behind it is the first of another segment.
-    pub(super) fn ends_segment(&self) -> bool {
+    pub(crate) fn ends_segment(&self) -> bool {
         self.ends_segment
     }
 
