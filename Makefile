@@ -23,6 +23,10 @@ quickstart-down: ## Ends what `make quickstart` started and removes it
 pair-demo: ## Two agents on this machine: one is killed, the other goes on; tears down
 	@scripts/pair-demo
 
+.PHONY: multi-region-demo
+multi-region-demo: build-aws ## Hosts, brokers and queues in two regions of a stand-in for AWS, by one apply; as root
+	@cargo test --quiet --locked -p acceptance --test it hosts::multi_region -- --nocapture
+
 .PHONY: test
 test: ## Everything: formatting, lints, all tests; WITHOUT="node" leaves a part out
 	@scripts/test
@@ -65,8 +69,13 @@ fuzz: ## All fuzz targets for an hour in all; SECONDS_EACH=60
 	@scripts/fuzz
 
 .PHONY: build
-build: ## Release binaries of agent and provider
+build: ## Release binaries of agent and provider, without AWS
 	@cargo build --release --locked -p broker-agent -p provider
+
+.PHONY: build-aws
+build-aws: ## The same with AWS in the provider, as release packages have it; takes minutes longer
+	@RUSTC_WRAPPER=$(CURDIR)/scripts/rustc-aws cargo build --release --locked \
+	  -p broker-agent -p provider --features provider/aws
 
 .PHONY: docs
 docs: ## The provider's pages for the registry, in docs/, and its schema, provider/schema.json

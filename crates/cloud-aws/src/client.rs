@@ -1,0 +1,83 @@
+//! Clients, made when they are first asked for and kept.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::ec2::Ec2;
+use crate::error::Error;
+use crate::settings::Settings;
+
+/// What a call comes to.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
+
+/// Parameters of the Systems Manager, of which AWS and others publish the newest images.
+pub trait Parameters: Send + Sync {
+    /// The value of a parameter; `None` if there is none of that name.
+    fn parameter<'a>(&'a self, name: &'a str) -> Answer<'a, Option<String>>;
+}
+
+/// AWS, as these settings reach it.
+pub struct Aws {
+    settings: Settings,
+    regions: Mutex<HashMap<String, Region>>,
+}
+
+/// The clients of one region.
+#[derive(Clone)]
+pub(crate) struct Region {
+    pub(crate) ec2: Arc<dyn Ec2>,
+    pub(crate) parameters: Arc<dyn Parameters>,
+}
+
+impl Aws {
+    /// Nothing is read or called yet.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            regions: Mutex::default(),
+        }
+    }
+
+    /// The region of what names none: that of the settings, else what environment or profile say.
+    pub async fn region(&self) -> Result<String, Error> {
+        match &self.settings.region {
+            Some(region) => Ok(region.clone()),
+            None => find_region(&self.settings).await,
+        }
+    }
+
+    /// The client of EC2 in a region.
+    pub async fn ec2(&self, region: &str) -> Result<Arc<dyn Ec2>, Error> {
+        Ok(self.at(region).await?.ec2)
+    }
+
+    /// The client of parameters in a region.
+    pub async fn parameters(&self, region: &str) -> Result<Arc<dyn Parameters>, Error> {
+        Ok(self.at(region).await?.parameters)
+    }
+
+    async fn at(&self, region: &str) -> Result<Region, Error> {
+        let regions = || self.regions.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = regions().get(region) {
+            return Ok(known.clone());
+        }
+        // Two may do this at once; whoever is first is kept, and the credentials are looked up twice.
+        let made = connect(&self.settings, region).await?;
+        Ok(regions().entry(region.to_owned()).or_insert(made).clone())
+    }
+}
+
+#[cfg(feature = "sdk")]
+use crate::sdk::{connect, find_region};
+
+#[cfg(not(feature = "sdk"))]
+async fn connect(_: &Settings, _: &str) -> Result<Region, Error> {
+    Err(Error::not_built())
+}
+
+#[cfg(not(feature = "sdk"))]
+async fn find_region(_: &Settings) -> Result<String, Error> {
+    Err(Error::not_built())
+}
