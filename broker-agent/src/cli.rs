@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::LogFormat;
-use crate::{dev, init, pairs, salvage, status};
+use crate::{authority, dev, init, join, pairs, salvage, status};
 
 /// Hosts FerryMQ message brokers on this machine.
 ///
@@ -20,6 +20,10 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Certifies the agents of EC2 instances that prove who they are.
+    ///
+    /// When ready, prints one line of JSON on standard output: pid, data_dir, endpoints.
+    Authority(authority::Options),
     /// Lists the brokers of an agent.
     Brokers(status::Options),
     /// Runs one broker for one person, right now: no configuration, loopback only.
@@ -32,6 +36,9 @@ pub(crate) enum Command {
     /// Makes a directory with a CA, the agent's certificate, an administrator's certificate and a
     /// configuration.
     Init(init::Options),
+    /// Makes an agent's directory on an EC2 instance, certified by an authority to which the instance
+    /// proves who it is.
+    Join(join::Options),
     /// Exports what can be read of a broker's data that is damaged, and changes nothing of it.
     ///
     /// Writes messages.jsonl, definitions.json and skipped.json. A message that nothing readable

@@ -39,7 +39,7 @@ const VALIDITY: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 const BACKDATED: Duration = Duration::from_secs(24 * 3600);
 
 /// Names every agent's certificate is good for.
-const LOCAL_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+pub(crate) const LOCAL_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
 /// What `init` was asked for.
 #[derive(Debug, clap::Args)]
@@ -155,7 +155,7 @@ fn files(options: &Options) -> anyhow::Result<Vec<File>> {
 }
 
 /// Who certifies.
-struct Authority {
+pub(crate) struct Authority {
     certificate: String,
     issuer: Issuer<'static, KeyPair>,
     /// Its key as PEM, if it was made just now.
@@ -177,7 +177,13 @@ impl Authority {
         })
     }
 
-    fn load(dir: &Path) -> anyhow::Result<Self> {
+    /// For making certificates.
+    pub(crate) const fn issuer(&self) -> &Issuer<'static, KeyPair> {
+        &self.issuer
+    }
+
+    /// The CA that an earlier `init` has made in a directory.
+    pub(crate) fn load(dir: &Path) -> anyhow::Result<Self> {
         let read = |name: &str| {
             let path = dir.join(name);
             std::fs::read_to_string(&path).with_context(|| {
@@ -248,14 +254,31 @@ fn certify(
 
 fn params(names: Vec<String>, common_name: &str) -> Result<CertificateParams, rcgen::Error> {
     let mut params = CertificateParams::new(names)?;
-    let now = SystemTime::now();
-    params.not_before = (now - BACKDATED).into();
-    params.not_after = (now + VALIDITY).into();
+    limit(&mut params, VALIDITY);
     params.distinguished_name = DistinguishedName::new();
     params
         .distinguished_name
         .push(DnType::CommonName, common_name);
     Ok(params)
+}
+
+/// Makes it valid from now on, and for clocks that are a little behind.
+pub(crate) fn limit(params: &mut CertificateParams, lifetime: Duration) {
+    let now = SystemTime::now();
+    params.not_before = (now - BACKDATED).into();
+    params.not_after = (now + lifetime).into();
+}
+
+/// The configuration of an agent that is reached by this name, on the usual ports.
+pub(crate) fn usual_configuration(host: &str) -> String {
+    configuration(&Options {
+        dir: PathBuf::new(),
+        host: vec![host.to_owned()],
+        grpc: None,
+        http: None,
+        replication: None,
+        authority: None,
+    })
 }
 
 /// The commented example with this machine's values in place of its own.
@@ -291,7 +314,7 @@ pub(crate) fn all_addresses_are_v6() -> bool {
     TcpListener::bind("[::]:0").is_ok()
 }
 
-fn make_private_dir(dir: &Path) -> anyhow::Result<()> {
+pub(crate) fn make_private_dir(dir: &Path) -> anyhow::Result<()> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -345,7 +368,7 @@ fn report(options: &Options, files: &[File], out: &mut impl io::Write) -> io::Re
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
@@ -361,6 +384,11 @@ mod tests {
             replication: None,
             authority: None,
         }
+    }
+
+    /// What `init` makes, in a directory that is there.
+    pub(crate) fn make(dir: &Path) {
+        run(&options(dir, &[]), &mut Vec::new()).unwrap();
     }
 
     fn mode(path: &Path) -> u32 {

@@ -9,6 +9,7 @@
 //! management side through its [`host`]; it answers when the journal is durable. Which brokers
 //! there are survives in the [`registry`].
 
+mod authority;
 mod bounds;
 mod cli;
 mod config;
@@ -19,6 +20,7 @@ mod hosting;
 mod http;
 mod incoming;
 mod init;
+mod join;
 mod listeners;
 mod logging;
 mod logs;
@@ -35,6 +37,7 @@ mod status;
 mod tls;
 mod tokens;
 mod totals;
+mod web;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -57,12 +60,14 @@ const INCOMPLETE: u8 = 4;
 fn main() -> ExitCode {
     memory::set_allocator_up();
     let result = match Cli::parse().command {
+        Command::Authority(options) => many(authority::run(options)),
         Command::Brokers(options) => single(status::brokers(options)),
         Command::Dev(options) => many(dev::run(options)),
         Command::ForcePromote(options) => single(pairs::force_promote(options)),
         Command::Init(options) => {
             init::run(&options, &mut io::stdout()).map(|()| ExitCode::SUCCESS)
         }
+        Command::Join(options) => single(join::run(options)),
         Command::Salvage(options) => salvage::run(&options, &mut io::stdout()),
         Command::Serve(options) => Config::load(&options.config)
             .map_err(anyhow::Error::from)

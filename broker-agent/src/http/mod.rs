@@ -102,7 +102,8 @@ impl Pages {
     }
 }
 
-async fn talk<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
+/// Answers the requests of one connection.
+pub(crate) async fn talk<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
     connection: Accepted<S>,
     router: Router,
 ) {
