@@ -142,6 +142,7 @@ mod tests {
 
     fn config(ca: Attr<String>, certificate: Attr<String>, key: Attr<String>) -> Config {
         Config {
+            aws: None,
             ca_certificate: ca,
             client_certificate: certificate,
             client_key: key,

@@ -6,6 +6,7 @@
 //!
 //! - [`provider`](mod@provider): the provider block; [`credentials`]: what it leads to.
 //! - [`agents`]: one connection per agent and process, made when it is first needed.
+//! - [`aws`](mod@aws): how AWS is reached, for hosts; the crate `cloud-aws` does the reaching.
 //! - [`id`]: the ids of all objects, each a type that parses and prints.
 //! - [`object`]: what all objects inside a broker do alike.
 //! - [`failure`]: how a failed call becomes one diagnostic at the right attribute.
@@ -36,6 +37,7 @@
 
 mod agents;
 mod arguments;
+mod aws;
 mod check;
 mod credentials;
 mod data_sources;

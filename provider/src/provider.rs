@@ -3,6 +3,7 @@
 use tfplugin_rs::prelude::*;
 
 use crate::agents::Agents;
+use crate::aws::{self, AwsBlock};
 use crate::credentials::Credentials;
 use crate::{data_sources, functions, resources};
 
@@ -14,6 +15,10 @@ pub(crate) struct FerryMq;
 /// holds credentials only, and hosts, brokers and queues come up in one apply.
 #[derive(Model)]
 pub(crate) struct Config {
+    /// How `ferrymq_host` and its companions reach AWS, in the words of the AWS provider; `{}` and
+    /// what is left out mean what the AWS command line would use. Brokers need none of it.
+    pub(crate) aws: Option<AwsBlock>,
+
     /// Certificate of the authority that signed the agents' certificates: PEM text, or the path of
     /// a file that holds it. Default: the environment variable `FERRYMQ_CA_CERTIFICATE`.
     #[attr(optional)]
@@ -36,9 +41,10 @@ impl Provider for FerryMq {
     type Config = Config;
     type Data = Agents;
 
-    async fn configure(&self, config: Config, _cx: &mut Configure) -> Result<Agents> {
+    async fn configure(&self, mut config: Config, _cx: &mut Configure) -> Result<Agents> {
+        let aws = aws::of(config.aws.take());
         let credentials = Credentials::resolve(config, |name| std::env::var(name).ok())?;
-        Ok(Agents::new(credentials))
+        Ok(Agents::new(credentials, aws))
     }
 
     fn contents(&self) -> Contents<Agents> {
@@ -46,6 +52,7 @@ impl Provider for FerryMq {
             .resource(resources::binding::Binding)
             .resource(resources::broker::Broker)
             .resource(resources::exchange::Exchange)
+            .resource(resources::host::Host)
             .resource(resources::limits::Limits)
             .resource(resources::permission::Permission)
             .resource(resources::policy::Policy::<false>)
@@ -57,6 +64,9 @@ impl Provider for FerryMq {
             .data_source(data_sources::bindings::Bindings)
             .data_source(data_sources::broker::Broker)
             .data_source(data_sources::exchanges::Exchanges)
+            .data_source(data_sources::host_ami::HostAmi)
+            .data_source(data_sources::host_offerings::HostOfferings)
+            .data_source(data_sources::hosts::Hosts)
             .data_source(data_sources::queue::Queue)
             .data_source(data_sources::queues::Queues)
             .data_source(data_sources::replication_status::ReplicationStatus)

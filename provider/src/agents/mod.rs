@@ -16,8 +16,9 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex as Lock, PoisonError};
 use std::time::{Duration, Instant};
 
-use agent_api::v1::Reason;
+use agent_api::v1::{self, Reason};
 use agent_api::{Address, Client, Error};
+use cloud_aws::Aws;
 use tfplugin_rs::StopToken;
 use tokio::sync::Mutex;
 use tonic::{Response, Status};
@@ -43,6 +44,7 @@ const FAILOVER_POLL: Duration = Duration::from_millis(500);
 
 /// All agents this process talks to.
 pub(crate) struct Agents {
+    aws: Aws,
     credentials: Credentials,
     /// Held only to look up or add a slot, never while connecting.
     slots: Lock<HashMap<Address, Arc<Slot>>>,
@@ -92,14 +94,32 @@ enum Effect {
 }
 
 impl Agents {
-    pub(crate) fn new(credentials: Credentials) -> Self {
+    pub(crate) fn new(credentials: Credentials, aws: Aws) -> Self {
         Self {
+            aws,
             credentials,
             slots: Lock::default(),
             pairs: Lock::default(),
             warned: Lock::default(),
             renewals: Renewals::default(),
         }
+    }
+
+    /// Where hosts come from.
+    pub(crate) fn aws(&self) -> &Aws {
+        &self.aws
+    }
+
+    /// What agents show and are shown.
+    pub(crate) fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// What the agent at this address says about itself; asked anew, also if it did not answer a
+    /// moment ago.
+    pub(crate) async fn info(&self, address: &Address) -> Result<v1::AgentInfo, CallError> {
+        self.forget_old_failure(address, BOOT_POLL);
+        Ok(self.at(address).await?.client.info().clone())
     }
 
     /// What the plans of this process will make.
@@ -330,12 +350,16 @@ impl Agents {
     /// wait for one agent, one of them asks it at a time.
     fn forget_old_failures(&self, broker: &BrokerId, poll: Duration) {
         for address in broker.addresses() {
-            // Held by someone who is connecting right now: nothing to forget.
-            if let Ok(mut state) = self.slot(address).0.try_lock()
-                && matches!(*state, State::Failed { at, .. } if at.elapsed() >= poll)
-            {
-                *state = State::Idle;
-            }
+            self.forget_old_failure(address, poll);
+        }
+    }
+
+    fn forget_old_failure(&self, address: &Address, poll: Duration) {
+        // Held by someone who is connecting right now: nothing to forget.
+        if let Ok(mut state) = self.slot(address).0.try_lock()
+            && matches!(*state, State::Failed { at, .. } if at.elapsed() >= poll)
+        {
+            *state = State::Idle;
         }
     }
 

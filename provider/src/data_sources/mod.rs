@@ -3,6 +3,9 @@
 pub(crate) mod bindings;
 pub(crate) mod broker;
 pub(crate) mod exchanges;
+pub(crate) mod host_ami;
+pub(crate) mod host_offerings;
+pub(crate) mod hosts;
 pub(crate) mod queue;
 pub(crate) mod queues;
 pub(crate) mod replication_status;

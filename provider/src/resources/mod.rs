@@ -3,6 +3,7 @@
 pub(crate) mod binding;
 pub(crate) mod broker;
 pub(crate) mod exchange;
+pub(crate) mod host;
 pub(crate) mod limits;
 pub(crate) mod permission;
 pub(crate) mod policy;
