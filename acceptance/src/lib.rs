@@ -8,6 +8,8 @@
 //!
 //! - [`binaries`] finds the release build, [`process`] runs and kills it.
 //! - [`dev::DevBroker`] is `broker-agent dev`; [`agent::Agent`] is `broker-agent init` and `serve`.
+//! - [`aws::StandIn`] is what hosts are made in instead of AWS, and
+//!   [`machines::Machines`] boots its instances.
 //! - [`rabbitmq::RabbitMq`] is the broker that ours is compared with.
 //! - [`terraform::Workspace`] is one directory with a configuration and the commands on it.
 //! - [`python`], [`node`], [`java`], [`go`] and [`debian`] prepare the clients, kept in the [`cache`];
@@ -19,6 +21,7 @@
 //! - [`poll`] waits for a condition with a deadline. Nothing else in the tests waits.
 
 pub mod agent;
+pub mod aws;
 pub mod binaries;
 pub mod cable;
 pub mod cache;
@@ -27,6 +30,7 @@ pub mod dev;
 pub mod go;
 pub mod java;
 pub mod ledger;
+pub mod machines;
 pub mod node;
 pub mod poll;
 pub mod ports;

@@ -26,3 +26,8 @@ pub fn until<T>(
         thread::sleep(PAUSE);
     }
 }
+
+/// The pause of a thread that looks after something for as long as a test runs.
+pub(crate) fn pause(pause: Duration) {
+    thread::sleep(pause);
+}

@@ -22,7 +22,9 @@ impl Python {
         if !Part::Python.wanted()? {
             return Ok(None);
         }
-        let dir = cache::prepared("python", REQUIREMENTS, install)?;
+        let dir = cache::prepared("python", REQUIREMENTS, |dir| {
+            install(dir, &scripts().join("requirements.txt"))
+        })?;
         Ok(Some(Self {
             interpreter: dir.join("bin/python"),
         }))
@@ -31,6 +33,13 @@ impl Python {
     /// Runs a script, by its path below `clients/python`, to its end; it fails by exiting with another status than 0.
     pub fn script(&self, name: &str, arguments: &[&str]) -> Result<Finished> {
         Finished::run(&mut self.command(name, arguments))
+    }
+
+    /// The command that runs a script from elsewhere.
+    pub fn interpret(&self, script: &Path) -> Command {
+        let mut command = Command::new(&self.interpreter);
+        command.arg("-B").arg(script);
+        command
     }
 
     /// The command that runs a script, for a test that keeps it running.
@@ -46,7 +55,8 @@ pub fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/python")
 }
 
-fn install(dir: &Path) -> Result<()> {
+/// Makes an environment with the packages of this list.
+pub(crate) fn install(dir: &Path, requirements: &Path) -> Result<()> {
     let python = Command::new("python3")
         .args(["-m", "venv"])
         .arg(dir)
@@ -75,7 +85,7 @@ fn install(dir: &Path) -> Result<()> {
         "--disable-pip-version-check",
         "-r",
     ]);
-    let done = Finished::run(pip.arg(scripts().join("requirements.txt")))?;
+    let done = Finished::run(pip.arg(requirements))?;
     done.success().with_context(|| {
         Part::Python.missing(
             "pip cannot install the stock clients",

@@ -14,6 +14,7 @@ mod crowds;
 mod differential;
 mod durability;
 mod failover;
+mod hosts;
 mod lapin_client;
 mod management;
 mod measured;
