@@ -33,7 +33,7 @@ async fn digest(client: &Client) -> String {
 
 #[tokio::test]
 async fn a_single_broker_becomes_a_pair_and_single_again() {
-    let fleet = Fleet::start();
+    let mut fleet = Fleet::start();
     let client = fleet.client(A).await;
     let single = Broker {
         replication: None,
@@ -42,6 +42,9 @@ async fn a_single_broker_becomes_a_pair_and_single_again() {
     let made = create(&client, single.clone(), "").await.unwrap();
     fleet.furnish(A).await;
     fleet.publish(A, &["one"]).await;
+    // A start begins an epoch; all it wrote so far is the pair's.
+    fleet.agents[A].crash();
+    let client = fleet.client(A).await;
     let before = digest(&client).await;
 
     let pair = |node: usize| {

@@ -455,8 +455,8 @@ fn records_have_to_be_what_the_append_says() {
         )
     );
     assert_eq!(
-        told(|append| append.written_in.0 += 1),
-        "append frame with records of epochs 3 to 3 said to be of epoch 4"
+        told(|append| append.written_in.0 -= 1),
+        "append frame with records of epochs 3 to 3 said to be of epoch 2"
     );
     assert!(
         told(|append| {
