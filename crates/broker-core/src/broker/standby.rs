@@ -102,9 +102,9 @@ impl Standby {
         self.follower.first()
     }
 
-    /// What the newest checkpoint stands for, and is therefore committed; 0 without one.
-    pub fn covered(&self) -> Lsn {
-        self.follower.covered()
+    /// Everything below was committed, as what is on the disk shows: see [`Follower::settled`].
+    pub fn settled(&self) -> Lsn {
+        self.follower.settled()
     }
 
     /// Names this node's data.
@@ -224,7 +224,7 @@ impl Standby {
     /// (rule F10).
     ///
     /// # Errors
-    /// A cut into what a checkpoint stands for, and all that [`Self::open`] answers.
+    /// A cut into what is [settled](Self::settled), and all that [`Self::open`] answers.
     pub fn truncate(self, to: Lsn) -> Result<Self, OpenError> {
         self.follower.truncate(to)?;
         Self::open(&self.config, self.disk)

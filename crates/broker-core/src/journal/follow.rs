@@ -101,7 +101,7 @@ impl Follower {
         options: &Options,
         replay: &mut dyn Replay,
     ) -> Result<Self, OpenError> {
-        let found = recovery::load(&disk, options, replay)?;
+        let found = recovery::load(&disk, options, replay, true)?;
         let (base, ended) = found.settle(&disk, options)?;
         // What settling wrote again is not durable before this.
         let mut this = Self {
@@ -132,9 +132,11 @@ impl Follower {
         self.base.chain.first()
     }
 
-    /// What the newest checkpoint stands for; it is not cut into. 0 without one.
-    pub fn covered(&self) -> Lsn {
-        self.base.checkpoints.newest()
+    /// Everything below is never given up: what the newest checkpoint stands for, and what it had when it
+    /// was opened up to the mark that says why older segments are gone. 0 without either.
+    pub fn settled(&self) -> Lsn {
+        let covered = self.base.checkpoints.newest();
+        covered.max(self.base.progress.explained)
     }
 
     /// Names this node's data.
@@ -321,12 +323,13 @@ impl Follower {
     /// replayed of it is to be forgotten: open it again.
     ///
     /// # Errors
-    /// A cut into what a checkpoint stands for, or a disk error. The cut is made when it is opened
+    /// A cut into what is [settled](Self::settled), or a disk error. The cut is made when it is opened
     /// again if it was written down already.
     pub fn truncate(self, to: Lsn) -> Result<(), OpenError> {
-        let covered = self.base.checkpoints.newest();
-        if to < covered {
-            return Err(OpenError::Options("cut into what a checkpoint stands for"));
+        if to < self.settled() {
+            return Err(OpenError::Options(
+                "cut into what a checkpoint or a mark stands for",
+            ));
         }
         if let Some(zeros) = &self.next.zeros {
             zeros.withdraw();

@@ -155,6 +155,10 @@ impl Indexes {
         if !scan::skip_to_end(segment, end, &mut after)? {
             return Ok(false);
         }
+        if progress.is_explained_by(after.front) {
+            // Which of its marks it is is of interest.
+            return Ok(false);
+        }
         let span = SegmentSpan {
             start: segment.base(),
             end,

@@ -72,10 +72,8 @@ impl Follower {
             indexes: Indexes::new(&disk, &[], replay.indexer()),
             chain: Chain::new(Arc::clone(&disk), store, capacity, segments),
             progress: Progress {
-                end: front,
-                epoch: Epoch(0),
-                stated: front,
                 front,
+                ..Progress::at(front)
             },
         };
         Ok(Self::new(disk, options, base))

@@ -82,18 +82,20 @@ pub fn open(
     options: &Options,
     replay: &mut dyn Replay,
 ) -> Result<(Arc<Journal>, Writer), OpenError> {
-    let mut loaded = load(&disk, options, replay)?;
+    let mut loaded = load(&disk, options, replay, false)?;
     let progress = &mut loaded.tail.progress;
     progress.epoch = options.epoch_after(progress.epoch)?;
     let (base, ended) = loaded.settle(&disk, options)?;
     Ok(base.go_on(&disk, options, ended)?)
 }
 
-/// Reads what is on the disk, a first segment made if there is none.
+/// Reads what is on the disk, a first segment made if there is none. If it may come to be cut off, the
+/// mark that says why older segments are gone is looked for, which no index tells.
 pub(super) fn load(
     disk: &Arc<dyn Disk>,
     options: &Options,
     replay: &mut dyn Replay,
+    is_cut: bool,
 ) -> Result<Found, OpenError> {
     options.check()?;
     let entries = tidy(&**disk)?;
@@ -112,7 +114,9 @@ pub(super) fn load(
     let (tail, store) = if found.begun.is_empty() {
         create(&**disk, options, found)?
     } else {
-        read(found, loaded.as_ref(), &mut indexes, replay)?
+        let explains = found.begun.first().filter(|_| is_cut);
+        let first = explains.map_or(FIRST_LSN, Segment::base);
+        read(found, first, loaded.as_ref(), &mut indexes, replay)?
     };
     Ok(Found {
         checkpoints,
@@ -183,12 +187,7 @@ fn create(
     let epoch = options.epoch.unwrap_or(Epoch(1));
     let number = chain::free_number(&found.idle);
     let first = Chain::create_first(disk, number, store, options.capacity(), FIRST_LSN, epoch)?;
-    let progress = Progress {
-        end: FIRST_LSN,
-        epoch: Epoch(0),
-        stated: FIRST_LSN,
-        front: FIRST_LSN,
-    };
+    let progress = Progress::at(FIRST_LSN);
     let segments = vec![first];
     let tail = Tail {
         segments,
@@ -200,9 +199,11 @@ fn create(
     Ok((tail, store))
 }
 
-/// Replays all records and decides where the journal ends.
+/// Replays all records and decides where the journal ends. What says that all before `first` was
+/// released is looked for.
 fn read(
     found: Inventory,
+    first: Lsn,
     loaded: Option<&Loaded>,
     indexes: &mut Indexes,
     replay: &mut dyn Replay,
@@ -215,9 +216,8 @@ fn read(
     } = found;
     let mut progress = Progress {
         end: Lsn(0),
-        epoch: Epoch(0),
         stated: FIRST_LSN,
-        front: FIRST_LSN,
+        ..Progress::at(first)
     };
     let mut ended = true;
     for at in 0..begun.len() {

@@ -6,7 +6,7 @@ use super::record::{
     lsn_of, payload_crc, u64_at,
 };
 use super::recovery::RecordRef;
-use super::segment::{DATA_START, Segment, SegmentState};
+use super::segment::{DATA_START, FIRST_LSN, Segment, SegmentState};
 use super::{Epoch, Kind, Lsn};
 
 /// Read at a time.
@@ -23,6 +23,37 @@ pub(super) struct Progress {
     pub(super) stated: Lsn,
     /// The most that any mark says was released.
     pub(super) front: Lsn,
+    /// Where the journal begins, if what explains that is looked for; else where any begins.
+    pub(super) first: Lsn,
+    /// Behind the first mark that says that all before `first` was released; 0 before it.
+    pub(super) explained: Lsn,
+}
+
+impl Progress {
+    /// Before any record of a journal that begins there.
+    pub(super) fn at(first: Lsn) -> Self {
+        Self {
+            end: first,
+            epoch: Epoch(0),
+            stated: first,
+            front: FIRST_LSN,
+            first,
+            explained: Lsn(0),
+        }
+    }
+
+    /// Whether a mark that says so says for the first time why the journal begins where it does.
+    pub(super) fn is_explained_by(&self, front: Lsn) -> bool {
+        self.front < self.first && front >= self.first
+    }
+
+    /// A mark that ends at `end` says that all before `front` was released.
+    fn released(&mut self, front: Lsn, end: Lsn) {
+        if self.is_explained_by(front) {
+            self.explained = end;
+        }
+        self.front = self.front.max(front);
+    }
 }
 
 /// Where a segment's good records stop.
@@ -66,7 +97,7 @@ pub(super) fn skip_to_end(
     }
     progress.end = end;
     progress.epoch = header.epoch;
-    progress.front = progress.front.max(mark.front);
+    progress.released(mark.front, end);
     progress.stated = progress.stated.max(header.durable);
     Ok(true)
 }
@@ -97,7 +128,7 @@ pub(super) fn walk(
         let end = Lsn(start.0 + framed_len(payload.len()));
         if header.kind == MARK_KIND {
             if let Some(mark) = Mark::decode(payload) {
-                progress.front = progress.front.max(mark.front);
+                progress.released(mark.front, end);
             }
         } else {
             let kind = Kind(header.kind);

@@ -363,6 +363,13 @@ fn segments_go_when_the_leader_let_them_go_and_a_checkpoint_stands_for_them() {
     assert!(first_kept > first, "the follower has freed as much");
     let cut = follower.truncate(Lsn(covered.0 - 8)).unwrap_err();
     assert!(cut.to_string().contains("checkpoint"));
+    // Without the mark that says so, what was freed would be missing.
+    let settled = follow(&other).unwrap().0.settled();
+    assert!(settled > covered, "the mark came later");
+    let cut = follow(&other).unwrap().0.truncate(covered).unwrap_err();
+    assert!(cut.to_string().contains("mark"), "{cut}");
+    follow(&other).unwrap().0.truncate(settled).unwrap();
+    assert_eq!(follow(&other).unwrap().0.end(), settled);
 }
 
 /// The old leader's marks say what may be freed once a checkpoint stands for it: the own one, which is

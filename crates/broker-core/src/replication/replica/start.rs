@@ -128,7 +128,7 @@ fn start<R: Rules>(
         incarnation: Incarnation(number(disk)?),
         vow: kept.content.vow,
         log: engine.log(&kept.content.epochs),
-        committed: engine.covered(),
+        committed: engine.settled(),
         // What is damaged is in its vow already.
         damaged: false,
     };
@@ -276,9 +276,9 @@ impl Engine {
         }
     }
 
-    fn covered(&self) -> Lsn {
+    fn settled(&self) -> Lsn {
         match self {
-            Self::Standby(standby) => standby.covered(),
+            Self::Standby(standby) => standby.settled(),
             Self::Absent | Self::Leading(_) | Self::Stopping => Lsn(0),
         }
     }
