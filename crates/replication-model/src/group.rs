@@ -284,7 +284,9 @@ impl Group {
                 | Effect::Pause
                 | Effect::Resume
                 | Effect::Alarm(_) => {}
-                Effect::Fetch(_) => unreachable!("logs are kept whole here"),
+                Effect::Fetch(_) | Effect::SetAside => {
+                    unreachable!("logs are kept whole here")
+                }
             }
         }
     }

@@ -18,6 +18,10 @@ pub enum Effect {
     Write,
     /// Replace the journal by what this peer offers, then [`super::Protocol::on_restored`].
     Fetch(Peer),
+    /// The leader's history has too little of the journal to go on with it: use it no more, and leave it
+    /// on the disk until a leader gives something else. Then [`super::Protocol::on_restored`] with a
+    /// journal that is empty.
+    SetAside,
     /// Open a connection to the leader and send it the frame, as this conversation.
     Connect {
         /// Whom to call.

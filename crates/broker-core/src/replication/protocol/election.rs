@@ -82,6 +82,7 @@ impl<R: Rules> Protocol<R> {
         }
         let epoch = record.epoch;
         self.vow.promised = epoch;
+        self.vow.generation = record.region.generation;
         out.push(Effect::Save(self.vow));
         self.begin_reign(epoch, out);
     }

@@ -50,6 +50,9 @@ pub struct Vow {
     /// Its log may lack what it once acknowledged: it does not lead before a leader has refilled it
     /// (rules F2, F14).
     pub in_repair: bool,
+    /// [`Region::generation`](super::record::Region::generation) of the reign in which its log was last
+    /// agreed on, 0 before the first. It rises when an operator says whose data counts.
+    pub generation: u64,
 }
 
 /// Choices that do not touch safety.
@@ -73,7 +76,7 @@ pub struct Recovered {
     pub vow: Vow,
     /// The journal as recovered, up to the first damage if there is any.
     pub log: LogView,
-    /// Known to be committed: what a checkpoint stands for.
+    /// Known to be committed: what a checkpoint stands for, and the marks by which segments were freed.
     pub committed: Lsn,
     /// Whether recovery met damage that is not a torn write.
     pub damaged: bool,
@@ -287,6 +290,10 @@ impl<R: Rules> Protocol<R> {
 
     fn enter_repair(&mut self, why: Alarm, out: &mut Vec<Effect>) {
         out.push(Effect::Alarm(why));
+        self.distrust_log(out);
+    }
+
+    fn distrust_log(&mut self, out: &mut Vec<Effect>) {
         if !self.vow.in_repair {
             self.vow.in_repair = true;
             out.push(Effect::Save(self.vow));

@@ -19,6 +19,8 @@ pub(super) struct Standby {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Following {
     leader: Leader,
+    /// Of the record that names this leader.
+    generation: u64,
     peer: Peer,
     welcomed: Option<Welcomed>,
 }
@@ -110,11 +112,11 @@ impl<R: Rules> Protocol<R> {
             return self.campaign(record, out);
         }
         if let Some(leader) = record.leader.filter(|leader| leader.node != self.me.node) {
-            self.say_hello(leader, out);
+            self.say_hello(leader, record.region.generation, out);
         }
     }
 
-    fn say_hello(&mut self, leader: Leader, out: &mut Vec<Effect>) {
+    fn say_hello(&mut self, leader: Leader, generation: u64, out: &mut Vec<Effect>) {
         let Role::Standby(standby) = &mut self.role else {
             return;
         };
@@ -136,6 +138,7 @@ impl<R: Rules> Protocol<R> {
         };
         if let Some(old) = standby.following.replace(Following {
             leader,
+            generation,
             peer,
             welcomed: None,
         }) {
@@ -155,11 +158,12 @@ impl<R: Rules> Protocol<R> {
     }
 
     pub(super) fn on_welcome(&mut self, from: Peer, welcome: Welcome, out: &mut Vec<Effect>) {
+        let Some(following) = self.following_mut(from) else {
+            return;
+        };
+        let generation = following.generation;
         // A second welcome would cut off what was acknowledged since the first.
-        if self
-            .following_mut(from)
-            .is_none_or(|following| following.welcomed.is_some())
-        {
+        if following.welcomed.is_some() {
             return;
         }
         if welcome.epoch < self.vow.promised && self.rules.holds(Rule::Promise) {
@@ -169,21 +173,25 @@ impl<R: Rules> Protocol<R> {
             out.push(Effect::Send { to: from, frame });
             return self.drop_leader(out);
         }
-        if welcome.epoch > self.vow.promised {
-            self.vow.promised = welcome.epoch;
-            out.push(Effect::Save(self.vow));
-        }
-        let from_lsn = match welcome.catch_up {
-            CatchUp::From(lsn) => self.where_to_begin(lsn, welcome.end),
-            CatchUp::Whole => return self.fetch(from, out),
+        let begin = match welcome.catch_up {
+            CatchUp::From(lsn) => Some(self.where_to_begin(lsn, welcome.end)),
+            CatchUp::Whole => None,
         };
-        if from_lsn < self.committed {
-            let alarm = Alarm::TruncatesCommitted {
-                to: from_lsn,
-                committed: self.committed,
-            };
-            self.enter_repair(alarm, out);
-            return self.drop_leader(out);
+        let least = self.committed.max(self.log.front);
+        let mut vow = self.vow;
+        vow.promised = vow.promised.max(welcome.epoch);
+        if begin.is_some_and(|lsn| lsn >= least) {
+            vow.generation = generation;
+        }
+        if vow != self.vow {
+            self.vow = vow;
+            out.push(Effect::Save(vow));
+        }
+        let Some(from_lsn) = begin else {
+            return self.fetch(from, out);
+        };
+        if from_lsn < least {
+            return self.give_up(from_lsn, least, generation, out);
         }
         if from_lsn < self.log.end {
             self.log.truncate(from_lsn);
@@ -197,6 +205,22 @@ impl<R: Rules> Protocol<R> {
         self.acknowledge(out);
     }
 
+    /// Its log and the leader's part below `least`, what it knows to be committed: all it has freed was.
+    /// To give that up is right only if an operator has said, since it agreed on its log, that other
+    /// data counts. Otherwise somebody has lost what must not be lost, and this copy stays as it is.
+    fn give_up(&mut self, to: Lsn, least: Lsn, generation: u64, out: &mut Vec<Effect>) {
+        if generation > self.vow.generation {
+            self.distrust_log(out);
+            return out.push(Effect::SetAside);
+        }
+        let alarm = Alarm::TruncatesCommitted {
+            to,
+            committed: least,
+        };
+        self.enter_repair(alarm, out);
+        self.drop_leader(out);
+    }
+
     /// Where its log and the leader's part (rule F10).
     fn where_to_begin(&self, common: Lsn, leaders_end: Lsn) -> Lsn {
         if self.rules.holds(Rule::CutAtDivergence) {
@@ -208,10 +232,7 @@ impl<R: Rules> Protocol<R> {
 
     fn fetch(&mut self, from: Peer, out: &mut Vec<Effect>) {
         // Half of a log must not lead, and a crash may leave half of one.
-        if !self.vow.in_repair {
-            self.vow.in_repair = true;
-            out.push(Effect::Save(self.vow));
-        }
+        self.distrust_log(out);
         out.push(Effect::Fetch(from));
     }
 

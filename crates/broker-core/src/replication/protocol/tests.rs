@@ -155,6 +155,7 @@ fn a_promise_is_on_disk_before_anything_is_cut_or_acknowledged() {
     let vow = Vow {
         promised: Epoch(3),
         in_repair: false,
+        generation: 1,
     };
     let ack = Frame::Ack {
         epoch: Epoch(3),
@@ -215,6 +216,7 @@ fn a_follower_behind_the_leaders_oldest_record_fetches_everything() {
     let vow = Vow {
         promised: Epoch(3),
         in_repair: true,
+        generation: 0,
     };
     assert_eq!(out.last(), Some(&Effect::Fetch(peer)));
     assert!(
@@ -233,9 +235,62 @@ fn a_follower_behind_the_leaders_oldest_record_fetches_everything() {
         follower.vow(),
         Vow {
             promised: Epoch(3),
-            in_repair: false
+            in_repair: false,
+            generation: 1,
         }
     );
+}
+
+/// Found by the simulation: to cut it off there would leave a journal without its beginning.
+#[test]
+fn a_log_that_parts_from_the_leaders_before_its_oldest_record_is_refilled() {
+    let mut trimmed = log(&[(1, 4096), (2, 9000)], 9500);
+    trimmed.front = Lsn(8000);
+    let before = record(3, Some(0), &[0]);
+    let (mut node, leader) = follower_of(&before, trimmed);
+    let out = frame(&mut node, leader, welcome(3, 7000, 9900));
+    assert_eq!(out.last(), Some(&Effect::SetAside), "{out:?}");
+    assert!(node.vow().in_repair, "nothing must not lead");
+    let nothing = log(&[], 4096);
+    let out = effects(&mut node, |node, out| node.on_restored(nothing, out));
+    assert_eq!(out, [Effect::HangUp(leader), Effect::Read]);
+    let out = read(&mut node, 1, &before);
+    let Some(Effect::Connect { to, .. }) = out.last() else {
+        panic!("no second hello: {out:?}");
+    };
+    frame(&mut node, *to, welcome(3, 4096, 9900));
+    assert_eq!(node.follows(), Some((*to, Epoch(3))));
+}
+
+/// What node 1 does when it followed until lsn 5000 was committed, and then is welcomed by a leader
+/// that has only what is below 4800, and whose record is of this generation.
+fn parts_below_committed(generation: u64) -> Vec<Effect> {
+    let (mut node, leader) = follower_of(&record(3, Some(0), &[0]), log(&[(1, 4096)], 5000));
+    frame(&mut node, leader, welcome(3, 5000, 5000));
+    effects(&mut node, |node, out| node.on_heartbeat(Lsn(5000), out));
+    node.on_cut_off(leader);
+    let mut later = record(5, Some(0), &[0]);
+    later.region.generation = generation;
+    let out = read(&mut node, 2, &later);
+    let Some(Effect::Connect { to, .. }) = out.last() else {
+        panic!("it does not connect: {out:?}");
+    };
+    let out = frame(&mut node, *to, welcome(5, 4800, 6000));
+    assert_eq!(node.state(), State::Repair);
+    assert_eq!(node.log().end, Lsn(5000), "nothing is cut off");
+    out
+}
+
+#[test]
+fn what_was_committed_is_given_up_by_an_operators_word_and_never_otherwise() {
+    let (to, committed) = (Lsn(4800), Lsn(5000));
+    let alarm = Effect::Alarm(Alarm::TruncatesCommitted { to, committed });
+    let out = parts_below_committed(1);
+    assert!(out.contains(&alarm), "{out:?}");
+    assert!(!out.contains(&Effect::SetAside), "{out:?}");
+    let out = parts_below_committed(2);
+    assert!(!out.contains(&alarm), "{out:?}");
+    assert_eq!(out.last(), Some(&Effect::SetAside), "{out:?}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Carrying out what the protocol wants done, in its order.
 
 use super::engine::Engine;
-use super::{Fatal, Notice, Output, Packet, Replica};
+use super::{Fatal, News, Notice, Output, Packet, Replica};
 use crate::replication::frame::{Frame, Peer};
 use crate::replication::protocol::{Alarm, Effect};
 use crate::replication::record::Leader;
@@ -40,6 +40,10 @@ impl<R: Rules> Replica<R> {
             Effect::Truncate(to) => self.truncate(to, out)?,
             Effect::Write => self.write(now, out)?,
             Effect::Fetch(from) => self.fetch_from(now, from, out),
+            Effect::SetAside => {
+                out.push(Output::News(News::SetAside));
+                self.set_aside(out)?;
+            }
             Effect::Connect { leader, to, frame } => self.connect(now, leader, to, frame, out),
             Effect::Send { to, frame } => {
                 let packet = Packet::Frame(frame);

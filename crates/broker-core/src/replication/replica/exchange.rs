@@ -29,7 +29,7 @@ pub enum Input {
     /// The journal of the broker that leads was written to or synced.
     JournalMoved,
     /// What [`Output::Drain`] asked for is done: clients are neither read, nor answered, nor
-    /// delivered to any more.
+    /// delivered to any more. Not told if they were to go on meanwhile.
     Drained,
     /// What [`Output::StopLeading`] asked for is done: the writer is dropped, and every handle to the
     /// broker.
@@ -144,6 +144,9 @@ pub enum News {
     /// What the journal had from there on is given up: the leader's history does not have it.
     #[error("cut the journal off at lsn {}", .0.0)]
     Truncated(Lsn),
+    /// It is to be refilled whole.
+    #[error("set the journal aside: the leader's history has too little of it to go on with")]
+    SetAside,
     /// What the disk had was thrown away, to be filled again by a leader.
     #[error("started over with an empty journal")]
     StartedOver,

@@ -14,13 +14,14 @@
 //! files `replica-a` and `replica-b`
 //! offset  size  field (little endian)
 //!      0     8  magic "FerryRpl"
-//!      8     2  format version, 1
+//!      8     2  format version, 2
 //!     10     2  bit 0: in repair; bit 1: the journal is being replaced
 //!     12     4  promised epoch
 //!     16    16  store id
 //!     32     8  generation, rising by one with each file written
 //!     40     4  number n of entries
-//!     44    12n entries: epoch (4), lsn of its first record (8)
+//!     44     8  the group's generation in which the journal was last agreed on; not in version 1
+//!     52    12n entries: epoch (4), lsn of its first record (8)
 //!      …     4  CRC32C of everything before
 //! ```
 
@@ -38,10 +39,11 @@ use crate::replication::protocol::Vow;
 const NAMES: [&str; 2] = ["replica-a", "replica-b"];
 const TEMPORARY_NAME: &str = "replica.tmp";
 const MAGIC: &[u8; 8] = b"FerryRpl";
-const FORMAT: u16 = 1;
+const FORMAT: u16 = 2;
 const IN_REPAIR: u16 = 1;
 const REPLACING: u16 = 2;
-const HEAD_LEN: usize = 44;
+const HEAD_LEN: usize = 52;
+const HEAD_LEN_1: usize = 44;
 const ENTRY_LEN: usize = 12;
 const CRC_LEN: usize = 4;
 
@@ -183,6 +185,7 @@ fn encode(generation: u64, content: &Content) -> Vec<u8> {
     bytes.extend(store.0);
     bytes.extend(generation.to_le_bytes());
     bytes.extend((epochs.entries().len() as u32).to_le_bytes());
+    bytes.extend(vow.generation.to_le_bytes());
     for (epoch, from) in epochs.entries() {
         bytes.extend(epoch.0.to_le_bytes());
         bytes.extend(from.0.to_le_bytes());
@@ -201,7 +204,7 @@ fn decode(bytes: &[u8]) -> Result<(u64, Content), Bad> {
     let (body, crc) = bytes
         .split_last_chunk::<CRC_LEN>()
         .ok_or(Bad::Damaged("it is too short"))?;
-    if body.len() < HEAD_LEN || body[..8] != MAGIC[..] {
+    if body.len() < HEAD_LEN_1 || body[..8] != MAGIC[..] {
         return Err(Bad::Damaged("it begins with other bytes"));
     }
     if crc32c(body) != u32::from_le_bytes(*crc) {
@@ -213,14 +216,19 @@ fn decode(bytes: &[u8]) -> Result<(u64, Content), Bad> {
     if u16_at(8) > FORMAT {
         return Err(Bad::Newer(u16_at(8)));
     }
+    let head = match u16_at(8) {
+        ..=1 => HEAD_LEN_1,
+        _ if body.len() < HEAD_LEN => return Err(Bad::Damaged("it is too short")),
+        _ => HEAD_LEN,
+    };
     let flags = u16_at(10);
     let mut store = [0; 16];
     store.copy_from_slice(&body[16..32]);
-    let entries = body[HEAD_LEN..].chunks_exact(ENTRY_LEN);
+    let entries = body[head..].chunks_exact(ENTRY_LEN);
     if !entries.remainder().is_empty() || entries.len() != u32_at(40) as usize {
         return Err(Bad::Damaged("its table has another length"));
     }
-    let entry = |index: usize| HEAD_LEN + index * ENTRY_LEN;
+    let entry = |index: usize| head + index * ENTRY_LEN;
     let entries =
         (0..entries.len()).map(|it| (Epoch(u32_at(entry(it))), Lsn(u64_at(entry(it) + 4))));
     let content = Content {
@@ -228,6 +236,10 @@ fn decode(bytes: &[u8]) -> Result<(u64, Content), Bad> {
         vow: Vow {
             promised: Epoch(u32_at(12)),
             in_repair: flags & IN_REPAIR != 0,
+            generation: match head {
+                HEAD_LEN => u64_at(HEAD_LEN_1),
+                _ => 0,
+            },
         },
         replacing: flags & REPLACING != 0,
         epochs: EpochTable::new(entries.collect())
@@ -259,6 +271,7 @@ mod tests {
             vow: Vow {
                 promised: Epoch(promised),
                 in_repair: promised.is_multiple_of(2),
+                generation: 1 << promised,
             },
             replacing: promised.is_multiple_of(3),
             epochs: EpochTable::new(vec![(Epoch(1), Lsn(4096)), (Epoch(promised), Lsn(5000))])
@@ -312,6 +325,21 @@ mod tests {
                 disk.flip(NAMES[other], bit);
             }
         }
+    }
+
+    #[test]
+    fn what_version_1_wrote_is_read() {
+        let mut bytes = encode(5, &content(5));
+        bytes.truncate(bytes.len() - CRC_LEN);
+        bytes.drain(HEAD_LEN_1..HEAD_LEN);
+        bytes[8] = 1;
+        let crc = crc32c(&bytes);
+        bytes.extend(crc.to_le_bytes());
+        let disk = SimDisk::new(1);
+        disk.install(NAMES[0], &bytes);
+        let mut expected = content(5);
+        expected.vow.generation = 0;
+        assert_eq!(loaded(&disk), expected);
     }
 
     #[test]

@@ -73,19 +73,21 @@ impl<R: Rules> Replica<R> {
         };
         self.notice(notice, out);
         self.tell(now, Event::Damaged, out)?;
-        self.set_aside(now, out)
+        self.set_aside(out)?;
+        self.tell_all(now, out)
     }
 
     /// What is on the disk is of no use any more. It stays there until a leader gives something else,
     /// for a person to look at if none does.
-    fn set_aside(&mut self, now: Moment, out: &mut Vec<Output>) -> Result<(), Fatal> {
+    pub(super) fn set_aside(&mut self, out: &mut Vec<Output>) -> Result<(), Fatal> {
         self.leave(out);
         self.kept.change(|kept| kept.replacing = true)?;
         self.engine = Engine::Absent;
         self.unsynced = false;
         self.committed = Lsn(0);
         let log = self.engine.log(&EpochTable::default());
-        self.tell(now, Event::Restored(log), out)
+        self.untold.push_back(Event::Restored(log));
+        Ok(())
     }
 }
 
