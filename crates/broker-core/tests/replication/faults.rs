@@ -336,6 +336,7 @@ impl World {
             News::SwitchedOver(_) => "switchovers",
             News::Truncated(_) => "cuts",
             News::Installed { .. } => "checkpoints installed",
+            News::SetAside => "journals set aside",
             News::StartedOver => "fresh starts",
             News::Forced => "forced",
             News::NotForced(_) => "not forced",

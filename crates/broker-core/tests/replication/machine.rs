@@ -46,6 +46,10 @@ pub(crate) struct Engine {
     pub(crate) paused: bool,
     pub(crate) draining: bool,
     pub(crate) stopping: bool,
+    /// When it obeys what it was told last.
+    pub(crate) obeys_at: u64,
+    /// So many orders it was told and has not obeyed yet.
+    pub(crate) owes: u32,
 }
 
 impl Machine {

@@ -8,6 +8,9 @@ use broker_core::replication::replica::Input;
 use crate::faults::Fault;
 use crate::world::{Happening, MS, SECOND, World, node_id};
 
+/// So often an operator says the same to a node.
+const WORDS: u32 = 20;
+
 impl World {
     /// The machine that leads, as far as anybody can say.
     pub(crate) fn acting_leader(&self) -> Option<usize> {
@@ -102,9 +105,12 @@ impl World {
             }
             // So that it has looked at the record.
             self.pass(5 * SECOND);
-            self.force(machine);
             let leads = |world: &Self| world.leader().is_some();
-            let done = self.pass_until(15 * SECOND, leads);
+            // Said again where the store did not take it.
+            let done = (0..WORDS).any(|_| {
+                self.force(machine);
+                self.pass_until(15 * SECOND, leads)
+            });
             for index in 0..self.setup.nodes {
                 self.after(MS, Happening::Restart(index));
             }

@@ -212,6 +212,8 @@ impl World {
                         paused: false,
                         draining: false,
                         stopping: false,
+                        obeys_at: 0,
+                        owes: 0,
                     };
                     let reign = engine.reign;
                     self.machines[life.machine].engine = Some(engine);
@@ -241,26 +243,33 @@ impl World {
 
     fn order(&mut self, life: Life, order: Order) {
         self.note(|| format!("node {}: {order:?}", life.machine + 1));
-        let Some(engine) = &self.machines[life.machine].engine else {
-            return;
-        };
-        let reign = engine.reign;
         let delay = match order {
-            // What has to be soon may be late, within its bound; the rest comes in order with it.
             Order::Drain | Order::Pause | Order::Stop => self.chance.below(OBEYS_WITHIN),
             Order::Resume => OBEYS_WITHIN,
         };
-        self.after(delay, Happening::Obey(life, reign, order));
+        let at = self.now + delay;
+        let Some(engine) = &mut self.machines[life.machine].engine else {
+            return;
+        };
+        // In the order in which it is told; what came before is obeyed in time, too.
+        engine.obeys_at = engine.obeys_at.max(at);
+        engine.owes += 1;
+        let (reign, at) = (engine.reign, engine.obeys_at);
+        self.at(at, Happening::Obey(life, reign, order));
     }
 
     fn obey(&mut self, life: Life, reign: u64, order: Order) {
         let Some(engine) = self.engine_of(life, reign) else {
             return;
         };
+        engine.owes -= 1;
         match order {
             Order::Drain => {
                 engine.draining = true;
-                self.tell(life, Input::Drained);
+                // Unless it is to go on already.
+                if engine.owes == 0 {
+                    self.tell(life, Input::Drained);
+                }
             }
             Order::Pause => engine.paused = true,
             Order::Resume => {
