@@ -42,13 +42,25 @@ const CALLS_SHARE: u32 = 3;
 
 /// Runs until a signal comes.
 pub(crate) async fn run(config: Config, log_format: Option<LogFormat>) -> anyhow::Result<ExitCode> {
+    let logs = start_logging(&config, log_format)?;
+    let served = serve(&config, &logs).await;
+    logs.flush(LAST_LINES);
+    served.map(|()| ExitCode::SUCCESS)
+}
+
+/// Starts logging to standard error and to files.
+fn start_logging(config: &Config, format: Option<LogFormat>) -> anyhow::Result<Logs> {
     let logs = Logs::start(config.data_dir.join(LOGS), config.log.rotation());
     let logs = logs.context("start the thread that writes logs")?;
     logging::start(
-        log_format.unwrap_or(config.log.format),
+        format.unwrap_or(config.log.format),
         config.log.filter.as_deref(),
         Some(logs.clone()),
     )?;
+    Ok(logs)
+}
+
+async fn serve(config: &Config, logs: &Logs) -> anyhow::Result<()> {
     let stopping = shutdown::on_signal()?;
     let acceptors = tls::load(&config.tls)?;
     // Ports before brokers: an agent that cannot be managed had better not start at all.
@@ -63,14 +75,11 @@ pub(crate) async fn run(config: Config, log_format: Option<LogFormat>) -> anyhow
     if let Some(http) = &http {
         let address = http.local_addr()?;
         endpoints.insert("http".to_owned(), address.to_string().into());
-        console_url = format!(
-            "https://{}:{}/",
-            bracketed(&config.advertised_host),
-            address.port()
-        );
+        let host = bracketed(&config.advertised_host);
+        console_url = format!("https://{host}:{}/", address.port());
     }
 
-    let (links, replication_address) = links(&config, &acceptors, grpc.local_addr()?)?;
+    let (links, replication_address) = links(config, &acceptors, grpc.local_addr()?)?;
     if let Some(links) = &links {
         let address = links.listener.address().to_string();
         endpoints.insert("replication".to_owned(), address.into());
@@ -118,8 +127,7 @@ pub(crate) async fn run(config: Config, log_format: Option<LogFormat>) -> anyhow
             hosting.shutdown(config.shutdown_deadline()).await;
         }
     }
-    logs.flush(LAST_LINES);
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// Begins to serve the management interface.

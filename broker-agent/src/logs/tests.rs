@@ -1,3 +1,5 @@
+//! Which line is in which file, and what becomes of lines that cannot be written.
+
 use std::fs;
 use std::path::Path;
 

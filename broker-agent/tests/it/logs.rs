@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use agent_api::v1::{Broker, DeleteQueueRequest, GetBrokerRequest, Logs, UpdateBrokerRequest};
 use agent_api::{Client, FieldMask};
@@ -11,23 +10,19 @@ use serde_json::Value;
 
 use crate::agent::{Agent, port, put_user, queue};
 use crate::amqp;
-
-/// Longest wait for a line.
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::process::eventually;
 
 /// A log, once it has a line with this in it: fields that are not alike each time are left out.
 async fn log(agent: &Agent, file: &str, until: &str) -> Vec<Value> {
     let path = agent.path("data/logs").join(file);
-    let deadline = Instant::now() + PATIENCE;
-    loop {
+    let what = format!("{until:?} in {file}");
+    let text = eventually(&what, async || {
         let text = fs::read_to_string(&path).unwrap_or_default();
-        if text.contains(until) {
-            let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
-            return lines.map(plain).collect();
-        }
-        assert!(Instant::now() < deadline, "no {until:?} in {file}: {text}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+        text.contains(until).then_some(text)
+    });
+    let text = text.await;
+    let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    lines.map(plain).collect()
 }
 
 fn plain(mut line: Value) -> Value {
