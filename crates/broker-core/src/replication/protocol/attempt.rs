@@ -4,7 +4,8 @@
 //! record is read: with the attempt's nonce in it, it was applied. With the version it expected still
 //! there, it may yet be applied, by a request that is still under way; so the very same write is
 //! sent again, and whichever comes first makes the other impossible. With any other version it can
-//! never be applied.
+//! never be applied. Only a record of an epoch that is past says nothing: the store was restored from
+//! a backup, and a leader reads on until that is undone.
 //!
 //! "Conflict" is handled like "unknown": after a repeated write it may mean that the first one won.
 
@@ -98,6 +99,7 @@ impl<R: Rules> Protocol<R> {
 
     /// A record was read to find out what became of an attempt.
     pub(super) fn resolve(&mut self, snapshot: Snapshot, out: &mut Vec<Effect>) {
+        let past = self.leads().and_then(|_| self.rolled_back(&snapshot));
         let Some(attempt) = &mut self.attempt else {
             return;
         };
@@ -109,6 +111,9 @@ impl<R: Rules> Protocol<R> {
         let blind = !self.rules.holds(Rule::OwnEpochOnly) && attempt.change != Change::Election;
         if blind {
             attempt.expected = snapshot.version.clone();
+        } else if let Some(alarm) = past {
+            // F4: no action. Nothing is known of the attempt before an operator has set the store right.
+            return out.push(Effect::Alarm(alarm));
         }
         if snapshot.version == attempt.expected {
             attempt.unsure = false;

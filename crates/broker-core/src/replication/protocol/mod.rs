@@ -257,17 +257,15 @@ impl<R: Rules> Protocol<R> {
 
     /// What the record says, when nothing depends on it but what to do next.
     fn observe(&mut self, snapshot: Snapshot, out: &mut Vec<Effect>) {
+        if let Some(alarm) = self.rolled_back(&snapshot) {
+            return out.push(Effect::Alarm(alarm));
+        }
         let Some(record) = snapshot.record else {
             if self.vow.promised > Epoch(0) {
                 out.push(Effect::Alarm(Alarm::RecordGone));
             }
             return;
         };
-        if self.rules.holds(Rule::Promise) && record.epoch < self.vow.promised {
-            let (found, promised) = (record.epoch, self.vow.promised);
-            out.push(Effect::Alarm(Alarm::RecordRolledBack { found, promised }));
-            return;
-        }
         match &self.role {
             Role::Leading(leading) if record.epoch > leading.epoch => {
                 self.step_down(out);
@@ -276,6 +274,13 @@ impl<R: Rules> Protocol<R> {
             Role::Leading(_) | Role::Candidate => {}
             Role::Standby(_) => self.look_for_leader(record, snapshot.version, out),
         }
+    }
+
+    /// Says so if the record is of an epoch that this node has promised to leave behind.
+    fn rolled_back(&self, snapshot: &Snapshot) -> Option<Alarm> {
+        let (found, promised) = (snapshot.record.as_ref()?.epoch, self.vow.promised);
+        let past = self.rules.holds(Rule::Promise) && found < promised;
+        past.then_some(Alarm::RecordRolledBack { found, promised })
     }
 
     /// Leaves the leadership, for whatever reason. What the store decides about an attempt under

@@ -403,6 +403,29 @@ fn records_that_are_gone_or_from_the_past_raise_an_alarm() {
 }
 
 #[test]
+fn a_leader_goes_on_while_the_store_is_restored_to_the_past() {
+    let before = record(4, Some(0), &[0]);
+    let mut leader = leader_with(log(&[(2, 4096)], 5000), &before);
+    effects(&mut leader, |node, out| node.on_appended(Lsn(5100), out));
+    effects(&mut leader, |node, out| node.on_durable(Lsn(5100), out));
+    let out = effects(&mut leader, |node, out| node.on_hint_due(out));
+    let hint = submitted(&out).expect("there is something new").clone();
+    let (found, promised) = (Epoch(4), Epoch(5));
+    let rolled_back = Effect::Alarm(Alarm::RecordRolledBack { found, promised });
+    assert_eq!(read_unsure(&mut leader, &hint, 1, &before), [rolled_back]);
+    assert!(leader.is_serving());
+    // It looks again, until an operator has put the newest record back.
+    let out = effects(&mut leader, |node, out| node.on_retry(out));
+    assert_eq!(out, [Effect::Read]);
+    let newest = Record {
+        writer_nonce: before.writer_nonce,
+        ..hint.clone()
+    };
+    assert_eq!(submitted(&read(&mut leader, 2, &newest)), Some(&hint));
+    assert_eq!(leader.leads(), Some(Epoch(5)));
+}
+
+#[test]
 fn a_disk_without_what_was_committed_does_not_lead() {
     let commit_hint = Position {
         epoch: Epoch(2),
