@@ -151,7 +151,12 @@ fn wait(book: &Book, what: &str, holds: impl Fn() -> bool, meanwhile: impl Fn())
 pub(crate) fn is_standby_loss(plan: &Plan) -> bool {
     let lost = matches!(
         plan.fault,
-        Fault::CutAll | Fault::CutPair | Fault::Freeze | Fault::Kill | Fault::Wipe
+        Fault::CutAll
+            | Fault::CutPair
+            | Fault::Freeze
+            | Fault::Kill
+            | Fault::PowerCut
+            | Fault::Wipe
     );
     lost && plan.target == Target::Standby && !plan.switchover
 }

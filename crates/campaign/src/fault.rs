@@ -9,12 +9,17 @@ pub use crate::stage::lab::Direction;
 /// Longest fault of a campaign in haste: long enough for the other node of a pair to take over.
 const HASTY_MS: u64 = 6000;
 
+/// Farthest step of a clock; every other one is as far.
+const HOUR_S: i64 = 3600;
+
 /// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fault {
     /// All connections of clients break.
     BreakClients,
+    /// The time of day is stepped, and later set right. Nothing else is: clocks that run on are not.
+    ClockStep,
     /// A node is cut from everyone.
     CutAll,
     /// A node is cut from its clients.
@@ -31,6 +36,10 @@ pub enum Fault {
     Freeze,
     /// kill -9, and a start at once or later.
     Kill,
+    /// Of the packets that a node gets and sends, some are lost.
+    Loss,
+    /// The power goes: what the file system has not given to the disk is gone.
+    PowerCut,
     /// A stop as asked for, and a start.
     Restart,
     /// Clients are far away.
@@ -43,6 +52,8 @@ pub enum Fault {
     StoreFrozen,
     /// The leader of the store is killed.
     StoreKilled,
+    /// The store is restored from a backup of before the last election, and set right later.
+    StoreRolledBack,
     /// The other node becomes active, as asked for.
     Switchover,
     /// A sync of the disk fails.
@@ -76,6 +87,10 @@ pub struct Plan {
     pub hold_ms: u64,
     /// For slow links, milliseconds each way.
     pub delay_ms: u64,
+    /// Of a hundred packets so many are lost.
+    pub loss_percent: u8,
+    /// For clocks, seconds ahead.
+    pub step_s: i64,
     /// A switchover is asked for at the same time.
     pub switchover: bool,
     /// For all else that is drawn while it is carried out.
@@ -83,18 +98,22 @@ pub struct Plan {
 }
 
 use Fault::{
-    BreakClients, CutAll, CutClients, CutPair, CutStore, DiskFull, Flip, Freeze, Kill, Restart,
-    SlowClients, SlowPair, StoreDown, StoreFrozen, StoreKilled, Switchover, SyncFails, Wipe,
+    BreakClients, ClockStep, CutAll, CutClients, CutPair, CutStore, DiskFull, Flip, Freeze, Kill,
+    Loss, PowerCut, Restart, SlowClients, SlowPair, StoreDown, StoreFrozen, StoreKilled,
+    StoreRolledBack, Switchover, SyncFails, Wipe,
 };
 
 impl Fault {
     /// Those that make sense for one node.
     pub const SINGLE: &[Self] = &[
         BreakClients,
+        ClockStep,
         CutClients,
         DiskFull,
         Freeze,
         Kill,
+        Loss,
+        PowerCut,
         Restart,
         SlowClients,
         SyncFails,
@@ -103,6 +122,7 @@ impl Fault {
     /// Those that make sense for a pair.
     pub const PAIR: &[Self] = &[
         BreakClients,
+        ClockStep,
         CutAll,
         CutClients,
         CutPair,
@@ -111,12 +131,15 @@ impl Fault {
         Flip,
         Freeze,
         Kill,
+        Loss,
+        PowerCut,
         Restart,
         SlowClients,
         SlowPair,
         StoreDown,
         StoreFrozen,
         StoreKilled,
+        StoreRolledBack,
         Switchover,
         SyncFails,
         Wipe,
@@ -125,18 +148,18 @@ impl Fault {
     /// Whom it may hit in a pair. What destroys data hits one: of two copies one must be left.
     const fn targets(self) -> &'static [Target] {
         match self {
-            Kill => &[
+            Kill | PowerCut => &[
                 Target::Active,
                 Target::Active,
                 Target::Standby,
                 Target::Both,
             ],
-            Freeze | Restart => &[Target::Active, Target::Standby, Target::Both],
-            CutAll | CutPair | CutStore | DiskFull | Flip | SyncFails | Wipe => {
+            ClockStep | Freeze | Restart => &[Target::Active, Target::Standby, Target::Both],
+            CutAll | CutPair | CutStore | DiskFull | Flip | Loss | SyncFails | Wipe => {
                 &[Target::Active, Target::Standby]
             }
             BreakClients | CutClients | SlowClients | SlowPair | StoreDown | StoreFrozen
-            | StoreKilled | Switchover => &[Target::Active],
+            | StoreKilled | StoreRolledBack | Switchover => &[Target::Active],
         }
     }
 
@@ -145,11 +168,11 @@ impl Fault {
         match self {
             BreakClients | Restart | Switchover => (0, 500),
             Freeze => (1000, 30_000),
-            Kill => (0, 12_000),
+            Kill | PowerCut => (0, 12_000),
             Flip | Wipe => (0, 8000),
-            SlowClients | SlowPair => (2000, 5000),
-            CutAll | CutClients | CutPair | CutStore | DiskFull | StoreDown | StoreFrozen
-            | StoreKilled | SyncFails => (1000, 15_000),
+            SlowClients | SlowPair | StoreRolledBack => (2000, 5000),
+            ClockStep | CutAll | CutClients | CutPair | CutStore | DiskFull | Loss | StoreDown
+            | StoreFrozen | StoreKilled | SyncFails => (1000, 15_000),
         }
     }
 
@@ -182,7 +205,7 @@ impl Plan {
             Duration::from_millis(longest),
         );
         // A process that is started again at once.
-        let at_once = matches!(fault, Kill | Flip) && chance.once_in(3);
+        let at_once = matches!(fault, Kill | Flip | PowerCut) && chance.once_in(3);
         let directions = [
             Direction::Both,
             Direction::Both,
@@ -195,8 +218,16 @@ impl Plan {
             direction: chance.pick(&directions),
             hold_ms: if at_once { 0 } else { hold.as_millis() as u64 },
             delay_ms: 5 + chance.below(100) as u64,
-            switchover: fault == Switchover || (pair && chance.once_in(5)),
+            // Its own switchover comes first.
+            switchover: fault == Switchover
+                || (pair && chance.once_in(5) && fault != StoreRolledBack),
             seed: chance.draw(),
+            loss_percent: 1 + chance.below(30) as u8,
+            step_s: if chance.once_in(2) {
+                chance.pick(&[-HOUR_S, HOUR_S])
+            } else {
+                chance.below(2 * HOUR_S as usize + 1) as i64 - HOUR_S
+            },
         }
     }
 
@@ -214,6 +245,11 @@ impl fmt::Display for Plan {
         }
         if matches!(self.fault, SlowClients | SlowPair) {
             write!(f, " by {} ms", self.delay_ms)?;
+        }
+        match self.fault {
+            ClockStep => write!(f, " by {} s", self.step_s)?,
+            Loss => write!(f, " of {} %", self.loss_percent)?,
+            _ => {}
         }
         write!(f, " for {} ms", self.hold_ms)?;
         if self.switchover && self.fault != Switchover {
@@ -271,7 +307,11 @@ mod tests {
 
     #[test]
     fn every_fault_comes_before_any_comes_again() {
-        let mut first: Vec<_> = drawn(1).iter().take(18).map(|plan| plan.fault).collect();
+        let mut first: Vec<_> = drawn(1)
+            .iter()
+            .take(Fault::PAIR.len())
+            .map(|plan| plan.fault)
+            .collect();
         first.sort_unstable();
         let mut all = Fault::PAIR.to_vec();
         all.sort_unstable();

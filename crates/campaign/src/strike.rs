@@ -9,11 +9,12 @@ use tokio::task::JoinHandle;
 
 use crate::chance::Chance;
 use crate::fault::{Fault, Plan, Target};
+use crate::ledger::Violation;
 use crate::stage::Stage;
 use crate::stage::disk::flip;
 use crate::stage::etcd::MEMBERS;
 use crate::stage::lab::{Party, Room};
-use crate::stage::node::Node;
+use crate::stage::node::{Node, refuses_record};
 use crate::workload::Book;
 
 /// Longest wait for a broker under load to sync.
@@ -24,6 +25,16 @@ const FULL: Duration = Duration::from_secs(15);
 
 /// Longest wait for a new node to be let in, which needs one that serves.
 const CREATED: Duration = Duration::from_secs(90);
+
+/// Longest wait for a node to see that the store was restored.
+const REFUSED: Duration = Duration::from_secs(40);
+
+/// Longest wait for a switchover that nothing stands in the way of.
+const SWITCHED: Duration = Duration::from_secs(60);
+
+/// Backups of the store: of before the last election, and of after it.
+const PAST: &str = "past";
+const NEWEST: &str = "newest";
 
 /// Octets that change at once.
 const FLIPPED: usize = 64;
@@ -44,7 +55,7 @@ impl Stage {
         let before = plan.fault == Fault::Switchover || chance.once_in(2);
         let mut switching = (plan.switchover && before).then(|| self.switch(active));
         let began = Instant::now();
-        self.begin(plan, active, &mut chance)?;
+        self.begin(plan, active, &mut chance, book)?;
         if plan.switchover && !before {
             switching = Some(self.switch(active));
         }
@@ -64,7 +75,13 @@ impl Stage {
         self.runtime.spawn(async move { agent.switch_over().await })
     }
 
-    fn begin(&mut self, plan: &Plan, active: usize, chance: &mut Chance) -> Result<()> {
+    fn begin(
+        &mut self,
+        plan: &Plan,
+        active: usize,
+        chance: &mut Chance,
+        book: &Book,
+    ) -> Result<()> {
         match plan.fault {
             Fault::BreakClients => {
                 self.clients
@@ -85,6 +102,7 @@ impl Stage {
                 self.kill_member((first + 1) % MEMBERS)?;
             }
             Fault::StoreFrozen | Fault::StoreKilled => self.hurt_leader(plan.fault)?,
+            Fault::StoreRolledBack => self.roll_back(active, chance, book)?,
             Fault::Switchover => {}
             _ => {
                 for index in self.targets(plan, active) {
@@ -109,6 +127,7 @@ impl Stage {
         }
         let node = &mut self.nodes[index];
         match plan.fault {
+            Fault::ClockStep => node.clock.step(plan.step_s)?,
             Fault::DiskFull => node.disk.fill(chance.below(1 << 20) as u64)?,
             Fault::Flip => {
                 node.kill()?;
@@ -122,6 +141,8 @@ impl Stage {
             }
             Fault::Freeze => node.freeze(true)?,
             Fault::Kill => node.kill()?,
+            Fault::Loss => self.lab.lose(Room::Agent(index), plan.loss_percent)?,
+            Fault::PowerCut => node.lose_power(&self.lab)?,
             Fault::Restart => {
                 node.terminate()?;
                 node.spawn(&self.lab)?;
@@ -143,6 +164,9 @@ impl Stage {
 
     /// What only the one who struck can end.
     fn finish(&mut self, plan: &Plan, active: usize) -> Result<()> {
+        if let (Fault::StoreRolledBack, Some(etcd)) = (plan.fault, &mut self.etcd) {
+            etcd.restore(&self.lab, NEWEST)?;
+        }
         if plan.fault == Fault::Wipe {
             for index in self.targets(plan, active) {
                 // A new machine in the place of the old one: told of its broker once more.
@@ -157,6 +181,67 @@ impl Stage {
             }
         }
         Ok(())
+    }
+
+    /// Takes the store back to before an election that both nodes have promised to follow. Neither may
+    /// act on that record, and who notices says so. The one that serves goes on; but who starts again
+    /// cannot serve before the store is set right.
+    fn roll_back(&mut self, active: usize, chance: &mut Chance, book: &Book) -> Result<()> {
+        let serving = self.restore_past(active)?;
+        let broken = |what: &str| {
+            let what = what.to_owned();
+            book.ledger().report(Violation::Stuck { what });
+        };
+        if self.wait_for_refusal(&[active, serving]).is_err() {
+            broken("an alarm that the store was restored");
+        }
+        if !self.is_active(serving) {
+            broken("service to go on while the store is restored");
+        }
+        if chance.once_in(2) {
+            self.nodes[serving].kill()?;
+            self.nodes[serving].spawn(&self.lab)?;
+            if self.wait_for_refusal(&[serving]).is_err() {
+                broken("a record that is past to be refused");
+            }
+            if (0..self.nodes.len()).any(|index| self.is_active(index)) {
+                let what = "a node leads by a record that is past".to_owned();
+                book.ledger().report(Violation::TwoServe { what });
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes backups of the store before and after an election, and restores the first. Returns who
+    /// won the election.
+    fn restore_past(&mut self, active: usize) -> Result<usize> {
+        let etcd = self.etcd.as_mut().context("a pair has a store")?;
+        etcd.back_up(&self.lab, PAST)?;
+        self.wait_until_whole()?;
+        let other = 1 - active;
+        // It is refused while the store has no leader yet.
+        poll::until("a switchover", SWITCHED, || {
+            let agent = &self.nodes[active].agent;
+            let asked = self.runtime.block_on(agent.switch_over());
+            Ok((asked.is_ok() || self.is_active(other)).then_some(()))
+        })?;
+        self.wait_until_whole()?;
+        let serving = self.active()?;
+        let etcd = self.etcd.as_mut().context("it was there")?;
+        etcd.back_up(&self.lab, NEWEST)?;
+        etcd.restore(&self.lab, PAST)?;
+        Ok(serving)
+    }
+
+    /// Waits until one of these nodes says that the store was restored.
+    fn wait_for_refusal(&self, nodes: &[usize]) -> Result<()> {
+        poll::until("a record that is past to be refused", REFUSED, || {
+            let refused = nodes.iter().any(|index| {
+                let broker = self.runtime.block_on(self.nodes[*index].agent.broker());
+                broker.is_ok_and(|it| refuses_record(&it))
+            });
+            Ok(refused.then_some(()))
+        })
     }
 
     /// Whom it hits. What destroys data hits the node whose disk may be damaged already, if there is

@@ -2,6 +2,8 @@
 
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -16,6 +18,7 @@ const READY: Duration = Duration::from_secs(20);
 /// A mounted disk.
 pub(crate) struct Disk {
     holder: Server,
+    image: PathBuf,
     mount: PathBuf,
 }
 
@@ -37,7 +40,11 @@ impl Disk {
         let mut holder = Server::spawn(&mut command, &dir.join("disk.log"))?;
         let line = holder.line(READY).context("mount a disk")?;
         ensure!(line == "mounted", "unexpected line {line:?}");
-        Ok(Self { holder, mount })
+        Ok(Self {
+            holder,
+            image,
+            mount,
+        })
     }
 
     /// Who enters the mount namespace of this process sees the disk.
@@ -95,6 +102,28 @@ impl Disk {
         Ok(())
     }
 
+    /// The power goes: from this moment on nothing more reaches the image, and what the file system
+    /// kept in memory is never written. What it gave to the image counts as written, flushed or not: a
+    /// disk's own cache that is lost, or written out of order, this does not show.
+    pub(crate) fn lose_power(&self) -> Result<()> {
+        let root = File::open(self.seen_from_here())?;
+        // Whoever shuts down what the image is on takes the machine with it.
+        let own = root.metadata()?.dev() != fs::metadata(&self.image)?.dev();
+        ensure!(own, "the disk is not mounted");
+        shut_down(&root).context("shut a file system down")
+    }
+
+    /// Mounts what there is again, which nobody may use meanwhile.
+    pub(crate) fn remount(&self, lab: &Lab, room: Room) -> Result<()> {
+        let script = "umount \"$1\" && mount -o loop,noatime \"$0\" \"$1\"";
+        let mut command = lab.prefix(room, Some(self.holder()));
+        command.args(["sh", "-c", script]).arg(&self.image);
+        Finished::run(command.arg(&self.mount))?
+            .success()
+            .map(drop)
+            .context("mount a disk again")
+    }
+
     /// Files whose name begins with `prefix`, in order of their names, as this process sees them.
     pub(crate) fn find(&self, prefix: &str) -> Result<Vec<PathBuf>> {
         let mut found = Vec::new();
@@ -127,6 +156,26 @@ fn collect(dir: &Path, prefix: &str, found: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
+/// Has the kernel write nothing more to the file system's device, not even what its log promises.
+#[allow(unsafe_code, reason = "there is no safe way to this call")]
+fn shut_down(directory: &File) -> std::io::Result<()> {
+    /// `EXT4_IOC_SHUTDOWN`, that is `_IOR('X', 125, __u32)`.
+    const SHUTDOWN: libc::c_ulong = 0x8004_587d;
+    let no_log_flush: u32 = 2;
+    // SAFETY: the call reads the number behind the pointer, which outlives it, and keeps nothing.
+    let result = unsafe {
+        libc::ioctl(
+            directory.as_raw_fd(),
+            SHUTDOWN as _,
+            std::ptr::from_ref(&no_log_flush),
+        )
+    };
+    match result {
+        0 => Ok(()),
+        _ => Err(std::io::Error::last_os_error()),
+    }
+}
+
 /// Inverts the octets of a file from `at` on.
 pub(crate) fn flip(file: &Path, at: u64, count: usize) -> Result<()> {
     let mut file = File::options().read(true).write(true).open(file)?;
@@ -138,4 +187,35 @@ pub(crate) fn flip(file: &Path, at: u64, count: usize) -> Result<()> {
     file.write_all(&octets)?;
     file.sync_all()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_power_cut_loses_what_was_not_synced_and_nothing_else() -> Result<()> {
+        let (room, dir) = (Room::Agent(0), tempfile::tempdir()?);
+        let Some(lab) = Lab::build(&[room])? else {
+            return Ok(());
+        };
+        let disk = Disk::mount(&lab, room, dir.path(), 32)?;
+        let root = disk.seen_from_here();
+        let (synced, lost) = (root.join("synced"), root.join("lost"));
+        let mut file = File::create(&synced)?;
+        file.write_all(b"kept")?;
+        file.sync_all()?;
+        File::open(&root)?.sync_all()?;
+        file.write_all(b", not synced")?;
+        fs::write(&lost, "not synced")?;
+        drop(file);
+
+        disk.lose_power()?;
+        let late = fs::write(root.join("late"), "too late");
+        ensure!(late.is_err(), "it was written without power");
+        disk.remount(&lab, room)?;
+        assert_eq!(fs::read_to_string(&synced)?, "kept");
+        assert!(!lost.exists());
+        Ok(())
+    }
 }

@@ -1,11 +1,12 @@
 //! Three members of Debian's etcd, each in a room of its own.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use acceptance::poll;
-use acceptance::process::Server;
+use acceptance::process::{Finished, Server};
 use anyhow::{Context as _, Result};
 
 use super::lab::{Lab, Room};
@@ -52,7 +53,7 @@ impl Etcd {
         let mut command = lab.prefix(Room::Etcd(index), None);
         command
             .args(["etcd", "--name", &format!("m{index}"), "--data-dir"])
-            .arg(self.dir.join(format!("m{index}")));
+            .arg(self.data(index));
         let (client, peer) = (url(index, CLIENT_PORT), url(index, PEER_PORT));
         for (option, value) in [
             ("--listen-client-urls", client.as_str()),
@@ -75,8 +76,8 @@ impl Etcd {
     /// The member that said last that it leads.
     pub(crate) fn leader(&self) -> Result<usize> {
         poll::until("etcd to elect a leader", ELECTED, || {
-            let terms = (0..MEMBERS).map(|index| (self.led_term(index), index));
-            let last = terms.max().filter(|(term, _)| term.is_some());
+            let times = (0..MEMBERS).map(|index| (self.led_since(index), index));
+            let last = times.max().filter(|(time, _)| time.is_some());
             Ok(last.map(|(_, index)| index))
         })
     }
@@ -87,6 +88,30 @@ impl Etcd {
             Some(mut member) => member.kill(),
             None => Ok(()),
         }
+    }
+
+    /// Keeps what all members have, under this name. They are down for that moment.
+    pub(crate) fn back_up(&mut self, lab: &Lab, name: &str) -> Result<()> {
+        (0..MEMBERS).try_for_each(|index| self.kill(index))?;
+        let place = self.dir.join(name);
+        if place.exists() {
+            fs::remove_dir_all(&place)?;
+        }
+        fs::create_dir(&place)?;
+        for index in 0..MEMBERS {
+            copy(&self.data(index), &place)?;
+        }
+        (0..MEMBERS).try_for_each(|index| self.run(lab, index))
+    }
+
+    /// Gives all members back what they had when this was kept.
+    pub(crate) fn restore(&mut self, lab: &Lab, name: &str) -> Result<()> {
+        (0..MEMBERS).try_for_each(|index| self.kill(index))?;
+        for index in 0..MEMBERS {
+            fs::remove_dir_all(self.data(index))?;
+            copy(&self.dir.join(name).join(format!("m{index}")), &self.dir)?;
+        }
+        (0..MEMBERS).try_for_each(|index| self.run(lab, index))
     }
 
     /// Freezes a member, or lets it go on.
@@ -106,17 +131,28 @@ impl Etcd {
         (0..MEMBERS).map(|index| self.log_path(index)).collect()
     }
 
-    fn led_term(&self, index: usize) -> Option<u64> {
+    /// When it became leader last, as its log tells times, which are in order as texts are. Not by
+    /// terms: they begin again where the store is restored.
+    fn led_since(&self, index: usize) -> Option<String> {
         let log = fs::read_to_string(self.log_path(index)).ok()?;
-        let line = log
-            .lines()
-            .rfind(|line| line.contains("became leader at term "))?;
-        let term = line.rsplit("at term ").next()?;
-        let digits = term.split(|c: char| !c.is_ascii_digit()).next()?;
-        digits.parse().ok()
+        let mut lines = log.lines();
+        let line = lines.rfind(|line| line.contains("became leader at term "))?;
+        let (_, time) = line.split_once(r#""ts":""#)?;
+        Some(time.split_once('"')?.0.to_owned())
+    }
+
+    fn data(&self, index: usize) -> PathBuf {
+        self.dir.join(format!("m{index}"))
     }
 
     fn log_path(&self, index: usize) -> PathBuf {
         self.dir.join(format!("m{index}.log"))
     }
+}
+
+/// Copies a directory into another one. Files of the log are mostly holes.
+fn copy(from: &Path, into: &Path) -> Result<()> {
+    let mut command = Command::new("cp");
+    command.args(["-r", "--sparse=always"]).arg(from).arg(into);
+    Finished::run(&mut command)?.success().map(drop)
 }

@@ -182,6 +182,22 @@ impl Lab {
         self.filter(room, &rules)
     }
 
+    /// Loses some of what a room gets and sends, by chance; what its management gets and sends is
+    /// left alone. Added to the cuts that are there.
+    pub(crate) fn lose(&self, room: Room, percent: u8) -> Result<()> {
+        let management = self.ip(1);
+        let mut rules = "add table ip cut\n".to_owned();
+        for (chain, field) in [("input", "saddr"), ("output", "daddr")] {
+            rules +=
+                &format!("add chain ip cut {chain} {{ type filter hook {chain} priority 0 ; }}\n");
+            rules += &format!(
+                "add rule ip cut {chain} ip {field} != {management} \
+                 numgen random mod 100 < {percent} drop\n"
+            );
+        }
+        self.filter(room, &rules)
+    }
+
     /// Mends all cables of a room.
     pub(crate) fn mend(&self, room: Room) -> Result<()> {
         // Added first, so that there is one to delete.

@@ -13,6 +13,7 @@
 //! Every process ends when the thread that started it ends, be it by a signal; namespaces left by a
 //! campaign that was killed are removed by the next one.
 
+mod clock;
 pub(crate) mod disk;
 pub(crate) mod etcd;
 pub(crate) mod lab;
@@ -163,6 +164,7 @@ impl Stage {
             self.lab.mend(Room::Agent(index))?;
             let node = &mut self.nodes[index];
             node.freeze(false)?;
+            node.clock.step(0)?;
             node.let_sync()?;
             node.disk.free()?;
             if !node.is_running()? {

@@ -15,6 +15,7 @@ use agent_api::{Client, Identity};
 use anyhow::{Context as _, Result, ensure};
 use tokio::time::timeout;
 
+use super::clock::Clock;
 use super::disk::Disk;
 use super::lab::{Lab, Room};
 
@@ -27,6 +28,9 @@ pub(crate) const GRPC_PORT: u16 = 7443;
 pub(crate) const AMQP_PORT: u16 = 5672;
 /// Of the replication listener, as agents have it by default.
 pub(crate) const REPLICATION_PORT: u16 = 7444;
+
+/// The alarm of a record that is past.
+const ROLLED_BACK: &str = "record_rolled_back";
 
 /// Longest wait for an agent to be ready.
 const READY: Duration = Duration::from_secs(60);
@@ -48,6 +52,8 @@ pub(crate) struct Node {
     tracer: Option<Server>,
     /// Length of its log when octets changed on its disk.
     doubted: Option<usize>,
+    /// Tells it the time of day.
+    pub(crate) clock: Clock,
     /// Behind the processes on it.
     pub(crate) disk: Disk,
     pub(crate) amqp: SocketAddr,
@@ -100,12 +106,14 @@ impl Node {
             certificate: read("client.pem")?,
             key: read("client-key.pem")?,
         };
+        let clock = Clock::make(&dir)?;
         Ok(Self {
             room,
             dir,
             server: None,
             tracer: None,
             doubted: None,
+            clock,
             disk,
             amqp: SocketAddr::new(address, AMQP_PORT),
             agent: Caller {
@@ -129,6 +137,7 @@ impl Node {
             .arg(binaries::broker_agent()?)
             .args(["serve", "--config"]);
         command.arg(self.dir.join("agent.toml"));
+        self.clock.set(&mut command);
         self.server = Some(Server::spawn(&mut command, &self.log_path())?);
         Ok(())
     }
@@ -140,6 +149,14 @@ impl Node {
         }
         self.tracer = None;
         Ok(())
+    }
+
+    /// Its machine loses its power, and gets it back.
+    pub(crate) fn lose_power(&mut self, lab: &Lab) -> Result<()> {
+        // Nothing that it says from now on rests on what the disk does not have.
+        self.disk.lose_power()?;
+        self.kill()?;
+        self.disk.remount(lab, self.room)
     }
 
     /// Asks it to end, and waits until it has.
@@ -267,6 +284,13 @@ impl Caller {
         client.call(brokers.switchover_broker(request)).await?;
         Ok(())
     }
+}
+
+/// Whether the node says that the record of its group is of an epoch that is past.
+pub(crate) fn refuses_record(broker: &Broker) -> bool {
+    let status = broker.status.as_ref();
+    let replication = status.and_then(|status| status.replication.as_ref());
+    replication.is_some_and(|it| it.alarms.iter().any(|it| it.kind == ROLLED_BACK))
 }
 
 /// Whether the broker does not serve any more, by its own word.

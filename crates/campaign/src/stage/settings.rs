@@ -49,7 +49,7 @@ impl Stage {
     }
 
     /// Whether this node says that it is active.
-    pub(super) fn is_active(&self, index: usize) -> bool {
+    pub(crate) fn is_active(&self, index: usize) -> bool {
         let broker = self.runtime.block_on(self.nodes[index].agent.broker());
         broker.is_ok_and(|broker| is_active(&broker))
     }
