@@ -331,7 +331,8 @@ struct PanicsAtWarnings(Arc<AtomicBool>);
 impl<S: tracing::Subscriber> Layer<S> for PanicsAtWarnings {
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
         let metadata = event.metadata();
-        if *metadata.level() == tracing::Level::WARN && metadata.target().contains("session") {
+        if *metadata.level() == tracing::Level::WARN && metadata.target() == broker_core::log::AUDIT
+        {
             self.0.store(true, Ordering::Relaxed);
             panic!("as this test wants it");
         }
