@@ -50,19 +50,23 @@ impl Status {
         let pair = best.and_then(replication);
         let active = view.active().and_then(|active| view.node_of(active));
         let active = active.and_then(|number| view.name_of(number).map(str::to_owned));
+        let in_sync = pair.map(|pair| {
+            let all = view.seen.iter().all(|seen| view.is_in_sync(&seen.agent));
+            all && pair.nodes.len() <= view.seen.len()
+        });
+        // What nodes in sync are behind by for a moment is no difference between two reads.
+        let lag_s = pair.map(|pair| match in_sync {
+            Some(true) => 0.0,
+            _ => pair.replication_lag_seconds,
+        });
         Self {
             active_node: active.into(),
             console_url: optional(&status.console_url),
             engine_version: optional(&status.engine_version),
             failover_urls: Attr::Known(failover_urls(&instances)),
-            in_sync: pair
-                .map(|pair| {
-                    let all = view.seen.iter().all(|seen| view.is_in_sync(&seen.agent));
-                    all && pair.nodes.len() <= view.seen.len()
-                })
-                .into(),
+            in_sync: in_sync.into(),
             instances: Attr::Known(instances),
-            replication_lag_seconds: pair.map(|pair| pair.replication_lag_seconds).into(),
+            replication_lag_seconds: lag_s.into(),
             failure: failed.then_some(status.reason),
         }
     }
