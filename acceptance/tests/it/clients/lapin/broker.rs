@@ -2,14 +2,17 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
+use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use lapin::message::{BasicGetMessage, Delivery};
 use lapin::options::*;
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, Consumer, ErrorKind};
+use lapin::{
+    BasicProperties, Channel, Connection, ConnectionProperties, Consumer, ErrorKind, Event,
+};
 use tokio::time::{Instant, timeout};
 
 use crate::clients::stage::Stage;
@@ -295,14 +298,12 @@ pub(super) async fn channel_refused(
     action: impl AsyncFnOnce(&Channel) -> lapin::Result<()>,
 ) -> Result<String> {
     let channel = connection.create_channel().await?;
-    let refused = match within(action(&channel)).await? {
-        Err(refused) => refused,
-        // What has no answer is refused before what comes behind it.
-        Ok(()) => match within(depth(&channel, "amq.nothing")).await? {
-            Err(refused) => refused,
-            Ok(_) => bail!("not refused; expected {code}"),
-        },
-    };
+    // The listener is told last of all, so nothing of this refusal is left for the next one. A call
+    // may also find the channel on its way out, and says that instead of the reason.
+    let mut events = pin!(connection.events_listener());
+    let done = within(action(&channel)).await?;
+    let refused = told_of_an_error(&mut events).await;
+    let refused = refused.with_context(|| format!("not refused with {code}, but {done:?}"))?;
     let (was, text) = refusal(&refused)?;
     ensure!(was == code, "expected {code}, got {was} {text}");
     ensure!(
@@ -310,4 +311,17 @@ pub(super) async fn channel_refused(
         "the connection is closed as well"
     );
     Ok(text)
+}
+
+/// The error that the connection's listener is told next.
+pub(super) async fn told_of_an_error(
+    events: &mut (impl Stream<Item = Event> + Unpin),
+) -> Result<lapin::Error> {
+    let errors = events.filter_map(async |event| match event {
+        Event::Error(error) => Some(error),
+        _ => None,
+    });
+    within(pin!(errors).next())
+        .await?
+        .context("the connection ended without a word")
 }

@@ -146,7 +146,8 @@ pub(super) async fn cancel_notification(broker: &Broker) -> Result<()> {
     let channel = connection.create_channel().await?;
     let queue = queue(&channel, "cancel_notification", []).await?;
     let mut consumer = consume(&channel, &queue, true).await?;
-    delete(&other.create_channel().await?, &queue).await?;
+    let deleting = other.create_channel().await?;
+    delete(&deleting, &queue).await?;
     ensure!(
         within(consumer.next()).await?.is_none(),
         "a deleted queue delivers"

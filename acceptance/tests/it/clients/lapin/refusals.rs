@@ -1,10 +1,9 @@
 //! What the broker will not do, and how it says so.
 
 use anyhow::{Result, bail, ensure};
-use futures_util::StreamExt;
 use lapin::options::*;
 use lapin::types::FieldTable;
-use lapin::{BasicProperties, Channel, Event, ExchangeKind};
+use lapin::{BasicProperties, Channel, ExchangeKind};
 
 use super::broker::*;
 
@@ -113,7 +112,8 @@ impl Attempt<'_> {
 
 pub(super) async fn missing_permission(broker: &Broker) -> Result<()> {
     let owner = broker.connect().await?;
-    let theirs = &queue(&owner.create_channel().await?, "missing_permission", []).await?;
+    let owned = owner.create_channel().await?;
+    let theirs = &queue(&owned, "missing_permission", []).await?;
     let connection = broker.connect_as("limited", "limited", "%2f").await?;
     let refused = async |attempt: Attempt<'_>| {
         let said = channel_refused(&connection, 403, async |channel| attempt.on(channel).await);
@@ -188,16 +188,7 @@ pub(super) async fn connection_errors(broker: &Broker) -> Result<()> {
     let sent = channel.basic_publish("".into(), key.into(), immediate, b"x", properties);
     // Why it fails, if it does, is what the listener is told.
     let _ = sent.await;
-    let closed = async {
-        loop {
-            match events.next().await {
-                Some(Event::Error(error)) => return refusal(&error),
-                Some(_) => {}
-                None => bail!("no word of why the connection ended"),
-            }
-        }
-    };
-    let (code, said) = within(closed).await??;
+    let (code, said) = refusal(&told_of_an_error(&mut events).await?)?;
     ensure!(code == 540, "{code} {said}");
     Ok(())
 }

@@ -206,7 +206,8 @@ pub(super) async fn exclusive_queue(broker: &Broker) -> Result<()> {
         .await
         .map(drop)
     };
-    exclusive(&owner.create_channel().await?).await?;
+    let owning = owner.create_channel().await?;
+    exclusive(&owning).await?;
     channel_refused(&other, 405, exclusive).await?;
     channel_refused(&other, 405, async |c| get(c, name, true).await.map(drop)).await?;
     owner.close(200, "done".into()).await?;
