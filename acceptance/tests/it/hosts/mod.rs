@@ -1,5 +1,6 @@
 //! `ferrymq_host` with the real Terraform, against a stand-in of AWS.
 
+mod data_sources;
 mod lifecycle;
 mod multi_region;
 mod refusals;
