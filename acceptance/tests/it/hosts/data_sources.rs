@@ -51,9 +51,15 @@ fn hosts_images_and_offerings_are_found() -> Result<()> {
     fixture.terraform.write("lookups.tf", LOOKUPS)?;
     fixture.terraform.apply_settles()?;
     let endpoint = fixture.attribute("endpoint")?;
-    assert_eq!(fixture.terraform.output("hosts")?, serde_json::json!([endpoint]));
+    assert_eq!(
+        fixture.terraform.output("hosts")?,
+        serde_json::json!([endpoint])
+    );
     assert_eq!(fixture.terraform.output("others")?, 0);
-    assert_eq!(fixture.terraform.output("ami")?, image.first("imageId")?.as_str());
+    assert_eq!(
+        fixture.terraform.output("ami")?,
+        image.first("imageId")?.as_str()
+    );
     let zones = fixture.terraform.output("zones")?;
     let zones = zones["m7g.large"].as_array().map_or(0, Vec::len);
     ensure!(zones >= 2, "{zones} zones");
