@@ -88,6 +88,10 @@ TUNES = {
     "the longest heartbeat": (2047, 131072, 65535),
 }
 
+#: What comes to a client that speaks another protocol; and to one that may be greeted.
+TURNED_AWAY = ("protocol header", "end of stream")
+ANSWERED = ("protocol header|connection.start",)
+
 TOGETHER = True
 
 SCENARIOS = {
@@ -99,14 +103,15 @@ SCENARIOS = {
     **{
         f"another protocol: {name}": [
             connect("a", open=False, greet=False),
-            raw(data, ("protocol header", "end of stream"), probe=False),
+            raw(data, wait, probe=False),
         ]
-        for name, data in {
-            "AMQP 1.0": b"AMQP\x00\x01\x00\x00",
-            "AMQP 0-9": b"AMQP\x01\x01\x00\x09",
-            "AMQP 0-8": b"AMQP\x01\x01\x08\x00",
-            "HTTP": b"GET / HTTP/1.1\r\n\r\n",
-            "zeros": bytes(8),
+        for name, (data, wait) in {
+            "AMQP 1.0": (b"AMQP\x00\x01\x00\x00", TURNED_AWAY),
+            # Who greets such a client waits for its answer then, and gives up at a time of its own.
+            "AMQP 0-9": (b"AMQP\x01\x01\x00\x09", ANSWERED),
+            "AMQP 0-8": (b"AMQP\x01\x01\x08\x00", ANSWERED),
+            "HTTP": (b"GET / HTTP/1.1\r\n\r\n", TURNED_AWAY),
+            "zeros": (bytes(8), TURNED_AWAY),
         }.items()
     },
     **{f"login: {name}": [GREETED, login(**settings)] for name, settings in LOGINS.items()},
