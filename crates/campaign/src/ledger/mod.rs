@@ -10,10 +10,13 @@
 //! | order | deliveries for the first time come in the publisher's order, within each queue |
 //! | duplicate | at most one delivery of a message by a queue is not marked as redelivered |
 //!
-//! Order needs care. A delivery that is not marked is the first of its message, so it comes behind
-//! all that the queue delivered unmarked before its consumer began. What is marked may be what
-//! another consumer left, and come late. Only who drains a queue alone ([`Session::alone`]) sees all
-//! of it in order, marked or not.
+//! Order holds on a connection. What a publisher has written to one that it gave up may still arrive,
+//! behind what it sent on the next one: those messages ([`Ledger::give_up`]) may come at any place.
+//!
+//! Of the others, a delivery that is not marked is the first of its message, so it comes behind all
+//! that the queue delivered unmarked before its consumer began. What is marked may be what another
+//! consumer left, and come late. Only who drains a queue alone ([`Session::alone`]) sees all of it in
+//! order, marked or not.
 
 mod message;
 mod numbers;
@@ -47,6 +50,8 @@ struct Publisher {
     /// Numbers below were sent.
     sent: u64,
     acked: Numbers,
+    /// Left unconfirmed on connections that are over.
+    given_up: Numbers,
     /// All acknowledged below this number were looked for, and judged.
     judged: u64,
     /// Messages are persistent and queues durable: nothing acknowledged may be lost.
@@ -115,6 +120,7 @@ impl Ledger {
         let publisher = Publisher {
             sent: 0,
             acked: Numbers::default(),
+            given_up: Numbers::default(),
             judged: 0,
             durable,
         };
@@ -147,6 +153,14 @@ impl Ledger {
         self.publisher_mut(id.publisher).acked.insert(id.number);
     }
 
+    /// The connection that it was sent on is over, and nobody will say whether it is safe.
+    ///
+    /// # Panics
+    /// If the publisher was not opened.
+    pub fn give_up(&mut self, id: MessageId) {
+        self.publisher_mut(id.publisher).given_up.insert(id.number);
+    }
+
     /// A consumer begins on this queue.
     pub fn begin(&self, queue: &str, alone: bool) -> Session {
         let end = |(id, delivered): (&PublisherId, &Delivered)| (*id, [delivered.unmarked_end, 0]);
@@ -171,7 +185,9 @@ impl Ledger {
             self.report(Violation::Corrupt { queue, bytes });
             return None;
         };
-        let sent = self.publishers.get(&id.publisher).map_or(0, |p| p.sent);
+        let publisher = self.publishers.get(&id.publisher);
+        let sent = publisher.map_or(0, |p| p.sent);
+        let given_up = publisher.is_some_and(|p| p.given_up.contains(id.number));
         let known = self.queues.get_mut(&queue);
         let delivered = known.and_then(|known| known.by_publisher.get_mut(&id.publisher));
         let Some(delivered) = delivered.filter(|_| id.number < sent) else {
@@ -181,22 +197,24 @@ impl Ledger {
         if !delivered.ever.insert(id.number) {
             self.duplicates += 1;
         }
-        let [unmarked_end, any_end] = session.ends.entry(id.publisher).or_default();
-        let before = if redelivered { *any_end } else { *unmarked_end };
-        let before = if session.alone {
-            before.max(*any_end)
-        } else {
-            before
-        };
-        let ordered = id.number >= before || (redelivered && !session.alone);
-        *any_end = id.number + 1;
-        let mut first = true;
-        if !redelivered {
-            first = delivered.unmarked.insert(id.number);
-            delivered.unmarked_end = delivered.unmarked_end.max(id.number + 1);
-            *unmarked_end = id.number + 1;
+        let first = redelivered || delivered.unmarked.insert(id.number);
+        let mut before = None;
+        if !given_up {
+            let [unmarked_end, any_end] = session.ends.entry(id.publisher).or_default();
+            let due = match (redelivered, session.alone) {
+                (true, true) => *any_end,
+                (true, false) => 0,
+                (false, true) => (*unmarked_end).max(*any_end),
+                (false, false) => *unmarked_end,
+            };
+            before = (id.number < due).then_some(due);
+            *any_end = id.number + 1;
+            if !redelivered {
+                delivered.unmarked_end = delivered.unmarked_end.max(id.number + 1);
+                *unmarked_end = id.number + 1;
+            }
         }
-        if !ordered {
+        if let Some(before) = before {
             let queue = queue.clone();
             self.report(Violation::Order { queue, id, before });
         }

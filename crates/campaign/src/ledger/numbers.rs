@@ -20,8 +20,7 @@ impl Numbers {
         fresh
     }
 
-    #[cfg(test)]
-    fn contains(&self, number: u64) -> bool {
+    pub(super) fn contains(&self, number: u64) -> bool {
         let (word, bit) = place(number);
         self.words.get(word).is_some_and(|word| word & bit != 0)
     }

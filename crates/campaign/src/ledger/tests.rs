@@ -150,6 +150,23 @@ fn who_is_alone_sees_all_in_order() {
 }
 
 #[test]
+fn what_a_connection_left_unconfirmed_may_come_late() {
+    for alone in [false, true] {
+        let mut ledger = ledger(5);
+        ledger.give_up(id(1));
+        let mut session = ledger.begin("a", alone);
+        for number in [0, 3, 1, 4] {
+            deliver(&mut ledger, &mut session, number, false);
+        }
+        assert_eq!(kinds(&ledger), [""; 0]);
+        // It says nothing of what comes next to it, and is still a message that comes once.
+        deliver(&mut ledger, &mut session, 2, false);
+        deliver(&mut ledger, &mut session, 1, false);
+        assert_eq!(kinds(&ledger), ["order", "duplicate"]);
+    }
+}
+
+#[test]
 fn thousands_of_losses_are_counted_and_a_few_told() {
     let mut ledger = ledger(1000);
     (0..1000).for_each(|number| ledger.acknowledge(id(number)));

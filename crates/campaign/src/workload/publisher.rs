@@ -174,7 +174,12 @@ impl Publisher<'_> {
     /// The connection is over: of what is unconfirmed nobody will ever say more.
     fn forget(&mut self) {
         self.block(false);
-        let count = self.unconfirmed.drain(..).count() as u64;
+        let count = self.unconfirmed.len() as u64;
+        let mut ledger = self.book.ledger();
+        self.unconfirmed
+            .drain(..)
+            .for_each(|(_, id)| ledger.give_up(id));
+        drop(ledger);
         self.book.unconfirmed.fetch_sub(count, Ordering::AcqRel);
     }
 }
