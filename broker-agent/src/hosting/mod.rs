@@ -8,6 +8,7 @@
 mod failures;
 mod operator;
 mod pairs;
+mod regroup;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -6,25 +6,20 @@ use std::time::Duration;
 
 use agent_api::v1::{self, Reason};
 use agent_api::{Active, Failure};
-use broker_core::replication::coordinator::{Coordinator, Snapshot};
 use broker_net::replication::ReplicationListener;
-use tokio::runtime::Handle;
 use tracing::{error, info, warn};
 
 use super::failures::{registry_failed, start_failed};
-use super::operator::hand_over;
+use super::regroup::{has_ended, settings_of};
 use super::{Hosting, STOP_DEADLINE, Slot, State, blocking};
 use crate::host::{Engine, StartFailure};
 use crate::registry::Record;
 use crate::replication::pair::{Pair, settings};
 use crate::replication::settings::Settings;
-use crate::replication::{store, words};
+use crate::replication::words;
 
 /// How long a creation waits for a founder to be active.
 pub(super) const FOUNDING_PATIENCE: Duration = Duration::from_secs(20);
-
-/// How long a node that is preferred from now on has to take over.
-const PREFERENCE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Before the first attempt to start a node again that has failed, and before later ones at most.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -162,7 +157,10 @@ impl Hosting {
         slot: &Arc<Slot>,
         record: &Arc<Record>,
     ) -> Result<(), Failure> {
-        self.check(record, true).await?;
+        let seen = self.check(record).await?;
+        if let Some(ended) = seen.record.and_then(|seen| seen.ended) {
+            return Err(has_ended(settings_of(record)?, ended));
+        }
         if let Err(error) = self.register(Arc::clone(record)).await {
             return Err(registry_failed(record, &error));
         }
@@ -178,7 +176,7 @@ impl Hosting {
     }
 
     /// A founder of a new group is active soon; what keeps it from that is in its status.
-    async fn await_founding(&self, slot: &Slot, record: &Record) {
+    pub(super) async fn await_founding(&self, slot: &Slot, record: &Record) {
         let founds = record.replication.as_ref().is_some_and(Settings::founds);
         if let State::Paired(pair) = slot.view().state
             && founds
@@ -190,77 +188,6 @@ impl Hosting {
             };
             pair.becomes(patience, words::is_active).await;
         }
-    }
-
-    /// What can be known to be wrong with a pair before it is begun. Gives out the group's record.
-    async fn check(&self, record: &Record, new: bool) -> Result<Snapshot, Failure> {
-        let settings = settings(record).map_err(|failure| start_failed(record, &failure))?;
-        self.check_self(settings)?;
-        let opened = store::open(&settings.coordination, &settings.group, &Handle::current());
-        let store = opened.map_err(|error| store_failed(settings, &error))?;
-        let snapshot = read(settings, store).await?;
-        if !new && snapshot.record.is_some() {
-            let sentence = format!(
-                "{} holds a record of group {} already, of which this broker's data is not; it would be \
-                 thrown away for that group's. Remove the record if no node of that group runs any more, \
-                 or use another store",
-                store::place(&settings.coordination),
-                settings.group
-            );
-            return Err(Failure::new(Reason::Mismatch, sentence).at("replication.group"));
-        }
-        Ok(snapshot)
-    }
-
-    /// Whether the settings mean this agent when they say so.
-    fn check_self(&self, settings: &Settings) -> Result<(), Failure> {
-        let index = settings
-            .nodes
-            .iter()
-            .position(|node| node.id == settings.node);
-        let field = |name: &str| format!("replication.nodes.{}.{name}", index.unwrap_or(0));
-        let own = settings.own();
-        let Some(links) = &self.links else {
-            let sentence = "this agent's replication listener is switched off; set replication.listen \
-                            in its configuration and start it again";
-            return Err(Failure::new(Reason::Unsupported, sentence).at("replication"));
-        };
-        let agent: Option<agent_api::Address> = own.agent.parse().ok();
-        let elsewhere = agent.is_some_and(|agent| {
-            agent.host == links.advertised_host && agent.port != links.grpc.port()
-        });
-        if elsewhere {
-            let sentence = format!(
-                "node {} is said to be this agent, and its agent is {}; this one is {}:{}. Give each \
-                 agent its own number in `node`",
-                own.id,
-                own.agent,
-                links.advertised_host,
-                links.grpc.port()
-            );
-            return Err(Failure::new(Reason::Invalid, sentence).at("replication.node"));
-        }
-        let Some(acceptors) = &self.acceptors else {
-            let sentence = "an agent without certificates hosts no replicated brokers";
-            return Err(Failure::new(Reason::Unsupported, sentence).at("replication"));
-        };
-        let host = own.replication_host();
-        if !acceptors.is_valid_for(&host) {
-            let sentence = format!(
-                "node {} is said to be this agent, and this agent's certificate is not valid for {host}, \
-                 so other nodes would refuse it; name the agent that it is, or give this one a \
-                 certificate for that host",
-                own.id
-            );
-            return Err(Failure::new(Reason::Invalid, sentence).at(field("replication")));
-        }
-        if !acceptors.is_good_for_links() {
-            let sentence = "this agent's certificate is good as a server's only, and other nodes want \
-                            one that is also good as a client's; make one with `broker-agent init \
-                            --authority`";
-            return Err(Failure::new(Reason::Unsupported, sentence).at("replication"));
-        }
-        Ok(())
     }
 
     /// Changes where a pair's clients connect, now or once its node is active.
@@ -279,147 +206,6 @@ impl Hosting {
             return Err(registry_failed(new, &error));
         }
         Ok(())
-    }
-
-    /// A single broker becomes a node of a group, a node's settings change, or it becomes single.
-    pub(super) async fn change_group(
-        &self,
-        slot: &Arc<Slot>,
-        old: &Arc<Record>,
-        new: &Arc<Record>,
-    ) -> Result<(), Failure> {
-        match (&old.replication, &new.replication) {
-            (None, _) => {
-                self.check_founder(new)?;
-                self.check(new, false).await?;
-                self.exchange(slot, old, new).await?;
-                self.await_founding(slot, new).await;
-                Ok(())
-            }
-            (Some(_), None) => {
-                self.check_last(slot, old).await?;
-                self.exchange(slot, old, new).await
-            }
-            (Some(before), Some(after)) => {
-                if before.durability != after.durability {
-                    let sentence = "the durability of a pair cannot be changed; make it a single \
-                                    broker, and a pair again";
-                    let failure = Failure::new(Reason::Mismatch, sentence);
-                    return Err(failure
-                        .at("replication.durability")
-                        .of("broker", old.name.as_str()));
-                }
-                self.check_self(after)?;
-                self.prefer(slot, old, before, after).await?;
-                let quiet = Settings {
-                    preferred_active: before.preferred_active,
-                    founder: before.founder,
-                    ..after.clone()
-                };
-                if quiet != *before {
-                    self.check(new, true).await?;
-                    self.exchange(slot, old, new).await?;
-                } else {
-                    let registered = self.register(Arc::clone(new)).await;
-                    registered.map_err(|error| registry_failed(new, &error))?;
-                }
-                Ok(())
-            }
-        }
-    }
-
-    /// Another preferred node: the active hands over to it.
-    async fn prefer(
-        &self,
-        slot: &Slot,
-        record: &Record,
-        before: &Settings,
-        after: &Settings,
-    ) -> Result<(), Failure> {
-        let moved = after
-            .preferred_active
-            .filter(|_| before.preferred_active != after.preferred_active);
-        let target = moved
-            .filter(|id| *id != after.node)
-            .and_then(|id| after.find(id));
-        let State::Paired(pair) = slot.view().state else {
-            return Ok(());
-        };
-        match target {
-            Some(target) if pair.active().await.is_some() => {
-                hand_over(record, after, &pair, target, PREFERENCE_PATIENCE).await?;
-                Ok(())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Only a node that founds has data of its own.
-    fn check_founder(&self, new: &Record) -> Result<(), Failure> {
-        let founder = new
-            .replication
-            .as_ref()
-            .filter(|settings| !settings.founds());
-        let Some(settings) = founder else {
-            return Ok(());
-        };
-        let sentence = format!(
-            "broker {:?} has data here, and node {} is to found the group; name this node, {}, as the \
-             founder, and create the broker on the others",
-            new.name.as_str(),
-            settings.founder,
-            settings.node
-        );
-        Err(Failure::new(Reason::Invalid, sentence).at("replication.founder"))
-    }
-
-    /// A pair becomes single where its data is, when no other node has it any more.
-    async fn check_last(&self, slot: &Slot, old: &Record) -> Result<(), Failure> {
-        let State::Paired(pair) = slot.view().state else {
-            return Err(super::unavailable(old.name.as_str(), &slot.view().state));
-        };
-        engine(old, &pair).await?;
-        let Some(other) = pair.others_in_sync().first().copied() else {
-            return Ok(());
-        };
-        let name = settings(old).map_or_else(|_| other.to_string(), |s| s.name_of(other));
-        let sentence = format!(
-            "node {name} is in sync and could become active meanwhile; delete broker {:?} on its agent \
-             first",
-            old.name.as_str()
-        );
-        Err(Failure::new(Reason::InUse, sentence)
-            .at("replication")
-            .of("broker", old.name.as_str()))
-    }
-
-    /// Stops a broker as it was and starts it as it is to be; if that fails, as it was.
-    async fn exchange(
-        &self,
-        slot: &Arc<Slot>,
-        old: &Arc<Record>,
-        new: &Arc<Record>,
-    ) -> Result<(), Failure> {
-        let state = slot.view().state;
-        self.show(slot, State::Stopping);
-        self.halt(state, STOP_DEADLINE).await;
-        self.show(slot, State::Starting);
-        let failure = match self.register(Arc::clone(new)).await {
-            Err(error) => registry_failed(new, &error),
-            Ok(()) => match self.run(slot, new).await {
-                Ok(()) => return Ok(()),
-                Err(failure) => start_failed(new, &failure),
-            },
-        };
-        if let Err(error) = self.register(Arc::clone(old)).await {
-            error!(broker = %old.name, %error, "registry cannot be restored");
-        }
-        if let Err(failure) = self.run(slot, old).await {
-            error!(broker = %old.name, %failure, "broker cannot be started as it was");
-            self.show(slot, State::Failed(failure.to_string()));
-            self.start_again(slot, old);
-        }
-        Err(failure)
     }
 
     /// Takes a node's copy away for good, unless it is needed.
@@ -470,27 +256,4 @@ async fn refuse_needed(record: &Record, pair: &Pair) -> Result<(), Failure> {
         ));
     }
     Ok(())
-}
-
-/// The group's record, if the store answers within a few seconds.
-async fn read(settings: &Settings, store: Arc<dyn Coordinator>) -> Result<Snapshot, Failure> {
-    let coordination = settings.coordination.clone();
-    let reading = tokio::task::spawn_blocking(move || store::read(&*store, &coordination));
-    match reading.await {
-        Ok(read) => read.map_err(|error| store_failed(settings, &error)),
-        Err(panic) => Err(Failure::new(Reason::Internal, panic.to_string())),
-    }
-}
-
-fn store_failed(settings: &Settings, error: &store::StoreError) -> Failure {
-    use crate::replication::settings::Coordination;
-    let field = match &settings.coordination {
-        Coordination::Etcd(_) => "replication.coordination.etcd",
-        Coordination::File(_) => "replication.coordination.file.path",
-    };
-    let reason = match error {
-        store::StoreError::Directory { .. } | store::StoreError::Options(_) => Reason::Invalid,
-        store::StoreError::Read { .. } => Reason::Unavailable,
-    };
-    Failure::new(reason, error.to_string()).at(field)
 }

@@ -9,25 +9,36 @@ use agent_api::v1::{self, ReplicationState};
 use broker_core::journal::FileDisk;
 use broker_core::replication::coordinator::Coordinator;
 use broker_core::replication::preface;
-use broker_core::replication::protocol::State;
-use broker_core::replication::record::NodeId;
-use broker_core::replication::replica::ReplicaStatus;
+use broker_core::replication::protocol::{Alarm, State};
+use broker_core::replication::record::{Member, NodeId};
+use broker_core::replication::replica::{Notice, ReplicaStatus};
 use broker_core::replication::timing::Timing;
 use broker_net::ListenerConfig;
 use broker_net::replication::{Replicated, ReplicatedConfig, ReplicatedError, ReplicationListener};
 use tokio::runtime::Handle;
 use tokio::sync::{RwLock, watch};
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 use super::memory::Memory;
 use super::picture::{Sight, leads, picture};
-use super::settings::Settings;
+use super::settings::{Durability, Settings};
 use super::store;
 use crate::bounds::Bounds;
 use crate::host::{Active, JOURNAL, StartFailure, broker_config, options};
 use crate::listeners;
 use crate::registry::Record;
 use crate::tokens::Tokens;
+
+/// How long a change of the record may take.
+const DURABILITY_PATIENCE: Duration = Duration::from_secs(10);
+
+/// An active that cannot listen for clients tries again for so long before it hands over.
+const DEAF_PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long that may take, and how long it then keeps what it is given back.
+const DEAF_SWITCHOVER: Duration = Duration::from_secs(10);
+const HANDED_OVER_REST: Duration = Duration::from_mins(10);
 
 /// Between two looks at how it is doing, for its lag and its log.
 const LOOK: Duration = Duration::from_millis(250);
@@ -145,6 +156,8 @@ impl Pair {
         };
         let open = self.active().await.map(|active| active.endpoints());
         let endpoints = endpoints(&record, settings, open.as_deref());
+        let refused = self.refused(settings).await;
+        let not_listening = self.not_listening().await.map(|(_, why)| why);
         let replica = self.replica();
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         let lags = memory.lags(Instant::now(), &replica);
@@ -154,15 +167,54 @@ impl Pair {
             open: open.is_some(),
             lags: &lags,
             endpoints: &endpoints,
+            refused: &refused,
+            not_listening: not_listening.as_deref(),
         });
         memory.date(&mut picture);
         picture
     }
 
+    /// Nodes that were refused of late, or have refused this one, and why.
+    async fn refused(&self, settings: &Settings) -> BTreeMap<u16, String> {
+        let replicated = self.replicated.read().await;
+        let why = |id| replicated.as_ref()?.refused(NodeId(id));
+        let others = settings.others();
+        others
+            .filter_map(|node| Some((node.id, why(node.id)?)))
+            .collect()
+    }
+
+    /// Of an active that cannot listen for clients: for how long, and why.
+    async fn not_listening(&self) -> Option<(Duration, String)> {
+        self.replicated.read().await.as_ref()?.not_listening()
+    }
+
+    /// An active that nobody can reach hands over to a node in sync, which may be luckier. Not again
+    /// soon: that one may be no luckier and hand back.
+    async fn mind_listeners(&self, handed_over: &mut Option<Instant>) {
+        let to = self.others_in_sync().first().copied();
+        let deaf_for = self.not_listening().await.map(|(deaf_for, _)| deaf_for);
+        let rests = handed_over.is_some_and(|at| at.elapsed() < HANDED_OVER_REST);
+        let (Some(to), Some(deaf_for)) = (to, deaf_for) else {
+            return;
+        };
+        if rests || deaf_for < DEAF_PATIENCE {
+            return;
+        }
+        *handed_over = Some(Instant::now());
+        let name = self.record().name.to_string();
+        warn!(broker = name, node = %to, "clients cannot be listened for here; handing over");
+        if let Err(error) = self.switchover(to, DEAF_SWITCHOVER).await {
+            warn!(broker = name, %error, "not handed over");
+        }
+    }
+
     /// Looks on until it stops: tells the log of every change, and `changed` of it too.
     pub(crate) async fn watch(self: Arc<Self>, changed: impl Fn() + Send) {
         let mut status = self.status.clone();
+        let mut handed_over = None;
         loop {
+            self.mind_listeners(&mut handed_over).await;
             let picture = self.picture().await;
             let name = self.record().name.to_string();
             let news = {
@@ -254,6 +306,24 @@ impl Pair {
         }
     }
 
+    /// Has the record say how many nodes have to be in sync, if this node is active. False if it did
+    /// not come to that; then it is as it was, or will be again.
+    pub(crate) async fn set_durability(&self, before: Durability, after: Durability) -> bool {
+        let replicated = self.replicated.read().await;
+        let Some(replicated) = replicated.as_ref() else {
+            return false;
+        };
+        replicated.set_durability(after.min_isr());
+        let mut status = self.status.clone();
+        let written = |it: &ReplicaStatus| !leads(it) || it.min_isr == after.min_isr();
+        let waited = tokio::time::timeout(DURABILITY_PATIENCE, status.wait_for(written)).await;
+        let is_written = matches!(waited, Ok(Ok(_)));
+        if !is_written {
+            replicated.set_durability(before.min_isr());
+        }
+        is_written
+    }
+
     /// Where clients are served now, or will be.
     pub(crate) async fn set_listeners(
         &self,
@@ -295,6 +365,26 @@ impl Pair {
         let own = status.node;
         let others = status.in_sync.iter().filter(|member| member.node != own);
         others.map(|member| member.node).collect()
+    }
+
+    /// This node with its disk.
+    pub(crate) fn member(&self) -> Member {
+        let status = self.status.borrow();
+        Member {
+            node: status.node,
+            store: status.store,
+        }
+    }
+
+    /// The coordination store of its group.
+    pub(crate) fn coordinator(&self) -> Arc<dyn Coordinator> {
+        Arc::clone(&self.coordinator)
+    }
+
+    /// Whether the group has ended, as far as this node knows.
+    pub(crate) fn has_ended(&self) -> bool {
+        let ended = |notice: &Notice| matches!(notice, Notice::Protocol(Alarm::GroupEnded(_)));
+        self.status.borrow().notices.iter().any(ended)
     }
 
     /// Whether this node's copy is one of those in sync.

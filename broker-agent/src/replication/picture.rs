@@ -26,12 +26,16 @@ pub(crate) struct Sight<'a> {
     pub lags: &'a Lags,
     /// URLs of each node's listeners by its number, as far as they are known.
     pub endpoints: &'a BTreeMap<u16, Vec<String>>,
+    /// Nodes that were refused of late, or have refused this one, and why.
+    pub refused: &'a BTreeMap<u16, String>,
+    /// Why clients cannot be listened for, if this node leads and should.
+    pub not_listening: Option<&'a str>,
 }
 
 /// The whole picture; its times are filled in by whoever remembers them.
 pub(crate) fn picture(sight: &Sight<'_>) -> v1::ReplicationStatus {
     let settings = sight.settings;
-    let min_in_sync = u32::from(settings.durability.min_isr());
+    let min_in_sync = settings.durability.min_isr();
     let Some(replica) = sight.replica else {
         return v1::ReplicationStatus {
             state: ReplicationState::Recovering.into(),
@@ -40,7 +44,7 @@ pub(crate) fn picture(sight: &Sight<'_>) -> v1::ReplicationStatus {
                 .iter()
                 .map(|node| unknown(sight, node))
                 .collect(),
-            min_in_sync,
+            min_in_sync: min_in_sync.into(),
             ..Default::default()
         };
     };
@@ -68,7 +72,11 @@ pub(crate) fn picture(sight: &Sight<'_>) -> v1::ReplicationStatus {
         alarms: alarms(sight, replica, state),
         replication_lag_seconds: lag.as_secs_f64(),
         since_ms: 0,
-        min_in_sync,
+        // Of the record, where there is one.
+        min_in_sync: match replica.min_isr {
+            0 => min_in_sync.into(),
+            least => least.into(),
+        },
     }
 }
 
@@ -105,6 +113,9 @@ fn reason(sight: &Sight<'_>, replica: &ReplicaStatus, state: ReplicationState) -
     if replica.store_unreachable && !leads(replica) {
         let place = store::place(&settings.coordination);
         return format!("the coordination store, {place}, does not answer; it is asked again");
+    }
+    if has_ended(replica) {
+        return "its group has ended; another node has its data".to_owned();
     }
     match (state, replica.state) {
         (ReplicationState::Init, _) if settings.founds() => {
@@ -144,6 +155,11 @@ fn reason(sight: &Sight<'_>, replica: &ReplicaStatus, state: ReplicationState) -
         }
         _ => String::new(),
     }
+}
+
+fn has_ended(replica: &ReplicaStatus) -> bool {
+    let is_end = |notice: &Notice| matches!(notice, Notice::Protocol(Alarm::GroupEnded(_)));
+    replica.notices.iter().any(is_end)
 }
 
 fn is_own(replica: &ReplicaStatus, leader: Option<Leader>) -> bool {
@@ -233,28 +249,21 @@ fn alarms(
         State::Blocked => raise("blocked", blocked(settings, replica)),
         _ => {}
     }
-    if leads(replica) {
-        for node in settings.others() {
-            if follower(replica, NodeId(node.id)).is_none() {
-                let text = format!(
-                    "node {} is not connected; see whether its agent {} runs and reaches {}",
-                    node.name,
-                    node.agent,
-                    settings.own().replication
-                );
-                raise("peer_unreachable", text);
-            }
-        }
-        if let Some(preferred) = not_preferred(settings, replica) {
-            let text = format!(
-                "node {} should be active and is in sync; switch over when it suits: broker-agent \
-                 switchover --to {}",
-                preferred.name, preferred.name
-            );
-            raise("not_preferred", text);
-        }
+    for (kind, text) in link_alarms(sight, replica) {
+        raise(kind, text);
     }
-    if state == ReplicationState::Init && !settings.founds() && !replica.store_unreachable {
+    if leads(replica)
+        && let Some(preferred) = not_preferred(settings, replica)
+    {
+        let text = format!(
+            "node {} should be active and is in sync; switch over when it suits: broker-agent \
+                 switchover --to {}",
+            preferred.name, preferred.name
+        );
+        raise("not_preferred", text);
+    }
+    let waits = state == ReplicationState::Init && !has_ended(replica);
+    if waits && !settings.founds() && !replica.store_unreachable {
         let founder = settings.find(settings.founder);
         let text = founder.map_or_else(String::new, |node| {
             format!(
@@ -267,6 +276,49 @@ fn alarms(
     for notice in &replica.notices {
         let (kind, text) = notice_text(settings, notice);
         raise(kind, text);
+    }
+    found
+}
+
+/// What keeps nodes from each other, or clients from the active.
+fn link_alarms(sight: &Sight<'_>, replica: &ReplicaStatus) -> Vec<(&'static str, String)> {
+    let settings = sight.settings;
+    let mut found = Vec::new();
+    let mut raise = |kind, text| found.push((kind, text));
+    if leads(replica) {
+        for node in settings.others() {
+            let is_connected = follower(replica, NodeId(node.id)).is_some();
+            if let Some(why) = sight.refused.get(&node.id).filter(|_| !is_connected) {
+                raise("peer_refused", refused(node, why));
+            } else if !is_connected {
+                let text = format!(
+                    "node {} is not connected; see whether its agent {} runs and reaches {}",
+                    node.name,
+                    node.agent,
+                    settings.own().replication
+                );
+                raise("peer_unreachable", text);
+            }
+        }
+    }
+    if let Some(why) = sight.not_listening.filter(|_| leads(replica)) {
+        let text = format!(
+            "it leads, and clients cannot connect: {why}; it tries again, and hands over to a node in \
+             sync if that does not help"
+        );
+        raise("not_listening", text);
+    }
+    if replica.state == State::Searching
+        && let Some(leader) = replica.leader.filter(|_| !is_own(replica, replica.leader))
+    {
+        match settings.find(leader.node.0) {
+            Some(node) => {
+                if let Some(why) = sight.refused.get(&node.id) {
+                    raise("peer_refused", refused(node, why));
+                }
+            }
+            None => raise("left_out", left_out(leader)),
+        }
     }
     found
 }
@@ -290,6 +342,22 @@ fn store_unreachable(settings: &Settings, replica: &ReplicaStatus) -> String {
         "this node cannot become active"
     };
     format!("the coordination store, {place}, does not answer: {meanwhile}; repair the store")
+}
+
+fn refused(node: &Node, why: &str) -> String {
+    format!(
+        "node {} at {} and this one do not let each other in: {why}; compare both agents' certificates, \
+         versions and settings of this broker",
+        node.name, node.replication
+    )
+}
+
+fn left_out(leader: Leader) -> String {
+    format!(
+        "node {} leads, and this agent knows no such node: the pair goes on without this one; delete \
+         the broker here, or give it the settings of the others",
+        leader.node
+    )
 }
 
 fn missing(settings: &Settings, replica: &ReplicaStatus) -> String {
@@ -324,6 +392,17 @@ fn notice_text(settings: &Settings, notice: &Notice) -> (&'static str, String) {
         "it serves nobody before a node that leads has refilled it, which happens by itself";
     match notice {
         Notice::Protocol(alarm) => match alarm {
+            Alarm::GroupEnded(_) => (
+                "group_ended",
+                format!(
+                    "{alarm}, says the record in {place}; this node serves nobody and follows nobody. \
+                     Delete the broker on this agent"
+                ),
+            ),
+            Alarm::PastEpoch { .. } => (
+                "past_epoch",
+                format!("{alarm}; it is turned away and finds out from the record in {place}"),
+            ),
             Alarm::RecordGone => (
                 "record_gone",
                 format!("{alarm}; nobody is elected until {place} is restored from a copy"),

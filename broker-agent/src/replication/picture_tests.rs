@@ -92,6 +92,8 @@ fn see(settings: &Settings, replica: Option<&ReplicaStatus>, open: bool) -> v1::
             followers: vec![(NodeId(2), Duration::from_millis(250))],
         },
         endpoints: &BTreeMap::new(),
+        refused: &BTreeMap::new(),
+        not_listening: None,
     })
 }
 
@@ -235,6 +237,63 @@ fn a_store_that_forgot() {
     let page = [
         ("gone", forgot(Alarm::RecordGone)),
         ("rolled back", forgot(rolled_back)),
+    ];
+    insta::assert_snapshot!(joined(&page));
+}
+
+#[test]
+fn who_is_not_let_in() {
+    let refused = BTreeMap::from([
+        (1, "TLS: UnknownIssuer".to_owned()),
+        (2, "the reason".to_owned()),
+    ]);
+    let told = |settings: &Settings, replica: &ReplicaStatus| {
+        let seen = picture(&Sight {
+            settings,
+            replica: Some(replica),
+            open: true,
+            lags: &Lags::default(),
+            endpoints: &BTreeMap::new(),
+            refused: &refused,
+            not_listening: Some("the port is taken"),
+        });
+        let alarms = seen.alarms.iter();
+        let alarms: Vec<_> = alarms
+            .map(|it| format!("! {}: {}", it.kind, it.text))
+            .collect();
+        format!("{}\n{}", seen.reason, alarms.join("\n"))
+    };
+    let ended = ReplicaStatus {
+        notices: vec![Notice::Protocol(Alarm::GroupEnded(NodeId(1)))],
+        ..led(2, State::Searching, &[])
+    };
+    let left_out = ReplicaStatus {
+        leader: Some(Leader {
+            node: NodeId(7),
+            incarnation: Incarnation(7),
+        }),
+        ..led(2, State::Searching, &[1])
+    };
+    let past = ReplicaStatus {
+        notices: vec![Notice::Protocol(Alarm::PastEpoch {
+            node: NodeId(1),
+            offered: Epoch(2),
+            promised: Epoch(3),
+        })],
+        ..led(2, State::InSync, &[1, 2])
+    };
+    let page = [
+        (
+            "by the active",
+            told(&settings(1), &led(1, State::Alone, &[1])),
+        ),
+        (
+            "by the standby",
+            told(&settings(2), &led(2, State::Searching, &[1])),
+        ),
+        ("left out", told(&settings(2), &left_out)),
+        ("ended", told(&settings(2), &ended)),
+        ("past", told(&settings(2), &past)),
     ];
     insta::assert_snapshot!(joined(&page));
 }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use broker_core::replication::coordinator::{Coordinator, ReadError, Snapshot};
+use broker_core::replication::ending;
+use broker_core::replication::record::{Incarnation, Member};
 use coordination::etcd::{EtcdCoordinator, EtcdOptions, Login, Tls};
 use coordination::file::FileCoordinator;
 use tokio::runtime::Handle;
@@ -85,6 +87,17 @@ pub(crate) fn read(
             }
         }
     }
+}
+
+/// Writes down that the group has ended and that this member has its data. Blocks.
+pub(crate) fn end(
+    store: &dyn Coordinator,
+    coordination: &Coordination,
+    survivor: Member,
+) -> Result<(), String> {
+    let author = getrandom::u64().map_err(|error| error.to_string())?;
+    let ended = ending::end(store, survivor, Incarnation(author));
+    ended.map_err(|error| format!("{error}; the store is {}", place(coordination)))
 }
 
 /// Where the record is, for a person.

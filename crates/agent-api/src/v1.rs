@@ -1055,7 +1055,8 @@ pub struct Replication {
     /// Where the record is that says who leads.
     #[prost(message, optional, tag = "5")]
     pub coordination: ::core::option::Option<Coordination>,
-    /// Unset = PREFERRED.
+    /// Unset = PREFERRED. Changed while the pair runs: the active's change is in force when the call
+    /// returns, a standby's is what it will want once it is active.
     #[prost(enumeration = "ReplicationDurability", tag = "6")]
     pub durability: i32,
     /// Node that should be active; 0 = whichever is. Changing it switches over, if that node is in
@@ -1194,9 +1195,10 @@ pub struct ReplicationNodeStatus {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReplicationAlarm {
-    /// For programs: "alone", "blocked", "record_gone", "record_rolled_back", "regressed", "damaged",
-    /// "truncates_committed", "store_unreachable", "peer_unreachable", "peer_refused",
-    /// "not_preferred", "founder_missing". A reader ignores names it does not know.
+    /// For programs: "alone", "blocked", "record_gone", "record_rolled_back", "record_unreadable",
+    /// "regressed", "damaged", "differs", "disk_full", "refused", "past_epoch", "truncates_committed",
+    /// "store_unreachable", "peer_unreachable", "peer_refused", "left_out", "group_ended",
+    /// "not_listening", "not_preferred", "founder_missing". A reader ignores names it does not know.
     #[prost(string, tag = "1")]
     pub kind: ::prost::alloc::string::String,
     /// For a person: what is wrong, and what to do.

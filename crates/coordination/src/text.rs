@@ -50,8 +50,18 @@ struct Fields {
     region: RegionFields,
     endpoints: BTreeMap<u16, String>,
     writer_nonce: String,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    founded: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ended: Option<MemberFields>,
     #[serde(flatten)]
     unknown: BTreeMap<String, Value>,
+}
+
+// As serde calls it.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(epoch: &u32) -> bool {
+    *epoch == 0
 }
 
 #[derive(Serialize, Deserialize)]
@@ -141,6 +151,8 @@ pub fn to_text(record: &Record) -> Result<String, TextError> {
             hex(record.writer_nonce.incarnation),
             record.writer_nonce.count
         ),
+        founded: record.founded.0,
+        ended: record.ended.as_ref().map(member_fields),
         unknown: unknown.collect::<Result<_, TextError>>()?,
     };
     let text = serde_json::to_string_pretty(&fields).map_err(|error| malformed(&error))?;
@@ -176,7 +188,8 @@ pub fn from_text(text: &[u8]) -> Result<Record, TextError> {
         .iter()
         .map(member)
         .collect::<Result<BTreeSet<_>, _>>()?;
-    if isr.is_empty() {
+    let ended = fields.ended.as_ref().map(member).transpose()?;
+    if isr.is_empty() && ended.is_none() {
         return Err(TextError::Malformed("nobody is in sync".to_owned()));
     }
     let leader = fields.leader.map(leader).transpose()?;
@@ -211,6 +224,8 @@ pub fn from_text(text: &[u8]) -> Result<Record, TextError> {
             .into_iter()
             .map(|(n, a)| (NodeId(n), a.into()))
             .collect(),
+        founded: Epoch(fields.founded),
+        ended,
         unknown: fields
             .unknown
             .into_iter()

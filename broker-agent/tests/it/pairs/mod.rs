@@ -1,8 +1,10 @@
 //! Two agents and a broker on both of them.
 
+mod bad_input;
 #[path = "../../../../crates/coordination/tests/it/cluster.rs"]
 #[expect(dead_code, reason = "the store's own tests ask more of it")]
 mod cluster;
+mod durability;
 mod etcd;
 mod kit;
 mod life;

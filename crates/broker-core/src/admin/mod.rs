@@ -9,7 +9,7 @@ use crate::definitions::{
     PermissionSpec, PolicySpec, QueueSpec, QueueStatus, Stored, TopicPermissionSpec, UserSpec,
     UserUpdate, VhostSpec,
 };
-use crate::journal::Lsn;
+use crate::journal::{Lsn, StoreId};
 use crate::lock::{lock, read};
 use crate::metrics::BrokerMeasures;
 use crate::names;
@@ -89,6 +89,11 @@ pub struct ScrubStats {
 impl Admin {
     pub(crate) fn new(broker: Arc<Broker>) -> Self {
         Self { broker }
+    }
+
+    /// The name of its journal: another disk, another name.
+    pub fn store(&self) -> StoreId {
+        self.broker.store()
     }
 
     /// The virtual host of that name.

@@ -74,7 +74,7 @@ use crate::account::Account;
 use crate::admin::{Admin, BrokerStats, DeleteIf};
 use crate::clock::{Clock, SystemClock};
 use crate::durability::Reached;
-use crate::journal::{self, AppendError, Journal, Lsn, Stopped};
+use crate::journal::{self, AppendError, Journal, Lsn, Stopped, StoreId};
 use crate::limits::Limits;
 use crate::lock::{lock, read};
 use crate::outbox::Waiting;
@@ -167,6 +167,11 @@ impl Broker {
         let durable = self.journal.durable().min(floor);
         let written = self.journal.written().min(floor);
         Reached { written, durable }
+    }
+
+    /// The name of its journal.
+    pub fn store(&self) -> StoreId {
+        self.journal.store()
     }
 
     /// Why nothing becomes durable any more, if so.

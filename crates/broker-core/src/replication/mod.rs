@@ -4,6 +4,7 @@
 
 pub mod codec;
 pub mod coordinator;
+pub mod ending;
 pub mod epochs;
 pub mod fake_coordinator;
 pub mod frame;

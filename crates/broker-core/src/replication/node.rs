@@ -45,6 +45,8 @@ pub enum Event {
     /// An [`Effect::Fetch`] is finished, or an [`Effect::Write`] was refused, and this is the journal
     /// now.
     Restored(LogView),
+    /// So many members have to be in sync from now on.
+    Durability(u8),
     /// Time to write down how far the group has committed.
     HintDue,
 }
@@ -150,6 +152,7 @@ impl<R: Rules> Node<R> {
             Event::Freed(front) => self.protocol.on_freed(front),
             Event::Forced => self.protocol.on_forced(out),
             Event::Restored(log) => self.protocol.on_restored(log, out),
+            Event::Durability(min_isr) => self.protocol.on_durability(min_isr, out),
             Event::HintDue => self.protocol.on_hint_due(out),
         }
         self.follow_up(now, out);

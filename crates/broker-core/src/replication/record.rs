@@ -105,7 +105,8 @@ pub struct Record {
     pub epoch: Epoch,
     /// Who leads this epoch. `None` before the first election and during a switchover.
     pub leader: Option<Leader>,
-    /// Members that have everything acknowledged; one of them is the next leader. Never empty.
+    /// Members that have everything acknowledged; one of them is the next leader. Empty only when the
+    /// group has ended, so that nobody is elected.
     pub isr: BTreeSet<Member>,
     /// With fewer in sync than this nothing is acknowledged (rule F12).
     pub min_isr: u8,
@@ -120,6 +121,12 @@ pub struct Record {
     pub format_version: u16,
     /// Each node's address for its peers.
     pub endpoints: BTreeMap<NodeId, Arc<str>>,
+    /// The epoch in which the group was founded with data that is older than it; 0 if there was none.
+    /// Whoever has promised no later one knows the data from a group that has ended, at best.
+    pub founded: Epoch,
+    /// The group is no more: this member alone has its data, which is a single broker's now. Only it
+    /// may found the group again.
+    pub ended: Option<Member>,
     /// Fields this release does not know, as name and JSON text: written back as they were read.
     pub unknown: BTreeMap<Arc<str>, Arc<str>>,
 }
@@ -149,7 +156,24 @@ impl Record {
             },
             format_version: FORMAT_VERSION,
             endpoints,
+            founded: Epoch(0),
+            ended: None,
             unknown: BTreeMap::new(),
+        }
+    }
+
+    /// The record of a group that `survivor`, the only member in sync, brings to its end. It stays in
+    /// the store, where it tells members that come back, and keeps late writes from being carried out.
+    /// Its epoch is later than any in which somebody led.
+    pub fn ended(self, survivor: Member, nonce: Nonce) -> Self {
+        Self {
+            writer_nonce: nonce,
+            epoch: Epoch(self.epoch.0 + 1),
+            leader: None,
+            isr: BTreeSet::new(),
+            transfer: None,
+            ended: Some(survivor),
+            ..self
         }
     }
 

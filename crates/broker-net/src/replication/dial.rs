@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use broker_core::replication::codec;
 use broker_core::replication::frame::Peer;
 use broker_core::replication::preface::{Answer, Preface, Settled};
+use broker_core::replication::record::NodeId;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::AsyncWriteExt as _;
@@ -19,10 +20,13 @@ use super::address::NodeAddress;
 use super::inbox::Inbox;
 use super::limited_log::LimitedLog;
 use super::link::{self, Ending, Outgoing};
+use super::refusals::{Refusals, is_tls};
 
 /// From the first packet to the answer. Well below the time after which a follower that hears of no
 /// leader would want to be elected.
 const DEADLINE: Duration = Duration::from_secs(3);
+
+const UNKNOWN_TERMS: &str = "it settled on what this node does not know";
 
 /// Calls one node of the group.
 #[derive(Debug)]
@@ -31,6 +35,7 @@ pub(super) struct Call {
     pub(super) connector: Arc<ClientConfig>,
     pub(super) preface: Preface,
     pub(super) most_records: usize,
+    pub(super) refusals: Arc<Refusals<NodeId>>,
 }
 
 /// Why nobody could be called, for the log: a short constant, and the particulars.
@@ -58,18 +63,36 @@ pub(super) async fn run(
     match opened {
         Ok(stream) => {
             tracing::debug!(%node, "connected");
+            call.refusals.clear(node);
             let ended = link::run(stream, outgoing, &ending, call.most_records).await;
             if let Err(error) = ended {
                 tracing::info!(%node, %error, "connection with another node lost");
             }
         }
         Err((what, error)) => {
+            if is_refusal(what) {
+                let why = format!("{what}: {error}");
+                call.refusals.note(node, why, Instant::now());
+            }
             if log.is_due(what, Instant::now()) {
                 let NodeAddress { host, port } = &call.address;
                 let host = host.to_str();
                 tracing::warn!(%node, %host, port, error, "cannot reach another node: {what}");
             }
         }
+    }
+}
+
+/// Whether somebody is there and does not want to talk.
+fn is_refusal(what: &str) -> bool {
+    matches!(what, "TLS" | "refused" | UNKNOWN_TERMS)
+}
+
+/// A connection that broke is none.
+fn tls_or(what: &'static str) -> impl Fn(io::Error) -> Failure {
+    move |error| {
+        let what = if is_tls(&error) { "TLS" } else { what };
+        (what, error.to_string())
     }
 }
 
@@ -83,7 +106,7 @@ async fn open(call: &Call) -> Result<TlsStream<TcpStream>, Failure> {
     let mut stream = connector
         .connect(call.address.host.clone(), stream)
         .await
-        .map_err(failed("TLS"))?;
+        .map_err(tls_or("no connection"))?;
     let lost = failed("connection lost");
     stream
         .write_all(&call.preface.encode())
@@ -92,11 +115,10 @@ async fn open(call: &Call) -> Result<TlsStream<TcpStream>, Failure> {
     stream.flush().await.map_err(lost)?;
     match answer(&mut stream).await {
         Ok(Answer::Accepted(settled)) if is_ours(&call.preface, settled) => Ok(stream),
-        Ok(Answer::Accepted(_)) => {
-            Err(("it settled on what this node does not know", String::new()))
-        }
+        Ok(Answer::Accepted(_)) => Err((UNKNOWN_TERMS, String::new())),
         Ok(Answer::Refused { text, .. }) => Err(("refused", text)),
-        Err(error) => Err(("no answer", error.to_string())),
+        // By TLS 1.3 it is told here that the certificate is not accepted.
+        Err(error) => Err(tls_or("no answer")(error)),
     }
 }
 

@@ -59,9 +59,12 @@ pub(super) struct Engine {
     pub(super) failed: watch::Sender<Option<FatalError>>,
     /// How long clients may take to say goodbye when the node leads no more.
     pub(super) goodbye: Duration,
-    /// It should listen somewhere and could not.
-    pub(super) deaf: bool,
+    /// It should listen somewhere and could not: since when, and why.
+    pub(super) deaf: Deaf,
 }
+
+/// Shared with whoever looks.
+pub(super) type Deaf = Arc<Mutex<Option<(Instant, String)>>>;
 
 impl Engine {
     /// Goes on until nobody gives orders any more. Then clients are cut off.
@@ -90,7 +93,7 @@ impl Engine {
                     // is elected.
                     self.inbox.journal_moved();
                 }
-                () = sleep(LISTEN_AGAIN), if self.deaf => {
+                () = sleep(LISTEN_AGAIN), if self.is_deaf() => {
                     drop(server);
                     self.listen().await;
                 }
@@ -141,16 +144,28 @@ impl Engine {
     /// way may go.
     async fn listen(&mut self) {
         let Some(server) = lock(&self.slot).clone() else {
-            self.deaf = false;
-            return;
+            return self.listens();
         };
         let listening = server.set_listeners(self.listeners.clone()).await;
-        if let Err(error) = &listening
-            && !self.deaf
-        {
-            tracing::error!(%error, "this node leads and cannot listen for clients; it tries again");
+        match listening {
+            Ok(()) => self.listens(),
+            Err(error) => {
+                let mut deaf = self.deaf.lock().unwrap_or_else(PoisonError::into_inner);
+                if deaf.is_none() {
+                    tracing::error!(%error, "this node leads and cannot listen for clients; it tries again");
+                    *deaf = Some((Instant::now(), error.to_string()));
+                }
+            }
         }
-        self.deaf = listening.is_err();
+    }
+
+    fn is_deaf(&self) -> bool {
+        let deaf = self.deaf.lock().unwrap_or_else(PoisonError::into_inner);
+        deaf.is_some()
+    }
+
+    fn listens(&self) {
+        *self.deaf.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     async fn set_listeners(&mut self, listeners: Vec<ListenerConfig>) -> Result<(), StartError> {
@@ -160,13 +175,13 @@ impl Engine {
             server.set_listeners(listeners.clone()).await?;
         }
         self.listeners = listeners;
-        self.deaf = false;
+        self.listens();
         Ok(())
     }
 
     /// Stops the server, if there is one. False if it cannot be told that nothing of it is left.
     async fn stop(&mut self, deadline: Duration) -> bool {
-        self.deaf = false;
+        self.listens();
         let Some(server) = lock(&self.slot).take() else {
             return true;
         };

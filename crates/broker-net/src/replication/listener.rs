@@ -26,6 +26,7 @@ use super::config::ReplicationTls;
 use super::inbox::{Inbox, Item};
 use super::limited_log::LimitedLog;
 use super::link::{self, Ending, Link, write_frame};
+use super::refusals::{Refusals, is_tls};
 use crate::error::StartError;
 
 /// From accept to an answered preface.
@@ -58,6 +59,8 @@ pub(super) struct Taken {
     groups: Mutex<HashMap<(GroupId, NodeId), Arc<Group>>>,
     handshakes: Arc<Semaphore>,
     log: LimitedLog<(&'static str, IpAddr)>,
+    /// Who was refused before it was known which node it is.
+    strangers: Arc<Refusals<IpAddr>>,
     stop: CancellationToken,
 }
 
@@ -67,6 +70,8 @@ pub(super) struct Group {
     pub(super) nodes: BTreeMap<NodeId, NodeAddress>,
     pub(super) inbox: Inbox,
     pub(super) most_records: usize,
+    /// Its nodes that were refused of late.
+    pub(super) refusals: Arc<Refusals<NodeId>>,
     pub(super) conversations: Mutex<HashSet<Peer>>,
 }
 
@@ -114,6 +119,7 @@ impl ReplicationListener {
             groups: Mutex::default(),
             handshakes: Arc::new(Semaphore::new(HANDSHAKES)),
             log: LimitedLog::default(),
+            strangers: Arc::default(),
             stop: stop.clone(),
         });
         tokio::spawn(accept(socket, Arc::clone(&taken)));
@@ -133,6 +139,11 @@ impl ReplicationListener {
     /// Takes over other certificates, for connections to come in both directions.
     pub fn set_tls(&self, tls: ReplicationTls) {
         *lock(&self.taken.tls) = tls;
+    }
+
+    /// Who was refused before it was known which node it is, of all groups.
+    pub(super) fn strangers(&self) -> Arc<Refusals<IpAddr>> {
+        Arc::clone(&self.taken.strangers)
     }
 
     /// Connections for this node of this group go to the group's inbox. `None` if one is here already.
@@ -227,6 +238,10 @@ impl Taken {
             Ok(stream) => stream,
             Err(error) => {
                 self.log_refusal("TLS", peer, &error);
+                if is_tls(&error) {
+                    let why = format!("TLS: {error}");
+                    self.strangers.note(peer.ip(), why, Instant::now());
+                }
                 return None;
             }
         };
@@ -243,6 +258,10 @@ impl Taken {
             Ok((answer, place)) => (answer, Some(place)),
             Err((why, text)) => {
                 self.log_refusal(name(why), peer, &text);
+                // A node of a group that is here was noted with the group.
+                if matches!(why, Refusal::Group | Refusal::Node | Refusal::Garbage) {
+                    self.strangers.note(peer.ip(), text.clone(), Instant::now());
+                }
                 (Answer::Refused { why, text }, None)
             }
         };
@@ -267,15 +286,21 @@ impl Taken {
             to,
             session,
         } = preface;
-        let settled = VERSIONS.settle(&versions).map_err(|why| {
-            let text = format!("{why}: here {VERSIONS:?}, there {versions:?}");
-            (why, text)
-        })?;
         let (known, group) = {
             let groups = lock(&self.groups);
             let known = groups.keys().any(|(group, _)| *group == uid);
             (known, groups.get(&(uid, to)).cloned())
         };
+        let note = |text: &str| {
+            if let Some(group) = &group {
+                group.refusals.note(from, text.to_owned(), Instant::now());
+            }
+        };
+        let settled = VERSIONS.settle(&versions).map_err(|why| {
+            let text = format!("{why}: here {VERSIONS:?}, there {versions:?}");
+            note(&text);
+            (why, text)
+        })?;
         let Some(group) = group else {
             let text = format!("group {uid} is not here, or not as node {to}");
             let why = if known { Refusal::Node } else { Refusal::Group };
@@ -291,6 +316,7 @@ impl Taken {
             let host = address.host.to_str();
             let text =
                 format!("node {from} of group {uid} is {host}; the certificate is not for that");
+            group.refusals.note(from, text.clone(), Instant::now());
             return Err((Refusal::Certificate, text));
         }
         let peer = Peer {
@@ -302,6 +328,7 @@ impl Taken {
             return Err((Refusal::Busy, "too many conversations".to_owned()));
         }
         drop(conversations);
+        group.refusals.clear(from);
         Ok((Answer::Accepted(settled), Place { group, peer }))
     }
 

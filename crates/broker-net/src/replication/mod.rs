@@ -27,7 +27,8 @@
 //! Both ends show a certificate of the fleet's authority, by TLS 1.3. The one who calls says which
 //! node of which group it is; its certificate has to be good for the host that the group's
 //! configuration gives for that node. The one who is called is checked in the same way. Whoever is
-//! refused is told why, and the log has a line about it once a minute for each reason and peer.
+//! refused is told why, and the log has a line about it once a minute for each reason and peer; for a while,
+//! [`Replicated::refused`] says so too.
 
 mod address;
 mod clock;
@@ -39,6 +40,7 @@ mod inbox;
 mod limited_log;
 mod link;
 mod listener;
+mod refusals;
 mod replicated;
 mod store;
 mod worker;

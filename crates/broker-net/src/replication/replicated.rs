@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io;
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -22,10 +23,11 @@ use tokio_util::task::TaskTracker;
 use super::address::{BadAddress, NodeAddress};
 use super::clock;
 use super::config::ReplicatedConfig;
-use super::engine::{self, Engine, Order, Slot};
+use super::engine::{self, Deaf, Engine, Order, Slot};
 use super::inbox::{Inbox, Item};
 use super::limited_log::LimitedLog;
 use super::listener::{Group, Registration, ReplicationListener};
+use super::refusals::{self, Refusals};
 use super::store;
 use super::worker::{Asked, Calls, Founding, Worker};
 use crate::brake::Brake;
@@ -51,6 +53,10 @@ pub struct Replicated {
     failed: watch::Receiver<Option<FatalError>>,
     thread: Option<JoinHandle<()>>,
     tasks: TaskTracker,
+    nodes: BTreeMap<NodeId, NodeAddress>,
+    deaf: Deaf,
+    refusals: Arc<Refusals<NodeId>>,
+    strangers: Arc<Refusals<IpAddr>>,
 }
 
 /// Something for the replica's thread.
@@ -64,6 +70,8 @@ pub(super) enum Command {
     ForcePromote {
         told: oneshot::Sender<Result<(), OperationError>>,
     },
+    /// So many members are to be in sync.
+    Durability { min_isr: u8 },
     /// Ask not to be waited for.
     Leave,
     /// End.
@@ -110,14 +118,15 @@ impl Replicated {
     ) -> Result<Self, ReplicatedError> {
         let nodes = addresses(&config)?;
         let inbox = Inbox::default();
-        let registration = register(&config, &nodes, &inbox, listener)?;
+        let refusals = Arc::<Refusals<NodeId>>::default();
+        let registration = register(&config, &nodes, &inbox, &refusals, listener)?;
         let zeros = start_zeros()?;
         let (replica, out) = open(&config, zeros).await?;
         let tasks = TaskTracker::new();
         let (status, told_status) = watch::channel(replica.status(clock::now()));
         let (failed, told_failed) = watch::channel(None);
         let (orders, ordered) = mpsc::unbounded_channel();
-        let (slot, brake) = (Slot::default(), Brake::default());
+        let (slot, brake, deaf) = (Slot::default(), Brake::default(), Deaf::default());
         // With what comes before and behind, it has fallen silent in time (rule L2).
         let goodbye = config.timing.stop * 4 / 5;
         let worker = Worker {
@@ -128,19 +137,12 @@ impl Replicated {
             orders: orders.clone(),
             slot: Arc::clone(&slot),
             brake: brake.clone(),
-            calls: Calls {
-                runtime: Handle::current(),
-                tasks: tasks.clone(),
-                node: config.node,
-                nodes,
-                registration,
-                most_records: most_records(&config),
-                log: Arc::new(LimitedLog::default()),
-            },
+            calls: calls(&config, &nodes, &refusals, registration, &tasks),
             status,
             links: HashMap::new(),
             asked: Asked::default(),
             founding: founding(&config),
+            min_isr: config.min_isr,
             status_due: Moment(0),
             leads: false,
             steered: 0,
@@ -154,7 +156,7 @@ impl Replicated {
             inbox: inbox.clone(),
             failed: failed.clone(),
             goodbye,
-            deaf: false,
+            deaf: Arc::clone(&deaf),
         };
         let thread = start_thread(worker, out, goodbye, failed)?;
         tokio::spawn(engine.run(ordered));
@@ -167,12 +169,31 @@ impl Replicated {
             failed: told_failed,
             thread: Some(thread),
             tasks,
+            nodes,
+            deaf,
+            refusals,
+            strangers: listener.strangers(),
         })
     }
 
     /// How it is doing, as of late.
     pub fn status(&self) -> watch::Receiver<ReplicaStatus> {
         self.status.clone()
+    }
+
+    /// Why this node and another one were last refused a connection, by whichever of both, if that was
+    /// within the last seconds. Of a node that is connected it means nothing.
+    pub fn refused(&self, node: NodeId) -> Option<String> {
+        let address = self.nodes.get(&node)?;
+        let now = std::time::Instant::now();
+        refusals::of(node, address, &self.refusals, &self.strangers, now)
+    }
+
+    /// Of a node that leads and cannot listen for clients: for how long, and why. It tries again.
+    pub fn not_listening(&self) -> Option<(Duration, String)> {
+        let deaf = self.deaf.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, why) = deaf.as_ref()?;
+        Some((since.elapsed(), why.clone()))
     }
 
     /// The server, while this node leads. To be held for a moment only: a node that leads no more
@@ -212,6 +233,12 @@ impl Replicated {
         let (told, result) = oneshot::channel();
         self.command(Command::ForcePromote { told });
         result.await.unwrap_or_else(|_| Err(ended()))
+    }
+
+    /// From now on so many members have to be in sync for anything to be acknowledged. The record is
+    /// changed by this node while it leads; the status says when it was.
+    pub fn set_durability(&self, min_isr: u8) {
+        self.command(Command::Durability { min_isr });
     }
 
     /// Resolves when the node can go on no more, and never otherwise. The process has to end, or to
@@ -323,23 +350,45 @@ fn register(
     config: &ReplicatedConfig,
     nodes: &BTreeMap<NodeId, NodeAddress>,
     inbox: &Inbox,
+    refusals: &Arc<Refusals<NodeId>>,
     listener: &ReplicationListener,
 ) -> Result<Registration, ReplicatedError> {
     let group = Group {
         nodes: nodes.clone(),
         inbox: inbox.clone(),
         most_records: most_records(config),
+        refusals: Arc::clone(refusals),
         conversations: Mutex::new(HashSet::new()),
     };
     let registration = listener.register(config.group, config.node, group);
     registration.ok_or(ReplicatedError::Runs(config.node, config.group))
 }
 
+fn calls(
+    config: &ReplicatedConfig,
+    nodes: &BTreeMap<NodeId, NodeAddress>,
+    refusals: &Arc<Refusals<NodeId>>,
+    registration: Registration,
+    tasks: &TaskTracker,
+) -> Calls {
+    Calls {
+        runtime: Handle::current(),
+        tasks: tasks.clone(),
+        node: config.node,
+        nodes: nodes.clone(),
+        registration,
+        most_records: most_records(config),
+        refusals: Arc::clone(refusals),
+        log: Arc::new(LimitedLog::default()),
+    }
+}
+
 fn founding(config: &ReplicatedConfig) -> Option<Founding> {
-    config.founder.then(|| Founding {
+    Some(Founding {
         min_isr: config.min_isr,
         endpoints: config.nodes.clone(),
-        due: Some(Moment(0)),
+        founder: config.founder,
+        due: config.founder.then_some(Moment(0)),
     })
 }
 

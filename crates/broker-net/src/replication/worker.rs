@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use broker_core::replication::frame::Peer;
 use broker_core::replication::preface::{GroupId, Preface, VERSIONS};
+use broker_core::replication::protocol::Alarm;
 use broker_core::replication::record::{Leader, NodeId};
 use broker_core::replication::replica::{
-    Fatal, Input, News, Output, Packet, Replica, ReplicaStatus,
+    Fatal, Input, News, Notice, Output, Packet, Replica, ReplicaStatus,
 };
 use broker_core::replication::timing::Moment;
 use tokio::runtime::Handle;
@@ -24,6 +25,7 @@ use super::inbox::{Inbox, Item};
 use super::limited_log::LimitedLog;
 use super::link::Link;
 use super::listener::Registration;
+use super::refusals::Refusals;
 use super::replicated::{Command, OperationError};
 use super::store::Ask;
 use crate::brake::{Brake, Flow};
@@ -52,6 +54,8 @@ pub(super) struct Worker {
     pub(super) links: HashMap<Peer, Link>,
     pub(super) asked: Asked,
     pub(super) founding: Option<Founding>,
+    /// So many members are to be in sync.
+    pub(super) min_isr: u8,
     pub(super) status_due: Moment,
     pub(super) leads: bool,
     /// Counts what concerned the server.
@@ -69,6 +73,7 @@ pub(super) struct Calls {
     pub(super) nodes: BTreeMap<NodeId, NodeAddress>,
     pub(super) registration: Registration,
     pub(super) most_records: usize,
+    pub(super) refusals: Arc<Refusals<NodeId>>,
     pub(super) log: Arc<LimitedLog<&'static str>>,
 }
 
@@ -84,7 +89,9 @@ pub(super) struct Asked {
 pub(super) struct Founding {
     pub(super) min_isr: u8,
     pub(super) endpoints: BTreeMap<NodeId, Arc<str>>,
-    /// When to try next; `None` while an attempt is under way.
+    /// This node founds where there is no record; where the group has ended, whoever has its data.
+    pub(super) founder: bool,
+    /// When to try next; `None` while an attempt is under way, or nothing is to be founded.
     pub(super) due: Option<Moment>,
 }
 
@@ -117,6 +124,7 @@ impl Worker {
                 self.replica.on(now, Input::Tick, &mut out)?;
             }
             self.found(now, &mut out)?;
+            self.mind_durability(now, &mut out)?;
             // What does not wait for the disk goes before it.
             self.carry_out(&mut out);
             self.replica.settle(clock::now(), &mut out)?;
@@ -191,6 +199,13 @@ impl Worker {
                 refuse(self.asked.force.replace(told), AGAIN);
                 Input::ForcePromote
             }
+            Command::Durability { min_isr } => {
+                self.min_isr = min_isr;
+                if let Some(founding) = &mut self.founding {
+                    founding.min_isr = min_isr;
+                }
+                Input::Durability(min_isr)
+            }
             Command::Leave => Input::Leave,
             Command::Quit => return None,
         })
@@ -212,6 +227,16 @@ impl Worker {
         self.replica.on(now, input, out)
     }
 
+    /// Whoever leads has the record say what its agent was told, be it before this reign.
+    fn mind_durability(&mut self, now: Moment, out: &mut Vec<Output>) -> Result<(), Fatal> {
+        match self.replica.min_isr() {
+            Some(min_isr) if min_isr != self.min_isr => {
+                self.replica.on(now, Input::Durability(self.min_isr), out)
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn carry_out(&mut self, out: &mut Vec<Output>) {
         for output in out.drain(..) {
             match output {
@@ -227,6 +252,11 @@ impl Worker {
                 Output::Read => self.ask(Ask::Read),
                 Output::Cas { expected, record } => self.ask(Ask::Cas { expected, record }),
                 Output::Raised(notice) => {
+                    if let (Notice::Protocol(Alarm::GroupEnded(_)), Some(founding)) =
+                        (&notice, &mut self.founding)
+                    {
+                        founding.due = Some(Moment(0));
+                    }
                     tracing::warn!(group = %self.group, %notice, "replication needs attention");
                     self.status_due = Moment(0);
                 }
@@ -309,6 +339,7 @@ impl Worker {
                 session: to.session,
             },
             most_records: calls.most_records,
+            refusals: Arc::clone(&calls.refusals),
         };
         let (inbox, log) = (self.inbox.clone(), Arc::clone(&calls.log));
         let run = dial::run(call, outgoing, inbox, log);
@@ -332,7 +363,8 @@ impl Worker {
             News::Founded => return self.founding = None,
             News::NotFounded(_) => {
                 if let Some(founding) = &mut self.founding {
-                    founding.due = Some(clock::now().plus(FOUND_EVERY));
+                    let again = clock::now().plus(FOUND_EVERY);
+                    founding.due = founding.founder.then_some(again);
                 }
                 return;
             }

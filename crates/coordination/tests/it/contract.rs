@@ -6,6 +6,7 @@ use std::thread;
 
 use broker_core::journal::{Epoch, Lsn, StoreId};
 use broker_core::replication::coordinator::{CasOutcome, Coordinator, Version};
+use broker_core::replication::ending;
 use broker_core::replication::record::{
     Incarnation, Leader, Member, NodeId, Nonce, Position, Record, Region, RegionRole, Transfer,
 };
@@ -17,6 +18,7 @@ pub(crate) fn holds(open: &dyn Fn() -> Box<dyn Coordinator>) {
     every_field_comes_back(open);
     of_sixteen_at_once_one_wins(open);
     no_update_is_lost(open);
+    ends_and_is_founded_again(open);
 }
 
 /// A record of a pair.
@@ -91,6 +93,37 @@ fn compares_before_it_swaps(open: &dyn Fn() -> Box<dyn Coordinator>) {
     );
 }
 
+/// A group that has ended leaves a record: no write that was meant for the group finds its place, be it
+/// a change or a founding, and of two that would found it again one does.
+fn ends_and_is_founded_again(open: &dyn Fn() -> Box<dyn Coordinator>) {
+    let (one, other) = (open(), open());
+    let before = one.read().unwrap().version;
+    let survivor = *record().isr.first().unwrap();
+    let alone = Record {
+        isr: BTreeSet::from([survivor]),
+        ..by(1, 20, &record())
+    };
+    let last = applied(one.cas(&before, &alone));
+    ending::end(&*one, survivor, Incarnation(5)).unwrap();
+    let seen = other.read().unwrap();
+    let ended = seen.record.unwrap();
+    assert_eq!(ended.ended, Some(survivor));
+    assert_ne!(seen.version, last);
+    for stale in [&Version::ABSENT, &before, &last] {
+        let late = other.cas(stale, &by(2, 21, &alone));
+        assert_eq!(late, CasOutcome::Conflict, "{stale:?}");
+    }
+    let again = |author| Record {
+        founded: ended.epoch,
+        epoch: ended.epoch,
+        ..by(author, 22, &alone)
+    };
+    let founded = applied(one.cas(&seen.version, &again(3)));
+    assert_eq!(other.cas(&seen.version, &again(4)), CasOutcome::Conflict);
+    let seen = other.read().unwrap();
+    assert_eq!((seen.version, seen.record), (founded, Some(again(3))));
+}
+
 fn every_field_comes_back(open: &dyn Fn() -> Box<dyn Coordinator>) {
     let store = open();
     let full = Record {
@@ -112,6 +145,8 @@ fn every_field_comes_back(open: &dyn Fn() -> Box<dyn Coordinator>) {
             role: RegionRole::Demoting,
             generation: 9,
         },
+        founded: Epoch(2),
+        ended: record().isr.first().copied(),
         unknown: BTreeMap::from([("later".into(), r#"{"a":[1,"ö"]}"#.into())]),
         ..by(u64::MAX, u64::MAX, &record())
     };

@@ -23,6 +23,8 @@ pub(super) enum Change {
     Shrink,
     /// A member is in sync.
     Expand(Member),
+    /// So many have to be in sync from now on.
+    Durability,
     /// The commit hint is refreshed.
     Hint,
     /// The leader resigns.
@@ -135,7 +137,7 @@ impl<R: Rules> Protocol<R> {
                 self.admitted(member);
                 self.after_change(out);
             }
-            Change::Shrink | Change::Hint => self.after_change(out),
+            Change::Durability | Change::Hint | Change::Shrink => self.after_change(out),
         }
     }
 

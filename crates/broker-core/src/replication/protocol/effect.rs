@@ -4,7 +4,7 @@ use super::Vow;
 use crate::journal::{Epoch, Lsn};
 use crate::replication::coordinator::Version;
 use crate::replication::frame::{Append, Frame, Peer};
-use crate::replication::record::{Leader, Record};
+use crate::replication::record::{Leader, NodeId, Record};
 
 /// Something for the driver to do, in order: see [the module's page](super).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -74,6 +74,9 @@ pub enum Effect {
 /// What should not happen, and what this node does about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
 pub enum Alarm {
+    /// It serves nobody and follows nobody.
+    #[error("the group has ended: node {0} went on alone, as a single broker")]
+    GroupEnded(NodeId),
     /// Nobody is elected.
     #[error("the group's record is gone from the coordination store")]
     RecordGone,
@@ -82,6 +85,16 @@ pub enum Alarm {
     RecordRolledBack {
         /// In the record.
         found: Epoch,
+        /// By this node.
+        promised: Epoch,
+    },
+    /// It is turned away.
+    #[error("node {node} leads epoch {offered}, and this node has promised epoch {promised}: that reign is past", offered = .offered.0, promised = .promised.0)]
+    PastEpoch {
+        /// Who leads it.
+        node: NodeId,
+        /// Its epoch.
+        offered: Epoch,
         /// By this node.
         promised: Epoch,
     },

@@ -194,6 +194,21 @@ impl<R: Rules> Protocol<R> {
         }
     }
 
+    /// From now on so many members have to be in sync (rule F12). Until the store has confirmed it, as
+    /// many as before.
+    pub fn on_durability(&mut self, min_isr: u8, out: &mut Vec<Effect>) {
+        let Some((record, _)) = &self.view else {
+            return;
+        };
+        if record.min_isr != min_isr && self.is_serving() && self.attempt.is_none() {
+            let record = Record {
+                min_isr,
+                ..record.clone()
+            };
+            self.change(Change::Durability, record, out);
+        }
+    }
+
     /// Resigns in favour of a node, which then needs not wait out the grace. The engine has stopped
     /// serving and answered whatever it owed.
     ///
@@ -236,7 +251,7 @@ impl<R: Rules> Protocol<R> {
             .epochs
             .divergence(self.log.end, &hello.epochs, hello.end);
         let begin = common.max(self.settings.origin);
-        let catch_up = if begin < self.log.front {
+        let catch_up = if begin < self.log.front || self.is_of_an_earlier_group(&hello) {
             CatchUp::Whole
         } else {
             CatchUp::From(begin)
@@ -269,6 +284,14 @@ impl<R: Rules> Protocol<R> {
         out.push(Effect::Send { to: from, frame });
         self.ship(member, out);
         self.drop_replaced(out);
+    }
+
+    /// Epochs of a group that has ended say nothing about this one's data: in between, a single broker
+    /// wrote it, who counts none.
+    fn is_of_an_earlier_group(&self, hello: &Hello) -> bool {
+        let record = self.view.as_ref().map(|(record, _)| record);
+        let founded = record.map_or(Epoch(0), |record| record.founded);
+        founded > Epoch(0) && hello.promised <= founded && hello.end > self.settings.origin
     }
 
     pub(super) fn on_ack(&mut self, from: Peer, epoch: Epoch, durable: Lsn, out: &mut Vec<Effect>) {

@@ -266,6 +266,9 @@ impl<R: Rules> Protocol<R> {
             }
             return;
         };
+        if let Some(survivor) = record.ended {
+            return self.on_ended(survivor, out);
+        }
         match &self.role {
             Role::Leading(leading) if record.epoch > leading.epoch => {
                 self.step_down(out);
@@ -281,6 +284,18 @@ impl<R: Rules> Protocol<R> {
         let (found, promised) = (snapshot.record.as_ref()?.epoch, self.vow.promised);
         let past = self.rules.holds(Rule::Promise) && found < promised;
         past.then_some(Alarm::RecordRolledBack { found, promised })
+    }
+
+    /// Nobody is elected any more, and nobody leads whom one could follow.
+    fn on_ended(&mut self, survivor: Member, out: &mut Vec<Effect>) {
+        match self.role {
+            Role::Standby(_) => self.drop_leader(out),
+            Role::Leading(_) => self.step_down(out),
+            // It finds out when its election has failed.
+            Role::Candidate => return,
+        }
+        self.view = None;
+        out.push(Effect::Alarm(Alarm::GroupEnded(survivor.node)));
     }
 
     /// Leaves the leadership, for whatever reason. What the store decides about an attempt under

@@ -171,6 +171,11 @@ impl<R: Rules> Protocol<R> {
                 known_epoch: self.vow.promised,
             });
             out.push(Effect::Send { to: from, frame });
+            out.push(Effect::Alarm(Alarm::PastEpoch {
+                node: from.node,
+                offered: welcome.epoch,
+                promised: self.vow.promised,
+            }));
             return self.drop_leader(out);
         }
         let begin = match welcome.catch_up {

@@ -402,6 +402,96 @@ fn records_that_are_gone_or_from_the_past_raise_an_alarm() {
     assert_eq!(out, [Effect::Alarm(Alarm::RecordGone)]);
 }
 
+/// It may have been single in between, and then epochs tell nothing about its data.
+#[test]
+fn who_was_in_a_group_that_has_ended_gets_everything_anew() {
+    let mut before = record(8, None, &[0]);
+    before.founded = Epoch(8);
+    let mut leader = leader_with(log(&[(7, 4096)], 9000), &before);
+    let welcomed = |leader: &mut Protocol, promised, log: &LogView| {
+        let (peer, Frame::Hello(hello)) = hello(2, log) else {
+            panic!("no hello");
+        };
+        let hello = Hello {
+            promised: Epoch(promised),
+            ..hello
+        };
+        let out = frame(leader, peer, Frame::Hello(hello));
+        let mut welcomes = out.iter().filter_map(|effect| match effect {
+            Effect::Send {
+                frame: Frame::Welcome(welcome),
+                ..
+            } => Some(welcome.catch_up),
+            _ => None,
+        });
+        welcomes.next().unwrap()
+    };
+    let alike = log(&[(7, 4096)], 6000);
+    assert_eq!(welcomed(&mut leader, 7, &alike), CatchUp::Whole);
+    assert_eq!(welcomed(&mut leader, 8, &alike), CatchUp::Whole);
+    assert_eq!(welcomed(&mut leader, 9, &alike), CatchUp::From(Lsn(6000)));
+    let empty = log(&[], ORIGIN.0);
+    assert_eq!(welcomed(&mut leader, 0, &empty), CatchUp::From(ORIGIN));
+}
+
+#[test]
+fn nobody_is_elected_in_a_group_that_has_ended() {
+    let alone = record(3, Some(0), &[0]);
+    let nonce = alone.writer_nonce;
+    let ended = alone.clone().ended(member(0), nonce);
+    let alarm = Effect::Alarm(Alarm::GroupEnded(NodeId(0)));
+    for number in [0, 1] {
+        let mut node = node(number, log(&[(3, 4096)], 5000));
+        effects(&mut node, |node, out| node.on_campaign(out));
+        assert_eq!(read(&mut node, 5, &ended), std::slice::from_ref(&alarm));
+        assert_eq!(node.state(), State::Searching);
+    }
+    let mut leader = leader_with(log(&[(3, 4096)], 5000), &alone);
+    let later = Record {
+        epoch: Epoch(5),
+        ..ended
+    };
+    let out = read(&mut leader, 6, &later);
+    assert_eq!(out, [Effect::StopLeading, alarm]);
+}
+
+#[test]
+fn another_durability_is_in_force_once_it_is_in_the_record() {
+    let mut node = leader_with(log(&[(3, 4096)], 5000), &record(3, Some(0), &[0]));
+    let strict = |node: &mut Protocol, min| effects(node, |node, out| node.on_durability(min, out));
+    assert_eq!(strict(&mut node, 1), []);
+    let out = strict(&mut node, 2);
+    let sent = submitted(&out).unwrap().clone();
+    assert_eq!((sent.min_isr, node.state()), (2, State::Alone));
+    assert_eq!(strict(&mut node, 2), []);
+    let applied = CasOutcome::Applied(Version::new("77"));
+    effects(&mut node, |node, out| {
+        node.on_cas(sent.writer_nonce, applied, out)
+    });
+    assert_eq!(node.state(), State::Blocked);
+}
+
+#[test]
+fn a_reign_that_is_past_is_turned_away_by_name() {
+    let (mut node, leader) = follower_of(&record(5, Some(0), &[0]), log(&[], 4096));
+    frame(&mut node, leader, welcome(5, 4096, 4096));
+    // Its record was rolled back, and somebody was elected by that.
+    let (mut node, stale) = {
+        effects(&mut node, |node, out| node.on_poll(out));
+        read(&mut node, 9, &record(5, Some(0), &[0]));
+        let stale = node.conversation().unwrap();
+        (node, stale)
+    };
+    let out = frame(&mut node, stale, welcome(4, 4096, 4096));
+    let alarm = Alarm::PastEpoch {
+        node: NodeId(0),
+        offered: Epoch(4),
+        promised: Epoch(5),
+    };
+    assert!(out.contains(&Effect::Alarm(alarm)), "{out:?}");
+    assert_eq!(node.follows(), None);
+}
+
 #[test]
 fn a_leader_goes_on_while_the_store_is_restored_to_the_past() {
     let before = record(4, Some(0), &[0]);

@@ -110,6 +110,11 @@ impl<R: Rules> Replica<R> {
 
     /// Takes back what is not the case any more.
     pub(super) fn mind_notices(&mut self, out: &mut Vec<Output>) {
+        let protocol = self.node.protocol();
+        if protocol.leads().is_some() || protocol.follows().is_some() {
+            let is_past = |it: &Notice| matches!(it, Notice::Protocol(Alarm::PastEpoch { .. }));
+            self.forget(out, is_past);
+        }
         if self.notices.is_empty() || self.node.protocol().vow().in_repair {
             return;
         }

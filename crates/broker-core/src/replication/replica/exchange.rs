@@ -35,7 +35,8 @@ pub enum Input {
     /// broker.
     EngineStopped,
     /// An operator founds the group with what this node has. Done only where the store has no record
-    /// and this node has never been in a group; answered by [`News::Founded`] or
+    /// and this node has never been in a group, or where the group has ended and this node has its
+    /// data; answered by [`News::Founded`] or
     /// [`News::NotFounded`].
     Found {
         /// With fewer members in sync than this nothing is acknowledged.
@@ -43,6 +44,9 @@ pub enum Input {
         /// Each node's address for its peers.
         endpoints: BTreeMap<NodeId, Arc<str>>,
     },
+    /// An operator wants so many members in sync for anything to be acknowledged. A leader writes it to
+    /// the record, unless another change is under way: to be told again until the status shows it.
+    Durability(u8),
     /// An operator hands over to another node. Clients are drained first ([`Output::Drain`]), the rest
     /// follows when the other has everything; answered by [`News::SwitchedOver`] or
     /// [`News::NotSwitchedOver`].

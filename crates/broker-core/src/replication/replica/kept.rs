@@ -158,6 +158,21 @@ impl Kept {
     }
 }
 
+/// Forgets on a disk whose journal is no member's any more that it was one, so that a group can be
+/// founded with it.
+///
+/// # Errors
+/// What was not removed is there still, and membership with it.
+pub fn forget(disk: &dyn Disk) -> std::io::Result<()> {
+    let there = disk.list()?;
+    for name in NAMES.iter().chain([&TEMPORARY_NAME]) {
+        if there.iter().any(|entry| entry.name == *name) {
+            disk.remove(name)?;
+        }
+    }
+    disk.sync_dir()
+}
+
 fn replace(disk: &dyn Disk, name: &str, bytes: &[u8]) -> Result<(), Fault> {
     let temporary = TEMPORARY_NAME;
     let file = (disk.create(temporary, bytes.len() as u64))
@@ -340,6 +355,20 @@ mod tests {
         let mut expected = content(5);
         expected.vow.generation = 0;
         assert_eq!(loaded(&disk), expected);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_not_found_after_a_crash() {
+        let disk = SimDisk::new(1);
+        Kept::new(Arc::new(disk.clone()), content(5))
+            .save()
+            .unwrap();
+        forget(&disk).unwrap();
+        for seed in 0..20 {
+            let after = disk.after_power_loss(Survival::Some(seed));
+            assert!(matches!(load(&after), Found::Nothing));
+        }
+        forget(&disk).unwrap();
     }
 
     #[test]

@@ -69,7 +69,7 @@ use super::protocol::{Effect, State};
 use super::record::{Incarnation, Member};
 use super::rules::{AllRules, Rules};
 use super::timing::Moment;
-use crate::journal::{Disk, Lsn, Run};
+use crate::journal::{Disk, Epoch, Lsn, Run};
 use bulk::{Fetch, Pin};
 use engine::Engine;
 use kept::Kept;
@@ -78,6 +78,7 @@ use shipping::Flow;
 
 pub use config::{Fatal, OpenError, ReplicaConfig};
 pub use exchange::{Input, News, Output};
+pub use kept::forget;
 pub use packet::{Bulk, Offer, Packet, Portion, Scrubbed};
 pub use status::{BulkProgress, Notice, PeerStatus, ReplicaStatus};
 
@@ -160,6 +161,7 @@ impl<R: Rules> Replica<R> {
             Input::JournalMoved => self.journal_moved(now, out)?,
             Input::Drained => self.drained(),
             Input::Found { min_isr, endpoints } => self.found(min_isr, endpoints, out),
+            Input::Durability(min_isr) => self.tell(now, Event::Durability(min_isr), out)?,
             Input::Resign { to, patience } => self.resign(now, to, patience, out),
             Input::ForcePromote => self.force_promote(out),
             Input::Leave => self.leave(out),
@@ -216,6 +218,13 @@ impl<R: Rules> Replica<R> {
             (Engine::Leading(_), None) => self.next_hint.min(self.node.next_deadline()),
             _ => self.node.next_deadline(),
         }
+    }
+
+    /// How many members have to be in sync, while this node leads.
+    pub fn min_isr(&self) -> Option<u8> {
+        let protocol = self.node.protocol();
+        protocol.leads()?;
+        protocol.view().map(|(record, _)| record.min_isr)
     }
 
     /// The state machine inside, for tests.
@@ -281,8 +290,29 @@ impl<R: Rules> Replica<R> {
         };
         self.record.last = Some(snapshot.clone());
         self.mind_record(&snapshot, out);
+        if self.is_of_an_earlier_group(&snapshot) {
+            let text = "it is of a group of this name that has ended".to_owned();
+            self.notice(Notice::Damaged(text), out);
+            self.tell(now, Event::Damaged, out)?;
+            self.set_aside(out)?;
+            return self.tell_all(now, out);
+        }
         self.tell(now, Event::Read(snapshot), out)?;
         self.mind_handover(now, out)
+    }
+
+    /// Whether this disk has what a group had before it was made single and founded again. In between
+    /// a single broker wrote, who counts no epochs: nothing can be said of where the two part, so this
+    /// node begins with nothing.
+    fn is_of_an_earlier_group(&self, snapshot: &Snapshot) -> bool {
+        let protocol = self.node.protocol();
+        snapshot.record.as_ref().is_some_and(|record| {
+            matches!(self.engine, Engine::Standby(_))
+                && protocol.vow().promised <= record.founded
+                && record.founded > Epoch(0)
+                && protocol.log().end > ORIGIN
+                && !record.isr.contains(&self.me)
+        })
     }
 
     /// A follower looks at the record now and then: that it was admitted nobody tells it.

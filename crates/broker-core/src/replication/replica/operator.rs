@@ -44,8 +44,19 @@ impl<R: Rules> Replica<R> {
         out: &mut Vec<Output>,
     ) {
         let protocol = self.node.protocol();
+        let ended = self.record.last.clone().and_then(|last| {
+            let record = last.record?;
+            Some((record.ended?, record, last.version))
+        });
         let why_not = match &self.engine {
-            _ if protocol.vow().promised > Epoch(0) || protocol.view().is_some() => {
+            _ if protocol.view().is_some() => Some("this node is in a group already"),
+            _ if ended
+                .as_ref()
+                .is_some_and(|(by, ..)| by.store != self.me.store) =>
+            {
+                Some("the group has ended, and another node has its data")
+            }
+            _ if protocol.vow().promised > Epoch(0) && ended.is_none() => {
                 Some("this node is in a group already")
             }
             _ if protocol.vow().in_repair => Some("this node's data is damaged"),
@@ -60,12 +71,19 @@ impl<R: Rules> Replica<R> {
         }
         let isr = BTreeSet::from([self.me]);
         let log = self.node.protocol().log();
-        let record = Record {
-            // Those of an adopted journal are past.
-            epoch: log.epochs.position(log.end).epoch,
-            ..Record::founding(self.operator, isr, min_isr, endpoints)
-        };
-        self.ask(Asked::Founding, Version::ABSENT, record, out);
+        // Those of an adopted journal are past, and those of a group that has ended.
+        let written = log.epochs.position(log.end).epoch;
+        let mut record = Record::founding(self.operator, isr, min_isr, endpoints);
+        record.epoch = written;
+        let mut expected = Version::ABSENT;
+        if let Some((_, ended, version)) = ended {
+            record.epoch = written.max(ended.epoch);
+            // An operator says whose data counts.
+            record.region.generation = ended.region.generation + 1;
+            expected = version;
+        }
+        record.founded = record.epoch;
+        self.ask(Asked::Founding, expected, record, out);
     }
 
     pub(super) fn force_promote(&mut self, out: &mut Vec<Output>) {
@@ -90,6 +108,11 @@ impl<R: Rules> Replica<R> {
             out.push(Output::News(News::NotForced(
                 "this node's copy is not whole",
             )));
+            return;
+        }
+        if record.ended.is_some() {
+            let why = "the group has ended, and another node has its data";
+            out.push(Output::News(News::NotForced(why)));
             return;
         }
         let log = protocol.log();
@@ -245,6 +268,10 @@ impl<R: Rules> Replica<R> {
 
     /// A usable record takes back what was said of earlier ones.
     pub(super) fn mind_record(&mut self, snapshot: &Snapshot, out: &mut Vec<Output>) {
+        if !matches!(&snapshot.record, Some(record) if record.ended.is_some()) {
+            let is_end = |notice: &Notice| matches!(notice, Notice::Protocol(Alarm::GroupEnded(_)));
+            self.forget(out, is_end);
+        }
         let promised = self.node.protocol().vow().promised;
         if snapshot
             .record
