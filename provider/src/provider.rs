@@ -41,10 +41,10 @@ impl Provider for FerryMq {
     type Config = Config;
     type Data = Agents;
 
-    async fn configure(&self, mut config: Config, _cx: &mut Configure) -> Result<Agents> {
+    async fn configure(&self, mut config: Config, cx: &mut Configure) -> Result<Agents> {
         let aws = aws::of(config.aws.take());
         let credentials = Credentials::resolve(config, |name| std::env::var(name).ok())?;
-        Ok(Agents::new(credentials, aws))
+        Ok(Agents::new(credentials, aws, cx.stop().clone()))
     }
 
     fn contents(&self) -> Contents<Agents> {

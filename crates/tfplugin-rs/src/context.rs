@@ -201,6 +201,11 @@ impl<D> Apply<D> {
     pub fn save<M: Model>(&mut self, state: &M) {
         self.saved = Some(state.to_value());
     }
+
+    /// Takes back [`Self::save`]: what was made so far is gone again, and nothing is to be known of it.
+    pub fn unsave(&mut self) {
+        self.saved = None;
+    }
 }
 
 impl<D> Deref for Apply<D> {

@@ -46,6 +46,8 @@ const FAILOVER_POLL: Duration = Duration::from_millis(500);
 pub(crate) struct Agents {
     aws: Aws,
     credentials: Credentials,
+    /// Fires when the person at the terminal interrupts.
+    stop: StopToken,
     /// Held only to look up or add a slot, never while connecting.
     slots: Lock<HashMap<Address, Arc<Slot>>>,
     /// What is known of brokers on more than one agent. Held only to look up and note.
@@ -94,10 +96,12 @@ enum Effect {
 }
 
 impl Agents {
-    pub(crate) fn new(credentials: Credentials, aws: Aws) -> Self {
+    /// Waits end at once when `stop` says that the person at the terminal has interrupted.
+    pub(crate) fn new(credentials: Credentials, aws: Aws, stop: StopToken) -> Self {
         Self {
             aws,
             credentials,
+            stop,
             slots: Lock::default(),
             pairs: Lock::default(),
             warned: Lock::default(),
@@ -262,7 +266,7 @@ impl Agents {
                 Ok(answer) => return answer,
                 Err(error) => error,
             };
-            if !self.is_worth_waiting(broker, started) {
+            if self.stop.is_stopped() || !self.is_worth_waiting(broker, started) {
                 self.note(broker, |pair| pair.given_up = Some(Instant::now()));
                 let waited = started.elapsed();
                 return Err(CallError::NoActive {
@@ -274,7 +278,9 @@ impl Agents {
                 told = true;
                 tracing::warn!(%broker, %error, "waiting for a node of the pair to become active");
             }
-            tokio::time::sleep(FAILOVER_POLL).await;
+            self.stop
+                .unless_stopped(tokio::time::sleep(FAILOVER_POLL))
+                .await;
             self.forget_old_failures(broker, FAILOVER_POLL);
         }
     }

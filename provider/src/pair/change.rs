@@ -91,7 +91,6 @@ pub(crate) fn judge(
 ) -> Result<Diagnostics, Diagnostic> {
     let nodes = Nodes::compare(&before.agents, &after.agents, view, uid);
     refuse_another_store(before, after)?;
-    refuse_another_durability(before, after)?;
     refuse_to_lose(before, after, &nodes, view)?;
     let mut warnings = Diagnostics::new();
     let mut warn = |summary: &str, detail: String, path: &str| {
@@ -134,6 +133,11 @@ pub(crate) fn judge(
         ),
         _ => {}
     }
+    let are_pairs = before.mode.is_pair() && after.mode.is_pair();
+    if are_pairs && before.durability != after.durability {
+        let detail = other_durability(after.durability).to_owned();
+        warn("The durability of the pair changes", detail, "durability");
+    }
     for left in nodes.gone.iter().filter(|it| is_silent(view, it)) {
         warn("A copy may be left behind", left_behind(left), "nodes");
     }
@@ -164,15 +168,17 @@ fn refuse_another_store(before: &Shape, after: &Shape) -> Result<(), Diagnostic>
     Err(Diagnostic::error("The coordination store cannot be changed", detail).at("coordination"))
 }
 
-fn refuse_another_durability(before: &Shape, after: &Shape) -> Result<(), Diagnostic> {
-    let are_pairs = before.mode.is_pair() && after.mode.is_pair();
-    if !are_pairs || before.durability == after.durability {
-        return Ok(());
+fn other_durability(durability: PairDurability) -> &'static str {
+    match durability {
+        PairDurability::Preferred => {
+            "Clients notice nothing. From then on the broker goes on with one node alone, and what is \
+             confirmed meanwhile is on one disk."
+        }
+        PairDurability::Strict => {
+            "Clients notice nothing. From then on nothing is confirmed and publishers wait while only \
+             one node is in sync."
+        }
     }
-    let detail = "The durability of a pair is settled when it is made. Make the broker a \
-                  SINGLE_INSTANCE and apply, then a pair with the other durability; its messages \
-                  stay.";
-    Err(Diagnostic::error("The durability of a pair cannot be changed", detail).at("durability"))
 }
 
 /// Refuses what would leave no node with everything that was confirmed.

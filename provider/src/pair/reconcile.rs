@@ -68,12 +68,13 @@ impl Job {
         View::look(&self.agents, &self.id).await
     }
 
-    /// Makes a pair from nothing. `made` is called when there is something to remember.
+    /// Makes a pair from nothing. `keep` is told when there is something to remember, and when there is
+    /// nothing any more.
     pub(crate) async fn found(
         &self,
         plan: &Plan,
         settings: &Settings,
-        mut made: impl FnMut(),
+        mut keep: impl FnMut(bool),
     ) -> Result<View> {
         let agents: Vec<Address> = plan.members.iter().map(|it| it.agent.clone()).collect();
         self.await_up(&agents).await?;
@@ -99,16 +100,26 @@ impl Job {
                 .create_at(&agents[place], settings.of_node(place))
                 .await;
             match result {
-                Ok(_) => made(),
+                Ok(_) => keep(true),
                 Err(error) => {
                     let mut diagnostic = self.task().failed(&error);
-                    if error.may_have_happened() || place != founder {
-                        made();
-                        diagnostic.detail.push_str(
-                            " Its nodes may be there in part: the state marks the broker as tainted, \
-                             and the next apply makes it anew.",
-                        );
+                    let sure = !error.may_have_happened();
+                    if sure && place == founder {
+                        return Err(diagnostic.into());
                     }
+                    // Nobody knows of it yet, so nothing is in it.
+                    if sure && self.delete_at(&agents[founder], true).await.is_ok() {
+                        keep(false);
+                        diagnostic.detail.push_str(
+                            " What was made at the other node was removed; the next apply begins anew.",
+                        );
+                        return Err(diagnostic.into());
+                    }
+                    keep(true);
+                    diagnostic.detail.push_str(
+                        " Its nodes may be there in part: the state marks the broker as tainted, and the \
+                         next apply makes it anew.",
+                    );
                     return Err(diagnostic.into());
                 }
             }
@@ -169,7 +180,13 @@ impl Job {
         let Some(keep) = nodes.kept.first() else {
             return Err(self.task().missing().into());
         };
-        if view.active() != Some(keep) {
+        // An apply before this one may have deleted the other copy; then there is none to hand over.
+        let is_last = view.brokers().count() == 1;
+        if is_last {
+            view = self
+                .until("the node to serve", |view| view.active().is_some())
+                .await?;
+        } else if view.active() != Some(keep) {
             view = self.switch_over(keep, &view).await?;
         }
         self.delete_copies(&nodes.gone, &view).await?;

@@ -63,7 +63,7 @@ pub(crate) struct BrokerModel {
 
     /// What a pair does while one of its nodes is away: `"preferred"` goes on with the other alone,
     /// and what is confirmed then is on one disk; `"strict"` confirms nothing, and publishers wait.
-    /// Settled when the pair is made; without a meaning for a single broker. Default: `"preferred"`.
+    /// Clients notice nothing of a change; without a meaning for a single broker. Default: `"preferred"`.
     #[attr(default = PairDurability::DEFAULT)]
     durability: Text<PairDurability>,
 

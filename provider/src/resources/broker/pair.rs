@@ -130,7 +130,12 @@ pub(super) async fn create(
     cx.private_mut().set(UID, &group)?;
     cx.private_mut().set(LAST_NUMBER, &settings.last_number())?;
     let job = job(id.clone(), Doing::Create, cx)?;
-    let made = job.found(&wanted, &settings, || cx.save(&plan)).await;
+    let made = job
+        .found(&wanted, &settings, |is_there| match is_there {
+            true => cx.save(&plan),
+            false => cx.unsave(),
+        })
+        .await;
     cx.data().renewals().made(&id);
     let view = made?;
     keep_generations(&view, cx)?;
