@@ -15,6 +15,7 @@
 //! - [`python`], [`node`], [`java`], [`go`] and [`debian`] prepare the clients, kept in the [`cache`];
 //!   [`prerequisite`] decides what happens when one cannot be had: the test fails and says how to
 //!   get it, unless the person who started the run left it out by name.
+//! - [`etcd::Etcd`] is a store in which the nodes of a pair agree.
 //! - [`cable::Cable`] lies between a client and a broker, to be cut.
 //! - [`ledger`] keeps account of every message over crashes and says whether one was lost.
 //! - [`small_disk::SmallDisk`] is a disk that can be filled up.
@@ -27,6 +28,7 @@ pub mod cable;
 pub mod cache;
 pub mod debian;
 pub mod dev;
+pub mod etcd;
 pub mod go;
 pub mod java;
 pub mod ledger;

@@ -1,13 +1,21 @@
 //! Active/standby pairs by the real Terraform: made, switched over, failed over, made of a single
 //! broker and unmade.
 
+use std::fs;
+use std::time::{Duration, Instant};
+
 use acceptance::agent::Agent;
-use acceptance::ports;
+use acceptance::etcd::Etcd;
+use acceptance::process::Server;
 use acceptance::terraform::{Diagnostic, Workspace};
+use acceptance::{poll, ports};
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
 use crate::amqp;
+
+/// Longest wait for another node to serve, and for what has to wait for that.
+const FAILS_OVER: Duration = Duration::from_secs(60);
 
 const PASSWORD: &str = "correct-horse-battery";
 
@@ -38,16 +46,21 @@ impl Fleet {
 
     /// The broker on both agents; `more` are further arguments.
     fn pair(&self, more: &str) -> Result<()> {
+        let store = self.store.path().display();
+        self.pair_in(&format!("{{ file = {{ path = \"{store}\" }} }}"), more)
+    }
+
+    /// The same, with this coordination store.
+    fn pair_in(&self, coordination: &str, more: &str) -> Result<()> {
         let (a, b) = (self.a.endpoint(), self.b.endpoint());
         let (here, there) = (self.a.replication(), self.b.replication());
-        let store = self.store.path().display();
         self.broker(&format!(
             r#"
   nodes                 = ["{a}", "{b}"]
   deployment_mode       = "ACTIVE_STANDBY_MULTI_AZ"
   node_names            = ["north", "south"]
   replication_addresses = ["{here}", "{there}"]
-  coordination          = {{ file = {{ path = "{store}" }} }}
+  coordination          = {coordination}
   {more}"#
         ))
     }
@@ -115,7 +128,17 @@ fn a_pair_is_applied_switched_over_failed_over_and_destroyed() -> Result<()> {
     assert_eq!(fleet.active()?, "north");
     amqp::publish(&fleet.uri(), "", "q", 3)?;
 
-    fleet.pair("preferred_active = \"south\"")?;
+    let settings = |durability: &str, preferred: &str| {
+        format!("durability = \"{durability}\"\n  preferred_active = \"{preferred}\"")
+    };
+    fleet.pair(&settings("strict", "north"))?;
+    assert_eq!(
+        fleet.terraform.plan()?.summary(),
+        ["update ferrymq_broker.this"]
+    );
+    fleet.terraform.apply_settles()?;
+
+    fleet.pair(&settings("preferred", "south"))?;
     let plan = fleet.terraform.plan()?;
     assert_eq!(plan.summary(), ["update ferrymq_broker.this"]);
     fleet.terraform.apply_settles()?;
@@ -166,6 +189,97 @@ fn a_single_broker_becomes_a_pair_and_single_again_with_its_messages() -> Result
 
     fleet.single()?;
     fleet.terraform.apply_settles()?;
-    assert_eq!(amqp::drain(&fleet.uri(), "q")?, 5);
+    amqp::publish(&fleet.uri(), "", "q", 1)?;
+
+    // A second time, in the same store.
+    fleet.pair("")?;
+    fleet.terraform.apply_settles()?;
+    fleet.pair("preferred_active = \"south\"")?;
+    fleet.terraform.apply_settles()?;
+    assert_eq!(fleet.active()?, "south");
+    assert_eq!(amqp::drain(&fleet.uri(), "q")?, 6);
+    fleet.terraform.destroy()
+}
+
+#[test]
+fn nodes_agree_in_a_real_etcd() -> Result<()> {
+    let (Some(mut fleet), Some(etcd)) = (Fleet::prepare()?, Etcd::start()?) else {
+        return Ok(());
+    };
+    let store = format!("{{ etcd = {{ endpoints = [\"{}\"] }} }}", etcd.endpoint());
+    fleet.pair_in(&store, "")?;
+    fleet.terraform.apply_settles()?;
+    amqp::publish(&fleet.uri(), "", "q", 3)?;
+    fleet.pair_in(&store, "preferred_active = \"south\"")?;
+    fleet.terraform.apply_settles()?;
+    assert_eq!(fleet.active()?, "south");
+    fleet.b.kill()?;
+    poll::until("the other node to serve", FAILS_OVER, || {
+        fleet.terraform.apply()?;
+        Ok((fleet.active().ok().as_deref() == Some("north")).then_some(()))
+    })?;
+    fleet.b.restart()?;
+    fleet.single()?;
+    poll::until("a single broker", FAILS_OVER, || {
+        Ok(fleet.terraform.apply().is_ok().then_some(()))
+    })?;
+    fleet.pair_in(&store, "")?;
+    fleet.terraform.apply_settles()?;
+    assert_eq!(amqp::drain(&fleet.uri(), "q")?, 3);
+    fleet.terraform.destroy()
+}
+
+#[test]
+fn an_interrupt_ends_the_wait_for_a_node_that_serves() -> Result<()> {
+    let Some(mut fleet) = Fleet::prepare()? else {
+        return Ok(());
+    };
+    fleet.pair("")?;
+    fleet.terraform.apply_settles()?;
+    // Without the record nobody is elected.
+    for group in fs::read_dir(fleet.store.path())? {
+        fs::write(group?.path().join("record"), "no record")?;
+    }
+    fleet.a.kill()?;
+    let mut command = fleet.terraform.prepare_command(&["plan", "-json"]);
+    let log = fleet.store.path().join("plan.log");
+    command.env("TF_LOG_PROVIDER", "WARN");
+    let mut plan = Server::spawn(&mut command, &log)?;
+    poll::until("the provider to wait", FAILS_OVER, || {
+        let waits = plan.log().contains("waiting for a node of the pair");
+        Ok(waits.then_some(()))
+    })?;
+    let interrupted = Instant::now();
+    plan.interrupt()?;
+    assert!(!plan.wait(FAILS_OVER)?.success());
+    let took = interrupted.elapsed();
+    assert!(took < Duration::from_secs(10), "it took {took:?}");
+    Ok(())
+}
+
+#[test]
+fn a_pair_that_cannot_be_made_leaves_nothing_behind() -> Result<()> {
+    let Some(fleet) = Fleet::prepare()? else {
+        return Ok(());
+    };
+    // The second agent's certificate is not good for what it is said to be called.
+    let there = fleet.b.replication();
+    let (_, port) = there.rsplit_once(':').context("no port")?;
+    let broken = format!(
+        "[\"{}\", \"mq-b.example.com:{port}\"]",
+        fleet.a.replication()
+    );
+    fleet.pair("")?;
+    let good = fs::read_to_string(fleet.terraform.root().join("main.tf"))?;
+    let whole = format!("[\"{}\", \"{there}\"]", fleet.a.replication());
+    assert!(good.contains(&whole), "{good}");
+    fleet
+        .terraform
+        .write("main.tf", &good.replace(&whole, &broken))?;
+    let error = Diagnostic::only(fleet.terraform.apply_errors()?)?;
+    error.says(&["certificate is not valid", "the next apply begins anew"])?;
+    assert!(fleet.terraform.addresses()?.is_empty());
+    fleet.pair("")?;
+    fleet.terraform.apply_settles()?;
     fleet.terraform.destroy()
 }
