@@ -307,7 +307,9 @@ impl<R: Rules> Replica<R> {
     fn is_of_an_earlier_group(&self, snapshot: &Snapshot) -> bool {
         let protocol = self.node.protocol();
         snapshot.record.as_ref().is_some_and(|record| {
-            matches!(self.engine, Engine::Standby(_))
+            // Of one that has ended this may be the only copy.
+            record.ended.is_none()
+                && matches!(self.engine, Engine::Standby(_))
                 && protocol.vow().promised <= record.founded
                 && record.founded > Epoch(0)
                 && protocol.log().end > ORIGIN
