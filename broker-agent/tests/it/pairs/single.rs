@@ -115,6 +115,7 @@ async fn a_pair_is_made_single_and_a_pair_again_as_often_as_one_likes() {
         fleet.publish(A, &[body]).await;
         fleet.switchover(A, "mq-b").await.unwrap();
         assert_eq!(fleet.drain(B).await, [body]);
+        fleet.becomes(B, ReplicationState::ActiveReplicated).await;
         fleet.switchover(B, "mq-a").await.unwrap();
         fleet.becomes(A, ReplicationState::ActiveReplicated).await;
         delete(&there).await;
