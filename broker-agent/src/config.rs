@@ -12,6 +12,7 @@ use serde::de::{Deserializer, Error as _};
 
 use crate::bounds::{Bounds, LimitSettings};
 use crate::logs::Rotation;
+use crate::metrics;
 
 /// See [`Log::rotation`].
 const ROTATE_MIB: u32 = 10;
@@ -50,6 +51,9 @@ pub(crate) struct Config {
     /// What is logged and how.
     #[serde(default)]
     pub log: Log,
+    /// Who gets metrics.
+    #[serde(default)]
+    pub metrics: metrics::settings::Settings,
 }
 
 /// `[grpc]`.
@@ -163,6 +167,11 @@ impl Config {
         for path in paths {
             *path = base.join(&*path);
         }
+        if let Some(emf) = &mut config.metrics.emf
+            && emf.file.as_os_str() != "-"
+        {
+            emf.file = base.join(&emf.file);
+        }
         Ok(config)
     }
 
@@ -187,6 +196,14 @@ impl Config {
                 why: error.message().to_owned(),
             }
         })?;
+        if let Err(why) = config.metrics.check() {
+            return Err(ConfigError {
+                file: file.to_owned(),
+                line: None,
+                key: Some("metrics".to_owned()),
+                why,
+            });
+        }
         if config.advertised_host.is_empty() || config.advertised_host.contains(['/', ' ']) {
             let why = "it must be a host name or an IP address".to_owned();
             let key = Some("advertised_host".to_owned());
@@ -360,7 +377,7 @@ key = "server-key.pem"
         insta::assert_snapshot!(error("127.0.0.1:7443", "localhost"), @r#"configuration /etc/ferrymq/agent.toml, line 4, grpc.listen: "localhost" is not an IP address with a port; write 127.0.0.1:7443 or [::]:7443"#);
         insta::assert_snapshot!(error("\"127.0.0.1:7443\"", "7443"), @r#"configuration /etc/ferrymq/agent.toml, line 4, grpc.listen: invalid type: integer `7443`, expected a string"#);
         insta::assert_snapshot!(error("listen", "lisen"), @r#"configuration /etc/ferrymq/agent.toml, line 4, grpc.lisen: unknown field `lisen`, expected `listen`"#);
-        insta::assert_snapshot!(error("[grpc]", "[grcp]"), @r#"configuration /etc/ferrymq/agent.toml, line 3, grcp: unknown field `grcp`, expected one of `data_dir`, `advertised_host`, `shutdown_deadline_s`, `disk_keep_free_mib`, `limits`, `grpc`, `http`, `replication`, `tls`, `log`"#);
+        insta::assert_snapshot!(error("[grpc]", "[grcp]"), @r#"configuration /etc/ferrymq/agent.toml, line 3, grcp: unknown field `grcp`, expected one of `data_dir`, `advertised_host`, `shutdown_deadline_s`, `disk_keep_free_mib`, `limits`, `grpc`, `http`, `replication`, `tls`, `log`, `metrics`"#);
         insta::assert_snapshot!(error("key = \"server-key.pem\"", ""), @r#"configuration /etc/ferrymq/agent.toml, line 5, tls: missing field `key`"#);
         insta::assert_snapshot!(error("data_dir = \"data\"", "data_dir ="), @r#"configuration /etc/ferrymq/agent.toml, line 2, data_dir: string values must be quoted, expected literal string"#);
         insta::assert_snapshot!(error("[grpc]", "[http]\nlisten = \"off\"\n[grpc]"), @r#"configuration /etc/ferrymq/agent.toml, line 4, http.listen: "off" is not an IP address with a port; write 127.0.0.1:7443 or [::]:7443, or none"#);

@@ -27,6 +27,7 @@ use crate::config::{Listen, LogFormat, parse_address_or_none};
 use crate::host::Host;
 use crate::hosting::{Hosting, Listeners, State};
 use crate::http::Pages;
+use crate::metrics::{self, Metrics};
 use crate::passwords::Hashing;
 use crate::registry::{Change, Listener, Registry};
 use crate::{announce, logging, shutdown};
@@ -102,8 +103,12 @@ async fn serve(
             format!("cannot listen on {address}; choose another with --http ADDR, or --http none")
         })?;
         endpoints.insert("http".to_owned(), listener.local_addr()?.to_string().into());
+        let settings = metrics::settings::Settings::default();
+        let keep_free_bytes = Some(DISK_KEEP_FREE_BYTES);
+        let metrics = Metrics::new(Arc::clone(hosting), data_dir, keep_free_bytes, &settings);
         let pages = Pages {
             hosting: Arc::clone(hosting),
+            metrics,
             advertised_host: "localhost".to_owned(),
             stopping: stopping.clone(),
         };

@@ -7,7 +7,8 @@
 //! of [`tls`]; [`grpc`] hands the call to the handler of its service; the handler finds the
 //! broker in [`hosting`], which looks after the lives of all brokers, and calls the engine's
 //! management side through its [`host`]; it answers when the journal is durable. Which brokers
-//! there are survives in the [`registry`].
+//! there are survives in the [`registry`]. What brokers count and time, [`metrics`] reads and gives
+//! out.
 
 mod authority;
 mod bounds;
@@ -25,6 +26,7 @@ mod listeners;
 mod logging;
 mod logs;
 mod memory;
+mod metrics;
 mod name;
 mod pairs;
 mod passwords;

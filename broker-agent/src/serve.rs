@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::config::{Config, LogFormat};
@@ -24,6 +25,7 @@ use crate::http::Pages;
 use crate::incoming::accept;
 use crate::listeners::{bracketed, protocols};
 use crate::logs::Logs;
+use crate::metrics::Metrics;
 use crate::passwords::Hashing;
 use crate::registry::Registry;
 use crate::{announce, logging, shutdown, tls};
@@ -84,19 +86,11 @@ async fn serve(config: &Config, logs: &Logs) -> anyhow::Result<()> {
         let address = links.listener.address().to_string();
         endpoints.insert("replication".to_owned(), address.into());
     }
-    let (registry, records) = Registry::open(&config.data_dir)?;
-    let bounds = config.bounds();
-    let hosting = Hosting::open(
-        registry,
-        records,
-        Some(acceptors.clone()),
-        bounds,
-        links,
-        Some(logs.clone()),
-    );
+    let (hosting, metrics) = host(config, logs, &acceptors, links, &stopping)?;
     if let Some(http) = http {
         let pages = Pages {
             hosting: Arc::clone(&hosting),
+            metrics: Arc::clone(&metrics),
             advertised_host: config.advertised_host.clone(),
             stopping: stopping.clone(),
         };
@@ -104,6 +98,7 @@ async fn serve(config: &Config, logs: &Logs) -> anyhow::Result<()> {
     }
     let agent = Agent {
         hosting: Arc::clone(&hosting),
+        metrics,
         info: agent_info(&config.advertised_host, console_url, replication_address),
         hashing: Hashing::default(),
         stopping: stopping.clone(),
@@ -128,6 +123,31 @@ async fn serve(config: &Config, logs: &Logs) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Begins to start all brokers, and to measure them.
+fn host(
+    config: &Config,
+    logs: &Logs,
+    acceptors: &tls::Acceptors,
+    links: Option<Links>,
+    stopping: &CancellationToken,
+) -> anyhow::Result<(Arc<Hosting>, Arc<Metrics>)> {
+    let (registry, records) = Registry::open(&config.data_dir)?;
+    let bounds = config.bounds();
+    let keep_free_bytes = bounds.disk_keep_free_bytes;
+    let hosting = Hosting::open(
+        registry,
+        records,
+        Some(acceptors.clone()),
+        bounds,
+        links,
+        Some(logs.clone()),
+    );
+    let (data_dir, settings) = (&config.data_dir, &config.metrics);
+    let metrics = Metrics::new(Arc::clone(&hosting), data_dir, keep_free_bytes, settings);
+    metrics.start(settings, stopping)?;
+    Ok((hosting, metrics))
 }
 
 /// Begins to serve the management interface.

@@ -67,6 +67,7 @@ impl Provider for FerryMq {
             .data_source(data_sources::host_ami::HostAmi)
             .data_source(data_sources::host_offerings::HostOfferings)
             .data_source(data_sources::hosts::Hosts)
+            .data_source(data_sources::metric::Metric)
             .data_source(data_sources::queue::Queue)
             .data_source(data_sources::queues::Queues)
             .data_source(data_sources::replication_status::ReplicationStatus)

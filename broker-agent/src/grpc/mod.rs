@@ -10,6 +10,7 @@ mod bindings;
 mod brokers;
 mod exchanges;
 mod limits;
+mod metrics;
 mod paging;
 mod permissions;
 mod policies;
@@ -41,6 +42,7 @@ use crate::host::Engine;
 use crate::hosting::Hosting;
 use crate::incoming::Accepted;
 use crate::logs::audit::AuditLayer;
+use crate::metrics::Metrics;
 use crate::passwords::Hashing;
 use crate::registry::Record;
 
@@ -56,6 +58,8 @@ const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 pub(crate) struct Agent {
     /// The brokers.
     pub hosting: Arc<Hosting>,
+    /// Their figures.
+    pub metrics: Arc<Metrics>,
     /// What is said about the agent.
     pub info: v1::AgentInfo,
     /// Where passwords are hashed.
@@ -89,6 +93,9 @@ pub(crate) async fn serve(
         .add_service(v1::limits_service_server::LimitsServiceServer::from_arc(
             Arc::clone(&agent),
         ))
+        .add_service(v1::metrics_server::MetricsServer::from_arc(Arc::clone(
+            &agent,
+        )))
         .add_service(v1::permissions_server::PermissionsServer::from_arc(
             Arc::clone(&agent),
         ))

@@ -6,6 +6,7 @@
 //! | `/health/ready`        | 200 once no broker is starting any more, 503 before and on stopping |
 //! | `/health/brokers/NAME` | 200 while clients of the broker are served here: of a pair, on the  |
 //! |                        | active only; else 503, or 404 if there is no such broker            |
+//! | `/metrics`             | figures of brokers and machine for Prometheus                       |
 //! | `/api/overview`        | brokers, their endpoints and totals as JSON                         |
 //! | `/`                    | the same for people                                                 |
 //!
@@ -38,6 +39,7 @@ use tracing::debug;
 use self::overview::Overview;
 use crate::hosting::{self, Hosting};
 use crate::incoming::{Accepted, accept};
+use crate::metrics::{self, Metrics};
 use crate::replication::words;
 
 /// Connections at a time: browsers, load balancers, monitors.
@@ -51,6 +53,8 @@ const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 pub(crate) struct Pages {
     /// The brokers.
     pub hosting: Arc<Hosting>,
+    /// Their figures.
+    pub metrics: Arc<Metrics>,
     /// Name clients reach this machine by.
     pub advertised_host: String,
     /// The process is about to end.
@@ -128,6 +132,7 @@ fn router(pages: Pages) -> Router {
         .route("/health/ready", get(ready))
         .route("/health/brokers/{name}", get(broker_health))
         .route("/api/overview", get(api_overview))
+        .route("/metrics", get(figures))
         .route("/", get(index))
         .with_state(pages)
 }
@@ -177,6 +182,14 @@ async fn api_overview(
     }
 }
 
+async fn figures(State(pages): State<Pages>, Extension(trusted): Extension<Trusted>) -> Response {
+    if let Some(refusal) = refusal(trusted) {
+        return refusal;
+    }
+    let text = pages.metrics.scrape().await;
+    ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response()
+}
+
 async fn index(State(pages): State<Pages>, Extension(trusted): Extension<Trusted>) -> Response {
     match seen_by(trusted, &pages).await {
         Err(refusal) => refusal,
@@ -184,13 +197,18 @@ async fn index(State(pages): State<Pages>, Extension(trusted): Extension<Trusted
     }
 }
 
-async fn seen_by(Trusted(trusted): Trusted, pages: &Pages) -> Result<Overview, Response> {
-    if trusted {
-        return Ok(Overview::of(&pages.hosting, &pages.advertised_host).await);
+async fn seen_by(trusted: Trusted, pages: &Pages) -> Result<Overview, Response> {
+    match refusal(trusted) {
+        Some(refusal) => Err(refusal),
+        None => Ok(Overview::of(&pages.hosting, &pages.advertised_host).await),
     }
+}
+
+/// What strangers get.
+fn refusal(Trusted(trusted): Trusted) -> Option<Response> {
     let sentence = "From another machine this page needs a client certificate of the fleet's CA \
                     (admin/client.pem that `broker-agent init` made).\n";
-    Err((StatusCode::FORBIDDEN, sentence).into_response())
+    (!trusted).then(|| (StatusCode::FORBIDDEN, sentence).into_response())
 }
 
 /// Live figures, and nothing a page could load or be loaded into.
@@ -226,14 +244,17 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (registry, records) = Registry::open(dir.path()).unwrap();
         let stopping = CancellationToken::new();
+        let hosting = Hosting::open(registry, records, None, Bounds::default(), None, None);
+        let settings = metrics::settings::Settings::default();
         let pages = Pages {
-            hosting: Hosting::open(registry, records, None, Bounds::default(), None, None),
+            metrics: Metrics::new(Arc::clone(&hosting), dir.path(), None, &settings),
+            hosting,
             advertised_host: "mq".to_owned(),
             stopping: stopping.clone(),
         };
         let strange = router(pages.clone()).layer(Extension(Trusted(false)));
         let trusted = router(pages).layer(Extension(Trusted(true)));
-        for path in ["/", "/api/overview"] {
+        for path in ["/", "/api/overview", "/metrics"] {
             assert_eq!(status(&strange, path).await, StatusCode::FORBIDDEN);
             assert_eq!(status(&trusted, path).await, StatusCode::OK);
         }

@@ -11,6 +11,7 @@ mod crash;
 mod dev;
 mod expectations;
 mod logs;
+mod metrics;
 mod pages;
 mod pairs;
 mod permissions;

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use crate::process::{Process, program};
 
-fn get(address: &str, path: &str) -> (u16, String) {
+pub(crate) fn get(address: &str, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     write!(
         stream,

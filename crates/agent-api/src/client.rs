@@ -14,6 +14,7 @@ use crate::v1::bindings_client::BindingsClient;
 use crate::v1::brokers_client::BrokersClient;
 use crate::v1::exchanges_client::ExchangesClient;
 use crate::v1::limits_service_client::LimitsServiceClient;
+use crate::v1::metrics_client::MetricsClient;
 use crate::v1::permissions_client::PermissionsClient;
 use crate::v1::policies_client::PoliciesClient;
 use crate::v1::queues_client::QueuesClient;
@@ -189,6 +190,11 @@ impl Client {
     /// Policies and operator policies.
     pub fn policies(&self) -> PoliciesClient<Channel> {
         PoliciesClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_MAX_BYTES)
+    }
+
+    /// Metrics.
+    pub fn metrics(&self) -> MetricsClient<Channel> {
+        MetricsClient::new(self.channel.clone()).max_decoding_message_size(MESSAGE_MAX_BYTES)
     }
 
     /// Queues.

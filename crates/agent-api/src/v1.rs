@@ -3893,6 +3893,482 @@ pub mod limits_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListMetricsRequest {
+    /// Only of this namespace; empty = of all.
+    #[prost(string, tag = "1")]
+    pub namespace: ::prost::alloc::string::String,
+    /// Only of this name; empty = of any.
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// Only those that have all of these dimensions.
+    #[prost(btree_map = "string, string", tag = "3")]
+    pub dimensions: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    #[prost(uint32, tag = "4")]
+    pub page_size: u32,
+    #[prost(string, tag = "5")]
+    pub page_token: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListMetricsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub metrics: ::prost::alloc::vec::Vec<Metric>,
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Metric {
+    #[prost(string, tag = "1")]
+    pub namespace: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(btree_map = "string, string", tag = "3")]
+    pub dimensions: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// In CloudWatch's words: "Bytes", "Count", "Milliseconds", "Percent".
+    #[prost(string, tag = "4")]
+    pub unit: ::prost::alloc::string::String,
+    /// What it means, a sentence.
+    #[prost(string, tag = "5")]
+    pub meaning: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetMetricStatisticsRequest {
+    #[prost(string, tag = "1")]
+    pub namespace: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// All of the metric's dimensions.
+    #[prost(btree_map = "string, string", tag = "3")]
+    pub dimensions: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// Milliseconds since 1970-01-01 UTC: from the minutes that begin at `start_ms` or later
+    /// (0 = 24 hours before `end_ms`),
+    #[prost(uint64, tag = "4")]
+    pub start_ms: u64,
+    /// and before `end_ms`; 0 = now.
+    #[prost(uint64, tag = "5")]
+    pub end_ms: u64,
+    /// Length of a data point's period, a multiple of 60; 0 = 60.
+    #[prost(uint32, tag = "6")]
+    pub period_s: u32,
+    /// "Average", "Maximum", "Minimum", "SampleCount", "Sum", and percentiles, "p99" or "p99.9".
+    #[prost(string, repeated, tag = "7")]
+    pub statistics: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Only if this agent serves clients of this broker: else the error is that of any call about it,
+    /// NOT_ACTIVE on a standby. Empty = whatever it is to the broker.
+    #[prost(string, tag = "8")]
+    pub broker: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetMetricStatisticsResponse {
+    #[prost(string, tag = "1")]
+    pub unit: ::prost::alloc::string::String,
+    /// Oldest first.
+    #[prost(message, repeated, tag = "2")]
+    pub datapoints: ::prost::alloc::vec::Vec<Datapoint>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Datapoint {
+    /// When the period begins, milliseconds since 1970-01-01 UTC.
+    #[prost(uint64, tag = "1")]
+    pub start_ms: u64,
+    /// By the names that were asked for.
+    #[prost(btree_map = "string, double", tag = "2")]
+    pub statistics: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        f64,
+    >,
+}
+/// Generated client implementations.
+pub mod metrics_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Metrics of the agent's brokers: the last 24 hours in minutes.
+    ///
+    /// A metric has a namespace, the vocabulary its name is of: "ferrymq", or "rabbitmq" and "activemq" for
+    /// the names that Amazon MQ has for these. All its dimensions together tell what it is about.
+    #[derive(Debug, Clone)]
+    pub struct MetricsClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> MetricsClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> MetricsClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            MetricsClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// The metrics that had a value in the last whole minute.
+        pub async fn list_metrics(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListMetricsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListMetricsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ferrymq.agent.v1.Metrics/ListMetrics",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("ferrymq.agent.v1.Metrics", "ListMetrics"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// What one metric was, as CloudWatch's operation of that name answers it. A metric that had no value
+        /// has no data points. Errors: INVALID (no such metric, other dimensions, a period that is no multiple
+        /// of 60 seconds, more than 1,440 periods).
+        pub async fn get_metric_statistics(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetMetricStatisticsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetMetricStatisticsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/ferrymq.agent.v1.Metrics/GetMetricStatistics",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("ferrymq.agent.v1.Metrics", "GetMetricStatistics"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod metrics_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with MetricsServer.
+    #[async_trait]
+    pub trait Metrics: std::marker::Send + std::marker::Sync + 'static {
+        /// The metrics that had a value in the last whole minute.
+        async fn list_metrics(
+            &self,
+            request: tonic::Request<super::ListMetricsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListMetricsResponse>,
+            tonic::Status,
+        >;
+        /// What one metric was, as CloudWatch's operation of that name answers it. A metric that had no value
+        /// has no data points. Errors: INVALID (no such metric, other dimensions, a period that is no multiple
+        /// of 60 seconds, more than 1,440 periods).
+        async fn get_metric_statistics(
+            &self,
+            request: tonic::Request<super::GetMetricStatisticsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetMetricStatisticsResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Metrics of the agent's brokers: the last 24 hours in minutes.
+    ///
+    /// A metric has a namespace, the vocabulary its name is of: "ferrymq", or "rabbitmq" and "activemq" for
+    /// the names that Amazon MQ has for these. All its dimensions together tell what it is about.
+    #[derive(Debug)]
+    pub struct MetricsServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> MetricsServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for MetricsServer<T>
+    where
+        T: Metrics,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/ferrymq.agent.v1.Metrics/ListMetrics" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListMetricsSvc<T: Metrics>(pub Arc<T>);
+                    impl<
+                        T: Metrics,
+                    > tonic::server::UnaryService<super::ListMetricsRequest>
+                    for ListMetricsSvc<T> {
+                        type Response = super::ListMetricsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListMetricsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Metrics>::list_metrics(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListMetricsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/ferrymq.agent.v1.Metrics/GetMetricStatistics" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetMetricStatisticsSvc<T: Metrics>(pub Arc<T>);
+                    impl<
+                        T: Metrics,
+                    > tonic::server::UnaryService<super::GetMetricStatisticsRequest>
+                    for GetMetricStatisticsSvc<T> {
+                        type Response = super::GetMetricStatisticsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetMetricStatisticsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Metrics>::get_metric_statistics(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetMetricStatisticsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for MetricsServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "ferrymq.agent.v1.Metrics";
+    impl<T> tonic::server::NamedService for MetricsServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 /// Three regular expressions over names of queues and exchanges. They match anywhere in the name
 /// unless anchored with ^ and $; the empty expression matches only the empty name.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

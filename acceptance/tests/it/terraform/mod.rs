@@ -11,6 +11,7 @@ mod lifecycle;
 mod modules;
 mod moves;
 mod names;
+mod observing;
 mod pair_demo;
 mod pairs;
 pub(crate) mod plugin;
