@@ -11,7 +11,7 @@ use std::collections::hash_map::Entry;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -71,7 +71,10 @@ impl Machines {
         if !Part::Namespaces.wanted()? || !Part::Mounts.wanted()? {
             return Ok(None);
         }
-        let bridge = format!("fmqvm{}", std::process::id() % 100_000);
+        // Several may watch at once, each over other regions.
+        static WATCHES: AtomicUsize = AtomicUsize::new(0);
+        let watch = WATCHES.fetch_add(1, Ordering::Relaxed) % 1000;
+        let bridge = format!("fmqvm{}-{watch}", std::process::id() % 100_000);
         let way = "run the tests as root, and on Debian: `apt-get install iproute2`";
         let missing = || Part::Namespaces.missing("a network cannot be made", way);
         ip(&["link", "add", &bridge, "type", "bridge"]).with_context(missing)?;

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::ec2::Ec2;
 use crate::error::Error;
+use crate::iam::Iam;
+use crate::networks::Networks;
 use crate::settings::Settings;
 
 /// What a call comes to.
@@ -27,6 +29,8 @@ pub struct Aws {
 #[derive(Clone)]
 pub(crate) struct Region {
     pub(crate) ec2: Arc<dyn Ec2>,
+    pub(crate) iam: Arc<dyn Iam>,
+    pub(crate) networks: Arc<dyn Networks>,
     pub(crate) parameters: Arc<dyn Parameters>,
 }
 
@@ -51,6 +55,16 @@ impl Aws {
     /// The client of EC2 in a region.
     pub async fn ec2(&self, region: &str) -> Result<Arc<dyn Ec2>, Error> {
         Ok(self.at(region).await?.ec2)
+    }
+
+    /// The client of IAM, which is one for all regions of a partition; a region says which.
+    pub async fn iam(&self, region: &str) -> Result<Arc<dyn Iam>, Error> {
+        Ok(self.at(region).await?.iam)
+    }
+
+    /// The client of networks in a region.
+    pub async fn networks(&self, region: &str) -> Result<Arc<dyn Networks>, Error> {
+        Ok(self.at(region).await?.networks)
     }
 
     /// The client of parameters in a region.

@@ -189,7 +189,8 @@ impl Kind {
                 Self::Throttled
             }
             _ if code.ends_with("LimitExceeded") || code.ends_with("QuotaExceeded") => Self::Quota,
-            _ if code.ends_with(".NotFound") || code == "ParameterNotFound" => Self::NotFound,
+            "NoSuchEntity" | "ParameterNotFound" => Self::NotFound,
+            _ if code.ends_with(".NotFound") => Self::NotFound,
             _ => Self::Other,
         }
     }
@@ -227,6 +228,8 @@ mod tests {
             ("SignatureDoesNotMatch", Kind::Clock),
             ("InsufficientInstanceCapacity", Kind::Capacity),
             ("ExpiredToken", Kind::Credentials),
+            ("NoSuchEntity", Kind::NotFound),
+            ("VpcLimitExceeded", Kind::Quota),
             ("IncorrectInstanceState", Kind::Other),
         ] {
             assert_eq!(Kind::of(code), kind, "{code}");

@@ -2,7 +2,8 @@
 //!
 //! [`Aws`] holds [`Settings`], in the words that users of the AWS provider know, and makes clients of
 //! a region when they are first asked for: [`Ec2`] (instances, volumes, images, offerings),
-//! [`Parameters`] (public parameters that name images). Every call answers with a type of this crate
+//! [`Networks`] (VPCs and what is in them), [`Iam`] (roles and instance profiles), [`Parameters`] (public
+//! parameters that name images). Every call answers with a type of this crate
 //! or an [`Error`], which keeps AWS's code and request id and says what to do about it.
 //!
 //! # What it is not
@@ -39,6 +40,8 @@
 mod client;
 pub mod ec2;
 mod error;
+pub mod iam;
+pub mod networks;
 pub mod proof;
 #[cfg(feature = "sdk")]
 mod sdk;
@@ -47,6 +50,8 @@ mod settings;
 pub use client::{Answer, Aws, Parameters};
 pub use ec2::Ec2;
 pub use error::{Error, Kind};
+pub use iam::Iam;
+pub use networks::Networks;
 pub use settings::{AssumeRole, RetryMode, Settings};
 
 /// Why nothing can be done with AWS in this build; `None` where it can.

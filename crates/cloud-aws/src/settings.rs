@@ -12,7 +12,7 @@ pub struct Settings {
     pub access_key: Option<String>,
     /// A role to take on, with the credentials found otherwise.
     pub assume_role: Option<AssumeRole>,
-    /// By service (`ec2`, `ssm`, `sts`), the URL to call instead of AWS's own.
+    /// By service (`ec2`, `iam`, `ssm`, `sts`), the URL to call instead of AWS's own.
     pub endpoints: BTreeMap<String, String>,
     /// Most attempts of one call, the first included. Default: the SDK's.
     pub max_attempts: Option<u32>,

@@ -1,5 +1,8 @@
 //! The provider's `aws` settings, and AWS's failures as diagnostics.
 
+pub(crate) mod policy;
+pub(crate) mod wait;
+
 use std::path::PathBuf;
 
 use cloud_aws::{AssumeRole, Aws, Error, Kind, RetryMode, Settings};
@@ -19,9 +22,9 @@ pub(crate) struct AwsBlock {
     /// A role to take on with the credentials found otherwise.
     assume_role: Option<AssumeRoleBlock>,
 
-    /// URLs to call in place of AWS's own, by service: `ec2`, `ssm`, `sts`. Default: AWS's, or what
+    /// URLs to call in place of AWS's own, by service: `ec2`, `iam`, `ssm`, `sts`. Default: AWS's, or what
     /// the environment variable `AWS_ENDPOINT_URL` says.
-    #[attr(validate = validate::keys([validate::one_of(["ec2", "ssm", "sts"])]))]
+    #[attr(validate = validate::keys([validate::one_of(["ec2", "iam", "ssm", "sts"])]))]
     endpoints: Option<std::collections::BTreeMap<String, String>>,
 
     /// How often a call is repeated that AWS throttles or that fails on the way. Default: 2.

@@ -6,6 +6,7 @@ pub(crate) mod exchanges;
 pub(crate) mod host_ami;
 pub(crate) mod host_offerings;
 pub(crate) mod hosts;
+pub(crate) mod iam_policy;
 pub(crate) mod metric;
 pub(crate) mod queue;
 pub(crate) mod queues;

@@ -25,13 +25,17 @@ from werkzeug.serving import make_server
 
 ACCOUNT = "123456789012"
 PROTECTION = "DisableApiTermination.Value"
-SCOPE = re.compile(r"Credential=[^/]*/\d+/([^/]+)/")
+SCOPE = re.compile(r"Credential=[^/]*/\d+/([^/]+)/([^/]+)/")
 
 REQUEST_ID = "00000000-fa17-0000-0000-000000000000"
 
 ERROR = """<?xml version="1.0" encoding="UTF-8"?>
 <Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>\
 <RequestID>{request}</RequestID></Response>"""
+
+# Services that are not EC2 wrap errors otherwise.
+QUERY_ERROR = """<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code>\
+<Message>{message}</Message></Error><RequestId>{request}</RequestId></ErrorResponse>"""
 
 CONSOLE = """<GetConsoleOutputResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">\
 <requestId>59dbff89-35bd-4eac-99ed-be587EXAMPLE</requestId><instanceId>{instance}</instanceId>\
@@ -60,10 +64,10 @@ class StandIn:
         target = environ.get("HTTP_X_AMZ_TARGET", "")
         action = form.get("Action") or target.rpartition(".")[2]
         scope = SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
-        region = scope.group(1) if scope else ""
+        region, service = scope.groups() if scope else ("", "")
         fault = self.fault(action, region)
         if fault:
-            return self.answer_fault(fault, bool(target), start_response)
+            return self.answer_fault(fault, bool(target), service, start_response)
         if action == "GetConsoleOutput":
             text = self.consoles.get(form.get("InstanceId")) or self.consoles.get("*", "")
             output = base64.b64encode(text.encode()).decode()
@@ -102,14 +106,15 @@ class StandIn:
                 return fault
         return None
 
-    def answer_fault(self, fault, is_json, start_response):
+    def answer_fault(self, fault, is_json, service, start_response):
         status = f"{fault.get('status', 400)} Fault"
         if is_json:
             said = {"__type": fault["code"], "message": fault["message"]}
             return reply(
                 start_response, status, "application/x-amz-json-1.1", json.dumps(said).encode()
             )
-        said = ERROR.format(
+        wording = ERROR if service == "ec2" else QUERY_ERROR
+        said = wording.format(
             code=fault["code"], message=fault["message"], request=REQUEST_ID
         )
         return reply(start_response, status, "text/xml", said.encode())

@@ -1,8 +1,12 @@
 //! `ferrymq_host` with the real Terraform, against a stand-in of AWS.
 
+mod boot;
 mod data_sources;
+mod empty_account;
+mod instance_profile;
 mod lifecycle;
 mod multi_region;
+mod network;
 mod refusals;
 
 use acceptance::agent::Agent;

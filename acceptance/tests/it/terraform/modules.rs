@@ -18,7 +18,7 @@ use super::readme;
 const EXAMPLE_AGENT: &str = "broker-1.example.com:7443";
 
 /// What it takes an account with AWS for: applied where there is a stand-in for one.
-const OF_AWS: [&str; 1] = ["host"];
+const OF_AWS: [&str; 3] = ["host", "instance_profile", "network"];
 
 /// All else that examples know of: one folder each, with an example and how to import it.
 const RESOURCES: [&str; 11] = [

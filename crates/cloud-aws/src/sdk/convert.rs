@@ -1,6 +1,6 @@
 //! The SDK's types and ours.
 
-use aws_sdk_ec2::types::{self, Filter, Tag};
+use aws_sdk_ec2::types::{self, Filter, ResourceType, Tag, TagSpecification};
 
 use crate::ec2::{Filters, Image, Instance, Tags, Volume, VolumeSpec};
 
@@ -19,7 +19,15 @@ pub(super) fn sent_tags(tags: &Tags) -> Vec<Tag> {
         .collect()
 }
 
-fn tags(tags: Option<Vec<Tag>>) -> Tags {
+/// Tags for what is being made.
+pub(super) fn tagged(kind: ResourceType, tags: &Tags) -> TagSpecification {
+    TagSpecification::builder()
+        .resource_type(kind)
+        .set_tags(Some(sent_tags(tags)))
+        .build()
+}
+
+pub(super) fn tags(tags: Option<Vec<Tag>>) -> Tags {
     let tags = tags.unwrap_or_default().into_iter();
     tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
         .collect()

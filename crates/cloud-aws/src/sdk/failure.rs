@@ -38,6 +38,47 @@ where
     Error::unanswered(kind, call, region, message)
 }
 
+/// What became of a call that removes something: it may be gone already.
+pub(super) fn gone<T, E>(
+    call: &'static str,
+    region: &str,
+    answer: Result<T, SdkError<E, HttpResponse>>,
+) -> Result<(), Error>
+where
+    E: ProvideErrorMetadata + StdError + 'static,
+{
+    match answer {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let error = failed(call, region, &error);
+            if error.kind == Kind::NotFound {
+                return Ok(());
+            }
+            Err(error)
+        }
+    }
+}
+
+/// All that a listing call has, page by page: the call is made anew for each by a closure.
+macro_rules! pages {
+    ($client:ident, $call:literal, $make:ident, $items:ident) => {{
+        let mut all = Vec::new();
+        let mut token = None;
+        loop {
+            let page = Box::pin($make().set_next_token(token).send())
+                .await
+                .map_err(|error| failed($call, &$client.region, &error))?;
+            all.extend(page.$items.unwrap_or_default());
+            token = page.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                break all;
+            }
+        }
+    }};
+}
+
+pub(super) use pages;
+
 fn request_id<E>(error: &SdkError<E, HttpResponse>) -> Option<String>
 where
     E: ProvideErrorMetadata + StdError + 'static,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use aws_sdk_ec2::types::{
     AttributeBooleanValue, AttributeValue, BlockDeviceMapping, EbsBlockDevice, HttpTokensState,
     IamInstanceProfileSpecification, InstanceAttributeName, InstanceMetadataEndpointState,
-    InstanceMetadataOptionsRequest, Placement, ResourceType, TagSpecification,
+    InstanceMetadataOptionsRequest, Placement, ResourceType,
 };
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
@@ -21,12 +21,7 @@ const HOP_LIMIT: i32 = 1;
 
 impl Client {
     pub(super) async fn run_instances(&self, launch: &Launch) -> Result<Instance, Error> {
-        let tags = |resource| {
-            TagSpecification::builder()
-                .resource_type(resource)
-                .set_tags(Some(convert::sent_tags(&launch.tags)))
-                .build()
-        };
+        let tags = |resource| convert::tagged(resource, &launch.tags);
         let placement = launch.zone.as_ref();
         let placement = placement.map(|zone| Placement::builder().availability_zone(zone).build());
         let groups: Vec<String> = launch.security_groups.iter().cloned().collect();

@@ -2,10 +2,15 @@
 
 mod convert;
 mod ec2;
+mod endpoints;
 mod failure;
+mod groups;
+mod iam;
 mod instances;
 mod offers;
 mod parameters;
+mod routing;
+mod subnets;
 mod volumes;
 
 use std::sync::Arc;
@@ -39,15 +44,25 @@ pub(crate) async fn connect(settings: &Settings, region: &str) -> Result<Region,
     if let Some(url) = endpoint("ec2") {
         ec2 = ec2.endpoint_url(url);
     }
+    let mut iam = aws_sdk_iam::config::Builder::from(&config);
+    if let Some(url) = endpoint("iam") {
+        iam = iam.endpoint_url(url);
+    }
     let mut ssm = aws_sdk_ssm::config::Builder::from(&config);
     if let Some(url) = endpoint("ssm") {
         ssm = ssm.endpoint_url(url);
     }
+    let ec2 = Arc::new(ec2::Client {
+        sdk: aws_sdk_ec2::Client::from_conf(ec2.build()),
+        region: region.to_owned(),
+    });
     Ok(Region {
-        ec2: Arc::new(ec2::Client {
-            sdk: aws_sdk_ec2::Client::from_conf(ec2.build()),
+        ec2: Arc::<ec2::Client>::clone(&ec2),
+        iam: Arc::new(iam::Client {
+            sdk: aws_sdk_iam::Client::from_conf(iam.build()),
             region: region.to_owned(),
         }),
+        networks: ec2,
         parameters: Arc::new(parameters::Client {
             sdk: aws_sdk_ssm::Client::from_conf(ssm.build()),
             region: region.to_owned(),

@@ -1,6 +1,6 @@
 //! Volumes.
 
-use aws_sdk_ec2::types::{ResourceType, TagSpecification};
+use aws_sdk_ec2::types::ResourceType;
 
 use super::convert;
 use super::ec2::Client;
@@ -10,10 +10,6 @@ use crate::error::{Error, Kind};
 
 impl Client {
     pub(super) async fn new_volume(&self, new: &NewVolume) -> Result<Volume, Error> {
-        let tags = TagSpecification::builder()
-            .resource_type(ResourceType::Volume)
-            .set_tags(Some(convert::sent_tags(&new.tags)))
-            .build();
         let VolumeSpec {
             size_gib,
             volume_type,
@@ -31,7 +27,7 @@ impl Client {
             .set_iops(iops)
             .set_throughput(throughput)
             .set_kms_key_id(kms_key)
-            .tag_specifications(tags);
+            .tag_specifications(convert::tagged(ResourceType::Volume, &new.tags));
         let made = Box::pin(call.send())
             .await
             .map_err(|error| failed("ec2:CreateVolume", &self.region, &error))?;

@@ -9,9 +9,9 @@ use cloud_aws::{Ec2, Error};
 use tfplugin_rs::prelude::*;
 
 use super::model::{CREATING_TAG, HOST_TAG, HostModel, OnDestroy};
-use super::wait::Wait;
 use super::{TOKEN, boot, is_gone, volume};
 use crate::agents::Agents;
+use crate::aws::wait::Wait;
 use crate::{aws, generation};
 
 /// How many lines of the console an error shows.
@@ -21,6 +21,7 @@ const CONSOLE_LINES: usize = 20;
 pub(super) struct Machine {
     pub(super) ec2: Arc<dyn Ec2>,
     doing: String,
+    region: String,
     /// Which timeout limits it.
     pub(super) member: &'static str,
 }
@@ -73,6 +74,7 @@ impl Machine {
         Self {
             ec2,
             doing: host.task(verb),
+            region: host.region.clone().known().unwrap_or_default(),
             member: match verb {
                 "destroy" => "delete",
                 "make" => "create",
@@ -242,10 +244,42 @@ impl Machine {
         let mut launch = launch.clone();
         launch.tags.insert(CREATING_TAG.to_owned(), digest(&launch));
         launch.client_token = token;
-        let instance = self.ec2.launch(&launch).await;
-        let instance = instance.map_err(|error| self.failed(&error))?;
+        let instance = self.launch_once_profile_is_known(&launch, cx).await?;
         tracing::info!(host = host.name, instance = instance.id, "launched");
         Ok(instance)
+    }
+
+    /// EC2 learns of a new instance profile some seconds after IAM has made it.
+    async fn launch_once_profile_is_known(
+        &self,
+        launch: &Launch,
+        cx: &Context<Agents>,
+    ) -> Result<Instance> {
+        let profile = launch.instance_profile.as_deref().unwrap_or_default();
+        let mut wait = Wait::new(format!("EC2 to know the instance profile {profile:?}"));
+        loop {
+            let error = match self.ec2.launch(launch).await {
+                Ok(instance) => return Ok(instance),
+                Err(error) => error,
+            };
+            let is_unknown =
+                error.is("InvalidParameterValue") && error.message.contains("nstanceProfile");
+            if !is_unknown || !self.profile_exists(profile, cx).await {
+                return Err(self.failed(&error).into());
+            }
+            if wait.turn(&error.message, cx).await.is_err() {
+                return Err(self.failed(&error).into());
+            }
+        }
+    }
+
+    /// Whether IAM has it; who may not ask is told what EC2 says.
+    async fn profile_exists(&self, profile: &str, cx: &Context<Agents>) -> bool {
+        let name = profile.rsplit('/').next().unwrap_or_default();
+        let Ok(iam) = cx.data().aws().iam(&self.region).await else {
+            return false;
+        };
+        matches!(iam.profile(name).await, Ok(Some(_)))
     }
 
     /// Waits for the instance to be in this state.

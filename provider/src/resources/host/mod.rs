@@ -6,7 +6,6 @@ mod machine;
 mod model;
 mod plan;
 mod volume;
-mod wait;
 
 use std::sync::Arc;
 

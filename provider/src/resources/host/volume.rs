@@ -6,8 +6,8 @@ use tfplugin_rs::prelude::*;
 
 use super::machine::Machine;
 use super::model::{DataVolume, HOST_TAG, HostModel, OnDestroy};
-use super::wait::Wait;
 use crate::agents::Agents;
+use crate::aws::wait::Wait;
 use crate::{aws, generation};
 
 /// The volume that an earlier host of this name has left.

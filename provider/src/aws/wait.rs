@@ -1,7 +1,8 @@
-//! Waiting for EC2 and for agents: until it is so, the deadline, or an interruption.
+//! Waiting for AWS and for agents: until it is so, the deadline, or an interruption.
 
 use std::time::Duration;
 
+use cloud_aws::{Answer, Kind};
 use tfplugin_rs::prelude::*;
 
 use crate::agents::Agents;
@@ -15,8 +16,32 @@ const POLL: Duration = Duration::from_secs(4);
 /// How often the log says that it still waits.
 const PROGRESS: Duration = Duration::from_secs(15);
 
+/// How often a call is made that speaks of something new. With growing pauses that is half a minute.
+const PATIENCE: usize = 10;
+
+/// A call about something that was just made and may not be known everywhere yet.
+pub(crate) async fn patiently<'c, T>(
+    doing: &str,
+    cx: &Context<Agents>,
+    call: impl Fn() -> Answer<'c, T>,
+) -> Result<T> {
+    let mut wait = Wait::new("AWS to know what was just made");
+    let mut left = PATIENCE;
+    loop {
+        let error = match call().await {
+            Ok(done) => return Ok(done),
+            Err(error) => error,
+        };
+        left -= 1;
+        let is_hopeless = error.kind != Kind::NotFound || left == 0;
+        if is_hopeless || wait.turn(&error.to_string(), cx).await.is_err() {
+            return Err(super::failed(doing, &error).into());
+        }
+    }
+}
+
 /// A wait, from its beginning.
-pub(super) struct Wait {
+pub(crate) struct Wait {
     what: String,
     started: tokio::time::Instant,
     told: tokio::time::Instant,
@@ -25,14 +50,14 @@ pub(super) struct Wait {
 
 /// Why a wait has ended in vain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Vain {
+pub(crate) enum Vain {
     Deadline,
     Interrupted,
 }
 
 impl Wait {
     /// `what` completes "waiting for …".
-    pub(super) fn new(what: impl Into<String>) -> Self {
+    pub(crate) fn new(what: impl Into<String>) -> Self {
         let now = tokio::time::Instant::now();
         Self {
             what: what.into(),
@@ -43,7 +68,7 @@ impl Wait {
     }
 
     /// Until the next look; `so_far` is how things stand.
-    pub(super) async fn turn(&mut self, so_far: &str, cx: &Context<Agents>) -> Result<(), Vain> {
+    pub(crate) async fn turn(&mut self, so_far: &str, cx: &Context<Agents>) -> Result<(), Vain> {
         let now = tokio::time::Instant::now();
         if now - self.told >= PROGRESS {
             self.told = now;
@@ -65,7 +90,7 @@ impl Wait {
     }
 
     /// The error of a wait that has ended in vain.
-    pub(super) fn failed(&self, vain: Vain, so_far: &str, member: &'static str) -> Diagnostic {
+    pub(crate) fn failed(&self, vain: Vain, so_far: &str, member: &'static str) -> Diagnostic {
         let what = &self.what;
         match vain {
             Vain::Deadline => {

@@ -1,0 +1,2 @@
+# The name.
+terraform import ferrymq_instance_profile.hosts ferrymq-host
