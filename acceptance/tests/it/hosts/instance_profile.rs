@@ -69,14 +69,7 @@ fn a_profile_may_what_is_named_and_goes_without_a_trace() -> Result<()> {
     let seen = fixture.iam("GetInstanceProfile", &[("InstanceProfileName", name)])?;
     assert_eq!(seen.first("RoleName")?, name);
 
-    let shared = [
-        ("PolicyName", "shared"),
-        (
-            "PolicyDocument",
-            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:GetCallerIdentity","Resource":"*"}]}"#,
-        ),
-    ];
-    let shared = fixture.iam("CreatePolicy", &shared)?.first("Arn")?;
+    let shared = shared_policy(&fixture)?;
     let more = format!(
         "  permissions = {{\n    kms_key_arns           = [\"{KEY}\"]\n    kms_encryption_context = {{ broker = \
          \"shop\" }}\n  }}\n  tags        = {{ team = \"payments\" }}\n  policy_arns = \
@@ -112,6 +105,18 @@ fn a_profile_may_what_is_named_and_goes_without_a_trace() -> Result<()> {
     ensure!(!seen.0.contains("<member>"), "{}", seen.0);
     fixture.terraform.destroy()?;
     fixture.is_gone(name)
+}
+
+/// The ARN of a policy that many roles can have.
+fn shared_policy(fixture: &Fixture) -> Result<String> {
+    let shared = [
+        ("PolicyName", "shared"),
+        (
+            "PolicyDocument",
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:GetCallerIdentity","Resource":"*"}]}"#,
+        ),
+    ];
+    fixture.iam("CreatePolicy", &shared)?.first("Arn")
 }
 
 #[test]

@@ -80,15 +80,7 @@ fn a_network_is_made_changed_and_gone_without_a_trace() -> Result<()> {
     );
     assert_eq!(fixture.parts("DescribeInternetGateways")?.len(), 0);
     assert_eq!(fixture.parts("DescribeVpcEndpoints")?.len(), 2);
-    let group = network["security_group_id"].as_str().unwrap_or_default();
-    let rules = [("GroupId.1", group)];
-    let rules = fixture
-        .aws
-        .ec2(fixture.region, "DescribeSecurityGroups", &rules)?;
-    let mut sources = rules.all("cidrIp");
-    sources.sort();
-    // The first is where hosts may go: everywhere.
-    assert_eq!(sources, ["0.0.0.0/0", "10.0.0.0/8", "10.9.0.0/24"]);
+    let_in_as_named(&fixture, &network)?;
 
     // Public subnets, other sources and endpoints with addresses come in place, and go again.
     let public = NETWORK
@@ -128,6 +120,19 @@ fn a_network_is_made_changed_and_gone_without_a_trace() -> Result<()> {
     assert_eq!(fixture.parts("DescribeSubnets")?.len(), 2);
     fixture.terraform.destroy()?;
     fixture.nothing_is_left()
+}
+
+fn let_in_as_named(fixture: &Fixture, network: &Value) -> Result<()> {
+    let group = network["security_group_id"].as_str().unwrap_or_default();
+    let rules = [("GroupId.1", group)];
+    let rules = fixture
+        .aws
+        .ec2(fixture.region, "DescribeSecurityGroups", &rules)?;
+    let mut sources = rules.all("cidrIp");
+    sources.sort();
+    // The first is where hosts may go: everywhere.
+    assert_eq!(sources, ["0.0.0.0/0", "10.0.0.0/8", "10.9.0.0/24"]);
+    Ok(())
 }
 
 #[test]

@@ -45,6 +45,33 @@ fn pretend(step: &Step, layout: &Layout, parts: &mut Parts) {
             let group = parts.groups.get_mut(*group).unwrap();
             group.rules.retain(|rule| !rules.contains(rule));
         }
+        Step::MoveEndpoint(service) => {
+            let place = place(layout, parts, service).unwrap();
+            parts.endpoints.get_mut(&service.name).unwrap().place = place;
+        }
+        Step::PublicAddresses { subnet, on } => {
+            parts.subnets.get_mut(subnet).unwrap().public_addresses = *on;
+        }
+        Step::RemoveEndpoint(name) => drop(parts.endpoints.remove(name)),
+        Step::RemoveGateway => parts.gateway = None,
+        Step::RemoveGroup(name) => drop(parts.groups.remove(*name)),
+        Step::RemoveSubnet(name) => drop(parts.subnets.remove(name)),
+        Step::RemoveTable(name) => drop(parts.tables.remove(name)),
+        Step::Route { table } => {
+            let gateway = parts.gateway.as_ref().unwrap().id.clone();
+            parts.tables.get_mut(table).unwrap().default_route = Some(gateway);
+        }
+        Step::MakeEndpoint(_)
+        | Step::MakeGateway
+        | Step::MakeGroup(_)
+        | Step::MakeSubnet(_)
+        | Step::MakeTable(_)
+        | Step::MakeVpc => pretend_to_make(step, layout, parts),
+    }
+}
+
+fn pretend_to_make(step: &Step, layout: &Layout, parts: &mut Parts) {
+    match step {
         Step::MakeEndpoint(service) => {
             let endpoint = Endpoint {
                 id: format!("vpce-{}", service.name),
@@ -90,22 +117,7 @@ fn pretend(step: &Step, layout: &Layout, parts: &mut Parts) {
                 tags: BTreeMap::new(),
             });
         }
-        Step::MoveEndpoint(service) => {
-            let place = place(layout, parts, service).unwrap();
-            parts.endpoints.get_mut(&service.name).unwrap().place = place;
-        }
-        Step::PublicAddresses { subnet, on } => {
-            parts.subnets.get_mut(subnet).unwrap().public_addresses = *on;
-        }
-        Step::RemoveEndpoint(name) => drop(parts.endpoints.remove(name)),
-        Step::RemoveGateway => parts.gateway = None,
-        Step::RemoveGroup(name) => drop(parts.groups.remove(*name)),
-        Step::RemoveSubnet(name) => drop(parts.subnets.remove(name)),
-        Step::RemoveTable(name) => drop(parts.tables.remove(name)),
-        Step::Route { table } => {
-            let gateway = parts.gateway.as_ref().unwrap().id.clone();
-            parts.tables.get_mut(table).unwrap().default_route = Some(gateway);
-        }
+        _ => unreachable!("it makes nothing"),
     }
 }
 
