@@ -97,6 +97,13 @@ impl Workspace {
         copy_files(&binaries::source_root().join(folder), &self.root())
     }
 
+    /// Copies a folder of the source tree beside the configuration, under its own name.
+    pub fn copy_beside(&self, folder: &str) -> Result<()> {
+        let from = binaries::source_root().join(folder);
+        let name = from.file_name().context("a folder has a name")?;
+        copy_files(&from, &self.dir.path().join(name))
+    }
+
     /// Runs a command to its end, whatever comes of it; `init` comes first if it has not yet run.
     pub fn run(&self, arguments: &[&str]) -> Result<Finished> {
         let wants_init = arguments.first() != Some(&"init") && arguments.first() != Some(&"fmt");

@@ -5,6 +5,7 @@ mod data_sources;
 mod empty_account;
 mod instance_profile;
 mod lifecycle;
+mod modules;
 mod multi_region;
 mod network;
 mod refusals;
