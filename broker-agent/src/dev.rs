@@ -154,8 +154,7 @@ fn open(data_dir: &Path, options: &Options) -> anyhow::Result<Arc<Hosting>> {
                     &record,
                     Change {
                         listeners: Some(listeners),
-                        replication: None,
-                        logs: None,
+                        ..Change::default()
                     },
                 ),
                 None => registry.new_record(BROKER.parse()?, String::new(), listeners, None)?,

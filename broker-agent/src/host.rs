@@ -109,6 +109,9 @@ pub(crate) enum StartFailure {
     /// The agent, or its settings, do not allow for a pair.
     #[error("{0}")]
     Pair(String),
+    /// Its keys are not to be had.
+    #[error("{0}")]
+    Encryption(String),
     #[error("it cannot start: {0}")]
     Other(String),
 }
@@ -121,12 +124,11 @@ pub(crate) struct Interrupted(String);
 impl Host {
     /// Opens the data in `dir`, replaying the journal, and then the listeners.
     pub(crate) async fn start(
-        name: &BrokerName,
         dir: &Path,
+        config: BrokerConfig,
         listeners: Vec<ListenerConfig>,
         bounds: &Bounds,
     ) -> Result<Self, StartFailure> {
-        let config = broker_config(name, bounds);
         let journal = dir.join(JOURNAL);
         let opened = tokio::task::spawn_blocking(move || {
             let disk = FileDisk::open(&journal).map_err(|error| error.to_string())?;

@@ -15,6 +15,7 @@ mod bounds;
 mod cli;
 mod config;
 mod dev;
+mod encryption;
 mod grpc;
 mod host;
 mod hosting;

@@ -43,6 +43,7 @@ mod credentials;
 mod data_sources;
 mod deletion;
 mod durability;
+mod encryption;
 mod failure;
 mod functions;
 mod generation;

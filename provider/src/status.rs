@@ -33,6 +33,8 @@ pub(crate) struct Status {
     pub(crate) in_sync: Attr<bool>,
     pub(crate) instances: Attr<Vec<Instance>>,
     pub(crate) replication_lag_seconds: Attr<f64>,
+    /// Of an encrypted broker, what is not encrypted yet.
+    pub(crate) unencrypted_bytes: Attr<u64>,
     /// Why it does not run.
     pub(crate) failure: Option<String>,
 }
@@ -67,6 +69,9 @@ impl Status {
             in_sync: in_sync.into(),
             instances: Attr::Known(instances),
             replication_lag_seconds: lag_s.into(),
+            unencrypted_bytes: (status.encryption.as_ref())
+                .and_then(|encryption| encryption.plain_bytes)
+                .into(),
             failure: failed.then_some(status.reason),
         }
     }

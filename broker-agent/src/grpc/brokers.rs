@@ -8,8 +8,8 @@ use std::time::Duration;
 use agent_api::v1::brokers_server::Brokers;
 use agent_api::v1::{
     Broker, BrokerEvent, BrokerState, BrokerStatus, CreateBrokerRequest, DeleteBrokerRequest,
-    DeleteBrokerResponse, ForcePromoteBrokerRequest, GetBrokerRequest, ListBrokersRequest,
-    ListBrokersResponse, Reason, RestartBrokerRequest, SwitchoverBrokerRequest,
+    DeleteBrokerResponse, EncryptionStatus, ForcePromoteBrokerRequest, GetBrokerRequest,
+    ListBrokersRequest, ListBrokersResponse, Reason, RestartBrokerRequest, SwitchoverBrokerRequest,
     SwitchoverBrokerResponse, UpdateBrokerRequest, WatchBrokersRequest,
 };
 use agent_api::{Failure, FieldMask};
@@ -20,6 +20,7 @@ use tonic::{Request, Response, Status};
 
 use super::paging::page;
 use super::{Agent, Answer, expect, required, token};
+use crate::encryption::Encryption;
 use crate::host::Engine;
 use crate::hosting::{Hosting, New, State, View};
 use crate::incoming::Caller;
@@ -62,6 +63,7 @@ impl Brokers for Agent {
             listeners,
             replication,
             logs: Wanted::asked(broker.logs),
+            encryption: encryption(&broker)?,
             token,
         };
         let create = async move { hosting.create(new).await };
@@ -104,6 +106,9 @@ impl Brokers for Agent {
         }
         if fields.logs {
             change.logs = Some(Wanted::asked(broker.logs));
+        }
+        if fields.encryption {
+            change.encryption = Some(encryption(&broker)?);
         }
         if fields.replication {
             let view = self.hosting.view(&broker.name)?;
@@ -246,7 +251,12 @@ impl Shower {
             Some(engine) => engine.endpoints().await,
             None => Vec::new(),
         };
-        let journal_damaged = engine.map_or(0, |engine| engine.admin().stats().scrub.damaged);
+        let journal_damaged = (engine.as_ref()).map_or(0, |it| it.admin().stats().scrub.damaged);
+        let encryption = view.unlocked.as_ref().map(|unlocked| EncryptionStatus {
+            master_key: unlocked.master_key.clone(),
+            keys: unlocked.keys,
+            plain_bytes: (engine.as_ref()).map(|it| it.admin().encryption().plain_bytes),
+        });
         let name = view.record.name.to_string();
         let (console_url, health_url) = match self.console_url.as_str() {
             "" => (String::new(), String::new()),
@@ -266,12 +276,14 @@ impl Shower {
             journal_damaged,
             replication,
             health_url,
+            encryption,
         };
         let settings = view.record.replication.as_ref();
         Broker {
             name,
             listeners: listeners::shown(&view.record.listeners),
             logs: Some(view.record.logs.shown()),
+            encryption: view.record.encryption.as_ref().map(Encryption::shown),
             replication: settings.map(|settings| Box::new(asked::shown(settings))),
             generation: view.record.generation,
             status: Some(status),
@@ -336,11 +348,18 @@ impl Watch {
     }
 }
 
+/// How a broker is to be encrypted.
+fn encryption(broker: &Broker) -> Result<Option<Encryption>, Failure> {
+    let asked = broker.encryption.as_ref().map(Encryption::asked);
+    asked.transpose()
+}
+
 /// What of a broker can be changed.
-const FIELDS: [&str; 3] = ["listeners", "logs", "replication"];
+const FIELDS: [&str; 4] = ["encryption", "listeners", "logs", "replication"];
 
 /// What an update is to change.
 struct Fields {
+    encryption: bool,
     listeners: bool,
     logs: bool,
     replication: bool,
@@ -359,6 +378,7 @@ impl Fields {
         }
         let names = |name: &str| paths.iter().any(|path| path == name);
         Ok(Self {
+            encryption: names("encryption"),
             listeners: paths.is_empty() || names("listeners"),
             logs: names("logs"),
             replication: names("replication"),

@@ -79,16 +79,21 @@ pub(super) fn start_failed(record: &Record, failure: &StartFailure) -> Failure {
     let (reason, field) = match failure {
         StartFailure::Occupied(address) => (Reason::Invalid, Some((*address, "port"))),
         StartFailure::Listen { address, .. } => (Reason::Invalid, Some((*address, "address"))),
-        StartFailure::Data { .. } | StartFailure::Other(_) | StartFailure::Pair(_) => {
-            (Reason::Unavailable, None)
-        }
+        StartFailure::Data { .. }
+        | StartFailure::Encryption(_)
+        | StartFailure::Other(_)
+        | StartFailure::Pair(_) => (Reason::Unavailable, None),
     };
     let owner = field.and_then(|(address, what)| {
         listeners::owner(&record.listeners, address).map(|name| format!("listeners.{name}.{what}"))
     });
+    let field = match failure {
+        StartFailure::Encryption(_) => "encryption".to_owned(),
+        _ => owner.unwrap_or_default(),
+    };
     Failure::new(reason, format!("broker {name:?} does not start: {failure}"))
         .of("broker", name)
-        .at(owner.unwrap_or_default())
+        .at(field)
 }
 
 pub(super) fn registry_failed(record: &Record, error: &RegistryError) -> Failure {

@@ -5,6 +5,7 @@
 //! reads the slot's view and never waits. Lock order: a slot's `change`, then the table of slots,
 //! then a slot's view; the latter two are never held across an await.
 
+mod encrypting;
 mod failures;
 mod operator;
 mod pairs;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use agent_api::Failure;
 use agent_api::v1::Reason;
+use broker_core::broker::BrokerConfig;
 use broker_core::definitions::Expect;
 use broker_net::ListenerConfig;
 use tokio::sync::watch;
@@ -27,7 +29,8 @@ use self::failures::{
 };
 pub(crate) use self::pairs::Links;
 use crate::bounds::Bounds;
-use crate::host::{Engine, Host, StartFailure};
+use crate::encryption::{Encryption, Unlocked, Vault};
+use crate::host::{Engine, Host, StartFailure, broker_config};
 use crate::listeners;
 use crate::logs::{Logs, Wanted};
 use crate::name::BrokerName;
@@ -43,6 +46,7 @@ pub(crate) struct New {
     pub(crate) listeners: Listeners,
     pub(crate) replication: Option<Settings>,
     pub(crate) logs: Wanted,
+    pub(crate) encryption: Option<Encryption>,
     /// Of the call that makes it, empty for none.
     pub(crate) token: String,
 }
@@ -81,6 +85,8 @@ pub(crate) struct View {
     pub record: Arc<Record>,
     /// What it does.
     pub state: State,
+    /// What is known of its keys, once the agent has them.
+    pub unlocked: Option<Unlocked>,
 }
 
 /// What a broker does.
@@ -105,6 +111,8 @@ struct Slot {
     change: tokio::sync::Mutex<()>,
     /// Held for a copy or a store only.
     view: Mutex<View>,
+    /// Its keys, once the agent has them.
+    vault: tokio::sync::Mutex<Option<Vault>>,
 }
 
 impl Slot {
@@ -113,6 +121,11 @@ impl Slot {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    fn set_unlocked(&self, unlocked: Unlocked) {
+        let mut view = self.view.lock().unwrap_or_else(PoisonError::into_inner);
+        view.unlocked = Some(unlocked);
     }
 }
 
@@ -257,9 +270,25 @@ impl Hosting {
     ) -> Result<View, Failure> {
         let slot = self.slot(name)?;
         let _turn = slot.change.lock().await;
-        let View { record: old, state } = slot.view();
+        let View {
+            record: mut old,
+            mut state,
+            ..
+        } = slot.view();
         expected(&old, &state, expect)?;
-        let new = Arc::new(self.registry.changed(&old, change));
+        let new = self.registry.changed(&old, change);
+        if new.encryption != old.encryption {
+            let mut encrypted = Record::clone(&old);
+            encrypted.encryption.clone_from(&new.encryption);
+            encrypted.generation = new.generation;
+            let encrypted = Arc::new(encrypted);
+            // It may be opened anew: nobody may hold it.
+            drop(state);
+            self.change_encryption(&slot, &old, &encrypted).await?;
+            self.replace(&slot, Arc::clone(&encrypted));
+            (old, state) = (encrypted, slot.view().state);
+        }
+        let new = Arc::new(new);
         let same_group = new.replication == old.replication;
         if new.listeners == old.listeners && same_group && new.logs == old.logs {
             return Ok(slot.view());
@@ -304,7 +333,7 @@ impl Hosting {
     pub(crate) async fn restart(&self, name: &str) -> Result<View, Failure> {
         let slot = self.slot(name)?;
         let _turn = slot.change.lock().await;
-        let View { record, state } = slot.view();
+        let View { record, state, .. } = slot.view();
         expected(&record, &state, Expect::Any)?;
         if matches!(state, State::Paired(_) | State::Running(_)) {
             self.show(&slot, State::Stopping);
@@ -329,7 +358,7 @@ impl Hosting {
     ) -> Result<(), Failure> {
         let slot = self.slot(name)?;
         let _turn = slot.change.lock().await;
-        let View { record, state } = slot.view();
+        let View { record, state, .. } = slot.view();
         expected(&record, &state, expect)?;
         match state {
             State::Paired(pair) => self.stop_node(&slot, &record, &pair, force).await?,
@@ -405,6 +434,7 @@ impl Hosting {
             listeners,
             replication,
             logs,
+            encryption,
             token,
         } = new;
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
@@ -413,7 +443,8 @@ impl Hosting {
             let same = !token.is_empty() && view.record.token == token;
             let alike = view.record.listeners == listeners
                 && view.record.replication == replication
-                && view.record.logs == logs;
+                && view.record.logs == logs
+                && view.record.encryption == encryption;
             if same && alike {
                 return Ok(Reserved::Made(view));
             }
@@ -436,6 +467,7 @@ impl Hosting {
                 )
             })?;
         record.logs = logs;
+        record.encryption = encryption;
         self.log(&record);
         let slot = slot(record);
         slots.insert(name, Arc::clone(&slot));
@@ -451,11 +483,23 @@ impl Hosting {
         }
         let dir = self.data_dir(record);
         let listeners = self.to_open(record);
-        let host = Host::start(&record.name, &dir, listeners, &self.bounds).await?;
+        let config = self.engine_config(slot, record).await?;
+        let host = Host::start(&dir, config, listeners, &self.bounds).await?;
         let host = Arc::new(host);
         self.show(slot, State::Running(Arc::clone(&host)));
         tokio::spawn(watch_disk(Arc::clone(slot), host, self.changes.clone()));
         Ok(())
+    }
+
+    /// How the engine of a broker is opened, with its keys if it is encrypted.
+    async fn engine_config(
+        &self,
+        slot: &Slot,
+        record: &Record,
+    ) -> Result<BrokerConfig, StartFailure> {
+        let mut config = broker_config(&record.name, &self.bounds);
+        config.journal.keys = self.unlock(slot, record).await?;
+        Ok(config)
     }
 
     /// Has the log files kept that the record says.
@@ -579,10 +623,12 @@ fn slot(record: Record) -> Arc<Slot> {
     let view = View {
         record: Arc::new(record),
         state: State::Starting,
+        unlocked: None,
     };
     Arc::new(Slot {
         change: tokio::sync::Mutex::new(()),
         view: Mutex::new(view),
+        vault: tokio::sync::Mutex::default(),
     })
 }
 

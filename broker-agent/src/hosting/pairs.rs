@@ -87,7 +87,9 @@ impl Hosting {
         })?;
         let dir = self.data_dir(record);
         let listeners = self.to_open(record);
-        let pair = Pair::start(&dir, record, listeners, &self.bounds, &links.listener).await?;
+        let config = self.engine_config(slot, record).await?;
+        let with = (config, listeners, &self.bounds);
+        let pair = Pair::start(&dir, record, with, &links.listener).await?;
         let pair = Arc::new(pair);
         self.show(slot, State::Paired(Arc::clone(&pair)));
         let changes = self.changes.clone();
@@ -118,9 +120,10 @@ impl Hosting {
         self.start_again(&slot, &view.record);
     }
 
-    /// Starts a node of a pair again and again until it runs or something else is done about it.
+    /// Starts a node of a pair, or a broker whose keys are not to be had, again and again until it runs
+    /// or something else is done about it.
     pub(super) fn start_again(&self, slot: &Arc<Slot>, record: &Arc<Record>) {
-        if record.replication.is_none() {
+        if record.replication.is_none() && record.encryption.is_none() {
             return;
         }
         let Some(hosting) = self.this.upgrade() else {
@@ -139,7 +142,7 @@ impl Hosting {
                     return;
                 }
                 info!(broker = %record.name, "starting this node of the broker again");
-                match hosting.run_pair(&slot, &record).await {
+                match hosting.run(&slot, &record).await {
                     Ok(()) => return,
                     Err(failure) => {
                         warn!(broker = %record.name, reason = %failure, "it does not start");

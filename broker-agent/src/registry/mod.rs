@@ -29,6 +29,7 @@ use tracing::{error, warn};
 
 use self::record::FORMAT;
 pub(crate) use self::record::{ClientCertificates, Listener, Record, Secret, UserFrom};
+use crate::encryption::Encryption;
 use crate::logs::Wanted;
 use crate::name::BrokerName;
 use crate::passwords;
@@ -54,6 +55,8 @@ pub(crate) struct Change {
     pub replication: Option<Option<Settings>>,
     /// Which log files are kept about it.
     pub logs: Option<Wanted>,
+    /// Whether and how it is encrypted.
+    pub encryption: Option<Option<Encryption>>,
 }
 
 /// Why the registry could not be read or changed.
@@ -133,6 +136,7 @@ impl Registry {
             listeners,
             replication,
             logs: Wanted::default(),
+            encryption: None,
         })
     }
 
@@ -142,6 +146,7 @@ impl Registry {
             listeners,
             replication,
             logs,
+            encryption,
         } = change;
         let replication = replication.unwrap_or_else(|| record.replication.clone());
         Record {
@@ -153,6 +158,7 @@ impl Registry {
                 .or_else(|| record.uid.clone()),
             replication,
             logs: logs.unwrap_or(record.logs),
+            encryption: encryption.unwrap_or_else(|| record.encryption.clone()),
             generation: self.next_generation(),
             ..record.clone()
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::encryption::Encryption;
 use crate::logs::Wanted;
 use crate::name::BrokerName;
 use crate::replication::settings::{GroupId, Settings};
@@ -38,6 +39,9 @@ pub(crate) struct Record {
     /// Which log files are kept about it.
     #[serde(default, skip_serializing_if = "Wanted::is_all")]
     pub logs: Wanted,
+    /// Where its master key comes from, if it is encrypted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<Encryption>,
 }
 
 impl Record {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use agent_api::v1::{self, ReplicationState};
+use broker_core::broker::BrokerConfig;
 use broker_core::journal::FileDisk;
 use broker_core::replication::coordinator::Coordinator;
 use broker_core::replication::preface;
@@ -25,7 +26,7 @@ use super::picture::{Sight, leads, picture};
 use super::settings::{Durability, Settings};
 use super::store;
 use crate::bounds::Bounds;
-use crate::host::{Active, JOURNAL, StartFailure, broker_config, options};
+use crate::host::{Active, JOURNAL, StartFailure, options};
 use crate::listeners;
 use crate::registry::Record;
 use crate::tokens::Tokens;
@@ -80,8 +81,7 @@ impl Pair {
     pub(crate) async fn start(
         dir: &Path,
         record: &Arc<Record>,
-        listeners: Vec<ListenerConfig>,
-        bounds: &Bounds,
+        (broker, listeners, bounds): (BrokerConfig, Vec<ListenerConfig>, &Bounds),
         links: &ReplicationListener,
     ) -> Result<Self, StartFailure> {
         let settings = settings(record)?;
@@ -103,7 +103,7 @@ impl Pair {
             founder: settings.founds(),
             min_isr: settings.durability.min_isr(),
             timing: Timing::default(),
-            broker: broker_config(&record.name, bounds),
+            broker,
             disk,
             coordinator: Arc::clone(&coordinator),
             listeners,

@@ -25,7 +25,7 @@ use broker_core::journal::{ReadOnlyDisk, Skipped};
 use serde_json::Value as Json;
 
 use self::json::{definitions_json, message_json, skipped_json};
-use crate::INCOMPLETE;
+use crate::{INCOMPLETE, encryption};
 
 /// What `salvage` was asked for.
 #[derive(Debug, clap::Args)]
@@ -33,6 +33,9 @@ pub(crate) struct Options {
     /// A broker's data: the directory that the refusal names.
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
+    /// The key file of an encrypted broker, whose keyring is in `keys` beside the journal.
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
     /// Directory to make for what is exported.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -42,10 +45,13 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options, told: &mut impl Write) -> anyhow::Result<ExitCode> {
     let journal = journal_dir(&options.data_dir)?;
     let disk = ReadOnlyDisk::open(&journal)?;
+    let key_file = options.key_file.as_deref();
+    let keys = key_file.map(|file| encryption::keys_for_salvage(&journal, file));
+    let keys = keys.transpose()?;
     let out = &options.out;
     make_out(out).with_context(|| format!("make {}", out.display()))?;
     let mut messages = create(out, "messages.jsonl")?;
-    let salvaged = broker::salvage(&disk, &mut |message| {
+    let salvaged = broker::salvage(&disk, keys.as_ref(), &mut |message| {
         serde_json::to_writer(&mut messages, &message_json(message))?;
         messages.write_all(b"\n")
     })?;

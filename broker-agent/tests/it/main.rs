@@ -9,6 +9,7 @@ mod brokers;
 mod command_line;
 mod crash;
 mod dev;
+mod encryption;
 mod expectations;
 mod logs;
 mod metrics;

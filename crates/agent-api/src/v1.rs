@@ -1384,6 +1384,10 @@ pub struct Broker {
     /// The log files that the agent keeps about it. Absent = all.
     #[prost(message, optional, tag = "4")]
     pub logs: ::core::option::Option<Logs>,
+    /// How what it keeps is encrypted on the disk. Absent = it is not, and stays so if it was never
+    /// encrypted; what is encrypted stays so.
+    #[prost(message, optional, tag = "5")]
+    pub encryption: ::core::option::Option<Encryption>,
     /// Set by the agent, ignored in requests:
     #[prost(uint64, tag = "10")]
     pub generation: u64,
@@ -1394,6 +1398,29 @@ pub struct Broker {
     /// nodes of a pair have the same one, the group's.
     #[prost(string, tag = "12")]
     pub uid: ::prost::alloc::string::String,
+}
+/// Where the master key of a broker comes from. Each node of a pair has its own.
+/// A change is a rotation: what is written from then on has another key, and the broker goes on.
+/// Setting it on a broker that is not encrypted restarts the broker.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Encryption {
+    /// Absolute path of a file on the agent's machine: 64 hexadecimal digits, as `openssl rand -hex 32`
+    /// writes them, for its owner alone.
+    #[prost(string, tag = "1")]
+    pub key_file: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EncryptionStatus {
+    /// `file:` and the fingerprint of the key.
+    #[prost(string, tag = "1")]
+    pub master_key: ::prost::alloc::string::String,
+    /// Keys of the broker's own, one for each rotation, and one more.
+    #[prost(uint32, tag = "2")]
+    pub keys: u32,
+    /// Bytes of the journal up to the last that was written before the broker was encrypted, and is not
+    /// yet rewritten; 0 once nothing is left. Unset where that is not known: on a node that stands by.
+    #[prost(uint64, optional, tag = "3")]
+    pub plain_bytes: ::core::option::Option<u64>,
 }
 /// Log files, in the directory of the broker's name below the agent's data directory: JSON lines.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1468,6 +1495,9 @@ pub struct BrokerStatus {
     /// status pages are switched off.
     #[prost(string, tag = "9")]
     pub health_url: ::prost::alloc::string::String,
+    /// Of an encrypted broker, once its keys are at hand.
+    #[prost(message, optional, tag = "10")]
+    pub encryption: ::core::option::Option<EncryptionStatus>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Endpoint {

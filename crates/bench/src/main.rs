@@ -57,6 +57,9 @@ enum Command {
         /// Persistent, confirmed and acknowledged.
         #[arg(long)]
         durable: bool,
+        /// With an encrypted journal.
+        #[arg(long)]
+        encrypted: bool,
         /// The journal's directory.
         dir: PathBuf,
     },
@@ -139,12 +142,14 @@ fn main() -> Result<ExitCode> {
             messages,
             body_bytes,
             durable,
+            encrypted,
             dir,
         } => {
             let work = Work {
                 messages,
                 body_bytes,
                 durable,
+                encrypted,
             };
             let count = sessions::run(work, &dir)?;
             writeln!(std::io::stdout().lock(), "{count}")?;

@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 use broker_core::access::hash_password;
 use broker_core::broker::{Broker, BrokerConfig};
 use broker_core::definitions::{Expect, PasswordChange, PermissionSpec, UserUpdate};
-use broker_core::journal::{FileDisk, Turn, Writer};
+use broker_core::journal::{FileDisk, Keyring, Master, SecretKey, Turn, Writer};
 use broker_core::outbox::Wake;
 use broker_core::session::amqp091::{Session, Settings};
 use broker_core::session::{Output, Step};
@@ -38,6 +38,8 @@ pub struct Work {
     pub body_bytes: usize,
     /// Persistent, confirmed and acknowledged instead of transient.
     pub durable: bool,
+    /// The journal is encrypted.
+    pub encrypted: bool,
 }
 
 /// One broker in a directory, and who turns its journal.
@@ -66,7 +68,7 @@ impl Wake for Rung {
 
 /// Publishes and consumes; answers with how many messages went through.
 pub fn run(work: Work, dir: &Path) -> Result<u64> {
-    let mut world = World::open(dir)?;
+    let mut world = World::open(dir, work.encrypted)?;
     let mut consumer = world.connect();
     consumer.set_up(work.durable, true);
     world.settle(&mut [&mut consumer])?;
@@ -116,10 +118,18 @@ pub fn run(work: Work, dir: &Path) -> Result<u64> {
 }
 
 impl World {
-    fn open(dir: &Path) -> Result<Self> {
+    fn open(dir: &Path, encrypted: bool) -> Result<Self> {
         let disk = FileDisk::open(dir).context("open the journal's directory")?;
         let mut config = BrokerConfig::default();
         config.journal.keep_free_bytes = Some(KEEP_FREE_BYTES);
+        if encrypted {
+            let master = Master {
+                name: "file:bench".to_owned(),
+                data: Vec::new(),
+            };
+            let (_, keys) = Keyring::create(&*disk, master, &SecretKey::default())?;
+            config.journal.keys = Some(Arc::new(keys));
+        }
         let (broker, writer) = Broker::open(&config, disk)?;
         let admin = broker.admin();
         let update = UserUpdate {
@@ -291,6 +301,7 @@ mod tests {
                 messages: 2_000,
                 body_bytes: 100,
                 durable,
+                encrypted: durable,
             };
             assert!(
                 run(work, dir.path()).unwrap() >= 2_000,

@@ -190,7 +190,7 @@ impl Job {
             view = self.switch_over(keep, &view).await?;
         }
         self.delete_copies(&nodes.gone, &view).await?;
-        let paths = ["listeners", "logs", "replication"]
+        let paths = ["encryption", "listeners", "logs", "replication"]
             .map(str::to_owned)
             .to_vec();
         self.update_at(keep, single, paths).await?;

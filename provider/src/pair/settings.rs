@@ -8,6 +8,7 @@ use super::PairDurability;
 use super::coordination::{Coordination, without_secrets};
 use super::members::Member;
 use super::view::View;
+use crate::encryption::Encryption;
 use crate::listeners::Listeners;
 use crate::logs::Logs;
 
@@ -18,6 +19,7 @@ pub(crate) struct Plan {
     pub(crate) members: Vec<Member>,
     pub(crate) listeners: Listeners,
     pub(crate) logs: Option<Logs>,
+    pub(crate) encryption: Option<Encryption>,
     pub(crate) coordination: Coordination,
     pub(crate) durability: PairDurability,
     /// Name of the node that should be active.
@@ -30,6 +32,7 @@ pub(crate) struct Settings {
     name: String,
     listeners: BTreeMap<String, v1::Listener>,
     logs: v1::Logs,
+    encryption: Option<v1::Encryption>,
     replication: v1::Replication,
 }
 
@@ -84,6 +87,7 @@ impl Settings {
             name: plan.name.clone(),
             listeners: plan.listeners.to_api(),
             logs: plan.logs.clone().unwrap_or_default().to_api(),
+            encryption: plan.encryption.as_ref().map(Encryption::to_api),
             replication: v1::Replication {
                 group,
                 nodes: nodes.collect(),
@@ -103,6 +107,7 @@ impl Settings {
             name: self.name.clone(),
             listeners: self.listeners.clone(),
             logs: Some(self.logs),
+            encryption: self.encryption.clone(),
             replication: Some(Box::new(v1::Replication {
                 node,
                 ..self.replication.clone()
@@ -135,6 +140,9 @@ impl Settings {
         }
         if Logs::from_api(node).to_api() != self.logs {
             paths.push("logs".to_owned());
+        }
+        if node.encryption != self.encryption {
+            paths.push("encryption".to_owned());
         }
         let is_same = node.replication.as_ref().is_some_and(|now| {
             now.nodes == self.replication.nodes
@@ -169,7 +177,8 @@ pub(crate) fn are_alike(a: &v1::Broker, b: &v1::Broker) -> bool {
             ..*replication
         }
     };
-    has_same_listeners(a, b) && Logs::from_api(a) == Logs::from_api(b) && common(a) == common(b)
+    let is_kept_alike = Logs::from_api(a) == Logs::from_api(b) && a.encryption == b.encryption;
+    has_same_listeners(a, b) && is_kept_alike && common(a) == common(b)
 }
 
 fn number_of(plan: &Plan, numbers: &[u32], name: Option<&str>) -> Option<u32> {

@@ -4,6 +4,7 @@ mod bad_values;
 mod bounds;
 mod drift;
 mod durability;
+mod encryption;
 mod failure;
 pub(crate) mod fixture;
 mod import;

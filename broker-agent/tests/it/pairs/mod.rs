@@ -5,6 +5,7 @@ mod bad_input;
 #[expect(dead_code, reason = "the store's own tests ask more of it")]
 mod cluster;
 mod durability;
+mod encryption;
 mod etcd;
 mod kit;
 mod life;

@@ -14,11 +14,14 @@ use super::{Bench, Scenario};
 const FEW: u64 = 10_000;
 const MANY: u64 = 30_000;
 
-/// Name, body and whether persistent, confirmed and acknowledged.
-const VARIANTS: [(&str, usize, bool); 3] = [
-    ("transient 16 B", 16, false),
-    ("transient 1 KiB", 1024, false),
-    ("confirmed 16 B", 16, true),
+/// Name, body, and what is asked of the engine: persistent means confirmed and acknowledged, too.
+const VARIANTS: [(&str, usize, &[&str]); 6] = [
+    ("transient 16 B", 16, &[]),
+    ("transient 1 KiB", 1024, &[]),
+    ("confirmed 16 B", 16, &["--durable"]),
+    ("confirmed 1 KiB", 1024, &["--durable"]),
+    ("encrypted 16 B", 16, &["--durable", "--encrypted"]),
+    ("encrypted 1 KiB", 1024, &["--durable", "--encrypted"]),
 ];
 
 pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
@@ -26,8 +29,8 @@ pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
     if bench.run > 1 {
         return Ok(());
     }
-    for (variant, body_bytes, durable) in VARIANTS {
-        let measured = per_message(bench, body_bytes, durable);
+    for (variant, body_bytes, asked) in VARIANTS {
+        let measured = per_message(bench, body_bytes, asked);
         bench.take(Scenario::Instructions, variant, "ferrymq", measured)?;
     }
     Ok(())
@@ -36,9 +39,9 @@ pub(super) fn run(bench: &mut Bench<'_>) -> Result<()> {
 fn per_message(
     bench: &Bench<'_>,
     body_bytes: usize,
-    durable: bool,
+    asked: &[&str],
 ) -> Result<Vec<(&'static str, f64)>> {
-    let of = |messages| count(bench, messages, body_bytes, durable);
+    let of = |messages| count(bench, messages, body_bytes, asked);
     let (few, many) = (of(FEW)?, of(MANY)?);
     let messages = (many.messages - few.messages) as f64;
     let instructions = (many.instructions - few.instructions) as f64;
@@ -50,7 +53,7 @@ struct Count {
     instructions: u64,
 }
 
-fn count(bench: &Bench<'_>, messages: u64, body_bytes: usize, durable: bool) -> Result<Count> {
+fn count(bench: &Bench<'_>, messages: u64, body_bytes: usize, asked: &[&str]) -> Result<Count> {
     let dir = bench.fresh_dir("instructions")?;
     let profile = dir.path().join("callgrind.out");
     let data = dir.path().join("data");
@@ -63,7 +66,7 @@ fn count(bench: &Bench<'_>, messages: u64, body_bytes: usize, durable: bool) -> 
         .arg(&bench.programs.bench)
         .args(["sessions", "--messages", &messages.to_string()])
         .args(["--body-bytes", &body_bytes.to_string()])
-        .args(durable.then_some("--durable"))
+        .args(asked)
         .arg(&data);
     let out = command
         .output()

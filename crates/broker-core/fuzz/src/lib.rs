@@ -15,7 +15,7 @@ use broker_core::call::{
     Bind, DeclareExchange, DeclareQueue, Destination, Outcome, Publish, Published,
 };
 use broker_core::definitions::{Expect, PasswordChange, PermissionSpec, UserUpdate};
-use broker_core::journal::{Options, SimDisk, Turn, Writer};
+use broker_core::journal::{Keyring, Keys, Master, Options, SecretKey, SimDisk, Turn, Writer};
 use broker_core::message::{Envelope, Properties};
 use broker_core::outbox::Wake;
 use broker_core::value::{Arguments, Value};
@@ -74,9 +74,41 @@ pub fn finish(broker: &Broker, mut writer: Writer) {
 
 /// The files of a broker that holds one of everything, some messages and some settlements.
 pub fn sample() -> BTreeMap<String, Vec<u8>> {
+    written(&SimDisk::new(1), &config())
+}
+
+/// What opens the keyring of [`encrypted_sample`].
+pub fn master() -> (Master, SecretKey) {
+    let master = Master {
+        name: "file:fuzz".to_owned(),
+        data: Vec::new(),
+    };
+    (master, SecretKey::new([3; 32]))
+}
+
+/// How an encrypted journal is kept.
+pub fn encrypted(keys: Keys) -> Options {
+    Options {
+        keys: Some(Arc::new(keys)),
+        ..options()
+    }
+}
+
+/// The same files of a broker with encryption, and its keyring.
+pub fn encrypted_sample() -> BTreeMap<String, Vec<u8>> {
     let disk = SimDisk::new(1);
+    let (master, secret) = master();
+    let (_, keys) = Keyring::create(&disk, master, &secret).expect("an empty disk is sound");
+    let config = BrokerConfig {
+        journal: encrypted(keys),
+        ..BrokerConfig::default()
+    };
+    written(&disk, &config)
+}
+
+fn written(disk: &SimDisk, config: &BrokerConfig) -> BTreeMap<String, Vec<u8>> {
     let (broker, writer) =
-        Broker::open(&config(), Arc::new(disk.clone())).expect("an empty disk is sound");
+        Broker::open(config, Arc::new(disk.clone())).expect("an empty disk is sound");
     let attachment = log_in(&broker);
     declare(&attachment);
     for size in [0, 1, 300, 3_000] {

@@ -8,10 +8,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use broker_core::journal::{Lsn, RecordRef, Replay, Unreadable, open};
+use broker_core::journal::{Keyring, Keys, Lsn, RecordRef, Replay, SimDisk, Unreadable, open};
 use crc32c::{crc32c, crc32c_append};
 
-use super::{disk_of, options, sample};
+use super::{disk_of, encrypted, encrypted_sample, master, options, sample};
 
 /// Where the records of a segment begin.
 const DATA_START: usize = 4096;
@@ -46,6 +46,47 @@ pub fn check(input: &[u8]) {
         open(Arc::new(disk), &options(), &mut second).expect("what was opened once");
         assert_eq!(first, second);
     }
+}
+
+/// The same input for the files of an encrypted journal and its keyring. Whatever it does, what comes
+/// back is what was written: damage and forgery are refused.
+pub fn check_encrypted(input: &[u8]) {
+    static SAMPLE: OnceLock<(BTreeMap<String, Vec<u8>>, Seen)> = OnceLock::new();
+    let (sample, written) = SAMPLE.get_or_init(|| {
+        let files = encrypted_sample();
+        let mut written = Seen::default();
+        let disk = disk_of(&files);
+        let keys = keys(&disk).expect("it is sound");
+        open(Arc::new(disk), &encrypted(keys), &mut written).expect("it is sound");
+        (files, written)
+    });
+    let mut files = sample.clone();
+    patch(&mut files, input);
+    // A file that says that it is not encrypted is read as one that was written before encryption was
+    // set up.
+    if files.values().any(|file| is_plain(file)) {
+        return;
+    }
+    let disk = disk_of(&files);
+    let Some(keys) = keys(&disk) else {
+        return;
+    };
+    let mut seen = Seen::default();
+    let _ = open(Arc::new(disk), &encrypted(keys), &mut seen);
+    for record in seen.0 {
+        assert!(written.0.contains(&record), "{record:?} was not written");
+    }
+}
+
+fn is_plain(file: &[u8]) -> bool {
+    let magics = [b"FerryJnl", b"FerryCkp", b"FerryIdx"];
+    magics.iter().any(|magic| file.starts_with(*magic)) && file.get(8) != Some(&2)
+}
+
+fn keys(disk: &SimDisk) -> Option<Keys> {
+    let (master, secret) = master();
+    let keyring = Keyring::load(disk).ok()??;
+    keyring.open(&master.name, &secret).ok()
 }
 
 fn patch(files: &mut BTreeMap<String, Vec<u8>>, mut input: &[u8]) {

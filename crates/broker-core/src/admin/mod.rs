@@ -56,6 +56,15 @@ pub struct ConnectionInfo {
     pub peer: String,
 }
 
+/// What of a journal is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EncryptionStats {
+    /// What is written is encrypted.
+    pub encrypts: bool,
+    /// Bytes of the journal up to the last that is not: what was written before encryption was set up.
+    pub plain_bytes: u64,
+}
+
 /// Counts of the whole broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BrokerStats {
@@ -503,6 +512,11 @@ impl Admin {
     /// Counts of the whole broker.
     pub fn stats(&self) -> BrokerStats {
         self.broker.stats()
+    }
+
+    /// What of its journal is encrypted.
+    pub fn encryption(&self) -> EncryptionStats {
+        self.broker.encryption()
     }
 }
 

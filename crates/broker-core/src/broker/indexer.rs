@@ -27,6 +27,7 @@ impl SegmentIndexer {
             }
             records::SETTLE => self.writer.settle(record.head),
             records::CHANGE => self.writer.change(record.end, record.head),
+            records::FILLER => {}
             _ => return Err(Malformed("a record of a kind this version lacks")),
         }
         Ok(())

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::{Broker, LiveQueue};
 use crate::call::{QueueId, Sequence};
-use crate::journal::{Admission, AppendError, Haste, Journal, Lsn, Record};
+use crate::journal::{Admission, AppendError, Haste, Lsn, Record};
 use crate::message::{Body, Message};
 use crate::records::{self, write_publish_head, write_settle};
 
@@ -61,7 +61,7 @@ impl Broker {
             body: shared,
         };
         let end = self.journal.append(&record, Haste::OnCall)?;
-        let start = Journal::start_of(end, head.len() + body.len());
+        let start = self.journal.start_of(end, head.len() + body.len());
         Ok(Appended { start, end })
     }
 
@@ -99,7 +99,9 @@ impl Broker {
         let [end, settled] = ends[..] else {
             unreachable!("a position for each record");
         };
-        let start = Journal::start_of(end, publish.len() + message.body.len());
+        let start = self
+            .journal
+            .start_of(end, publish.len() + message.body.len());
         Ok((Appended { start, end }, settled))
     }
 

@@ -172,6 +172,7 @@ impl Replay for Recovery {
             }
             records::SETTLE => self.settle(record.payload).map_err(unreadable)?,
             records::CHANGE => self.change(record.end, record.payload)?,
+            records::FILLER => {}
             Kind { .. } => return Err(Unreadable("a record of a kind this version lacks".into())),
         }
         Ok(())

@@ -14,7 +14,7 @@ use crate::definitions::{
     BindingSpec, ExchangeSpec, LimitsSpec, PermissionSpec, PolicySpec, QueueSpec,
     TopicPermissionSpec, UserSpec, VhostSpec,
 };
-use crate::journal::{self, Disk, Fault, Lsn, RecordRef, Skipped};
+use crate::journal::{self, Disk, Fault, Keys, Lsn, RecordRef, Skipped};
 use crate::lock::read;
 use crate::message::Properties;
 use crate::records::{self, PublishRecord, read_publish};
@@ -83,16 +83,18 @@ pub enum SalvageError {
     Taker(#[from] io::Error),
 }
 
-/// Hands over all messages of the journal on `disk`, queue by queue, each in its order.
+/// Hands over all messages of the journal on `disk`, queue by queue, each in its order. `keys` decrypt
+/// what is encrypted.
 ///
 /// # Errors
 /// See [`SalvageError`]. Whatever else is wrong is told in [`Salvaged::skipped`].
 pub fn salvage(
     disk: &dyn Disk,
+    keys: Option<&Keys>,
     take: &mut dyn FnMut(&SalvagedMessage<'_>) -> io::Result<()>,
 ) -> Result<Salvaged, SalvageError> {
     let mut recovery = Recovery::new(Account::new(u64::MAX, 1 << 20));
-    let mut journal = journal::salvage(disk, &mut recovery)?;
+    let mut journal = journal::salvage(disk, keys, &mut recovery)?;
     let definitions = definitions(&recovery);
     let mut messages = 0;
     let mut lost = Vec::new();

@@ -21,7 +21,7 @@ use super::streams::Streams;
 use super::{Broker, LiveQueue, Topology, refuse_append};
 use crate::account::Hold;
 use crate::call::{Outcome, Publish, QueueId, Settle};
-use crate::journal::{Admission, AppendError, Haste, Journal, Lsn, Record};
+use crate::journal::{Admission, AppendError, Haste, Lsn, Record};
 use crate::lock::lock;
 use crate::message::{Body, Message};
 use crate::queue::State;
@@ -100,7 +100,7 @@ impl Attachment {
         turn.keep();
         let journaled = dispatches.iter_mut().filter(|it| !it.places.is_empty());
         for ((dispatch, draft), end) in journaled.zip(&drafts).zip(&ends) {
-            let start = Journal::start_of(*end, draft.len());
+            let start = broker.journal.start_of(*end, draft.len());
             dispatch.appended(Appended { start, end: *end });
         }
         broker.deliver_all(dispatches);

@@ -15,6 +15,10 @@
 //!   ([`Broker::moved`]). Nothing is freed before that is done for all copies, which is when they are
 //!   durable: a queue that has a message in the journal alone must be able to read it.
 //!
+//! Once encryption is set up ([`Options::keys`](crate::journal::Options)), segments that were written
+//! before are let go the same way, however small the journal is, until none is left
+//! ([`Journal::plain_below`](crate::journal::Journal::plain_below)).
+//!
 //! Copies take ordinary room only: on a full disk what is left belongs to settlements.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -23,12 +27,15 @@ use std::sync::Arc;
 use super::placed::{Appended, Places};
 use super::{Broker, LiveQueue, Vhost};
 use crate::access::Users;
+use crate::admin::EncryptionStats;
 use crate::definitions::{Stored, VhostSpec};
-use crate::journal::{Admission, AppendError, CheckpointError, Lsn, ReadWindow, SegmentSpan};
+use crate::journal::{
+    Admission, AppendError, CheckpointError, Haste, Lsn, ReadWindow, Record, SegmentSpan,
+};
 use crate::lock::{lock, read, write};
 use crate::message::Message;
 use crate::queue::State;
-use crate::records::{Change, Checkpoint};
+use crate::records::{self, Change, Checkpoint};
 
 /// What is under way.
 #[derive(Debug)]
@@ -36,6 +43,10 @@ pub(super) struct Upkeep {
     segment_bytes: u64,
     /// The journal's end when it was last looked over.
     looked: Lsn,
+    /// The oldest record when messages were last gathered out of segments that are not encrypted.
+    exposed: Lsn,
+    /// What was last freed.
+    released: Lsn,
     /// Free everything below the second position once the first is durable.
     free: Option<(Lsn, Lsn)>,
     /// Write this checkpoint once its position is durable.
@@ -119,6 +130,8 @@ impl Upkeep {
         Self {
             segment_bytes,
             looked: Lsn(0),
+            exposed: Lsn(0),
+            released: Lsn(0),
             free: None,
             checkpoint: None,
             checkpoint_bytes: 0,
@@ -154,8 +167,52 @@ impl Broker {
             upkeep.checkpoint_bytes = payload.len() as u64;
             self.write_checkpoint(covered, &payload);
         }
+        let mut released = false;
         if let Some((_, below)) = upkeep.free.take_if(|(when, _)| *when <= durable) {
             self.journal.release_before(below);
+            released = below > upkeep.released;
+            upkeep.released = below;
+        }
+        let more = released || !upkeep.copies.is_empty() || upkeep.free.is_some();
+        if more && self.is_exposed() {
+            // Though nobody may be using the broker.
+            self.journal.recall();
+        }
+    }
+
+    /// Records lie on the disk unencrypted that should not.
+    fn is_exposed(&self) -> bool {
+        self.journal.encrypts() && self.journal.plain_below() > Lsn(0)
+    }
+
+    /// Fills the journal up to where the account tells copies from what is not encrypted, for that may
+    /// end anywhere. True if it has to grow yet.
+    fn set_apart(&self) -> bool {
+        let from = self.account.bucket_end(self.journal.plain_below());
+        let missing = from.0.saturating_sub(self.journal.end().0);
+        if missing == 0 {
+            return false;
+        }
+        let size = (missing as usize).min(self.journal.payload_max_bytes() / 2);
+        let filler = Record {
+            kind: records::FILLER,
+            admission: Admission::Ordinary,
+            parts: &[&vec![0; size]],
+            body: None,
+        };
+        // Tried again with the next commit.
+        if let Err(error) = self.journal.append(&filler, Haste::Now) {
+            tracing::debug!(%error, "what is not encrypted waits to be rewritten");
+        }
+        true
+    }
+
+    /// What of the journal is encrypted.
+    pub(crate) fn encryption(&self) -> EncryptionStats {
+        let plain_below = self.journal.plain_below();
+        EncryptionStats {
+            encrypts: self.journal.encrypts(),
+            plain_bytes: plain_below.0.saturating_sub(self.journal.first().0),
         }
     }
 
@@ -169,7 +226,8 @@ impl Broker {
         }
         let full = self.journal.is_full();
         let grown = end.0 - upkeep.looked.0 >= upkeep.segment_bytes / 4;
-        if !grown && !full {
+        let exposed = self.is_exposed();
+        if !grown && !full && !exposed || exposed && self.set_apart() {
             return;
         }
         if grown {
@@ -182,7 +240,7 @@ impl Broker {
         let needed = self.account.oldest().unwrap_or(end);
         let kept = newest.end.0 - oldest.start.0;
         let bound = LIVE_FACTOR * self.account.journaled_bytes();
-        let outgrown = kept > bound.max(MIN_SEGMENTS * upkeep.segment_bytes);
+        let outgrown = exposed || kept > bound.max(MIN_SEGMENTS * upkeep.segment_bytes);
         if oldest.end <= needed {
             upkeep.free = Some((end, needed));
             let uncovered = needed.0.saturating_sub(self.journal.checkpointed().0);
@@ -195,7 +253,9 @@ impl Broker {
             return;
         }
         // Looking at every message is dear: not after each commit while the disk is full.
-        if grown && outgrown {
+        let first_time = exposed && upkeep.exposed < oldest.start;
+        if (grown || first_time) && outgrown {
+            upkeep.exposed = oldest.start;
             self.gather_copies(upkeep, &segments);
         }
     }

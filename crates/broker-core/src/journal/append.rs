@@ -11,72 +11,19 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::ahead::Ahead;
 use super::batch::Batch;
 use super::checkpoint::{self, Checkpoints};
-use super::checksum;
 use super::disk::Disk;
-use super::gather::Gather;
+use super::entry::{Admission, Haste, PATIENCE, Record};
+use super::gather::{Gather, framed_in};
 use super::index;
 use super::read::Readable;
-use super::record;
 use super::room::Shortage;
 use super::segment::Segment;
 use super::{
-    AppendError, CheckpointError, Corrupt, Epoch, Fault, Kind, Lsn, OpenError, Stopped, StoreId,
+    AppendError, CheckpointError, Corrupt, Epoch, Fault, Lsn, OpenError, Stopped, StoreId,
 };
-
-/// One thing to be made durable: `parts` and then `body` are its payload.
-#[derive(Debug, Clone, Copy)]
-pub struct Record<'a> {
-    /// Its meaning.
-    pub kind: Kind,
-    /// Whether it may use the reserve.
-    pub admission: Admission,
-    /// The payload but for the body; gathered into the journal's buffer.
-    pub parts: &'a [&'a [u8]],
-    /// The end of the payload. A large one is not copied but held until written.
-    pub body: Option<&'a Bytes>,
-}
-
-impl Record<'_> {
-    fn size_bytes(&self) -> usize {
-        let parts: usize = self.parts.iter().map(|part| part.len()).sum();
-        parts + self.body.map_or(0, Bytes::len)
-    }
-
-    fn crc(&self) -> u32 {
-        let parts = self.parts.iter();
-        let crc = parts.fold(0, |crc, part| checksum::append(crc, part));
-        self.body.map_or(crc, |body| checksum::append(crc, body))
-    }
-}
-
-/// Which records still go in when the disk is nearly full (rule J7).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Admission {
-    /// Settlements and control records: may use the reserve, for they give room back.
-    Essential,
-    /// Publishes and whatever else makes the journal grow.
-    Ordinary,
-}
-
-/// How soon a record is to be written. It is never later than one that was appended after it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Haste {
-    /// At once.
-    Now,
-    /// At once when [`Journal::hurry`] is called, which the caller is about to do.
-    OnCall,
-    /// With others that come soon, after [`PATIENCE`] at the latest: nobody waits for it.
-    Soon,
-}
-
-/// How long [`Haste::Soon`] may take once the writer has nothing else to do: what a crash may lose
-/// of it.
-pub const PATIENCE: Duration = Duration::from_millis(10);
 
 /// One segment and the positions in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,6 +89,8 @@ pub(super) struct Limits {
     pub(super) held_bytes: u64,
     /// The largest framed record.
     pub(super) framed_max: u64,
+    /// Its records are encrypted: each takes more room, and the writer sums it.
+    pub(super) encrypts: bool,
 }
 
 /// What recovery found, from which the journal goes on.
@@ -225,14 +174,14 @@ impl Journal {
     /// for good.
     pub fn append(&self, record: &Record<'_>, haste: Haste) -> Result<Lsn, AppendError> {
         let size_bytes = record.size_bytes();
-        let framed = record::framed_len(size_bytes);
+        let framed = self.framed_len(size_bytes);
         let Ok(payload_len) = u32::try_from(size_bytes) else {
             return Err(self.too_large(size_bytes));
         };
         if framed > self.limits.framed_max {
             return Err(self.too_large(size_bytes));
         }
-        let crc = record.crc();
+        let crc = self.crc(record);
         self.gather(framed, haste, |gather| {
             gather.push(record, payload_len, crc)
         })
@@ -250,13 +199,13 @@ impl Journal {
         haste: Haste,
     ) -> Result<Vec<Lsn>, AppendError> {
         let sizes = records.iter().map(Record::size_bytes);
-        let framed: u64 = sizes.clone().map(record::framed_len).sum();
+        let framed: u64 = sizes.clone().map(|size| self.framed_len(size)).sum();
         if framed > self.limits.framed_max {
             return Err(self.too_large(sizes.sum()));
         }
         let measured: Vec<_> = records
             .iter()
-            .map(|record| (record, record.size_bytes() as u32, record.crc()))
+            .map(|record| (record, record.size_bytes() as u32, self.crc(record)))
             .collect();
         let is_ordinary = |record: &Record<'_>| record.admission == Admission::Ordinary;
         let admission = if records.iter().any(is_ordinary) {
@@ -386,6 +335,14 @@ impl Journal {
             .collect()
     }
 
+    /// Position behind the last segment that is not encrypted; 0 if all are.
+    pub fn plain_below(&self) -> Lsn {
+        let begun = lock(&self.begun);
+        let plain = begun.iter().rposition(|segment| segment.key.is_none());
+        let behind = |at: usize| begun.get(at + 1).map_or(self.end(), |next| next.base);
+        plain.map_or(Lsn(0), behind)
+    }
+
     /// Bytes taken and not yet on disk.
     pub fn backlog_bytes(&self) -> usize {
         self.backlog.load(Ordering::Relaxed)
@@ -505,7 +462,26 @@ impl Journal {
 
     /// The largest payload it takes.
     pub fn payload_max_bytes(&self) -> usize {
-        self.limits.framed_max as usize - record::HEADER_LEN
+        let trailer = framed_in(self.limits.encrypts, 0) as usize;
+        self.limits.framed_max as usize - trailer
+    }
+
+    /// Whether its records are encrypted.
+    pub fn encrypts(&self) -> bool {
+        self.limits.encrypts
+    }
+
+    pub(super) fn framed_len(&self, payload_len: usize) -> u64 {
+        framed_in(self.limits.encrypts, payload_len)
+    }
+
+    /// Of what is encrypted, the ciphertext is summed later.
+    fn crc(&self, record: &Record<'_>) -> u32 {
+        if self.limits.encrypts {
+            0
+        } else {
+            record.crc()
+        }
     }
 
     /// The epoch records are written in.

@@ -4,9 +4,12 @@ use std::io::IoSlice;
 
 use bytes::Bytes;
 
-use super::append::Record;
+use super::cipher::{DataKey, Opening, TRAILER_LEN};
+use super::entry::Record;
 use super::index::RecordHead;
-use super::record::{self, ALIGN, ENDS_SEGMENT, HEADER_LEN, Header, MARK_KIND, Mark, framed_len};
+use super::record::{
+    self, ALIGN, ENCRYPTED, ENDS_SEGMENT, HEADER_LEN, Header, MARK_KIND, Mark, framed_len,
+};
 use super::{Epoch, Kind, Lsn};
 
 /// Bodies from this size on are not copied but kept as they are until written.
@@ -21,6 +24,8 @@ pub(super) struct Batch {
     pub(super) base: Lsn,
     /// Its segment is to be begun with it.
     pub(super) starts_segment: bool,
+    /// It goes to an encrypted segment.
+    encrypted: bool,
     /// What its mark states as released.
     pub(super) front: Lsn,
     /// Everything but spliced bodies.
@@ -40,11 +45,13 @@ struct Splice {
 }
 
 impl Batch {
-    /// An empty batch at `base` that fills `buffer`, whose contents are dropped.
-    pub(super) fn new(base: Lsn, mut buffer: Vec<u8>) -> Self {
+    /// An empty batch at `base` that fills `buffer`, whose contents are dropped. Records of an
+    /// `encrypted` one get room for what encryption adds to them.
+    pub(super) fn new(base: Lsn, mut buffer: Vec<u8>, encrypted: bool) -> Self {
         buffer.clear();
         Self {
             base,
+            encrypted,
             head: buffer,
             ..Self::default()
         }
@@ -68,7 +75,8 @@ impl Batch {
         Lsn(self.base.0 + self.len() as u64)
     }
 
-    /// Adds a record whose payload has been measured and summed, and answers the position behind.
+    /// Adds a record whose payload has been measured and, unless it is to be encrypted, summed, and
+    /// answers the position behind.
     pub(super) fn push(
         &mut self,
         record: &Record<'_>,
@@ -78,6 +86,12 @@ impl Batch {
         payload_crc: u32,
     ) -> Lsn {
         let kind = record.kind.number();
+        let trailer: &[u8] = if self.encrypted {
+            &[0; TRAILER_LEN]
+        } else {
+            &[]
+        };
+        let payload_len = payload_len + trailer.len() as u32;
         self.push_header(kind, flags, epoch, payload_len, payload_crc);
         for part in record.parts {
             self.head.extend_from_slice(part);
@@ -93,6 +107,7 @@ impl Batch {
             Some(body) => self.head.extend_from_slice(body),
             None => {}
         }
+        self.head.extend_from_slice(trailer);
         let padding = self.len().next_multiple_of(ALIGN) - self.len();
         self.head.extend_from_slice(&[0; ALIGN][..padding]);
         self.end()
@@ -112,6 +127,11 @@ impl Batch {
 
     fn push_header(&mut self, kind: u8, flags: u8, epoch: Epoch, payload_len: u32, crc: u32) {
         let lsn = self.end();
+        let flags = if self.encrypted {
+            flags | ENCRYPTED
+        } else {
+            flags
+        };
         let header = Header {
             payload_len,
             kind,
@@ -123,6 +143,28 @@ impl Batch {
         };
         self.headers.push(self.head.len());
         self.head.extend_from_slice(&header.unsealed());
+    }
+
+    /// Encrypts all payloads for the segment of this key that begins at `base`. Of large bodies it makes
+    /// a copy, for others have them too.
+    pub(super) fn encrypt(&mut self, key: &DataKey, opening: Opening, base: Lsn) {
+        let mut splices = self.splices.iter_mut().peekable();
+        for at in &self.headers {
+            let record = &mut self.head[*at..];
+            if record[4] == MARK_KIND {
+                continue;
+            }
+            let payload_end = at + HEADER_LEN + record::u32_at(record, 0) as usize;
+            match splices.next_if(|splice| splice.at <= payload_end) {
+                None => key.encrypt_record(opening, base, record),
+                Some(splice) => {
+                    let (head, behind) = record.split_at_mut(splice.at - at);
+                    let trailer = &mut behind[..TRAILER_LEN];
+                    let body = key.encrypt_spliced(opening, base, head, &splice.body, trailer);
+                    splice.body = body.into();
+                }
+            }
+        }
     }
 
     /// Completes all headers for the segment with this `seed`, `durable` being what is on disk.
@@ -146,12 +188,14 @@ impl Batch {
         slices
     }
 
-    /// Its records but for marks, each up to its spliced body.
+    /// Its records but for marks, each up to its spliced body. Not after it was encrypted.
     pub(super) fn heads(&self) -> impl Iterator<Item = RecordHead<'_>> {
+        let trailer = if self.encrypted { TRAILER_LEN } else { 0 };
         let mut splices = self.splices.iter().map(|splice| splice.at).peekable();
         self.headers.iter().filter_map(move |at| {
             let header = &self.head[*at..];
-            let payload_bytes = record::u32_at(header, 0) as usize;
+            let payload_len = record::u32_at(header, 0) as usize;
+            let payload_bytes = payload_len.saturating_sub(trailer);
             let from = at + HEADER_LEN;
             while splices.next_if(|splice| *splice < from).is_some() {}
             let to = from + payload_bytes;
@@ -160,7 +204,7 @@ impl Batch {
             (header[4] != MARK_KIND).then(|| RecordHead {
                 kind: Kind(header[4]),
                 start,
-                end: Lsn(start.0 + framed_len(payload_bytes)),
+                end: Lsn(start.0 + framed_len(payload_len)),
                 head: &self.head[from..to],
                 payload_bytes,
             })
@@ -206,7 +250,7 @@ mod tests {
 
     #[test]
     fn heads_end_where_a_large_body_begins() {
-        let mut batch = Batch::new(Lsn(4096), Vec::new());
+        let mut batch = Batch::new(Lsn(4096), Vec::new(), false);
         let large = Bytes::from(vec![b'l'; SPLICE_MIN]);
         let small = Bytes::from_static(b"s");
         push(&mut batch, &[b"one"], None);
@@ -229,7 +273,7 @@ mod tests {
     fn copied_and_spliced_bodies_make_the_same_bytes_on_disk() {
         let small = Bytes::from(vec![7; SPLICE_MIN - 1]);
         let large = Bytes::from(vec![8; SPLICE_MIN + 3]);
-        let mut batch = Batch::new(Lsn(4096), Vec::new());
+        let mut batch = Batch::new(Lsn(4096), Vec::new(), false);
         push(&mut batch, &[b"ab", b"c"], Some(&large));
         push(&mut batch, &[b"d"], Some(&small));
         let end = push(&mut batch, &[], Some(&large));
@@ -257,7 +301,7 @@ mod tests {
 
     #[test]
     fn zeros_follow_the_records() {
-        let mut batch = Batch::new(Lsn(4096), Vec::new());
+        let mut batch = Batch::new(Lsn(4096), Vec::new(), false);
         batch.close(Epoch(1), Lsn(4096), false);
         let bytes = written(&batch, 100_000);
         assert_eq!(bytes.len(), batch.len() + 100_000);

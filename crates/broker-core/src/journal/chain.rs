@@ -3,8 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::cipher::{DataKey, Opening};
 use super::disk::Disk;
 use super::error::{Fault, IoContext};
+use super::keys::Keys;
 use super::read::Readable;
 use super::segment::{
     DATA_START, NAME_PREFIX, Segment, SegmentHeader, SegmentState, TEMPORARY_NAME,
@@ -31,7 +33,19 @@ pub(super) struct Chain {
     idle: Vec<Segment>,
     next_number: u64,
     next_sequence: u64,
+    encryption: Encryption,
 }
+
+/// How new segments are encrypted.
+#[derive(Debug, Clone)]
+pub(super) struct Encryption {
+    /// Without keys they are not.
+    keys: Option<Arc<Keys>>,
+    opening: Opening,
+}
+
+/// What a new life of a file begins with.
+type NewLife = (SegmentHeader, Option<Arc<DataKey>>);
 
 /// The files of a journal.
 pub(super) struct Segments {
@@ -60,6 +74,7 @@ impl Chain {
         store: StoreId,
         capacity: u64,
         segments: Segments,
+        encryption: Encryption,
     ) -> Self {
         let Segments {
             older,
@@ -80,6 +95,7 @@ impl Chain {
             idle,
             next_number,
             next_sequence,
+            encryption,
         }
     }
 
@@ -89,24 +105,25 @@ impl Chain {
         number: u64,
         store: StoreId,
         capacity: u64,
-        base: Lsn,
-        epoch: Epoch,
+        (base, epoch): (Lsn, Epoch),
+        encryption: &Encryption,
     ) -> Result<Segment, Fault> {
         let state = SegmentState::Begun {
             sequence: 1,
             base,
             epoch,
         };
-        create(
-            disk,
-            number,
-            SegmentHeader {
-                uid: unique(disk)?,
-                store,
-                capacity,
-                state,
-            },
-        )
+        let life = encryption.new_life(disk, store, capacity, state)?;
+        create(disk, number, life)
+    }
+
+    /// Whether new segments are encrypted.
+    pub(super) fn encrypts(&self) -> bool {
+        self.encryption.keys.is_some()
+    }
+
+    pub(super) fn opening(&self) -> Opening {
+        self.encryption.opening
     }
 
     pub(super) fn disk(&self) -> &dyn Disk {
@@ -159,10 +176,16 @@ impl Chain {
         &self.older.front().unwrap_or(&self.current).name
     }
 
-    /// Begins the next prepared segment at `base`. Its header is written but not synced: that
+    /// Begins the next prepared segment at `base`; one that is not to be `encrypted` gives up its key.
+    /// Its header is written but not synced: that
     /// happens with its first batch. If a crash drops the header, it drops nothing that was
     /// confirmed.
-    pub(super) fn begin_next(&mut self, base: Lsn, epoch: Epoch) -> Result<(), Fault> {
+    pub(super) fn begin_next(
+        &mut self,
+        base: Lsn,
+        epoch: Epoch,
+        encrypted: bool,
+    ) -> Result<(), Fault> {
         let Some(mut next) = self.ready.pop_front() else {
             let missing = std::io::Error::other("no segment is prepared");
             return Err(missing).during("begin a segment after", &self.current.name);
@@ -172,19 +195,40 @@ impl Chain {
             base,
             epoch,
         };
-        next.write_header(SegmentHeader {
+        let mut header = SegmentHeader {
             state,
             ..next.header.clone()
-        })?;
+        };
+        if !encrypted {
+            header.key = None;
+            next.key = None;
+        }
+        next.write_header(header)?;
         self.older
             .push_back(std::mem::replace(&mut self.current, next));
         Ok(())
     }
 
+    /// Has the current segment, in which there is nothing yet, be `encrypted` or not from now on.
+    pub(super) fn convert_current(&mut self, encrypted: bool) -> Result<(), Fault> {
+        let header = &self.current.header;
+        let (store, capacity, state) = (header.store, header.capacity, header.state);
+        let encryption = match encrypted {
+            true => &self.encryption,
+            false => &Encryption {
+                keys: None,
+                opening: self.encryption.opening,
+            },
+        };
+        let life = encryption.new_life(&*self.disk, store, capacity, state)?;
+        self.current.begin_life(life)?;
+        self.current.sync()
+    }
+
     /// Prepares one more segment; false when the disk has no room for it.
     pub(super) fn prepare(&mut self) -> Result<bool, Fault> {
-        let header = self.ready_header()?;
-        match create(&*self.disk, self.next_number, header) {
+        let life = self.ready_life()?;
+        match create(&*self.disk, self.next_number, life) {
             Ok(segment) => {
                 self.next_number += 1;
                 self.next_sequence += 1;
@@ -210,8 +254,11 @@ impl Chain {
             return Ok(None);
         };
         let ready_max = if low { READY_MAX_LOW } else { READY_MAX };
-        if self.ready.len() < ready_max && oldest.header.capacity == self.capacity {
-            oldest.write_header(self.ready_header()?)?;
+        // What was there before encryption was set up is not left in a file that is used again.
+        let fits =
+            oldest.header.capacity == self.capacity && (oldest.is_encrypted() || !self.encrypts());
+        if self.ready.len() < ready_max && fits {
+            oldest.begin_life(self.ready_life()?)?;
             oldest.sync()?;
             self.next_sequence += 1;
             self.ready.push_back(oldest);
@@ -238,15 +285,49 @@ impl Chain {
             .try_for_each(|segment| discard(&*self.disk, segment))
     }
 
-    fn ready_header(&self) -> Result<SegmentHeader, Fault> {
-        Ok(SegmentHeader {
-            uid: unique(&*self.disk)?,
-            store: self.store,
-            capacity: self.capacity,
-            state: SegmentState::Ready {
-                sequence: self.next_sequence,
-            },
+    fn ready_life(&self) -> Result<NewLife, Fault> {
+        let state = SegmentState::Ready {
+            sequence: self.next_sequence,
+        };
+        self.encryption
+            .new_life(&*self.disk, self.store, self.capacity, state)
+    }
+}
+
+impl Encryption {
+    /// For a journal that was just opened.
+    pub(super) fn new(disk: &dyn Disk, keys: Option<&Arc<Keys>>) -> Result<Self, Fault> {
+        let mut opening = [0; 8];
+        if keys.is_some() {
+            opening.copy_from_slice(&unique(disk)?[..8]);
+        }
+        Ok(Self {
+            keys: keys.cloned(),
+            opening: Opening(opening),
         })
+    }
+
+    fn new_life(
+        &self,
+        disk: &dyn Disk,
+        store: StoreId,
+        capacity: u64,
+        state: SegmentState,
+    ) -> Result<NewLife, Fault> {
+        let uid = unique(disk)?;
+        let made = self.keys.as_ref().map(|keys| {
+            keys.make(disk, &SegmentHeader::context(uid, store))
+                .during("make a key for", "a segment")
+        });
+        let (wrapped, key) = made.transpose()?.unzip();
+        let header = SegmentHeader {
+            uid,
+            store,
+            capacity,
+            state,
+            key: wrapped,
+        };
+        Ok((header, key.map(Arc::new)))
     }
 }
 
@@ -264,7 +345,8 @@ pub(super) fn discard(disk: &dyn Disk, mut segment: Segment) -> Result<(), Fault
 
 /// Creates a segment file under a temporary name and gives it its own once the header is durable,
 /// so that every file with a segment's name has a header.
-fn create(disk: &dyn Disk, number: u64, header: SegmentHeader) -> Result<Segment, Fault> {
+fn create(disk: &dyn Disk, number: u64, life: NewLife) -> Result<Segment, Fault> {
+    let (header, key) = life;
     let size_bytes = DATA_START + header.capacity;
     let file = disk
         .create(TEMPORARY_NAME, size_bytes)
@@ -274,6 +356,7 @@ fn create(disk: &dyn Disk, number: u64, header: SegmentHeader) -> Result<Segment
         file: file.into(),
         name,
         header: header.clone(),
+        key,
         written_to: DATA_START,
     };
     segment.write_header(header)?;

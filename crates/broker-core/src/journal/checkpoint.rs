@@ -8,7 +8,7 @@
 //! ```text
 //! offset  size  field (little endian)
 //!      0     8  magic "FerryCkp"
-//!      8     2  format version, 1
+//!      8     2  format version: 1, or 2 if it is encrypted
 //!     10     6  zero
 //!     16    16  store id
 //!     32     8  generation, rising by one with each file written
@@ -16,9 +16,11 @@
 //!     48     8  payload length
 //!     56     4  CRC32C of the payload
 //!     60     4  CRC32C of bytes 0 to 59
-//!     64     …  payload
+//!     64     …  payload; of an encrypted one the wrapped data key (drawn in `keys`), the ciphertext
+//!               and its tag, authenticated with bytes 16 to 47
 //! ```
 
+use std::borrow::Cow;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 
@@ -26,6 +28,7 @@ use crc32c::crc32c;
 
 use super::disk::{Disk, DiskFile, FileEntry, FromDisk};
 use super::error::{Corrupt, Damage, Fault, IoContext, OpenError};
+use super::keys::{self, Keys};
 use super::record::{u32_at, u64_at};
 use super::{Lsn, StoreId};
 
@@ -34,7 +37,8 @@ pub(super) const TEMPORARY_NAME: &str = "checkpoint.tmp";
 
 pub(super) const NAMES: [&str; 2] = ["checkpoint-a", "checkpoint-b"];
 const MAGIC: [u8; 8] = *b"FerryCkp";
-const FORMAT: u16 = 1;
+const FORMAT_PLAIN: u16 = 1;
+const FORMAT: u16 = 2;
 const HEADER_LEN: usize = 64;
 const CRC_AT: usize = HEADER_LEN - 4;
 
@@ -42,6 +46,7 @@ const CRC_AT: usize = HEADER_LEN - 4;
 #[derive(Debug)]
 pub(super) struct Checkpoints {
     disk: Arc<dyn Disk>,
+    keys: Option<Arc<Keys>>,
     /// As in [`NAMES`]; `None` for a file that is not there or damaged.
     slots: [Option<Slot>; 2],
 }
@@ -58,14 +63,46 @@ pub(super) struct Loaded {
     pub(super) name: &'static str,
     pub(super) store: StoreId,
     pub(super) covered: Lsn,
+    /// As it lies in the file; see [`Self::decrypt`].
     pub(super) payload: Vec<u8>,
     pub(super) generation: u64,
+    /// What an encrypted one is authenticated with.
+    context: Option<[u8; CONTEXT_LEN]>,
+}
+
+/// The word `checkpt.`, and bytes 16 to 47 of the header.
+const CONTEXT_LEN: usize = 40;
+
+fn context(header: &[u8]) -> [u8; CONTEXT_LEN] {
+    let mut context = *b"checkpt.                                ";
+    context[8..].copy_from_slice(&header[16..48]);
+    context
+}
+
+impl Loaded {
+    /// Has its payload as the broker wrote it.
+    pub(super) fn decrypt(self, keys: Option<&Keys>) -> Result<Self, OpenError> {
+        let Some(context) = self.context else {
+            return Ok(self);
+        };
+        let payload =
+            keys::decrypt(keys, &context, &self.payload).map_err(|reason| OpenError::Key {
+                file: self.name.to_owned(),
+                reason,
+            })?;
+        Ok(Self {
+            payload,
+            context: None,
+            ..self
+        })
+    }
 }
 
 impl Checkpoints {
-    pub(super) fn none(disk: Arc<dyn Disk>) -> Self {
+    pub(super) fn none(disk: Arc<dyn Disk>, keys: Option<&Arc<Keys>>) -> Self {
         Self {
             disk,
+            keys: keys.cloned(),
             slots: [None; 2],
         }
     }
@@ -75,14 +112,16 @@ impl Checkpoints {
     pub(super) fn load(
         disk: &Arc<dyn Disk>,
         entries: &[FileEntry],
+        keys: Option<&Arc<Keys>>,
     ) -> Result<(Self, Option<Loaded>), OpenError> {
-        let mut this = Self::none(disk.clone());
+        let mut this = Self::none(disk.clone(), keys);
         let (mut newest, mut damaged) = (None::<Loaded>, None);
         for (slot, name) in NAMES.into_iter().enumerate() {
             let Some(entry) = entries.iter().find(|entry| entry.name == name) else {
                 continue;
             };
-            match read(&**disk, name, entry.size_bytes) {
+            let read = read(&**disk, name, entry.size_bytes);
+            match read.and_then(|loaded| loaded.decrypt(keys.map(|keys| &**keys))) {
                 Ok(loaded) => {
                     let Loaded {
                         generation,
@@ -146,8 +185,8 @@ impl Checkpoints {
         let [a, b] = self.slots.each_ref().map(generation);
         let order = if a <= b { [0, 1] } else { [1, 0] };
         for (slot, generation) in order.into_iter().zip(a.max(b) + 1..) {
-            let header = encode_header(store, generation, covered, payload);
-            self.replace(NAMES[slot], &header, payload)?;
+            let (header, payload) = self.encode(store, generation, covered, payload)?;
+            self.replace(NAMES[slot], &header, &payload)?;
             self.slots[slot] = Some(Slot {
                 generation,
                 covered,
@@ -166,7 +205,35 @@ impl Checkpoints {
             return Ok(None);
         };
         let file = self.disk.open(name).during("open", name)?;
-        read_file(&*file, name, None).map(Some)
+        let loaded = read_file(&*file, name, None)?;
+        loaded.decrypt(self.keys.as_deref()).map(Some)
+    }
+
+    /// Header and payload as they go into the file.
+    fn encode<'p>(
+        &self,
+        store: StoreId,
+        generation: u64,
+        covered: Lsn,
+        payload: &'p [u8],
+    ) -> Result<([u8; HEADER_LEN], Cow<'p, [u8]>), Fault> {
+        let mut header = [0; HEADER_LEN];
+        header[..8].copy_from_slice(&MAGIC);
+        header[8..10].copy_from_slice(&FORMAT_PLAIN.to_le_bytes());
+        header[16..32].copy_from_slice(&store.0);
+        header[32..40].copy_from_slice(&generation.to_le_bytes());
+        header[40..48].copy_from_slice(&covered.0.to_le_bytes());
+        let mut payload = Cow::Borrowed(payload);
+        if let Some(keys) = &self.keys {
+            header[8..10].copy_from_slice(&FORMAT.to_le_bytes());
+            let encrypted = keys.encrypt(&*self.disk, &context(&header), &payload);
+            payload = encrypted.during("make a key for", TEMPORARY_NAME)?.into();
+        }
+        header[48..56].copy_from_slice(&(payload.len() as u64).to_le_bytes());
+        header[56..60].copy_from_slice(&crc32c(&payload).to_le_bytes());
+        let crc = crc32c(&header[..CRC_AT]);
+        header[CRC_AT..].copy_from_slice(&crc.to_le_bytes());
+        Ok((header, payload))
     }
 
     /// Which checkpoint this file holds; none if it is not there or damaged.
@@ -190,25 +257,6 @@ impl Checkpoints {
             .during("rename a new checkpoint to", name)?;
         self.disk.sync_dir().during("sync the directory of", name)
     }
-}
-
-fn encode_header(
-    store: StoreId,
-    generation: u64,
-    covered: Lsn,
-    payload: &[u8],
-) -> [u8; HEADER_LEN] {
-    let mut bytes = [0; HEADER_LEN];
-    bytes[..8].copy_from_slice(&MAGIC);
-    bytes[8..10].copy_from_slice(&FORMAT.to_le_bytes());
-    bytes[16..32].copy_from_slice(&store.0);
-    bytes[32..40].copy_from_slice(&generation.to_le_bytes());
-    bytes[40..48].copy_from_slice(&covered.0.to_le_bytes());
-    bytes[48..56].copy_from_slice(&(payload.len() as u64).to_le_bytes());
-    bytes[56..60].copy_from_slice(&crc32c(payload).to_le_bytes());
-    let crc = crc32c(&bytes[..CRC_AT]);
-    bytes[CRC_AT..].copy_from_slice(&crc.to_le_bytes());
-    bytes
 }
 
 /// Reads and checks one of the files.
@@ -279,6 +327,7 @@ fn read_file(
         covered: Lsn(u64_at(&header, 40)),
         payload,
         generation: u64_at(&header, 32),
+        context: (format > FORMAT_PLAIN).then(|| context(&header)),
     })
 }
 

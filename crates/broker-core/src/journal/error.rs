@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use rustix::io::Errno;
 
+use super::keys::KeyError;
 use super::{Epoch, Lsn, StoreId};
 
 /// Why the journal could not be opened. Nothing was truncated, deleted or repaired.
@@ -43,6 +44,17 @@ pub enum OpenError {
         found: u16,
         /// The newest format this program knows.
         supported: u16,
+    },
+    /// Its key is not to be had.
+    #[error(
+        "{file} cannot be read: {reason}. Nothing was changed. Start the broker with the encryption \
+         it was written with, and with the keyring that belongs to this journal"
+    )]
+    Key {
+        /// The file.
+        file: String,
+        /// What is wrong with its key.
+        reason: KeyError,
     },
     /// The checkpoint of another journal makes no sense here: a newer version wrote it.
     #[error("the checkpoint of the journal to follow cannot be read: {0}")]

@@ -36,6 +36,8 @@ pub struct Follower {
     /// What was released by marks that are never given up; see [`Self::release`].
     front: Lsn,
     next: Next,
+    /// A run as it is written to an encrypted segment.
+    encrypted: Vec<u8>,
 }
 
 /// The segment that is to be begun next, and what fills it with zeros.
@@ -83,12 +85,31 @@ pub enum FollowError {
         /// Bytes it has.
         room_bytes: u64,
     },
+    /// The other encrypts what it writes, and this journal has no keys, or it is the other way round in
+    /// the middle of a segment.
+    #[error(
+        "{} records for {} segment: set up encryption on both nodes of the pair",
+        words(*.found),
+        words(!.found)
+    )]
+    Encryption {
+        /// Whether the run is for an encrypted segment.
+        found: bool,
+    },
     /// The disk has no room for another segment.
     #[error("no room for another segment: free space on the disk or give the node a larger one")]
     Full,
     /// The disk failed. Final: the process has to end and read the disk again (rule J3).
     #[error("cannot {0}")]
     Failed(#[from] Fault),
+}
+
+fn words(encrypted: bool) -> &'static str {
+    if encrypted {
+        "encrypted"
+    } else {
+        "unencrypted"
+    }
 }
 
 impl Follower {
@@ -124,6 +145,7 @@ impl Follower {
                 zeros: options.zeros_ahead.clone(),
                 offered: false,
             },
+            encrypted: Vec::new(),
         }
     }
 
@@ -210,10 +232,22 @@ impl Follower {
         }
         self.make_room(run)?;
         if self.ended {
-            self.begin_segment()?;
+            self.check_encryption(run)?;
+            self.begin_segment(run.is_encrypted())?;
         }
-        let segment = self.base.chain.current();
-        write(segment, run, self.durable)?;
+        let start = run.start();
+        let chain = &mut self.base.chain;
+        if chain.current().is_encrypted() != run.is_encrypted() {
+            if chain.current().base() != start {
+                return Err(FollowError::Encryption {
+                    found: run.is_encrypted(),
+                });
+            }
+            // Nothing is in it yet: it becomes what the other has there.
+            self.check_encryption(run)?;
+            self.base.chain.convert_current(run.is_encrypted())?;
+        }
+        self.write_run(run)?;
         let progress = &mut self.base.progress;
         progress.end = run.end();
         progress.epoch = run.last_epoch();
@@ -387,7 +421,7 @@ impl Follower {
     }
 
     /// A segment is begun when all before it is durable.
-    fn begin_segment(&mut self) -> Result<(), Fault> {
+    fn begin_segment(&mut self, encrypted: bool) -> Result<(), Fault> {
         self.sync()?;
         if let Some(zeros) = &self.next.zeros
             && let Some(next) = self.base.chain.next()
@@ -396,19 +430,54 @@ impl Follower {
             zeros.check()?;
         }
         self.next.offered = false;
-        recovery::begin_segment(&mut self.base.chain, &self.base.progress)?;
+        recovery::begin_segment(&mut self.base.chain, &self.base.progress, encrypted)?;
         self.ended = false;
         Ok(())
     }
+
+    /// Without keys, nothing is taken that the other has encrypted.
+    fn check_encryption(&self, run: &Run) -> Result<(), FollowError> {
+        match run.is_encrypted() && !self.base.chain.encrypts() {
+            true => Err(FollowError::Encryption { found: true }),
+            false => Ok(()),
+        }
+    }
+
+    /// Writes a run to its place, encrypted if the segment is.
+    fn write_run(&mut self, run: &mut Run) -> Result<(), Fault> {
+        let opening = self.base.chain.opening();
+        let segment = self.base.chain.current();
+        let Some(key) = segment.key.clone() else {
+            let heads: Vec<usize> = run.frames().map(|frame| frame.at).collect();
+            let start = run.start();
+            return write(segment, start, &heads, run.bytes_mut(), self.durable);
+        };
+        // The run itself is still wanted as it is.
+        let bytes = &mut self.encrypted;
+        bytes.clear();
+        bytes.extend_from_slice(run.bytes());
+        let mut heads = Vec::new();
+        for frame in run.frames() {
+            heads.push(frame.at);
+            if frame.header.has_trailer() {
+                key.encrypt_record(opening, segment.base(), &mut bytes[frame.at..frame.end()]);
+            }
+        }
+        write(segment, run.start(), &heads, bytes, self.durable)
+    }
 }
 
-/// Writes a run to its place, its headers completed for this segment.
-fn write(segment: &mut Segment, run: &mut Run, durable: Lsn) -> Result<(), Fault> {
-    let heads: Vec<usize> = run.frames().map(|frame| frame.at).collect();
-    let (start, seed) = (run.start(), segment.header.seed());
-    let bytes = run.bytes_mut();
+/// Writes records to their place, their headers, which are at `heads`, completed for this segment.
+fn write(
+    segment: &mut Segment,
+    start: Lsn,
+    heads: &[usize],
+    bytes: &mut [u8],
+    durable: Lsn,
+) -> Result<(), Fault> {
+    let seed = segment.header.seed();
     for at in heads {
-        record::seal(&mut bytes[at..at + HEADER_LEN], seed, durable);
+        record::seal(&mut bytes[*at..at + HEADER_LEN], seed, durable);
     }
     segment.write_records(start, bytes.len() as u64, |zeros| {
         let mut parts = vec![IoSlice::new(bytes)];

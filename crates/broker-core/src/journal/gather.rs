@@ -7,8 +7,9 @@
 use std::collections::VecDeque;
 use std::mem;
 
-use super::append::{Admission, Record};
 use super::batch::Batch;
+use super::cipher::TRAILER_LEN;
+use super::entry::{Admission, Record};
 use super::record::{CONTINUES, framed_len};
 use super::room::{Room, Shortage};
 use super::{Epoch, Lsn};
@@ -20,6 +21,7 @@ const BUFFERS_MAX: usize = 2;
 pub(super) struct Gather {
     epoch: Epoch,
     batch_bytes: usize,
+    encrypts: bool,
     /// Being filled.
     open: Batch,
     /// Filled, oldest first.
@@ -32,11 +34,18 @@ pub(super) struct Gather {
 
 impl Gather {
     /// Goes on at `base` in a segment whose room is `room`.
-    pub(super) fn new(epoch: Epoch, base: Lsn, front: Lsn, room: Room, batch_bytes: usize) -> Self {
+    pub(super) fn new(
+        epoch: Epoch,
+        base: Lsn,
+        front: Lsn,
+        room: Room,
+        (batch_bytes, encrypts): (usize, bool),
+    ) -> Self {
         Self {
             epoch,
             batch_bytes,
-            open: Batch::new(base, Vec::new()),
+            encrypts,
+            open: Batch::new(base, Vec::new(), encrypts),
             closed: VecDeque::new(),
             room,
             front,
@@ -60,7 +69,7 @@ impl Gather {
         payload_len: u32,
         payload_crc: u32,
     ) -> Result<Lsn, Shortage> {
-        let framed = framed_len(payload_len as usize);
+        let framed = framed_in(self.encrypts, payload_len as usize);
         self.take_room(framed, record.admission)?;
         let end = (self.open).push(record, 0, self.epoch, payload_len, payload_crc);
         self.close_if_full();
@@ -74,8 +83,9 @@ impl Gather {
         records: &[(&Record<'_>, u32, u32)],
         admission: Admission,
     ) -> Result<Vec<Lsn>, Shortage> {
-        let framed = records.iter().map(|(_, len, _)| framed_len(*len as usize));
-        self.take_room(framed.sum(), admission)?;
+        let framed = |len: &u32| framed_in(self.encrypts, *len as usize);
+        let framed = records.iter().map(|(_, len, _)| framed(len)).sum();
+        self.take_room(framed, admission)?;
         let continued = records.len().saturating_sub(1);
         let ends = records.iter().enumerate().map(|(at, (record, len, crc))| {
             let flags = if at < continued { CONTINUES } else { 0 };
@@ -140,7 +150,7 @@ impl Gather {
         self.buffers = Vec::new();
         if self.open.is_empty() {
             let starts_segment = self.open.starts_segment;
-            self.open = Batch::new(self.open.base, Vec::new());
+            self.open = Batch::new(self.open.base, Vec::new(), self.encrypts);
             self.open.starts_segment = starts_segment;
         }
     }
@@ -148,9 +158,15 @@ impl Gather {
     fn close_open(&mut self, ends_segment: bool) {
         self.open.close(self.epoch, self.front, ends_segment);
         self.room.take_mark();
-        let next = Batch::new(self.open.end(), self.buffers.pop().unwrap_or_default());
+        let buffer = self.buffers.pop().unwrap_or_default();
+        let next = Batch::new(self.open.end(), buffer, self.encrypts);
         self.closed.push_back(mem::replace(&mut self.open, next));
     }
+}
+
+/// Bytes that a record of this payload takes in a journal that encrypts, or in one that does not.
+pub(super) const fn framed_in(encrypts: bool, payload_len: usize) -> u64 {
+    framed_len(payload_len + if encrypts { TRAILER_LEN } else { 0 })
 }
 
 #[cfg(test)]
@@ -168,7 +184,7 @@ mod tests {
             START,
             START,
             Room::new(CAPACITY, CAPACITY, ready),
-            8 * 1024,
+            (8 * 1024, false),
         )
     }
 

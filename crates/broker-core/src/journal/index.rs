@@ -7,7 +7,7 @@
 //! ```text
 //! offset  size  field (little endian)
 //!      0     8  magic "FerryIdx"
-//!      8     2  format version, 1
+//!      8     2  format version: 1, or 2 if it is encrypted
 //!     10     6  zero
 //!     16    16  uid of the segment, in the life of which this was written
 //!     32     8  base: lsn of the segment's first record
@@ -16,7 +16,8 @@
 //!     52     4  CRC32C of the payload
 //!     56     4  zero
 //!     60     4  CRC32C of bytes 0 to 59
-//!     64     …  payload
+//!     64     …  payload; of an encrypted one the wrapped data key (drawn in `keys`), the ciphertext
+//!               and its tag, authenticated with bytes 16 to 47
 //! ```
 //!
 //! An index is a convenience, never the truth. It is written after all records it stands for are
@@ -30,6 +31,7 @@
 //! segment's index away ([`Journal::fail`](super::Journal)): the next start reads the segment, and
 //! refuses it by name.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Debug;
 use std::io::{self, IoSlice};
@@ -38,8 +40,10 @@ use std::sync::Arc;
 use crc32c::crc32c;
 
 use super::batch::Batch;
+use super::cipher::TAG_LEN;
 use super::disk::{Disk, DiskFile, FileEntry, FromDisk};
 use super::error::{Corrupt, Damage, Fault, IoContext, OpenError};
+use super::keys::{self, Keys, WrappedKey};
 use super::read::Readable;
 use super::record::{u32_at, u64_at};
 use super::recovery::{RecordRef, Replay};
@@ -53,7 +57,8 @@ pub(super) const NAME_PREFIX: &str = "index-";
 pub(super) const TEMPORARY_NAME: &str = "index.tmp";
 
 const MAGIC: [u8; 8] = *b"FerryIdx";
-const FORMAT: u16 = 1;
+const FORMAT_PLAIN: u16 = 1;
+const FORMAT: u16 = 2;
 const HEADER_LEN: usize = 64;
 const CRC_AT: usize = HEADER_LEN - 4;
 
@@ -90,6 +95,7 @@ pub struct RecordHead<'a> {
 #[derive(Debug)]
 pub(super) struct Indexes {
     disk: Arc<dyn Disk>,
+    keys: Option<Arc<Keys>>,
     /// Without one, there are no indexes.
     indexer: Option<Box<dyn Indexer>>,
     /// Files seen or written.
@@ -107,6 +113,27 @@ struct Index {
     base: Lsn,
     end: Lsn,
     payload: Vec<u8>,
+    /// It is of an encrypted segment.
+    encrypted: bool,
+}
+
+/// An index as it lies in its file.
+struct Contents {
+    payload: Vec<u8>,
+    /// What an encrypted one is authenticated with.
+    context: Option<[u8; CONTEXT_LEN]>,
+}
+
+/// The word `index   `, and bytes 16 to 47 of the header.
+const CONTEXT_LEN: usize = 40;
+
+/// What encryption adds to a payload.
+const ENCRYPTION_LEN: u64 = (WrappedKey::LEN + TAG_LEN) as u64;
+
+fn context(header: &[u8]) -> [u8; CONTEXT_LEN] {
+    let mut context = *b"index   ................................";
+    context[8..].copy_from_slice(&header[16..48]);
+    context
 }
 
 impl Indexes {
@@ -114,11 +141,13 @@ impl Indexes {
         disk: &Arc<dyn Disk>,
         entries: &[FileEntry],
         indexer: Option<Box<dyn Indexer>>,
+        keys: Option<&Arc<Keys>>,
     ) -> Self {
         let names = entries.iter().map(|entry| &entry.name);
         let names = names.filter(|name| name.starts_with(NAME_PREFIX)).cloned();
         Self {
             disk: disk.clone(),
+            keys: keys.cloned(),
             indexer,
             names: names.collect(),
             used: BTreeSet::new(),
@@ -140,7 +169,8 @@ impl Indexes {
         if self.indexer.is_none() || !self.names.contains(&name) {
             return Ok(false);
         }
-        let payload = match read(&*self.disk, &name, segment, end) {
+        let contents = read(&*self.disk, &name, segment, end);
+        let payload = match contents.map(|it| it.and_then(|it| self.decrypt(it))) {
             Ok(Ok(payload)) => payload,
             Ok(Err(reason)) => {
                 tracing::info!(file = name, reason, "index is not used");
@@ -179,6 +209,15 @@ impl Indexes {
         Ok(taken)
     }
 
+    fn decrypt(&self, contents: Contents) -> Result<Vec<u8>, &'static str> {
+        let Contents { payload, context } = contents;
+        let Some(context) = context else {
+            return Ok(payload);
+        };
+        keys::decrypt(self.keys.as_deref(), &context, &payload)
+            .map_err(|_| "its contents cannot be decrypted")
+    }
+
     /// Notes a record that was read.
     pub(super) fn note_read(&mut self, record: &RecordRef<'_>) {
         if let Some(indexer) = &mut self.indexer {
@@ -215,6 +254,7 @@ impl Indexes {
             base: segment.base(),
             end,
             payload,
+            encrypted: segment.is_encrypted(),
         });
     }
 
@@ -224,7 +264,8 @@ impl Indexes {
             return false;
         };
         self.waiting_bytes -= index.payload.len();
-        match write(&*self.disk, &index) {
+        let keys = self.keys.as_deref().filter(|_| index.encrypted);
+        match write(&*self.disk, &index, keys) {
             Ok(()) => {
                 self.names.insert(index.name);
             }
@@ -263,7 +304,7 @@ pub(super) fn check(disk: &dyn Disk, segment: &Readable, end: Lsn) -> Result<u64
     };
     let of = Of::readable(segment, end);
     let found = match file.and_then(|file| read_file(&FromDisk(file), &name, &of)) {
-        Ok(Ok(payload)) => return Ok((HEADER_LEN + payload.len()) as u64),
+        Ok(Ok(contents)) => return Ok((HEADER_LEN + contents.payload.len()) as u64),
         Ok(Err(reason)) => reason.to_owned(),
         Err(fault) if fault.is_loss() => fault.to_string(),
         Err(fault) => {
@@ -305,22 +346,28 @@ fn name_of(segment: &str) -> String {
 }
 
 /// Neither the file nor its name is synced: see the module.
-fn write(disk: &dyn Disk, index: &Index) -> Result<(), Fault> {
+fn write(disk: &dyn Disk, index: &Index, keys: Option<&Keys>) -> Result<(), Fault> {
     let mut header = [0; HEADER_LEN];
     header[..8].copy_from_slice(&MAGIC);
-    header[8..10].copy_from_slice(&FORMAT.to_le_bytes());
+    header[8..10].copy_from_slice(&FORMAT_PLAIN.to_le_bytes());
     header[16..32].copy_from_slice(&index.uid);
     header[32..40].copy_from_slice(&index.base.0.to_le_bytes());
     header[40..48].copy_from_slice(&index.end.0.to_le_bytes());
-    header[48..52].copy_from_slice(&(index.payload.len() as u32).to_le_bytes());
-    header[52..56].copy_from_slice(&crc32c(&index.payload).to_le_bytes());
+    let mut payload = Cow::Borrowed(&index.payload[..]);
+    if let Some(keys) = keys {
+        header[8..10].copy_from_slice(&FORMAT.to_le_bytes());
+        let encrypted = keys.encrypt(disk, &context(&header), &payload);
+        payload = encrypted.during("make a key for", &index.name)?.into();
+    }
+    header[48..52].copy_from_slice(&(payload.len() as u32).to_le_bytes());
+    header[52..56].copy_from_slice(&crc32c(&payload).to_le_bytes());
     let crc = crc32c(&header[..CRC_AT]);
     header[CRC_AT..].copy_from_slice(&crc.to_le_bytes());
-    let size_bytes = (HEADER_LEN + index.payload.len()) as u64;
+    let size_bytes = (HEADER_LEN + payload.len()) as u64;
     let file = disk
         .create(TEMPORARY_NAME, size_bytes)
         .during("create", TEMPORARY_NAME)?;
-    let mut parts = [IoSlice::new(&header), IoSlice::new(&index.payload)];
+    let mut parts = [IoSlice::new(&header), IoSlice::new(&payload)];
     file.write_at(0, &mut parts)
         .during("write", TEMPORARY_NAME)?;
     disk.rename(TEMPORARY_NAME, &index.name)
@@ -362,7 +409,7 @@ fn read(
     name: &str,
     segment: &Segment,
     end: Lsn,
-) -> Result<Result<Vec<u8>, &'static str>, Fault> {
+) -> Result<Result<Contents, &'static str>, Fault> {
     let file = disk.open(name).during("open", name)?;
     read_file(&*file, name, &Of::segment(segment, end))
 }
@@ -371,7 +418,7 @@ fn read_file(
     file: &dyn DiskFile,
     name: &str,
     of: &Of,
-) -> Result<Result<Vec<u8>, &'static str>, Fault> {
+) -> Result<Result<Contents, &'static str>, Fault> {
     let mut header = [0; HEADER_LEN];
     match file.read_at(0, &mut header) {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
@@ -389,8 +436,10 @@ fn read_file(
         }
         result => result.during("read", name)?,
     }
+    let encrypted = header[8..10] == FORMAT.to_le_bytes();
+    let context = encrypted.then(|| context(&header));
     Ok(if crc32c(&payload) == u32_at(&header, 52) {
-        Ok(payload)
+        Ok(Contents { payload, context })
     } else {
         Err("its contents have a wrong checksum")
     })
@@ -400,14 +449,14 @@ fn check_header(header: &[u8; HEADER_LEN], of: &Of) -> Result<(), &'static str> 
     if header[..8] != MAGIC || crc32c(&header[..CRC_AT]) != u32_at(header, CRC_AT) {
         return Err("its header is damaged");
     }
-    if header[8..10] != FORMAT.to_le_bytes() {
+    if ![FORMAT, FORMAT_PLAIN].contains(&u16::from_le_bytes([header[8], header[9]])) {
         return Err("it has another format");
     }
     let (base, end) = (Lsn(u64_at(header, 32)), Lsn(u64_at(header, 40)));
     if crc32c(&header[16..32]) != of.seed || (base, end) != (of.base, of.end) {
         return Err("it belongs to another segment");
     }
-    if u64::from(u32_at(header, 48)) > of.payload_max {
+    if u64::from(u32_at(header, 48)) > of.payload_max + ENCRYPTION_LEN {
         return Err("it is longer than its segment");
     }
     Ok(())

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::chain::{Chain, Segments};
+use super::chain::{Chain, Encryption, Segments};
 use super::checkpoint::{self, Checkpoints};
 use super::disk::Disk;
 use super::error::{Fault, IoContext, OpenError};
@@ -57,10 +57,13 @@ impl Follower {
     ) -> Result<Self, OpenError> {
         options.check()?;
         (replay.checkpoint(covered, payload)).map_err(|error| OpenError::Unreadable(error.0))?;
-        let mut checkpoints = Checkpoints::none(Arc::clone(&disk));
+        let keys = options.keys.as_ref();
+        let mut checkpoints = Checkpoints::none(Arc::clone(&disk), keys);
         checkpoints.write(store, covered, payload)?;
         let capacity = options.capacity();
-        let current = Chain::create_first(&*disk, 1, store, capacity, front, Epoch(0))?;
+        let encryption = Encryption::new(&*disk, keys)?;
+        let place = (front, Epoch(0));
+        let current = Chain::create_first(&*disk, 1, store, capacity, place, &encryption)?;
         let segments = Segments {
             older: [].into(),
             current,
@@ -69,8 +72,8 @@ impl Follower {
         };
         let base = Base {
             checkpoints,
-            indexes: Indexes::new(&disk, &[], replay.indexer()),
-            chain: Chain::new(Arc::clone(&disk), store, capacity, segments),
+            indexes: Indexes::new(&disk, &[], replay.indexer(), keys),
+            chain: Chain::new(Arc::clone(&disk), store, capacity, segments, encryption),
             progress: Progress {
                 front,
                 ..Progress::at(front)

@@ -1,7 +1,8 @@
 //! What segment files a directory holds, opened and put in order.
 
 use super::disk::{Disk, FileEntry};
-use super::error::{Corrupt, Damage, IoContext, OpenError};
+use super::error::{Corrupt, Damage, Fault, IoContext, OpenError};
+use super::keys::Keys;
 use super::segment::{
     DATA_START, FORMAT, HEADER_LEN, HeaderError, NAME_PREFIX, Segment, SegmentHeader, SegmentState,
 };
@@ -20,12 +21,13 @@ pub(super) struct Inventory {
 }
 
 impl Inventory {
-    /// Opens every segment file among `entries` and checks that they belong together.
+    /// Opens every segment file among `entries` and checks that they belong together. Prepared ones
+    /// are of use if they have this capacity and are `encrypted`, or not.
     pub(super) fn take(
         disk: &dyn Disk,
         entries: &[FileEntry],
         expected: Option<StoreId>,
-        capacity: u64,
+        (capacity, encrypted): (u64, bool),
     ) -> Result<Self, OpenError> {
         let mut this = Self {
             store: expected,
@@ -46,8 +48,31 @@ impl Inventory {
         this.begun.sort_by_key(Segment::sequence);
         this.ready.sort_by_key(Segment::sequence);
         this.check_sequence()?;
-        this.drop_unfit(capacity);
+        this.drop_unfit(capacity, encrypted);
         Ok(this)
+    }
+
+    /// Has the keys of all segments that are to be read or written. A prepared segment whose key is not
+    /// to be had is of no use.
+    pub(super) fn unlock(&mut self, keys: Option<&Keys>) -> Result<(), OpenError> {
+        for segment in &mut self.begun {
+            let key = segment.header.unwrap_key(keys);
+            segment.key = key.map_err(|reason| OpenError::Key {
+                file: segment.name.clone(),
+                reason,
+            })?;
+        }
+        let mut ready = std::mem::take(&mut self.ready).into_iter();
+        for mut segment in ready.by_ref() {
+            let Ok(key) = segment.header.unwrap_key(keys) else {
+                self.idle.push(segment);
+                break;
+            };
+            segment.key = key;
+            self.ready.push(segment);
+        }
+        self.idle.extend(ready);
+        Ok(())
     }
 
     /// All files of a journal carry its store's name.
@@ -94,12 +119,13 @@ impl Inventory {
         }
     }
 
-    /// Sets prepared segments aside that cannot follow: of a size no longer wanted, or behind one
-    /// that is set aside. They hold nothing.
-    fn drop_unfit(&mut self, capacity: u64) {
+    /// Sets prepared segments aside that cannot follow: of a size no longer wanted, encrypted or not
+    /// as is no longer wanted, or behind one that is set aside. They hold nothing.
+    fn drop_unfit(&mut self, capacity: u64, encrypted: bool) {
         let mut next = self.begun.last().map_or(0, Segment::sequence) + 1;
         for segment in std::mem::take(&mut self.ready) {
-            if segment.sequence() == next && segment.header.capacity == capacity {
+            let fits = segment.header.capacity == capacity && segment.is_encrypted() == encrypted;
+            if segment.sequence() == next && fits {
                 next += 1;
                 self.ready.push(segment);
             } else {
@@ -107,6 +133,16 @@ impl Inventory {
             }
         }
     }
+}
+
+/// Whether any segment on the disk is encrypted. What cannot be read is left out.
+///
+/// # Errors
+/// The directory cannot be listed.
+pub fn is_encrypted(disk: &dyn Disk) -> Result<bool, Fault> {
+    let entries = disk.list().during("list", "the journal directory")?;
+    let mut segments = (entries.iter()).filter(|entry| entry.name.starts_with(NAME_PREFIX));
+    Ok(segments.any(|entry| open_segment(disk, entry).is_ok_and(|segment| segment.is_encrypted())))
 }
 
 fn open_segment(disk: &dyn Disk, entry: &FileEntry) -> Result<Segment, OpenError> {
@@ -143,6 +179,7 @@ fn open_segment(disk: &dyn Disk, entry: &FileEntry) -> Result<Segment, OpenError
         file: file.into(),
         name: name.clone(),
         header,
+        key: None,
         written_to: DATA_START,
     })
 }

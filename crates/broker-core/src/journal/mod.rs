@@ -43,7 +43,7 @@
 //! An lsn counts bytes of records over all segments; the first is 4096. Within a segment the byte
 //! of lsn `n` is at offset `4096 + n - base`. Marks are records and have positions too.
 //!
-//! # Format 1, byte by byte
+//! # Formats 1 and 2, byte by byte
 //!
 //! All numbers are little endian. A directory holds `segment-NNNNNNNN` files, whose numbers mean
 //! nothing, `index-NNNNNNNN` files that spare reading the segment of that number (drawn in `index`),
@@ -54,7 +54,8 @@
 //! segment file                        segment header: one sector, so it is written whole or not
 //! offset                              offset  size  field
 //!      0  header                           0     8  magic "FerryJnl"
-//!    512  zero                             8     2  format version, 1
+//!    512  zero                             8     2  format version: 1, or 2 if it is
+//!                                                   encrypted
 //!   4096  records                         10     6  zero
 //!      …  what an earlier life of the     16    16  segment uid, random, new with each life of
 //!         file left, or zeros                       the file
@@ -64,8 +65,11 @@
 //!                                         56     8  base: lsn of the first record; 0 until begun
 //!                                         64     8  capacity: bytes for records
 //!                                         72     4  epoch in which it was begun
-//!                                         76   432  reserved, zero: key information of an
-//!                                                   encrypted segment will go here
+//!                                         76     1  cipher: 0 none, 1 AES-256-GCM
+//!                                         77     3  zero
+//!                                         80    68  data key, wrapped (drawn in `keys`); zero
+//!                                                   if it is not encrypted
+//!                                        148   360  zero
 //!                                        508     4  CRC32C of bytes 0 to 507
 //!
 //! record, at a multiple of 8          mark: the record of kind 0 that closes every batch
@@ -75,7 +79,9 @@
 //!      5     1  flags; bit 0, on marks:   36     4  zero
 //!               last of its segment;      40     8  front: all below was released by the
 //!               bit 1, on others: counts               broker, segments below may be gone
-//!               together with the next
+//!               together with the next;
+//!               bit 2, in encrypted segments
+//!               on both
 //!      6     2  zero
 //!      8     8  lsn of this byte 0
 //!     16     4  epoch
@@ -93,6 +99,38 @@
 //!
 //! The gap is the journal's memory of what it promised: *every* record says what was durable when
 //! it was written. That is what tells a torn write, which was promised to nobody, from damage.
+//!
+//! # Encryption at rest
+//!
+//! With [`Options::keys`], everything that is written from then on is encrypted (rule J8):
+//!
+//! ```text
+//! master key        of a KMS, or in a key file; never on this disk
+//!   └ wraps  key-encryption keys, in the keyring, which lies elsewhere (`keyring`)
+//!       └ wrap  a data key for each life of a segment, each checkpoint, each index, in its header
+//!           └ encrypts  payloads of records (`cipher`), checkpoints, indexes
+//! ```
+//!
+//! - Only payloads are encrypted. Positions, kinds, epochs, sizes and marks are plain; kind, epoch and
+//!   position are authenticated with the payload. Each record is 24 bytes longer.
+//! - Checksums are those of the bytes on the disk: recovery tells torn from damaged, the scrub finds
+//!   damage, and a cut is made, without any key. A payload whose checksum is right and that does not
+//!   decrypt is damage, never a torn write.
+//! - The writer encrypts a batch where it lies, just before it writes it; of bodies that it does not
+//!   copy otherwise, since others have them too, it makes a copy.
+//! - A header with its data key is on the disk before the first record that the key encrypts: a segment
+//!   is prepared with it. A file that is used again gets a new data key with its new life.
+//! - No nonce is used twice, since each opening of a journal writes with other nonces than any
+//!   other (`cipher`). So a journal goes on in the segment in which it ended, as the follower of
+//!   another has to, whose segments end where the other's do; rule J8 would have a new one begun.
+//! - What follows gets records decrypted, over mutual TLS, with room for what encryption adds, and
+//!   encrypts them with data keys of its own. A follower keeps each segment encrypted or not as the
+//!   other does, since the positions are the same. Without keys it takes nothing that is encrypted.
+//! - A journal that was written without encryption goes on with a new segment, encrypted. What is in
+//!   the older ones stays as it was until they are released ([`Journal::plain_below`]); their files
+//!   are then removed and not used again.
+//! - Rotation gives the keyring another master key and another key-encryption key; segments that are
+//!   prepared from then on use it. Older ones keep theirs, which stay in the keyring.
 //!
 //! # Torn or damaged
 //!
@@ -126,7 +164,9 @@ mod batch;
 mod chain;
 mod checkpoint;
 mod checksum;
+mod cipher;
 mod disk;
+mod entry;
 mod error;
 mod file_disk;
 mod follow;
@@ -134,6 +174,8 @@ mod gather;
 mod index;
 mod install;
 mod inventory;
+mod keyring;
+mod keys;
 mod options;
 mod read;
 mod read_only_disk;
@@ -151,8 +193,9 @@ mod truncation;
 mod writer;
 
 pub use ahead::ZerosAhead;
-pub use append::{Admission, Haste, Journal, PATIENCE, Record, SegmentSpan};
+pub use append::{Journal, SegmentSpan};
 pub use disk::{Disk, DiskFile, FileEntry, Space};
+pub use entry::{Admission, Haste, PATIENCE, Record};
 pub use error::{
     AppendError, CheckpointError, Corrupt, Damage, Fault, LockError, OpenError, Stopped, Unreadable,
 };
@@ -160,6 +203,9 @@ pub use file_disk::FileDisk;
 pub use follow::{FollowError, Follower};
 pub use index::{Indexer, RecordHead};
 pub use install::wipe;
+pub use inventory::is_encrypted;
+pub use keyring::{Keyring, Master, WrongMaster, fingerprint};
+pub use keys::{KeyError, KeyId, Keys, SecretKey};
 pub use options::{Options, StoreId};
 pub use read::ReadWindow;
 pub use read_only_disk::ReadOnlyDisk;

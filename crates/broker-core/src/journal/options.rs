@@ -1,11 +1,13 @@
 //! What can be set about a journal.
 
 use std::fmt;
+use std::sync::Arc;
 
 use super::Epoch;
 use super::ahead::ZerosAhead;
 use super::disk::Space;
 use super::error::OpenError;
+use super::keys::Keys;
 use super::record::ALIGN;
 use super::segment::DATA_START;
 
@@ -53,6 +55,9 @@ pub struct Options {
     pub zeros_ahead: Option<ZerosAhead>,
     /// The epoch to write in. `None`: one above the last in the journal.
     pub epoch: Option<Epoch>,
+    /// What everything that is written is encrypted with, and decrypts what was (rule J8). `None`:
+    /// nothing is encrypted, and a journal that is encrypted does not open.
+    pub keys: Option<Arc<Keys>>,
 }
 
 impl Default for Options {
@@ -66,6 +71,7 @@ impl Default for Options {
             store: None,
             zeros_ahead: None,
             epoch: None,
+            keys: None,
         }
     }
 }

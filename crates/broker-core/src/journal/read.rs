@@ -9,12 +9,16 @@
 use std::io;
 use std::sync::Arc;
 
+use super::cipher::DataKey;
 use super::disk::DiskFile;
 use super::error::{Corrupt, Damage, Fault, IoContext, Unreadable};
-use super::record::{HEADER_LEN, Header, framed_len, payload_crc};
+use super::record::{HEADER_LEN, Header, payload_crc};
 use super::recovery::RecordRef;
 use super::segment::{DATA_START, Segment};
 use super::{Journal, Kind, Lsn, Stopped};
+
+/// What is found in the place of an encrypted payload that was changed and given a new checksum.
+pub(super) const UNDECRYPTABLE: &str = "a payload that its key does not decrypt";
 
 /// Most bytes read ahead of a record.
 const AHEAD_BYTES: u64 = 256 * 1024;
@@ -26,6 +30,8 @@ pub(super) struct Readable {
     pub(super) file: Arc<dyn DiskFile>,
     pub(super) name: String,
     pub(super) seed: u32,
+    /// What its records are encrypted with, if they are.
+    pub(super) key: Option<Arc<DataKey>>,
 }
 
 /// Bytes of the journal last read, for who reads one record after the other.
@@ -34,6 +40,8 @@ pub struct ReadWindow {
     /// Position of the first byte.
     start: Lsn,
     bytes: Vec<u8>,
+    /// The last payload that was decrypted.
+    plain: Vec<u8>,
 }
 
 /// How far reading may go.
@@ -52,6 +60,7 @@ impl Readable {
             file: Arc::clone(&segment.file),
             name: segment.name.clone(),
             seed: segment.header.seed(),
+            key: segment.key.clone(),
         })
     }
 
@@ -87,14 +96,14 @@ impl Readable {
 }
 
 impl ReadWindow {
-    /// `len` bytes at `start`.
-    fn get(
+    /// Has `len` bytes at `start`; answers where.
+    fn hold(
         &mut self,
         segment: &Readable,
         start: Lsn,
         len: u64,
         bounds: Bounds,
-    ) -> Result<&[u8], Fault> {
+    ) -> Result<usize, Fault> {
         let held = self.start.0..self.start.0 + self.bytes.len() as u64;
         if !(held.contains(&start.0) && start.0 + len <= held.end) {
             let limit = bounds.end.0.saturating_sub(start.0);
@@ -109,8 +118,7 @@ impl ReadWindow {
                 .read_at(segment.offset_of(start), &mut self.bytes)
                 .during("read", &segment.name)?;
         }
-        let at = (start.0 - self.start.0) as usize;
-        Ok(&self.bytes[at..at + len as usize])
+        Ok((start.0 - self.start.0) as usize)
     }
 }
 
@@ -143,24 +151,29 @@ impl Journal {
             return Err(freed).during("read", "the journal");
         };
         let bounds = Bounds { until, end };
-        let bytes = window.get(&segment, start, HEADER_LEN as u64, bounds)?;
-        let header = bytes
+        let at = window.hold(&segment, start, HEADER_LEN as u64, bounds)?;
+        let header = window.bytes[at..]
             .first_chunk()
             .and_then(|bytes| Header::decode(bytes, segment.seed))
-            .filter(|header| header.lsn == start)
+            .filter(|header| header.lsn == start && header.is_of(segment.key.is_some()))
             .ok_or_else(|| segment.unexpected(start, "something else"))?;
-        let payload_len = header.payload_len as usize;
-        let framed = framed_len(payload_len);
-        let bytes = window.get(&segment, start, framed, bounds)?;
-        let payload = &bytes[HEADER_LEN..HEADER_LEN + payload_len];
+        let end = header.end();
+        let at = window.hold(&segment, start, end.0 - start.0, bounds)?;
+        let from = at + HEADER_LEN;
+        let payload = &window.bytes[from..from + header.payload_len as usize];
         if payload_crc([payload]) != header.payload_crc {
             return Err(segment.unexpected(start, "a payload with a wrong checksum"));
         }
+        let payload = match segment.key.as_ref().filter(|_| header.has_trailer()) {
+            None => payload,
+            Some(key) => (key.decrypt(segment.base, &header, payload, &mut window.plain))
+                .map_err(|_| segment.unexpected(start, UNDECRYPTABLE))?,
+        };
         let record = RecordRef {
             kind: Kind(header.kind),
             epoch: header.epoch,
             start,
-            end: Lsn(start.0 + framed),
+            end,
             payload,
         };
         parse(record).map_err(|error| {
@@ -174,7 +187,7 @@ impl Journal {
     }
 
     /// Where the record begins whose append answered `end`.
-    pub fn start_of(end: Lsn, payload_bytes: usize) -> Lsn {
-        Lsn(end.0 - framed_len(payload_bytes))
+    pub fn start_of(&self, end: Lsn, payload_bytes: usize) -> Lsn {
+        Lsn(end.0 - self.framed_len(payload_bytes))
     }
 }

@@ -1,5 +1,6 @@
 //! Framing of one record. The bytes are drawn in the documentation of [`super`].
 
+use super::cipher::TRAILER_LEN;
 use super::{Epoch, Lsn, checksum};
 
 /// Bytes before the payload.
@@ -12,11 +13,17 @@ pub(super) const MARK_KIND: u8 = 0;
 pub(super) const ENDS_SEGMENT: u8 = 1;
 /// On a record: the next one counts together with it, and neither without the other.
 pub(super) const CONTINUES: u8 = 2;
+/// On all records of an encrypted segment, marks too. The payload of a record, not that of a mark, ends
+/// with what encryption adds to it, zeros on the way between two nodes.
+pub(super) const ENCRYPTED: u8 = 4;
+/// So much of a header is authenticated with an encrypted payload: all that is the same on every node.
+pub(super) const AUTHENTICATED_LEN: usize = 20;
 /// A whole mark: header and payload.
 pub(super) const MARK_LEN: u64 = (HEADER_LEN + MARK_PAYLOAD_LEN) as u64;
 
 const MARK_PAYLOAD_LEN: usize = 16;
 const GAP_AT: usize = 20;
+const PAYLOAD_CRC_AT: usize = 24;
 const CRC_AT: usize = 28;
 
 /// What precedes a payload.
@@ -70,12 +77,40 @@ impl Header {
 
     /// It has a flag that this version does not know, or one that such a record cannot have.
     pub(super) fn has_strange_flags(&self) -> bool {
-        let known = if self.kind == MARK_KIND {
-            ENDS_SEGMENT
-        } else {
-            CONTINUES
-        };
-        self.flags & !known != 0
+        let known = ENCRYPTED
+            | if self.kind == MARK_KIND {
+                ENDS_SEGMENT
+            } else {
+                CONTINUES
+            };
+        let short = self.has_trailer() && (self.payload_len as usize) < TRAILER_LEN;
+        self.flags & !known != 0 || short
+    }
+
+    /// It is of a segment that is encrypted, or of one that is not, and nothing about it is strange.
+    pub(super) fn is_of(&self, encrypted: bool) -> bool {
+        self.is_encrypted() == encrypted && !self.has_strange_flags()
+    }
+
+    /// It is of an encrypted segment.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.flags & ENCRYPTED != 0
+    }
+
+    /// Its payload ends with what encryption adds to it.
+    pub(super) fn has_trailer(&self) -> bool {
+        self.is_encrypted() && self.kind != MARK_KIND
+    }
+
+    /// Bytes that the broker put into it; of a header without [strange flags](Self::has_strange_flags).
+    pub(super) fn plain_len(&self) -> usize {
+        let trailer = if self.has_trailer() { TRAILER_LEN } else { 0 };
+        (self.payload_len as usize).saturating_sub(trailer)
+    }
+
+    /// The position behind it.
+    pub(super) fn end(&self) -> Lsn {
+        Lsn(self.lsn.0 + framed_len(self.payload_len as usize))
     }
 }
 
@@ -87,6 +122,11 @@ pub(super) fn seal(header: &mut [u8], seed: u32, durable: Lsn) {
     header[GAP_AT..GAP_AT + 4].copy_from_slice(&gap.to_le_bytes());
     let crc = checksum::append(seed, &header[..CRC_AT]);
     header[CRC_AT..HEADER_LEN].copy_from_slice(&crc.to_le_bytes());
+}
+
+/// Notes the checksum of a payload in its header.
+pub(super) fn put_payload_crc(header: &mut [u8], crc: u32) {
+    header[PAYLOAD_CRC_AT..CRC_AT].copy_from_slice(&crc.to_le_bytes());
 }
 
 /// Takes out of a header what ties it to the segment it was read from.

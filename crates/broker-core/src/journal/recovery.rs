@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use super::append::{Limits, Start};
 use super::batch::Batch;
-use super::chain::{self, Chain, Segments};
+use super::chain::{self, Chain, Encryption, Segments};
 use super::checkpoint::{self, Checkpoints, Loaded};
 use super::disk::{Disk, FileEntry};
 use super::error::{Corrupt, Damage, Fault, IoContext, OpenError, Unreadable};
@@ -100,8 +100,10 @@ pub(super) fn load(
     options.check()?;
     let entries = tidy(&**disk)?;
     let entries = truncation::finish(&**disk, entries)?;
-    let (checkpoints, loaded) = Checkpoints::load(disk, &entries)?;
-    let mut found = Inventory::take(&**disk, &entries, options.store, options.capacity())?;
+    let (checkpoints, loaded) = Checkpoints::load(disk, &entries, options.keys.as_ref())?;
+    let wanted = (options.capacity(), options.keys.is_some());
+    let mut found = Inventory::take(&**disk, &entries, options.store, wanted)?;
+    found.unlock(options.keys.as_deref())?;
     if let Some(loaded) = &loaded {
         found.check_store(loaded.name, loaded.store)?;
         if found.begun.is_empty() {
@@ -110,9 +112,10 @@ pub(super) fn load(
         (replay.checkpoint(loaded.covered, &loaded.payload))
             .map_err(|error| checkpoint_damage(loaded, error.0))?;
     }
-    let mut indexes = Indexes::new(disk, &entries, replay.indexer());
+    let mut indexes = Indexes::new(disk, &entries, replay.indexer(), options.keys.as_ref());
+    let encryption = Encryption::new(&**disk, options.keys.as_ref())?;
     let (tail, store) = if found.begun.is_empty() {
-        create(&**disk, options, found)?
+        create(&**disk, options, found, &encryption)?
     } else {
         let explains = found.begun.first().filter(|_| is_cut);
         let first = explains.map_or(FIRST_LSN, Segment::base);
@@ -123,6 +126,7 @@ pub(super) fn load(
         indexes,
         tail,
         store,
+        encryption,
     })
 }
 
@@ -132,6 +136,7 @@ pub(super) struct Found {
     indexes: Indexes,
     pub(super) tail: Tail,
     store: StoreId,
+    encryption: Encryption,
 }
 
 /// What a journal goes on from, all of it on the disk for good.
@@ -179,6 +184,7 @@ fn create(
     disk: &dyn Disk,
     options: &Options,
     found: Inventory,
+    encryption: &Encryption,
 ) -> Result<(Tail, StoreId), OpenError> {
     let store = match found.store {
         Some(store) => store,
@@ -186,7 +192,8 @@ fn create(
     };
     let epoch = options.epoch.unwrap_or(Epoch(1));
     let number = chain::free_number(&found.idle);
-    let first = Chain::create_first(disk, number, store, options.capacity(), FIRST_LSN, epoch)?;
+    let place = (FIRST_LSN, epoch);
+    let first = Chain::create_first(disk, number, store, options.capacity(), place, encryption)?;
     let progress = Progress::at(FIRST_LSN);
     let segments = vec![first];
     let tail = Tail {
@@ -365,7 +372,13 @@ impl Found {
         let base = Base {
             checkpoints: self.checkpoints,
             indexes: self.indexes,
-            chain: Chain::new(disk.clone(), self.store, options.capacity(), segments),
+            chain: Chain::new(
+                disk.clone(),
+                self.store,
+                options.capacity(),
+                segments,
+                self.encryption,
+            ),
             progress,
         };
         Ok((base, ended))
@@ -379,7 +392,7 @@ impl Base {
         self,
         disk: &Arc<dyn Disk>,
         options: &Options,
-        ended: bool,
+        mut ended: bool,
     ) -> Result<(Arc<Journal>, Writer), Fault> {
         let Self {
             checkpoints,
@@ -387,8 +400,14 @@ impl Base {
             mut chain,
             mut progress,
         } = self;
+        if !ended && chain.encrypts() && !chain.current().is_encrypted() {
+            end_segment(&mut chain, &mut progress)?;
+            indexes.seal(chain.current(), progress.end);
+            ended = true;
+        }
         if ended {
-            begin_segment(&mut chain, &progress)?;
+            let encrypted = chain.encrypts();
+            begin_segment(&mut chain, &progress, encrypted)?;
         }
         let room = opening_mark(&mut chain, options, &mut progress)?;
         // Only now: until then one of them may be what says that no segment is missing.
@@ -445,12 +464,49 @@ fn settle(
 }
 
 /// Goes on to the next segment, the last one being full.
-pub(super) fn begin_segment(chain: &mut Chain, progress: &Progress) -> Result<(), Fault> {
+pub(super) fn begin_segment(
+    chain: &mut Chain,
+    progress: &Progress,
+    encrypted: bool,
+) -> Result<(), Fault> {
+    prepare_next(chain)?;
+    chain.begin_next(progress.end, progress.epoch, encrypted)
+}
+
+fn prepare_next(chain: &mut Chain) -> Result<(), Fault> {
     if chain.ready_len() == 0 && !chain.prepare()? {
         let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
         return Err(full).during("prepare a segment in", "the journal directory");
     }
-    chain.begin_next(progress.end, progress.epoch)
+    Ok(())
+}
+
+/// Ends a segment that was written without encryption, for what comes is to be encrypted. There is
+/// always room for the mark that ends it.
+fn end_segment(chain: &mut Chain, progress: &mut Progress) -> Result<(), Fault> {
+    prepare_next(chain)?;
+    write_mark(chain.current(), progress, true)?;
+    chain.current().sync()?;
+    // Whoever reads the next segment's header takes all of this for durable.
+    progress.stated = progress.end;
+    Ok(())
+}
+
+/// Writes a mark of the new epoch behind what was read.
+fn write_mark(
+    current: &mut Segment,
+    progress: &mut Progress,
+    ends_segment: bool,
+) -> Result<(), Fault> {
+    let mut batch = Batch::new(progress.end, Vec::new(), current.is_encrypted());
+    batch.close(progress.epoch, progress.front, ends_segment);
+    batch.seal(current.header.seed(), progress.stated);
+    let offset = current.offset_of(progress.end);
+    (current.file)
+        .write_at(offset, &mut batch.slices(0))
+        .during("write", &current.name)?;
+    progress.end = batch.end();
+    Ok(())
 }
 
 /// The appending side, ready to go on at the end of `progress`.
@@ -471,12 +527,19 @@ fn start(
             backlog_bytes: options.backlog_bytes,
             held_bytes: options.held_bytes,
             framed_max: Room::max_framed(options.capacity()),
+            encrypts: chain.encrypts(),
         },
         epoch,
         store: chain.store(),
         front,
         begun: chain.begun(),
-        gather: Gather::new(epoch, end, front, room, options.batch_bytes),
+        gather: Gather::new(
+            epoch,
+            end,
+            front,
+            room,
+            (options.batch_bytes, chain.encrypts()),
+        ),
         checkpoints,
     })
 }
@@ -516,16 +579,8 @@ fn opening_mark(
     let offset = current.offset_of(progress.end);
     let mut room = Room::new(options.capacity(), current.data_end() - offset, ready);
     if room.spares_a_mark(false) {
-        let mut batch = Batch::new(progress.end, Vec::new());
-        batch.close(progress.epoch, progress.front, false);
-        batch.seal(current.header.seed(), progress.stated);
-        let mut slices = batch.slices(0);
-        current
-            .file
-            .write_at(offset, &mut slices)
-            .during("write", &current.name)?;
+        write_mark(current, progress, false)?;
         room.take_mark();
-        progress.end = batch.end();
     }
     current.sync()?;
     Ok(room)

@@ -4,7 +4,7 @@
 //! block that is not allocated. The last quarter of a segment is kept for settlements and control
 //! records, which are what makes room again.
 
-use super::append::Admission;
+use super::entry::Admission;
 use super::record::MARK_LEN;
 
 /// Held back at the end of each segment for marks: one that closes the last batch, one that ends

@@ -2,7 +2,8 @@
 //!
 //! They travel as they lie in a segment, without what ties a header to that segment (the gap and the
 //! header's own checksum, both zero on the way): whoever takes them completes the headers for its
-//! own. Payload checksums travel unchanged.
+//! own. Payload checksums travel unchanged. Nothing travels encrypted with the key of a segment: it is
+//! decrypted on one node and encrypted on the other, and on the way zeros are where the tag goes.
 
 use std::ops::Range;
 
@@ -22,6 +23,7 @@ pub struct Run {
     last_epoch: Epoch,
     front: Lsn,
     ends_segment: bool,
+    encrypted: bool,
 }
 
 /// Bytes that are no run.
@@ -101,6 +103,7 @@ impl Run {
             last_epoch: Epoch(0),
             front: Lsn(0),
             ends_segment: false,
+            encrypted: false,
             bytes: Vec::new(),
         };
         let (mut at, mut joined) = (0, false);
@@ -140,6 +143,7 @@ impl Run {
         if frame.at == 0 {
             self.first_epoch = epoch;
             self.last_epoch = epoch;
+            self.encrypted = frame.header.is_encrypted();
         }
         if self.ends_segment {
             return Err(("the end", "a record behind the last of a segment".into()));
@@ -148,8 +152,14 @@ impl Run {
             let found = format!("epoch {} after {}", epoch.0, self.last_epoch.0);
             return Err(("an epoch that does not fall", found));
         }
-        if frame.header.has_strange_flags() {
+        if !frame.header.is_of(self.encrypted) {
             return Err(("flags this version knows", format!("{flags:#04x}")));
+        }
+        if payload[frame.header.plain_len()..]
+            .iter()
+            .any(|it| *it != 0)
+        {
+            return Err(("room for what encryption adds", "other bytes".into()));
         }
         if payload_crc([payload]) != crc {
             return Err(("a sound payload", "one with a wrong checksum".into()));
@@ -211,13 +221,18 @@ impl Run {
             epoch: frame.header.epoch,
             start: frame.header.lsn,
             end: Lsn(self.start.0 + frame.end() as u64),
-            payload: &self.bytes[frame.payload],
+            payload: &self.bytes[frame.payload.start..][..frame.header.plain_len()],
         })
     }
 
     /// The most that its marks say was released; 0 if they say nothing.
     pub(super) fn front(&self) -> Lsn {
         self.front
+    }
+
+    /// It is for an encrypted segment. Its records themselves are not encrypted.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.encrypted
     }
 
     /// The record behind it is the first of another segment.

@@ -7,10 +7,14 @@
 //! is shown was written by a broker. What it cannot know is what stood in the missing places.
 
 use std::io::ErrorKind;
+use std::sync::Arc;
 
 use super::checkpoint;
+use super::cipher::DataKey;
 use super::disk::{Disk, DiskFile, FileEntry};
 use super::error::{Corrupt, Fault, IoContext, OpenError, Unreadable};
+use super::keys::Keys;
+use super::read::UNDECRYPTABLE;
 use super::record::{self, ALIGN, ENDS_SEGMENT, HEADER_LEN, Header, MARK_KIND, Mark, framed_len};
 use super::recovery::{RecordRef, Replay};
 use super::segment::{self, DATA_START, FIRST_LSN, HeaderError, SegmentHeader, SegmentState};
@@ -56,6 +60,8 @@ struct Piece {
     /// File offset behind its last record, if its header says.
     data_end: u64,
     seed: u32,
+    /// What its records are encrypted with, if they are.
+    key: Option<Arc<DataKey>>,
 }
 
 /// How far the records of a piece go.
@@ -69,21 +75,26 @@ struct Walked {
 }
 
 /// Shows `replay` all of the journal on `disk` that is good: the newest whole checkpoint, then the
-/// records in order. What it makes nothing of is told among what was skipped.
+/// records in order. What it makes nothing of, and what is encrypted with other keys, is told among what
+/// was skipped.
 ///
 /// # Errors
 /// Only when the directory itself cannot be listed.
-pub fn salvage(disk: &dyn Disk, replay: &mut dyn Replay) -> Result<Salvage, Fault> {
+pub fn salvage(
+    disk: &dyn Disk,
+    keys: Option<&Keys>,
+    replay: &mut dyn Replay,
+) -> Result<Salvage, Fault> {
     let entries = disk.list().during("list", "the journal directory")?;
     let mut this = Salvage {
         skipped: Vec::new(),
         pieces: Vec::new(),
         prepared: Vec::new(),
     };
-    let checkpoint = this.read_checkpoints(disk, &entries, replay);
+    let checkpoint = this.read_checkpoints(disk, &entries, keys, replay);
     let segments = entries.iter();
     for entry in segments.filter(|entry| entry.name.starts_with(segment::NAME_PREFIX)) {
-        if let Some(piece) = this.open_piece(disk, entry) {
+        if let Some(piece) = this.open_piece(disk, entry, keys) {
             this.pieces.push(piece);
         }
     }
@@ -109,7 +120,9 @@ impl Salvage {
         if record::payload_crc([&payload[..]]) != header.payload_crc {
             return None;
         }
-        Some(parse(record_ref(&header, &payload)))
+        let mut plain = Vec::new();
+        let payload = piece.decrypt(&header, &payload, &mut plain).ok()?;
+        Some(parse(record_ref(&header, payload)))
     }
 
     fn skip(&mut self, file: &str, offset: u64, bytes: u64, reason: impl Into<String>) {
@@ -126,6 +139,7 @@ impl Salvage {
         &mut self,
         disk: &dyn Disk,
         entries: &[FileEntry],
+        keys: Option<&Keys>,
         replay: &mut dyn Replay,
     ) -> Option<(StoreId, Lsn)> {
         let mut whole = Vec::new();
@@ -133,7 +147,8 @@ impl Salvage {
             let Some(entry) = entries.iter().find(|entry| entry.name == name) else {
                 continue;
             };
-            match checkpoint::read(disk, name, entry.size_bytes) {
+            let read = checkpoint::read(disk, name, entry.size_bytes);
+            match read.and_then(|loaded| loaded.decrypt(keys)) {
                 Ok(loaded) => whole.push(loaded),
                 Err(OpenError::Corrupt(Corrupt { offset, damage, .. })) => {
                     self.skip(name, offset, entry.size_bytes - offset, damage.to_string());
@@ -149,7 +164,12 @@ impl Salvage {
     }
 
     /// A file that holds records, or may: none if there is nothing in it to be had.
-    fn open_piece(&mut self, disk: &dyn Disk, entry: &FileEntry) -> Option<Piece> {
+    fn open_piece(
+        &mut self,
+        disk: &dyn Disk,
+        entry: &FileEntry,
+        keys: Option<&Keys>,
+    ) -> Option<Piece> {
         let (name, size_bytes) = (entry.name.as_str(), entry.size_bytes);
         let mut bytes = [0; segment::HEADER_LEN];
         let opened = disk.open(name).and_then(|file| {
@@ -184,7 +204,15 @@ impl Salvage {
             }
             SegmentState::Blank => return None,
         };
+        let key = match header.unwrap_key(keys) {
+            Ok(key) => key,
+            Err(reason) => {
+                self.skip(name, 0, size_bytes, reason.to_string());
+                return None;
+            }
+        };
         Some(Piece {
+            key,
             name: name.to_owned(),
             file,
             size_bytes,
@@ -217,6 +245,7 @@ impl Salvage {
             base: Lsn(0),
             data_end: size_bytes,
             seed,
+            key: None,
         };
         let bytes = self.load(&piece);
         let places = (DATA_START as usize..bytes.len()).step_by(ALIGN);
@@ -341,7 +370,13 @@ impl Salvage {
             if let Some(mark) = Mark::decode(payload) {
                 walked.front = walked.front.max(mark.front);
             }
-        } else if let Err(Unreadable(reason)) = replay.record(record_ref(header, payload)) {
+            return;
+        }
+        let mut plain = Vec::new();
+        let shown = piece.decrypt(header, payload, &mut plain);
+        let shown = shown.map_err(|reason| Unreadable(reason.to_owned()));
+        let shown = shown.and_then(|payload| replay.record(record_ref(header, payload)));
+        if let Err(Unreadable(reason)) = shown {
             let reason = format!("a record of kind {}: {reason}", header.kind);
             let framed = framed_len(payload.len());
             self.skip(&piece.name, at as u64, framed, reason);
@@ -437,6 +472,22 @@ impl Piece {
         Ok((header, payload))
     }
 
+    /// What the broker put into a record.
+    fn decrypt<'p>(
+        &self,
+        header: &Header,
+        payload: &'p [u8],
+        plain: &'p mut Vec<u8>,
+    ) -> Result<&'p [u8], &'static str> {
+        match &self.key {
+            _ if !header.has_trailer() => Ok(payload),
+            Some(key) => {
+                (key.decrypt(self.base, header, payload, plain)).map_err(|_| UNDECRYPTABLE)
+            }
+            None => Err("it is encrypted, and its key was in the header that is damaged"),
+        }
+    }
+
     /// Where the next good record is. In the last segment, what comes behind a torn write does not
     /// count unless it says that the torn place had been durable: it was promised to nobody.
     fn next_good(&self, bytes: &[u8], at: usize, epoch: Epoch, is_last: bool) -> Option<usize> {
@@ -459,7 +510,7 @@ fn record_ref<'p>(header: &Header, payload: &'p [u8]) -> RecordRef<'p> {
         kind: Kind(header.kind),
         epoch: header.epoch,
         start: header.lsn,
-        end: Lsn(header.lsn.0 + framed_len(payload.len())),
+        end: header.end(),
         payload,
     }
 }

@@ -1,6 +1,8 @@
 //! Reading a segment: record after record, each checked before it is shown to anyone.
 
+use super::cipher::DataKey;
 use super::error::{Corrupt, Damage, Fault, IoContext, OpenError, Unreadable};
+use super::read::UNDECRYPTABLE;
 use super::record::{
     ALIGN, CONTINUES, ENDS_SEGMENT, HEADER_LEN, Header, MARK_KIND, MARK_LEN, Mark, framed_len,
     lsn_of, payload_crc, u64_at,
@@ -110,6 +112,7 @@ pub(super) fn walk(
     visit: &mut dyn FnMut(RecordRef<'_>) -> Result<(), Unreadable>,
 ) -> Result<Stop, OpenError> {
     let mut window = Window::new(segment);
+    let mut plain = Vec::new();
     enter(segment, progress);
     let mut whole = progress.end;
     loop {
@@ -125,13 +128,14 @@ pub(super) fn walk(
             };
             continue;
         }
-        let end = Lsn(start.0 + framed_len(payload.len()));
+        let end = header.end();
         if header.kind == MARK_KIND {
             if let Some(mark) = Mark::decode(payload) {
                 progress.released(mark.front, end);
             }
         } else {
             let kind = Kind(header.kind);
+            let payload = decrypt(segment, &header, payload, &mut plain)?;
             let record = RecordRef {
                 kind,
                 epoch: header.epoch,
@@ -196,7 +200,7 @@ fn next_record<'w>(
         return Ok(Err("the end of the segment".into()));
     }
     let bytes = window.get(offset, HEADER_LEN)?;
-    let header = match check_header(bytes, segment.header.seed(), progress) {
+    let header = match check_header(bytes, segment, progress) {
         Ok(header) => header,
         Err(found) => return Ok(Err(found)),
     };
@@ -220,10 +224,10 @@ fn next_record<'w>(
     })
 }
 
-fn check_header(bytes: &[u8], seed: u32, progress: &Progress) -> Result<Header, String> {
+fn check_header(bytes: &[u8], segment: &Segment, progress: &Progress) -> Result<Header, String> {
     let Some(header) = bytes
         .first_chunk()
-        .and_then(|bytes| Header::decode(bytes, seed))
+        .and_then(|bytes| Header::decode(bytes, segment.header.seed()))
     else {
         let zero = bytes.iter().all(|byte| *byte == 0);
         return Err(if zero {
@@ -242,10 +246,33 @@ fn check_header(bytes: &[u8], seed: u32, progress: &Progress) -> Result<Header, 
             "a record of epoch {found} after one of epoch {before}"
         ));
     }
-    if header.has_strange_flags() {
+    if !header.is_of(segment.is_encrypted()) {
         return Err(format!("a record with unknown flags {:#04x}", header.flags));
     }
     Ok(header)
+}
+
+/// What the broker put into a record.
+fn decrypt<'p>(
+    segment: &Segment,
+    header: &Header,
+    payload: &'p [u8],
+    plain: &'p mut Vec<u8>,
+) -> Result<&'p [u8], OpenError> {
+    let Some(key) = segment.key.as_ref().filter(|_| header.has_trailer()) else {
+        return Ok(payload);
+    };
+    let damaged = |_| Corrupt {
+        file: segment.name.clone(),
+        offset: segment.offset_of(header.lsn),
+        lsn: Some(header.lsn),
+        damage: Damage::Mismatch {
+            expected: "a record".to_owned(),
+            found: UNDECRYPTABLE.to_owned(),
+        },
+    };
+    let plain = DataKey::decrypt(key, segment.base(), header, payload, plain);
+    Ok(plain.map_err(damaged)?)
 }
 
 fn unreadable(segment: &Segment, header: &Header, error: Unreadable) -> OpenError {

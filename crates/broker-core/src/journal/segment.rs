@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use crc32c::crc32c;
 
+use super::cipher::DataKey;
 use super::disk::DiskFile;
 use super::error::{Fault, IoContext};
+use super::keys::{KeyError, Keys, WrappedKey};
 use super::record::{ALIGN, u32_at, u64_at};
 use super::{Epoch, Lsn, StoreId};
 
@@ -15,8 +17,10 @@ pub(super) const DATA_START: u64 = 4096;
 /// The header is one sector, which a disk writes whole or not at all: replacing it in place is
 /// atomic, so a segment changes its state without renames.
 pub(super) const HEADER_LEN: usize = 512;
-/// The format this program writes, and the newest it reads.
-pub(super) const FORMAT: u16 = 1;
+/// The newest format this program reads, which encrypted segments have.
+pub(super) const FORMAT: u16 = 2;
+/// The format of segments that are not encrypted.
+const FORMAT_PLAIN: u16 = 1;
 /// Segment files are named so, followed by a number that means nothing.
 pub(super) const NAME_PREFIX: &str = "segment-";
 /// A segment file until its header is durable.
@@ -30,6 +34,10 @@ const NUMBER_MAX: u64 = 1 << 62;
 const CAPACITY_MAX: u64 = 1 << 30;
 const MAGIC: [u8; 8] = *b"FerryJnl";
 const CRC_AT: usize = HEADER_LEN - 4;
+const KEY_AT: usize = 80;
+const CIPHER_AT: usize = 76;
+/// AES-256-GCM.
+const CIPHER: u8 = 1;
 
 /// Batches up to this size also write zeros ahead of themselves.
 const SMALL_BATCH_BYTES: u64 = 256 * 1024;
@@ -46,6 +54,8 @@ pub(super) struct SegmentHeader {
     /// Bytes for records.
     pub(super) capacity: u64,
     pub(super) state: SegmentState,
+    /// What its records are encrypted with, if they are.
+    pub(super) key: Option<WrappedKey>,
 }
 
 /// Which of its lives a segment file is in.
@@ -85,13 +95,18 @@ impl SegmentHeader {
         };
         let mut bytes = [0; HEADER_LEN];
         bytes[..8].copy_from_slice(&MAGIC);
-        bytes[8..10].copy_from_slice(&FORMAT.to_le_bytes());
+        let format = self.key.as_ref().map_or(FORMAT_PLAIN, |_| FORMAT);
+        bytes[8..10].copy_from_slice(&format.to_le_bytes());
         bytes[16..32].copy_from_slice(&self.uid);
         bytes[32..48].copy_from_slice(&self.store.0);
         bytes[48..56].copy_from_slice(&sequence.to_le_bytes());
         bytes[56..64].copy_from_slice(&base.0.to_le_bytes());
         bytes[64..72].copy_from_slice(&self.capacity.to_le_bytes());
         bytes[72..76].copy_from_slice(&epoch.0.to_le_bytes());
+        if let Some(key) = &self.key {
+            bytes[CIPHER_AT] = CIPHER;
+            bytes[KEY_AT..KEY_AT + WrappedKey::LEN].copy_from_slice(&key.encode());
+        }
         let crc = crc32c(&bytes[..CRC_AT]);
         bytes[CRC_AT..].copy_from_slice(&crc.to_le_bytes());
         bytes
@@ -133,12 +148,36 @@ impl SegmentHeader {
                 epoch,
             },
         };
+        let key = match (format, bytes[CIPHER_AT], bytes[KEY_AT..].first_chunk()) {
+            (..=FORMAT_PLAIN, 0, _) => None,
+            (FORMAT, CIPHER, Some(key)) => Some(WrappedKey::decode(key)),
+            _ => return Err(HeaderError::Contradiction),
+        };
         Ok(Self {
             uid,
             store: StoreId(store),
             capacity,
             state,
+            key,
         })
+    }
+
+    /// What a data key of this life of the file belongs to.
+    pub(super) fn context(uid: [u8; 16], store: StoreId) -> [u8; 40] {
+        let mut context = *b"segment.                                ";
+        context[8..24].copy_from_slice(&uid);
+        context[24..].copy_from_slice(&store.0);
+        context
+    }
+
+    /// The key of its records, if they are encrypted.
+    pub(super) fn unwrap_key(&self, keys: Option<&Keys>) -> Result<Option<Arc<DataKey>>, KeyError> {
+        let Some(wrapped) = &self.key else {
+            return Ok(None);
+        };
+        let context = Self::context(self.uid, self.store);
+        let key = keys.ok_or(KeyError::NoKeys)?.unwrap(wrapped, &context)?;
+        Ok(Some(Arc::new(key)))
     }
 
     /// Start value of all record checksums in this segment.
@@ -154,6 +193,8 @@ pub(super) struct Segment {
     pub(super) file: Arc<dyn DiskFile>,
     pub(super) name: String,
     pub(super) header: SegmentHeader,
+    /// What its records are encrypted with, if they are and it is to be read or written.
+    pub(super) key: Option<Arc<DataKey>>,
     /// File offset below which every block has been written since it was allocated. Overwriting
     /// such a block needs no change of file system metadata, which makes a sync several times
     /// cheaper.
@@ -167,6 +208,10 @@ impl Segment {
             SegmentState::Begun { sequence, .. } | SegmentState::Ready { sequence } => sequence,
             SegmentState::Blank => 0,
         }
+    }
+
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.header.key.is_some()
     }
 
     /// Position of its first record; 0 unless begun.
@@ -185,6 +230,15 @@ impl Segment {
     /// Where records must end.
     pub(super) fn data_end(&self) -> u64 {
         DATA_START + self.header.capacity
+    }
+
+    /// Gives the file a new life. Durable after the next sync.
+    pub(super) fn begin_life(
+        &mut self,
+        (header, key): (SegmentHeader, Option<Arc<DataKey>>),
+    ) -> Result<(), Fault> {
+        self.key = key;
+        self.write_header(header)
     }
 
     /// Gives the file a new state. Durable after the next sync.
@@ -233,6 +287,7 @@ mod tests {
             store: StoreId([2; 16]),
             capacity: 1 << 20,
             state,
+            key: None,
         }
     }
 

@@ -5,7 +5,7 @@
 //! goes too, so that the follower's disk works while ours does.
 
 use super::error::{Fault, IoContext};
-use super::read::Readable;
+use super::read::{Readable, UNDECRYPTABLE};
 use super::record::{CONTINUES, ENDS_SEGMENT, HEADER_LEN, Header, MARK_KIND, unseal};
 use super::run::{Frame, NoFrame, Run};
 use super::{Journal, Lsn, Stopped};
@@ -63,7 +63,9 @@ impl Journal {
         if bytes.is_empty() {
             return Ok(Shipment::Nothing);
         }
-        unseal_all(&mut bytes, from);
+        if let Err(at) = unseal_all(&mut bytes, from, &segment) {
+            return self.freed_or(at, &segment, UNDECRYPTABLE.into());
+        }
         match Run::new(from, bytes) {
             Ok(run) => Ok(Shipment::Run(run)),
             Err(bad) => self.freed_or(bad.lsn, &segment, bad.found),
@@ -109,7 +111,9 @@ pub(super) fn stretch(segment: &Readable, from: Lsn, to: Lsn) -> Result<Stretch,
     if !sealed {
         return Ok(Stretch::Damaged("a header with a wrong checksum".into()));
     }
-    unseal_all(&mut bytes, from);
+    if unseal_all(&mut bytes, from, segment).is_err() {
+        return Ok(Stretch::Damaged(UNDECRYPTABLE.into()));
+    }
     Ok(match Run::new(from, bytes) {
         Ok(run) => Stretch::Run(run),
         Err(bad) => Stretch::Damaged(bad.to_string()),
@@ -143,10 +147,18 @@ fn whole(bytes: &[u8], from: Lsn, segment: &Readable) -> Result<usize, NoFrame> 
     Ok(len)
 }
 
-fn unseal_all(bytes: &mut [u8], from: Lsn) {
+/// Takes out of the records what ties them to their segment, its key too. If one cannot be decrypted,
+/// which.
+fn unseal_all(bytes: &mut [u8], from: Lsn, segment: &Readable) -> Result<(), Lsn> {
     let mut at = 0;
     while let Ok(frame) = Frame::at(bytes, at, from) {
+        let end = frame.end();
+        if let Some(key) = segment.key.as_ref().filter(|_| frame.header.has_trailer()) {
+            key.decrypt_record(segment.base, &mut bytes[at..end])
+                .map_err(|_| frame.header.lsn)?;
+        }
         unseal(&mut bytes[at..at + HEADER_LEN]);
-        at = frame.end();
+        at = end;
     }
+    Ok(())
 }

@@ -70,7 +70,7 @@ pub(super) fn finish(
         return Ok(entries);
     };
     let (store, to) = read(disk, entry)?;
-    let mut found = Inventory::take(disk, &entries, Some(store), 0)?;
+    let mut found = Inventory::take(disk, &entries, Some(store), (0, false))?;
     // From the end: until it is done, what is left is a journal without a gap. A segment that begins
     // at the cut stays: the one before it says that there is another.
     for segments in [&mut found.idle, &mut found.ready] {

@@ -171,13 +171,27 @@ impl Writer {
                 return Err(fault.clone());
             }
             self.offered = false;
-            self.chain.begin_next(batch.base, self.journal.epoch())?;
+            let encrypted = self.chain.encrypts();
+            self.chain
+                .begin_next(batch.base, self.journal.epoch(), encrypted)?;
             self.journal.segment_begun(self.chain.current());
+        }
+        if self.chain.encrypts() {
+            self.encrypt(batch);
         }
         let segment = self.chain.current();
         batch.seal(segment.header.seed(), self.journal.synced());
         segment.write_records(batch.base, batch.len() as u64, |zeros| batch.slices(zeros))?;
         Ok(self.journal.has_written(batch.end()))
+    }
+
+    /// The index notes the records while they can be read.
+    fn encrypt(&mut self, batch: &mut Batch) {
+        self.indexes.note_written(batch);
+        let opening = self.chain.opening();
+        let segment = self.chain.current();
+        let key = (segment.key.as_ref()).expect("a journal that encrypts begins no other segments");
+        batch.encrypt(key, opening, segment.base());
     }
 
     /// One sync. On return everything up to the answer is durable.
@@ -197,7 +211,9 @@ impl Writer {
     /// What is left to do about the latest commit, for which nobody had to wait.
     fn follow_up(&mut self) {
         if let Some(batch) = self.committed.take() {
-            self.indexes.note_written(&batch);
+            if !self.chain.encrypts() {
+                self.indexes.note_written(&batch);
+            }
             let end = batch.end();
             self.journal.reclaim(batch);
             self.write_ahead(end);

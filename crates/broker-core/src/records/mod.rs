@@ -1,6 +1,6 @@
 //! The meaning of journal records: the broker's own compact encoding.
 //!
-//! Every payload begins with the version of its layout, so that a later broker can read what an
+//! Every payload but that of a filler begins with the version of its layout, so that a later broker can read what an
 //! earlier one wrote. Integers of unknown size are varints (LEB128, at most 10 bytes); `str` and
 //! `blob` are a varint length and that many bytes, `str` in UTF-8.
 //!
@@ -14,6 +14,7 @@
 //! settle      version=1  queue:varint  ranges:varint (skip:varint length:varint)*
 //!             a range begins `skip` above the end of the one before (above 0 for the first)
 //! change      version=1  tag:u8  fields of the definition, see `definition`
+//! filler      any bytes, without a version
 //! checkpoint  version=1  next_id:varint  changes:varint (change:blob)*
 //!
 //! index       version=2  (what stands for one record of a full segment, or for several)*
@@ -59,6 +60,8 @@ pub(crate) const PUBLISH: Kind = Kind::new(1);
 pub(crate) const SETTLE: Kind = Kind::new(2);
 /// A definition that came, changed or went.
 pub(crate) const CHANGE: Kind = Kind::new(3);
+/// Nothing: what follows has a position that the account tells from what came before.
+pub(crate) const FILLER: Kind = Kind::new(4);
 
 /// Layout of every payload written now, but for messages that may expire.
 const VERSION: u8 = 1;

@@ -15,7 +15,10 @@ use broker_core::call::{
 use broker_core::clock::{SimClock, Timestamp};
 use broker_core::definitions::{Expect, PasswordChange, PermissionSpec, UserUpdate};
 use broker_core::durability::{Durability, Promise};
-use broker_core::journal::{Lsn, Options, SimDisk, Turn, Writer};
+use broker_core::journal::{
+    self, Keyring, Keys, Lsn, Master, Options, RecordRef, Replay, SecretKey, SimDisk, Turn,
+    Unreadable, Writer,
+};
 use broker_core::limits::Limits;
 use broker_core::message::{Body, Envelope, Properties};
 use broker_core::outbox::{Event, Wake};
@@ -272,8 +275,54 @@ pub(crate) fn body(delivery: &Delivery) -> String {
     String::from_utf8(delivery.message.body.to_vec()).unwrap()
 }
 
+/// Finds the record that holds some text.
+struct Find<'n> {
+    needle: &'n [u8],
+    at: Option<Lsn>,
+}
+
+impl Replay for Find<'_> {
+    fn checkpoint(&mut self, _: Lsn, _: &[u8]) -> Result<(), Unreadable> {
+        Ok(())
+    }
+
+    fn record(&mut self, record: RecordRef<'_>) -> Result<(), Unreadable> {
+        let mut windows = record.payload.windows(self.needle.len());
+        if windows.any(|window| window == self.needle) {
+            self.at.get_or_insert(record.start);
+        }
+        Ok(())
+    }
+}
+
+/// The file and the offset of the payload that holds this text, encrypted or not.
+pub(crate) fn place_of(disk: &SimDisk, needle: &str) -> (String, usize) {
+    let needle = needle.as_bytes();
+    let mut find = Find { needle, at: None };
+    journal::salvage(disk, Some(&keys()), &mut find).unwrap();
+    let start = find.at.unwrap().0;
+    let bases = disk.contents().into_iter().filter_map(|(name, bytes)| {
+        let base = u64::from_le_bytes(bytes.get(56..64)?.try_into().ok()?);
+        (name.starts_with("segment-") && base > 0 && base <= start).then_some((base, name))
+    });
+    let (base, name) = bases.max().unwrap();
+    (name, (4096 + 32 + start - base) as usize)
+}
+
+/// The keys of all encrypted journals here.
+pub(crate) fn keys() -> Arc<Keys> {
+    static KEYS: OnceLock<Arc<Keys>> = OnceLock::new();
+    let master = || Master {
+        name: "file:test".to_owned(),
+        data: Vec::new(),
+    };
+    let make = || Keyring::create(&SimDisk::new(7), master(), &SecretKey::default());
+    Arc::clone(KEYS.get_or_init(|| Arc::new(make().unwrap().1)))
+}
+
 pub(crate) fn small() -> Options {
     Options {
+        keys: crate::ENCRYPTED.then(keys),
         batch_bytes: 16 << 10,
         keep_free_bytes: Some(0),
         ..Options::default()

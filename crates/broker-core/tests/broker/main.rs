@@ -9,6 +9,9 @@
     reason = "deadlines of tests are measured by the clock"
 )]
 
+/// Whether the journals of these tests are encrypted; see `encrypted.rs`.
+const ENCRYPTED: bool = false;
+
 mod access;
 mod admin;
 mod at_least_once;
@@ -19,6 +22,7 @@ mod delayed;
 mod delivery;
 mod draining;
 mod durability;
+mod encryption;
 mod expiry;
 mod full;
 mod holding;

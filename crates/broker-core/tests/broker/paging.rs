@@ -8,7 +8,7 @@ use broker_core::limits::Limits;
 use broker_core::refusal::Reason;
 use proptest::prelude::*;
 
-use crate::kit::{Client, World, body, publish, small};
+use crate::kit::{Client, World, body, place_of, publish, small};
 
 const WINDOW_BYTES: usize = 16 << 10;
 
@@ -327,16 +327,7 @@ fn a_damaged_message_is_never_delivered_and_stops_the_broker_by_name() {
     let client = world.client();
     client.queue("q", true);
     fill(&mut world, &client, "q", 0..100);
-    let needle = numbered(50).into_bytes();
-    let (name, at) = world
-        .disk
-        .contents()
-        .into_iter()
-        .find_map(|(name, bytes)| {
-            let at = bytes.windows(1000).position(|window| window == needle)?;
-            Some((name, at))
-        })
-        .unwrap();
+    let (name, at) = place_of(&world.disk, &numbered(50));
     world.disk.flip(&name, (at + 500) * 8);
     let mut delivered = 0;
     let refusal = loop {

@@ -37,7 +37,7 @@ impl Export {
 /// Exports, and sees to it that nothing is changed.
 fn export(disk: &SimDisk) -> Export {
     let (before, mut messages) = (disk.contents(), Vec::new());
-    let salvaged = salvage(disk, &mut |message| {
+    let salvaged = salvage(disk, None, &mut |message| {
         let body = String::from_utf8(message.body.to_vec()).unwrap();
         let queue = message.queue.map(|queue| queue.name.clone());
         messages.push((queue, message.sequence, body));

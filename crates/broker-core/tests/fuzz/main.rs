@@ -36,6 +36,11 @@ fn segments() {
 }
 
 #[test]
+fn encrypted_segments() {
+    run("segments", ROUNDS, targets::segments::check_encrypted);
+}
+
+#[test]
 fn replication() {
     run("replication", READING_ROUNDS, targets::replication::check);
 }

@@ -112,7 +112,8 @@ fn half_a_checkpoint_frees_nothing() {
     let (name, _) = disk
         .contents()
         .into_iter()
-        .find(|(_, bytes)| bytes.ends_with(b"second"))
+        .filter(|(name, _)| name.starts_with("checkpoint-"))
+        .max_by_key(|(_, bytes)| bytes[32])
         .unwrap();
     disk.flip(&name, 100);
     assert_eq!(newest(&disk), b"first");

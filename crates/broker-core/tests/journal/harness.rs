@@ -1,10 +1,11 @@
 //! A small journal on a simulated disk, and a replay that remembers everything.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use broker_core::journal::{
-    Admission, AppendError, Disk, Haste, Indexer, Journal, Kind, Lsn, OpenError, Options, Record,
-    RecordHead, RecordRef, Replay, SegmentSpan, SimDisk, Turn, Unreadable, Writer, open,
+    Admission, AppendError, Disk, Haste, Indexer, Journal, Keyring, Keys, Kind, Lsn, Master,
+    OpenError, Options, Record, RecordHead, RecordRef, Replay, SecretKey, SegmentSpan, SimDisk,
+    Turn, Unreadable, Writer, open, salvage,
 };
 
 pub(crate) const PUBLISH: Kind = Kind::new(1);
@@ -12,8 +13,34 @@ pub(crate) const SETTLE: Kind = Kind::new(2);
 /// The smallest segments there are: what takes megabytes in life happens within kilobytes.
 pub(crate) const SEGMENT_BYTES: u64 = 20 << 10;
 
+/// What encryption adds to each record.
+pub(crate) const TRAILER: usize = if crate::ENCRYPTED { 24 } else { 0 };
+
+/// The keys of all encrypted journals here.
+pub(crate) fn keys() -> Arc<Keys> {
+    static KEYS: OnceLock<Arc<Keys>> = OnceLock::new();
+    let make = || {
+        let (_, keys) = Keyring::create(&SimDisk::new(7), master(), &secret(1)).unwrap();
+        Arc::new(keys)
+    };
+    Arc::clone(KEYS.get_or_init(make))
+}
+
+pub(crate) fn master() -> Master {
+    Master {
+        name: "file:one".to_owned(),
+        data: Vec::new(),
+    }
+}
+
+/// A master key of that byte.
+pub(crate) fn secret(byte: u8) -> SecretKey {
+    SecretKey::new([byte; 32])
+}
+
 pub(crate) fn small() -> Options {
     Options {
+        keys: crate::ENCRYPTED.then(keys),
         segment_bytes: SEGMENT_BYTES,
         batch_bytes: 8 << 10,
         backlog_bytes: 64 << 10,
@@ -215,6 +242,38 @@ pub(crate) fn payloads(count: usize, size: usize) -> Vec<Vec<u8>> {
         payload
     };
     (0..count).map(payload).collect()
+}
+
+/// Finds the place of one payload.
+struct Find<'p> {
+    payload: &'p [u8],
+    at: Option<Lsn>,
+}
+
+impl Replay for Find<'_> {
+    fn checkpoint(&mut self, _: Lsn, _: &[u8]) -> Result<(), Unreadable> {
+        Ok(())
+    }
+
+    fn record(&mut self, record: RecordRef<'_>) -> Result<(), Unreadable> {
+        if record.payload == self.payload {
+            self.at.get_or_insert(record.start);
+        }
+        Ok(())
+    }
+}
+
+/// The file and the offset where the bytes of a payload are, encrypted or not.
+pub(crate) fn place_of(disk: &SimDisk, payload: &[u8]) -> (String, usize) {
+    let mut find = Find { payload, at: None };
+    salvage(disk, Some(&keys()), &mut find).expect("a directory");
+    let start = find.at.expect("it is on disk").0;
+    let bases = disk.contents().into_iter().filter_map(|(name, bytes)| {
+        let base = u64::from_le_bytes(bytes.get(56..64)?.try_into().ok()?);
+        (name.starts_with("segment-") && base > 0 && base <= start).then_some((base, name))
+    });
+    let (base, name) = bases.max().expect("it is in a segment");
+    (name, (4096 + 32 + start - base) as usize)
 }
 
 /// The refusal of a disk that must not open.

@@ -5,17 +5,23 @@
     reason = "what the tests share may fail like the tests"
 )]
 
+/// Whether the journals of these tests are encrypted; see `encrypted.rs`.
+const ENCRYPTED: bool = false;
+
 mod ahead;
 mod checkpoints;
 mod corruption;
 mod crash;
 mod damage;
+mod encryption;
+mod encryption_pairs;
 mod files;
 mod follow;
 mod full;
 mod golden;
 mod harness;
 mod indexes;
+mod keyring;
 mod kill;
 mod lies;
 mod life;

@@ -10,7 +10,7 @@ use broker_core::journal::{
     Corrupt, Disk, DiskFile, FileEntry, Lsn, Options, Scrub, SimDisk, Space, Trouble, Turn,
 };
 
-use crate::harness::{Bench, open_on, payloads, small};
+use crate::harness::{Bench, TRAILER, open_on, payloads, small};
 
 /// Most bytes of a step but for a record that is larger by itself.
 const STEP_BYTES: u64 = 256 << 10;
@@ -96,7 +96,7 @@ fn damage_hides_nothing_behind_it() {
     let bench = filled(&disk);
     let (file, start, _) = places(&disk, &bench)[1].clone();
     // Each message is committed by itself: a record of 1,132 bytes, padded, and a mark of 48.
-    let record = |number: usize| start + number * (1136 + 48);
+    let record = |number: usize| start + number * (1136 + TRAILER + 48);
     let flips = [
         record(0) + 3,
         record(2) + 28,

@@ -15,6 +15,7 @@ use tfplugin_rs::value::Value;
 
 use crate::agents::Agents;
 use crate::deletion::{self, DeletionPolicy};
+use crate::encryption::{self, Encryption};
 use crate::failure::{CallError, Doing};
 use crate::id::BrokerId;
 use crate::listeners::{self, Listeners};
@@ -66,6 +67,10 @@ pub(crate) struct BrokerModel {
     /// Clients notice nothing of a change; without a meaning for a single broker. Default: `"preferred"`.
     #[attr(default = PairDurability::DEFAULT)]
     durability: Text<PairDurability>,
+
+    /// Whether and how what the broker keeps is encrypted on its hosts' disks. Cannot be taken away
+    /// again. Default: it is not.
+    encryption: Option<Encryption>,
 
     /// Version of the broker engine.
     engine_version: Attr<String>,
@@ -135,6 +140,11 @@ pub(crate) struct BrokerModel {
     /// broker that holds much takes as long as sending it over the network does.
     #[attr(timeouts(create = "2m", update = "2m"))]
     timeouts: Timeouts,
+
+    /// Bytes of the broker's journal up to the last that was written before the broker was encrypted
+    /// and is not rewritten yet: 0 when nothing is left. Null for a broker that is not encrypted, and
+    /// while none serves.
+    unencrypted_bytes: Attr<u64>,
 }
 
 /// Private state: what tells the broker from another one of its name.
@@ -151,6 +161,7 @@ impl Resource for Broker {
 
     async fn modify_plan(&self, plan: &mut ResourcePlan, cx: &mut Context<Agents>) -> Result<()> {
         if !plan.planned().is_null() {
+            encryption::plan(plan)?;
             plan::settle(plan, cx).await?;
         }
         if !deletion::is_planned(plan) {
@@ -225,6 +236,9 @@ impl Resource for Broker {
         }
         if prior.logs != plan.logs {
             paths.push("logs".to_owned());
+        }
+        if prior.encryption != plan.encryption {
+            paths.push("encryption".to_owned());
         }
         let broker = if paths.is_empty() {
             object::found(&id, Doing::Update, fetch(cx.data(), &id).await, cx)?
@@ -333,6 +347,7 @@ impl BrokerModel {
             deletion_policy: DeletionPolicy::IfEmpty.into(),
             deployment_mode: DeploymentMode::Single.into(),
             durability: PairDurability::Preferred.into(),
+            encryption: None,
             engine_version: Attr::Null,
             failover_urls: Attr::Null,
             id: id.to_string().into(),
@@ -347,6 +362,7 @@ impl BrokerModel {
             replication_addresses: Attr::Null,
             replication_lag_seconds: Attr::Null,
             timeouts: Timeouts::default(),
+            unencrypted_bytes: Attr::Null,
         }
     }
 
@@ -355,6 +371,7 @@ impl BrokerModel {
             name: self.name.clone(),
             listeners: self.listeners.to_api(),
             logs: self.logs.as_ref().map(Logs::to_api),
+            encryption: self.encryption.as_ref().map(Encryption::to_api),
             ..Default::default()
         }
     }
@@ -377,6 +394,7 @@ impl BrokerModel {
         self.in_sync = status.in_sync;
         self.instances = status.instances;
         self.replication_lag_seconds = status.replication_lag_seconds;
+        self.unencrypted_bytes = status.unencrypted_bytes;
     }
 
     /// With what the running broker tells, where the plan did not know it. What it did know must
@@ -394,6 +412,7 @@ impl BrokerModel {
             &mut self.replication_lag_seconds,
             planned.replication_lag_seconds,
         );
+        promised(&mut self.unencrypted_bytes, planned.unencrypted_bytes);
         self
     }
 }

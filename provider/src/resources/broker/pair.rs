@@ -7,6 +7,7 @@ use tfplugin_rs::prelude::*;
 
 use super::{BrokerModel, Coordination, DeploymentMode, PairDurability, UID, plan};
 use crate::agents::Agents;
+use crate::encryption::Encryption;
 use crate::failure::Doing;
 use crate::generation;
 use crate::id::BrokerId;
@@ -206,6 +207,7 @@ pub(super) fn seen(
         state.listeners = listeners.spelled_like(&state.listeners);
     }
     state.logs = Logs::seen(best, state.logs.as_ref());
+    state.encryption = Encryption::from_api(best);
     state.id = id.to_string().into();
     state.see_nodes(id, best, view);
     match &best.replication {
@@ -384,6 +386,7 @@ impl BrokerModel {
             members: members.collect::<Result<_>>()?,
             listeners: self.listeners.clone(),
             logs: self.logs.clone(),
+            encryption: self.encryption.clone(),
             coordination,
             durability: *self.durability,
             preferred: self.preferred_active.clone(),

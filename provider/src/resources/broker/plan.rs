@@ -217,10 +217,11 @@ fn planned_id(planned: &Planned<'_>) -> Result<Option<BrokerId>> {
 }
 
 /// What the answers of the agents depend on.
-const CAUSES: [&str; 8] = [
+const CAUSES: [&str; 9] = [
     "coordination",
     "deployment_mode",
     "durability",
+    "encryption",
     "listeners",
     "node_names",
     "nodes",
@@ -243,6 +244,7 @@ fn plan_status(plan: &mut ResourcePlan) -> Result<()> {
             "in_sync",
             "instances",
             "replication_lag_seconds",
+            "unencrypted_bytes",
         ]
         .into_iter()
         .try_for_each(|attribute| plan.set_unknown(attribute));
@@ -253,7 +255,8 @@ fn plan_status(plan: &mut ResourcePlan) -> Result<()> {
     keep::<std::collections::BTreeMap<String, String>>(plan, "failover_urls")?;
     keep::<bool>(plan, "in_sync")?;
     keep::<Vec<Instance>>(plan, "instances")?;
-    keep::<f64>(plan, "replication_lag_seconds")
+    keep::<f64>(plan, "replication_lag_seconds")?;
+    keep::<u64>(plan, "unencrypted_bytes")
 }
 
 fn keep<T>(plan: &mut ResourcePlan, attribute: &'static str) -> Result<()>

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::*;
-use crate::journal::{Lsn, Options, RecordRef, Replay, SimDisk, Unreadable, Writer, open};
+use crate::journal::{Kind, Lsn, Options, RecordRef, Replay, SimDisk, Unreadable, Writer, open};
 
 struct Nothing;
 
