@@ -26,16 +26,19 @@ pub(super) fn authority(
     aws: &StandIn,
     agent: &Agent,
     dir: &TempDir,
-    role: &str,
+    roles: &[String],
     regions: &[Region],
 ) -> Result<(Server, u16)> {
     let port = ports::free()?;
     let mut command = Command::new(binaries::broker_agent()?);
     command
         .args(["authority", "--listen", &format!("0.0.0.0:{port}")])
-        .args(["--role", &format!("{ACCOUNT}/{role}"), "--dir"])
+        .arg("--dir")
         .arg(agent.path(""))
         .env("AWS_ENDPOINT_URL_STS", aws.url());
+    for role in roles {
+        command.args(["--role", &format!("{ACCOUNT}/{role}")]);
+    }
     for region in regions {
         command.args(["--host", &format!("{}.0.1", region.network)]);
     }

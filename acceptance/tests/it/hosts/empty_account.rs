@@ -1,4 +1,4 @@
-//! The scenario `empty-account`: network, role, host, broker and queue by one apply, on a machine that
+//! The scenario `empty-account`, and the modules that do the same: network, role, host, broker and queue by one apply, on a machine that
 //! boots for real, and back to an empty account.
 
 use std::fs;
@@ -11,6 +11,7 @@ use acceptance::poll;
 use acceptance::python::Python;
 use acceptance::terraform::Workspace;
 use anyhow::{Context, Result, ensure};
+use serde_json::Value;
 
 use super::boot::{PASSWORD, authority, hello, package, packages};
 
@@ -56,13 +57,28 @@ output "private_ip" {
 }
 "#;
 
+/// What the module for several regions takes otherwise.
+const ELSEWHERE: &str = r#"
+  regions = {
+    af-south-1   = { cidr = "10.235.0.0/16", authority = replace(var.authority, "10.236", "10.235"), ami = var.ami }
+    me-central-1 = { cidr = "10.236.0.0/16", authority = var.authority, ami = var.ami }
+  }
+  agent_sources  = ["10.236.0.1/32", "10.235.0.1/32"]
+"#;
+
+const ELSEWHERE_OUTPUTS: &str = r#"
+output "private_ip" {
+  value = module.shop.private_ips
+}
+"#;
+
 #[test]
 fn one_apply_leads_from_an_empty_account_to_a_queue_and_one_destroy_back() -> Result<()> {
     let region = Region {
         name: "ap-southeast-4",
         network: "10.233",
     };
-    there_and_back("empty-account", region, |_| Ok(()))
+    there_and_back("empty-account", &["empty-account"], &[region], |_| Ok(()))
 }
 
 #[test]
@@ -71,22 +87,54 @@ fn one_module_does_the_same() -> Result<()> {
         name: "ap-southeast-7",
         network: "10.234",
     };
-    there_and_back("single-broker", region, |terraform| {
-        for module in ["broker", "host", "network", "single-broker"] {
-            terraform.copy_beside(&format!("modules/{module}"))?;
+    there_and_back(
+        "single-broker",
+        &["single-broker"],
+        &[region],
+        |terraform| {
+            copy_modules(terraform)?;
+            terraform.write("main.tf", MODULE)?;
+            terraform.write("outputs.tf", MODULE_OUTPUTS)
+        },
+    )
+}
+
+#[test]
+fn one_module_does_the_same_in_two_regions() -> Result<()> {
+    let regions = [("me-central-1", "10.236"), ("af-south-1", "10.235")];
+    let regions = regions.map(|(name, network)| Region { name, network });
+    let names = ["two-me-central-1", "two-af-south-1"];
+    there_and_back("two", &names, &regions, |terraform| {
+        copy_modules(terraform)?;
+        let mut module = MODULE.replace("../single-broker", "../multi-region");
+        for alone in ["region", "cidr", "agent_sources", "ami", "authority"] {
+            let lines = module.lines();
+            let others = lines.filter(|line| line.split_whitespace().next() != Some(alone));
+            module = others.map(|line| format!("{line}\n")).collect();
         }
-        terraform.write("main.tf", MODULE)?;
-        terraform.write("outputs.tf", MODULE_OUTPUTS)
+        let module = module.replace(
+            "data_volume    = null\n",
+            &format!("data_volume = null\n{ELSEWHERE}"),
+        );
+        terraform.write("main.tf", &module)?;
+        terraform.write("outputs.tf", ELSEWHERE_OUTPUTS)
     })
+}
+
+fn copy_modules(terraform: &Workspace) -> Result<()> {
+    for module in ["broker", "host", "multi-region", "network", "single-broker"] {
+        terraform.copy_beside(&format!("modules/{module}"))?;
+    }
+    Ok(())
 }
 
 /// Applies the scenario as `change` leaves it, sends messages through its broker, and destroys it.
 fn there_and_back(
     own_name: &str,
-    region: Region,
+    made: &[&str],
+    regions: &[Region],
     change: impl FnOnce(&Workspace) -> Result<()>,
 ) -> Result<()> {
-    let regions = [region];
     let (Some(aws), Some(python)) = (StandIn::shared()?, Python::prepare()?) else {
         return Ok(());
     };
@@ -95,11 +143,12 @@ fn there_and_back(
         return Ok(());
     };
     let dir = tempfile::tempdir()?;
-    let Some(machines) = Machines::watch(aws, &regions)? else {
+    let Some(machines) = Machines::watch(aws, regions)? else {
         return Ok(());
     };
     let Region { name, network } = &regions[0];
-    let (_authority, authority_port) = authority(aws, &agent, &dir, own_name, &regions)?;
+    let roles: Vec<String> = made.iter().map(|name| (*name).to_owned()).collect();
+    let (_authority, authority_port) = authority(aws, &agent, &dir, &roles, regions)?;
     let (_packages, package_port) = packages(&dir)?;
     terraform.copy("examples/scenarios/empty-account")?;
     change(&terraform)?;
@@ -120,9 +169,15 @@ fn there_and_back(
 
     let applied = terraform.apply_settles();
     applied.with_context(|| machines.consoles())?;
-    let address = terraform.output("private_ip")?;
-    let address = address.as_str().context("it has an address")?;
-    hello(&python, &terraform, &agent, address).with_context(|| machines.consoles())?;
+    let addresses = match terraform.output("private_ip")? {
+        Value::Object(by_region) => by_region.into_values().collect(),
+        one => vec![one],
+    };
+    assert_eq!(addresses.len(), regions.len());
+    for address in &addresses {
+        let address = address.as_str().context("it has an address")?;
+        hello(&python, &terraform, &agent, address).with_context(|| machines.consoles())?;
+    }
     let state = fs::read_to_string(terraform.root().join("terraform.tfstate"))?;
     ensure!(
         !state.contains(PASSWORD) && !state.contains("PRIVATE KEY"),
@@ -130,16 +185,23 @@ fn there_and_back(
     );
 
     terraform.destroy()?;
-    let filter = [
-        ("Filter.1.Name", "tag:ferrymq:network"),
-        ("Filter.1.Value.1", own_name),
-    ];
-    let vpcs = aws.ec2(name, "DescribeVpcs", &filter)?;
-    ensure!(vpcs.all("vpcId").is_empty(), "{}", vpcs.0);
-    let role = [("RoleName", own_name)];
-    let role = aws.query("us-east-1", ("iam", "2010-05-08"), "GetRole", &role);
-    ensure!(role.is_err(), "the role is left");
+    for (region, name) in regions.iter().zip(made) {
+        nothing_is_left(aws, region.name, name)?;
+    }
     poll::until("the machine to go", Duration::from_secs(20), || {
         Ok((machines.count() == 0).then_some(()))
     })
+}
+
+fn nothing_is_left(aws: &StandIn, region: &str, name: &str) -> Result<()> {
+    let filter = [
+        ("Filter.1.Name", "tag:ferrymq:network"),
+        ("Filter.1.Value.1", name),
+    ];
+    let vpcs = aws.ec2(region, "DescribeVpcs", &filter)?;
+    ensure!(vpcs.all("vpcId").is_empty(), "{}", vpcs.0);
+    let role = [("RoleName", name)];
+    let role = aws.query("us-east-1", ("iam", "2010-05-08"), "GetRole", &role);
+    ensure!(role.is_err(), "the role {name} is left");
+    Ok(())
 }

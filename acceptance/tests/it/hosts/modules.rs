@@ -15,7 +15,7 @@ fn test(module: &str, region: &str, passed: &str) -> Result<()> {
         return Ok(());
     };
     terraform.copy(&format!("modules/{module}"))?;
-    for neighbour in ["broker", "host", "network"] {
+    for neighbour in ["broker", "host", "network", "single-broker"] {
         terraform.copy_beside(&format!("modules/{neighbour}"))?;
     }
     for (name, value) in aws.environment() {
@@ -43,4 +43,9 @@ fn the_host_module_passes_its_own_tests() -> Result<()> {
 #[test]
 fn the_single_broker_module_passes_its_own_tests() -> Result<()> {
     test("single-broker", "us-gov-east-1", "3 passed, 0 failed")
+}
+
+#[test]
+fn the_multi_region_module_passes_its_own_tests() -> Result<()> {
+    test("multi-region", "us-gov-west-1", "3 passed, 0 failed")
 }

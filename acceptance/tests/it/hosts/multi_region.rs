@@ -41,7 +41,7 @@ fn one_apply_makes_hosts_brokers_and_queues_in_two_regions() -> Result<()> {
     let Some(machines) = Machines::watch(aws, &REGIONS)? else {
         return Ok(());
     };
-    let (_authority, authority_port) = authority(aws, &agent, &dir, ROLE, &REGIONS)?;
+    let (_authority, authority_port) = authority(aws, &agent, &dir, &[ROLE.to_owned()], &REGIONS)?;
     let (_packages, package_port) = packages(&dir)?;
     terraform.copy("examples/scenarios/multi-region")?;
     let variables = variables(aws, &agent, &dir, authority_port, package_port)?;
