@@ -73,9 +73,9 @@ build: ## Release binaries of agent and provider, without AWS
 	@cargo build --release --locked -p broker-agent -p provider
 
 .PHONY: build-aws
-build-aws: ## The same with AWS in the provider, as release packages have it; takes minutes longer
+build-aws: ## The same with AWS in both, as release packages have it; takes minutes longer
 	@RUSTC_WRAPPER=$(CURDIR)/scripts/rustc-aws cargo build --release --locked \
-	  -p broker-agent -p provider --features provider/aws
+	  -p broker-agent -p provider --features provider/aws,broker-agent/aws
 
 .PHONY: docs
 docs: ## The provider's pages for the registry, in docs/, and its schema, provider/schema.json

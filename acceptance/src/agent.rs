@@ -20,6 +20,7 @@ pub struct Agent {
     dir: TempDir,
     port: u16,
     replication: String,
+    environment: Vec<(String, String)>,
 }
 
 impl Agent {
@@ -89,6 +90,7 @@ impl Agent {
             port,
             replication: replication.to_owned(),
             server: None,
+            environment: Vec::new(),
         };
         // The machine that tests may be short of disk: what they store is little.
         let file = agent.path("agent.toml");
@@ -105,6 +107,11 @@ impl Agent {
         Ok(fs::write(&file, config.replacen(from, to, 1))?)
     }
 
+    /// Sets a variable of its environment, from its next start on.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Starts it again on the same data and port.
     pub fn restart(&mut self) -> Result<()> {
         self.server = None;
@@ -112,7 +119,8 @@ impl Agent {
         serve
             .arg("serve")
             .arg("--config")
-            .arg(self.path("agent.toml"));
+            .arg(self.path("agent.toml"))
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
         let mut server = Server::spawn(&mut serve, &self.dir.path().join("log"))?;
         // The line tells that its brokers are open again; the log tells why if it never comes.
         server.line(READY)?;

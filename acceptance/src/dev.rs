@@ -84,9 +84,10 @@ impl DevBroker {
             None => Command::new(binary),
         };
         command.arg("dev").arg("--data-dir").arg(self.data_dir());
-        command
-            .args(["--amqp", "127.0.0.1:0", "--http", "none"])
-            .args(&self.options);
+        command.args(["--amqp", "127.0.0.1:0"]).args(&self.options);
+        if !self.options.iter().any(|it| it == "--http") {
+            command.args(["--http", "none"]);
+        }
         let start = Instant::now();
         let mut server = Server::spawn(&mut command, &self.dir.path().join("log"))?;
         let line = server.line(READY)?;

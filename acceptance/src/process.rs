@@ -128,6 +128,18 @@ impl Server {
         })
     }
 
+    /// Processor time it has used, in steps of the kernel's clock (10 ms).
+    pub fn cpu_time(&self) -> Result<Duration> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The name of the program, in parentheses, may hold anything.
+        let (_, fields) = stat.rsplit_once(')').context("no name in its stat")?;
+        let mut fields = fields.split_whitespace().skip(11);
+        let mut ticks = || fields.next().and_then(|it| it.parse::<u64>().ok());
+        let (user, system) = ticks().zip(ticks()).context("no times in its stat")?;
+        let second = rustix::param::clock_ticks_per_second();
+        Ok(Duration::from_secs(user + system) / u32::try_from(second)?)
+    }
+
     /// Resident memory in bytes.
     pub fn resident_bytes(&self) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;

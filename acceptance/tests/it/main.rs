@@ -10,6 +10,7 @@ mod amqp_tools;
 mod bad_input;
 mod celery;
 mod clients;
+mod cloudwatch;
 mod crowds;
 mod differential;
 mod durability;

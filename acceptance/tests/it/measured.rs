@@ -3,6 +3,8 @@
 //! Times are reported against their bars and fail nothing: a busy machine is not a bug. What the
 //! tests do assert is that the work gets done, and how much memory is left behind.
 
+mod metrics;
+
 use std::time::{Duration, Instant};
 
 use acceptance::dev::DevBroker;

@@ -1,8 +1,11 @@
 //! What is measured, column by column. Every output is made of these: Prometheus shows them as they
 //! are, the history keeps them, the [catalogue](super::catalogue) says what metrics they make.
 
+use serde::Deserialize;
+
 /// What kind of thing a row is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[repr(u8)]
 pub(crate) enum Scope {
     /// This machine, and the agent's process on it.

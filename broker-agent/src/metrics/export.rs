@@ -6,12 +6,16 @@
 //! values and 1 MB. After a failure the next attempt waits, twice as long each time and by chance a
 //! little less, so that many agents do not come back at once.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use cloud_aws::cloudwatch::dimension_value;
+
 use super::catalogue::{self, Engine, Metric, Value};
 use super::codec;
-use super::rows::{Row, Rows};
+use super::columns::Scope;
+use super::rows::{Row, Rows, Subject};
 
 /// Most values of one call, and most bytes by [`Datum::size_bytes`].
 pub(crate) const BATCH_LEN: usize = 1000;
@@ -63,7 +67,6 @@ pub(crate) enum SendError {
     #[error("{0}")]
     Later(String),
     /// It never will be.
-    #[cfg_attr(not(test), expect(dead_code, reason = "files take everything"))]
     #[error("{0}")]
     Never(String),
 }
@@ -80,6 +83,7 @@ pub(crate) trait Sender: Send + Sync + std::fmt::Debug {
 pub(crate) struct Choice {
     pub namespace: Arc<str>,
     pub engines: Vec<Engine>,
+    pub scopes: Vec<Scope>,
     pub high_resolution: bool,
     pub buffer_bytes: usize,
 }
@@ -90,7 +94,9 @@ pub(crate) struct Exporter {
     choice: Choice,
     waiting: VecDeque<Period>,
     waiting_bytes: usize,
-    /// Of the oldest period, which is being sent.
+    /// The oldest period, which is being sent,
+    sending: Option<Sending>,
+    /// and some of its values.
     data: VecDeque<Datum>,
     /// What was given out and not heard of yet, or has to be sent again.
     batch: Option<Batch>,
@@ -107,6 +113,16 @@ struct Period {
     rows: Vec<u8>,
     nodes: Nodes,
     values: u64,
+}
+
+/// A period that is being sent. Its values take many times as much memory as its rows: they are made
+/// as they are needed.
+#[derive(Debug)]
+struct Sending {
+    rows: Rows,
+    nodes: Nodes,
+    /// Rows whose values were made.
+    done: usize,
 }
 
 /// Numbers of this agent's nodes, by broker.
@@ -128,6 +144,7 @@ impl Exporter {
             choice,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
+            sending: None,
             data: VecDeque::new(),
             batch: None,
             in_flight: false,
@@ -140,9 +157,10 @@ impl Exporter {
 
     /// Takes in what a period had. Says how many values had to go for it.
     pub(crate) fn push(&mut self, rows: &Rows, nodes: &Nodes) -> u64 {
-        let values = catalogue::values(rows, &self.choice.engines).count() as u64;
+        let rows = self.choice.rows(rows);
+        let values = catalogue::values(&rows, &self.choice.engines).count() as u64;
         let period = Period {
-            rows: codec::encode(rows),
+            rows: codec::encode(&rows),
             nodes: Arc::clone(nodes),
             values,
         };
@@ -163,8 +181,9 @@ impl Exporter {
             return None;
         }
         while self.batch.is_none() {
+            self.unpack();
             if self.data.is_empty() {
-                self.unpack(now_ms)?;
+                self.begin(now_ms)?;
             }
             self.batch = self.gather();
         }
@@ -174,7 +193,8 @@ impl Exporter {
 
     /// When [`Self::next`] may have something, if nothing else happens.
     pub(crate) fn due_ms(&self) -> Option<u64> {
-        let has_some = self.batch.is_some() || !self.data.is_empty() || !self.waiting.is_empty();
+        let is_sending = self.batch.is_some() || self.sending.is_some() || !self.data.is_empty();
+        let has_some = is_sending || !self.waiting.is_empty();
         (has_some && !self.in_flight).then_some(self.retry_at_ms)
     }
 
@@ -210,21 +230,43 @@ impl Exporter {
         Some(period)
     }
 
-    /// Makes values of the oldest period; none if there is none.
-    fn unpack(&mut self, now_ms: u64) -> Option<()> {
+    /// Begins with the oldest period that waits; none if none does.
+    fn begin(&mut self, now_ms: u64) -> Option<()> {
         let period = self.pop()?;
         let rows = codec::decode(&period.rows).ok()?;
         if rows.at_ms + MAX_AGE_MS < now_ms {
             self.lost.dropped += period.values;
             return Some(());
         }
-        let resolution_s = if self.choice.high_resolution { 1 } else { 60 };
-        let data = catalogue::values(&rows, &self.choice.engines).map(|(metric, row, value)| {
-            let node = period.nodes.get(&row.subject.broker).copied().unwrap_or(1);
-            datum(metric, row, &value, (rows.at_ms, resolution_s, node))
+        self.sending = Some(Sending {
+            rows,
+            nodes: period.nodes,
+            done: 0,
         });
-        self.data.extend(data);
+        self.unpack();
         Some(())
+    }
+
+    /// Makes the values of a call.
+    fn unpack(&mut self) {
+        let Some(Sending { rows, nodes, done }) = &mut self.sending else {
+            return;
+        };
+        let resolution_s = if self.choice.high_resolution { 1 } else { 60 };
+        let host = rows.find(&Subject::host());
+        while self.data.len() < BATCH_LEN
+            && let Some(row) = rows.rows.get(*done)
+        {
+            *done += 1;
+            let node = nodes.get(&row.subject.broker).copied().unwrap_or(1);
+            let values = catalogue::values_of(row, host, rows.seconds, &self.choice.engines);
+            self.data.extend(values.map(|(metric, value)| {
+                datum(metric, row, &value, (rows.at_ms, resolution_s, node))
+            }));
+        }
+        if *done == rows.rows.len() {
+            self.sending = None;
+        }
     }
 
     /// Takes out as many values as one call carries.
@@ -249,6 +291,21 @@ impl Exporter {
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
         self.random % below.max(1)
+    }
+}
+
+impl Choice {
+    /// What is chosen of the rows, and the machine.
+    fn rows<'r>(&self, rows: &'r Rows) -> Cow<'r, Rows> {
+        let is_chosen = |scope| scope == Scope::Host || self.scopes.contains(&scope);
+        if Scope::ALL.into_iter().all(is_chosen) {
+            return Cow::Borrowed(rows);
+        }
+        let chosen = rows.rows.iter().filter(|row| is_chosen(row.subject.scope));
+        Cow::Owned(Rows {
+            rows: chosen.cloned().collect(),
+            ..*rows
+        })
     }
 }
 
@@ -279,7 +336,7 @@ fn datum(
         name: metric.name,
         unit: metric.unit.name(),
         dimensions: labels
-            .map(|(name, value)| (name.name(), ascii(&value)))
+            .map(|(name, value)| (name.name(), dimension_value(&value)))
             .collect(),
         at_ms,
         resolution_s,
@@ -302,23 +359,6 @@ fn datum(
             }
         },
     }
-}
-
-/// A dimension's value as CloudWatch takes it: printable ASCII, not empty, no colon first. What is not
-/// is written as in URLs, and so is `%`, so that no two names become the same. Blanks stay.
-fn ascii(text: &str) -> String {
-    use std::fmt::Write as _;
-    let mut out = String::with_capacity(text.len());
-    for (place, byte) in text.bytes().enumerate() {
-        let is_plain = (b' '..=b'~').contains(&byte) && byte != b'%';
-        let is_blank_end = byte == b' ' && (place == 0 || place + 1 == text.len());
-        if is_plain && !is_blank_end && !(place == 0 && byte == b':') {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    if out.is_empty() { "%".to_owned() } else { out }
 }
 
 #[cfg(test)]

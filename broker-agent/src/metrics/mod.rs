@@ -7,6 +7,7 @@
 //! [`catalogue`].
 
 mod catalogue;
+mod cloudwatch;
 mod codec;
 mod columns;
 mod emf;
@@ -94,6 +95,7 @@ impl Metrics {
             let choice = Choice {
                 namespace: emf.namespace.as_str().into(),
                 engines: emf.engines.clone(),
+                scopes: emf.scopes.clone(),
                 high_resolution: false,
                 buffer_bytes: EMF_BUFFER_BYTES,
             };
@@ -105,10 +107,12 @@ impl Metrics {
             let choice = Choice {
                 namespace: cloudwatch.namespace.as_str().into(),
                 engines: cloudwatch.engines.clone(),
+                scopes: cloudwatch.scopes.clone(),
                 high_resolution: interval_s < MINUTE_S,
                 buffer_bytes: cloudwatch.buffer_bytes(),
             };
-            let periods = export("cloudwatch", choice, cloudwatch_sender()?, stopping);
+            let sender = Box::new(cloudwatch::Metrics::new(cloudwatch)?);
+            let periods = export("cloudwatch", choice, sender, stopping);
             if interval_s == MINUTE_S {
                 each_minute.push(periods);
             } else {
@@ -247,12 +251,4 @@ fn hand_over(to: &mpsc::Sender<Period>, period: &Period) {
     if to.try_send(period.clone()).is_err() {
         warn!("a period of metrics was dropped: its exporter hangs, or has stopped");
     }
-}
-
-/// What calls `PutMetricData`.
-fn cloudwatch_sender() -> anyhow::Result<Box<dyn Sender>> {
-    anyhow::bail!(
-        "metrics.cloudwatch: this agent was built without AWS; leave the section out, or use \
-         metrics.emf and CloudWatch's agent"
-    )
 }

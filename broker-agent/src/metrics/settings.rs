@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::catalogue::Engine;
+use super::columns::Scope;
 
 /// `[metrics]`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -29,6 +30,9 @@ pub(crate) struct Emf {
     pub namespace: String,
     #[serde(default = "engines")]
     pub engines: Vec<Engine>,
+    /// What figures are about.
+    #[serde(default = "all_scopes")]
+    pub scopes: Vec<Scope>,
 }
 
 /// `[metrics.cloudwatch]`.
@@ -40,6 +44,17 @@ pub(crate) struct CloudWatch {
     pub namespace: String,
     #[serde(default = "engines")]
     pub engines: Vec<Engine>,
+    /// What figures are about. CloudWatch's price is by the number of metrics.
+    #[serde(default = "scopes")]
+    pub scopes: Vec<Scope>,
+    /// None for what environment and machine say.
+    pub region: Option<String>,
+    /// Called in place of the region's own, such as that of a VPC endpoint.
+    pub endpoint_url: Option<String>,
+    /// Count, sum, least and most of times in place of the times themselves: no percentiles, but the
+    /// exact sum.
+    #[serde(default)]
+    pub statistic_sets: bool,
     /// Seconds between two values: 60, or 1 to 30 for high resolution.
     pub interval_s: Option<NonZeroU32>,
     /// Most MiB that wait while CloudWatch cannot be reached.
@@ -52,6 +67,14 @@ fn namespace() -> String {
 
 fn engines() -> Vec<Engine> {
     vec![Engine::FerryMq, Engine::RabbitMq]
+}
+
+fn scopes() -> Vec<Scope> {
+    vec![Scope::Broker]
+}
+
+fn all_scopes() -> Vec<Scope> {
+    Scope::ALL.to_vec()
 }
 
 impl Settings {
@@ -118,7 +141,7 @@ mod tests {
             Ok(())
         );
         assert_eq!(
-            parse("[emf]\nfile = \"-\"\nengines = [\"activemq\"]"),
+            parse("[emf]\nfile = \"-\"\nengines = [\"activemq\"]\nscopes = [\"queue\"]"),
             Ok(())
         );
         for text in [
@@ -130,6 +153,7 @@ mod tests {
             "[cloudwatch]\ninterval_s = 45",
             "[cloudwatch]\ninterval_s = 7",
             "[cloudwatch]\nengines = [\"kafka\"]",
+            "[cloudwatch]\nscopes = [\"galaxy\"]",
         ] {
             assert!(parse(text).is_err(), "{text}");
         }

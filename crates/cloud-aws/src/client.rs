@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::cloudwatch::CloudWatch;
 use crate::ec2::Ec2;
 use crate::error::Error;
 use crate::iam::Iam;
@@ -72,6 +73,11 @@ impl Aws {
         Ok(self.at(region).await?.parameters)
     }
 
+    /// The client of CloudWatch in a region. Not kept: whoever uses it keeps it.
+    pub async fn cloudwatch(&self, region: &str) -> Result<Arc<dyn CloudWatch>, Error> {
+        connect_cloudwatch(&self.settings, region).await
+    }
+
     async fn at(&self, region: &str) -> Result<Region, Error> {
         let regions = || self.regions.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = regions().get(region) {
@@ -84,14 +90,21 @@ impl Aws {
 }
 
 #[cfg(feature = "sdk")]
-use crate::sdk::{connect, find_region};
+use crate::sdk::connect;
+#[cfg(feature = "agent")]
+use crate::sdk::{connect_cloudwatch, find_region};
 
 #[cfg(not(feature = "sdk"))]
 async fn connect(_: &Settings, _: &str) -> Result<Region, Error> {
     Err(Error::not_built())
 }
 
-#[cfg(not(feature = "sdk"))]
+#[cfg(not(feature = "agent"))]
+async fn connect_cloudwatch(_: &Settings, _: &str) -> Result<Arc<dyn CloudWatch>, Error> {
+    Err(Error::not_built())
+}
+
+#[cfg(not(feature = "agent"))]
 async fn find_region(_: &Settings) -> Result<String, Error> {
     Err(Error::not_built())
 }

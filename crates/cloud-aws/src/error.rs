@@ -145,9 +145,9 @@ impl Error {
                 "Allow the caller the action `{call}`. If the message is encoded, `aws sts \
                  decode-authorization-message` reads it."
             ),
-            Kind::NotBuilt => "Take the provider's release package, or build it with `--features \
-                               aws`."
-                .to_owned(),
+            Kind::NotBuilt => {
+                "Take the release package, or build with `--features aws`.".to_owned()
+            }
             Kind::NotFound => format!("Check that it exists in the region {region}."),
             Kind::Other => String::new(),
             Kind::Quota => format!(
@@ -188,6 +188,8 @@ impl Kind {
             "RequestLimitExceeded" | "SlowDown" | "Throttling" | "ThrottlingException" => {
                 Self::Throttled
             }
+            "LimitExceededFault" => Self::Quota,
+            "ResourceNotFound" | "ResourceNotFoundException" => Self::NotFound,
             _ if code.ends_with("LimitExceeded") || code.ends_with("QuotaExceeded") => Self::Quota,
             "NoSuchEntity" | "ParameterNotFound" => Self::NotFound,
             _ if code.ends_with(".NotFound") => Self::NotFound,

@@ -3,7 +3,7 @@
 //! [`Aws`] holds [`Settings`], in the words that users of the AWS provider know, and makes clients of
 //! a region when they are first asked for: [`Ec2`] (instances, volumes, images, offerings),
 //! [`Networks`] (VPCs and what is in them), [`Iam`] (roles and instance profiles), [`Parameters`] (public
-//! parameters that name images). Every call answers with a type of this crate
+//! parameters that name images), [`CloudWatch`] (metrics and alarms). Every call answers with a type of this crate
 //! or an [`Error`], which keeps AWS's code and request id and says what to do about it.
 //!
 //! # What it is not
@@ -12,11 +12,12 @@
 //! is waiting. It does not retry beyond what the settings ask of the SDK. It knows no brokers, agents
 //! or Terraform.
 //!
-//! # The feature `sdk`
+//! # The features `sdk` and `agent`
 //!
 //! `aws-sdk-ec2` alone has over a million lines, of which a handful of calls is used here. So the SDK
 //! is behind a feature, off by default: without it all types are here, and making a client answers
-//! that this build has no AWS. Clients are trait objects, so that callers are the same in both builds
+//! that this build has no AWS. The feature `agent` has only the part of it that an agent calls, which
+//! is small. Clients are trait objects, so that callers are the same in both builds
 //! and can be tested without AWS. `scripts/rustc-aws` makes the compiler generate code for those few
 //! calls only; it does so in this crate, which therefore stays thin and has nothing generic to
 //! offer.
@@ -38,16 +39,18 @@
 //! [`ec2::Instance`], or an [`Error`] with [`Kind`], code, request id and advice.
 
 mod client;
+pub mod cloudwatch;
 pub mod ec2;
 mod error;
 pub mod iam;
 pub mod networks;
 pub mod proof;
-#[cfg(feature = "sdk")]
+#[cfg(feature = "agent")]
 mod sdk;
 mod settings;
 
 pub use client::{Answer, Aws, Parameters};
+pub use cloudwatch::CloudWatch;
 pub use ec2::Ec2;
 pub use error::{Error, Kind};
 pub use iam::Iam;
@@ -58,4 +61,10 @@ pub use settings::{AssumeRole, RetryMode, Settings};
 #[must_use]
 pub fn not_built() -> Option<Error> {
     (!cfg!(feature = "sdk")).then(Error::not_built)
+}
+
+/// Why an agent can do nothing with AWS in this build; `None` where it can.
+#[must_use]
+pub fn not_built_for_agents() -> Option<Error> {
+    (!cfg!(feature = "agent")).then(Error::not_built)
 }

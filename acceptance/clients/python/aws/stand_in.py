@@ -10,6 +10,7 @@ Prints one line of JSON with its port when it is ready, and ends with the proces
 """
 
 import base64
+import gzip
 import json
 import os
 import re
@@ -54,6 +55,9 @@ class StandIn:
     def __call__(self, environ, start_response):
         length = int(environ.get("CONTENT_LENGTH") or 0)
         body = environ["wsgi.input"].read(length) if length else b""
+        if environ.pop("HTTP_CONTENT_ENCODING", "") == "gzip":
+            body = gzip.decompress(body)
+            environ["CONTENT_LENGTH"] = str(len(body))
         environ["wsgi.input"] = BytesIO(body)
         path = environ["PATH_INFO"]
         if path.startswith("/ferrymq/"):

@@ -251,14 +251,22 @@ pub(crate) fn values<'r>(
 ) -> impl Iterator<Item = (&'static Metric, &'r Row, Value)> {
     let host = rows.find(&Subject::host());
     rows.rows.iter().flat_map(move |row| {
-        let metrics = all().filter(move |metric| {
-            metric.scope == row.subject.scope && engines.contains(&metric.engine)
-        });
-        metrics.filter_map(move |metric| {
-            let value = metric.value(row, host, rows.seconds)?;
-            Some((metric, row, value))
-        })
+        let values = values_of(row, host, rows.seconds, engines);
+        values.map(move |(metric, value)| (metric, row, value))
     })
+}
+
+/// The same of one row, in a period of so many seconds.
+pub(crate) fn values_of<'r>(
+    row: &'r Row,
+    host: Option<&'r Row>,
+    seconds: u32,
+    engines: &'r [Engine],
+) -> impl Iterator<Item = (&'static Metric, Value)> {
+    let metrics = all().filter(move |metric| {
+        metric.scope == row.subject.scope && engines.contains(&metric.engine)
+    });
+    metrics.filter_map(move |metric| Some((metric, metric.value(row, host, seconds)?)))
 }
 
 /// Writes a table of metrics: one row each.

@@ -21,6 +21,7 @@ fn exporter(buffer_bytes: usize) -> Exporter {
     let choice = Choice {
         namespace: "Ferry".into(),
         engines: vec![Engine::RabbitMq],
+        scopes: Scope::ALL.to_vec(),
         high_resolution: false,
         buffer_bytes,
     };
@@ -179,8 +180,13 @@ fn values_have_the_form_of_cloudwatch() {
         sum: 9.0,
     };
     assert_eq!(named("DeliverToAck").value, times);
-    assert_eq!(
-        [ascii(""), ascii(":a"), ascii(" a b "), ascii("/")],
-        ["%", "%3Aa", "%20a b%20", "/"]
-    );
+}
+
+#[test]
+fn only_what_is_chosen_is_sent() {
+    let mut exporter = exporter(1 << 20);
+    exporter.choice.scopes = vec![Scope::Broker];
+    exporter.push(&rows(1, 1), &Nodes::default());
+    assert!(exporter.next(0).is_none());
+    assert_eq!(exporter.lost(), Lost::default());
 }

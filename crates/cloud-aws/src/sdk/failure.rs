@@ -2,9 +2,9 @@
 
 use std::error::Error as StdError;
 
-use aws_sdk_ec2::config::http::HttpResponse;
-use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
-use aws_sdk_ec2::operation::RequestId as _;
+use aws_sdk_cloudwatch::config::http::HttpResponse;
+use aws_sdk_cloudwatch::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_cloudwatch::operation::RequestId as _;
 
 use crate::error::{Error, Kind};
 
@@ -39,6 +39,7 @@ where
 }
 
 /// What became of a call that removes something: it may be gone already.
+#[cfg(feature = "sdk")]
 pub(super) fn gone<T, E>(
     call: &'static str,
     region: &str,
@@ -60,6 +61,7 @@ where
 }
 
 /// All that a listing call has, page by page: the call is made anew for each by a closure.
+#[cfg(feature = "sdk")]
 macro_rules! pages {
     ($client:ident, $call:literal, $make:ident, $items:ident) => {{
         let mut all = Vec::new();
@@ -77,6 +79,7 @@ macro_rules! pages {
     }};
 }
 
+#[cfg(feature = "sdk")]
 pub(super) use pages;
 
 fn request_id<E>(error: &SdkError<E, HttpResponse>) -> Option<String>

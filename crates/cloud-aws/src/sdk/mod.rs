@@ -1,16 +1,28 @@
 //! The SDK: all that names it.
 
+mod cloudwatch;
+#[cfg(feature = "sdk")]
 mod convert;
+#[cfg(feature = "sdk")]
 mod ec2;
+#[cfg(feature = "sdk")]
 mod endpoints;
 mod failure;
+#[cfg(feature = "sdk")]
 mod groups;
+#[cfg(feature = "sdk")]
 mod iam;
+#[cfg(feature = "sdk")]
 mod instances;
+#[cfg(feature = "sdk")]
 mod offers;
+#[cfg(feature = "sdk")]
 mod parameters;
+#[cfg(feature = "sdk")]
 mod routing;
+#[cfg(feature = "sdk")]
 mod subnets;
+#[cfg(feature = "sdk")]
 mod volumes;
 
 use std::sync::Arc;
@@ -19,10 +31,12 @@ use std::time::Duration;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::{AppName, BehaviorVersion, ConfigLoader, SdkConfig};
 use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
-use aws_sdk_ec2::config::retry::RetryConfig;
-use aws_sdk_ec2::config::{Credentials, Region as SdkRegion, SharedCredentialsProvider};
+use aws_sdk_cloudwatch::config::retry::RetryConfig;
+use aws_sdk_cloudwatch::config::{Credentials, Region as SdkRegion, SharedCredentialsProvider};
 
+#[cfg(feature = "sdk")]
 use crate::client::Region;
+use crate::cloudwatch::CloudWatch;
 use crate::error::{Error, Kind};
 use crate::settings::{AssumeRole, RetryMode, Settings};
 
@@ -33,12 +47,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const SESSION: &str = "ferrymq";
 
 /// Clients for a region.
+#[cfg(feature = "sdk")]
 pub(crate) async fn connect(settings: &Settings, region: &str) -> Result<Region, Error> {
-    let loader = loader(settings).region(SdkRegion::new(region.to_owned()));
-    let mut config = Box::pin(loader.load()).await;
-    if let Some(role) = &settings.assume_role {
-        config = Box::pin(assume(role, &config, settings)).await;
-    }
+    let config = configure(settings, region).await;
     let endpoint = |service: &str| settings.endpoints.get(service).cloned();
     let mut ec2 = aws_sdk_ec2::config::Builder::from(&config);
     if let Some(url) = endpoint("ec2") {
@@ -68,6 +79,31 @@ pub(crate) async fn connect(settings: &Settings, region: &str) -> Result<Region,
             region: region.to_owned(),
         }),
     })
+}
+
+/// The client of CloudWatch in a region.
+pub(crate) async fn connect_cloudwatch(
+    settings: &Settings,
+    region: &str,
+) -> Result<Arc<dyn CloudWatch>, Error> {
+    let config = configure(settings, region).await;
+    let mut cloudwatch = aws_sdk_cloudwatch::config::Builder::from(&config);
+    if let Some(url) = settings.endpoints.get("cloudwatch") {
+        cloudwatch = cloudwatch.endpoint_url(url);
+    }
+    Ok(Arc::new(cloudwatch::Client {
+        sdk: aws_sdk_cloudwatch::Client::from_conf(cloudwatch.build()),
+        region: region.to_owned(),
+    }))
+}
+
+async fn configure(settings: &Settings, region: &str) -> SdkConfig {
+    let loader = loader(settings).region(SdkRegion::new(region.to_owned()));
+    let config = Box::pin(loader.load()).await;
+    match &settings.assume_role {
+        Some(role) => Box::pin(assume(role, &config, settings)).await,
+        None => config,
+    }
 }
 
 /// The region that environment or profile say.
