@@ -208,6 +208,7 @@ impl Shared {
             .args(["python3", "-B"])
             .arg(files.join("metadata.py"))
             .arg(&metadata)
+            .stdout(Stdio::null())
             .spawn()?;
         let init = within(&namespace)
             .args([
@@ -327,13 +328,26 @@ fn metadata_of(aws: &StandIn, region: &Region, instance: &Instance) -> Result<se
         &[("InstanceProfileName", profile)],
     )?;
     let role = seen.first("RoleName")?;
-    let roles = seen.all("Arn");
-    let arn = roles
-        .iter()
-        .find(|arn| arn.contains(":role/"))
-        .context("the profile has no role")?;
-    let arguments = [("RoleArn", arn.as_str()), ("RoleSessionName", &instance.id)];
-    let given = aws.query(region.name, ("sts", "2011-06-15"), "AssumeRole", &arguments)?;
+    let more = role_metadata(aws, region.name, &role, &instance.id)?;
+    for (name, text) in more.as_object().context("metadata")? {
+        metadata[name] = text.clone();
+    }
+    Ok(metadata)
+}
+
+/// What an instance of this role, which has a profile, is told about where it is and who.
+pub fn role_metadata(
+    aws: &StandIn,
+    region: &str,
+    role: &str,
+    instance: &str,
+) -> Result<serde_json::Value> {
+    let (iam, name) = (("iam", "2010-05-08"), [("RoleName", role)]);
+    let arn = aws
+        .query("us-east-1", iam, "GetRole", &name)?
+        .first("Arn")?;
+    let arguments = [("RoleArn", arn.as_str()), ("RoleSessionName", instance)];
+    let given = aws.query(region, ("sts", "2011-06-15"), "AssumeRole", &arguments)?;
     let credentials = json!({
         "Code": "Success",
         "AccessKeyId": given.first("AccessKeyId")?,
@@ -341,9 +355,11 @@ fn metadata_of(aws: &StandIn, region: &Region, instance: &Instance) -> Result<se
         "Token": given.first("SessionToken")?,
         "Expiration": given.first("Expiration")?,
     });
-    metadata["iam/security-credentials/"] = role.clone().into();
-    metadata[format!("iam/security-credentials/{role}")] = credentials.to_string().into();
-    Ok(metadata)
+    Ok(json!({
+        "placement/region": region,
+        "iam/security-credentials/": role,
+        format!("iam/security-credentials/{role}"): credentials.to_string(),
+    }))
 }
 
 fn ip(arguments: &[&str]) -> Result<()> {

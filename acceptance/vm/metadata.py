@@ -1,4 +1,4 @@
-"""The metadata service of one machine (IMDSv2), from a file: metadata.py FILE.
+"""The metadata service of one machine (IMDSv2), from a file: metadata.py FILE [HOST:PORT].
 
 The file holds an object of paths below /latest/meta-data/ and their texts.
 """
@@ -41,4 +41,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-http.server.ThreadingHTTPServer(("169.254.169.254", 80), Handler).serve_forever()
+host, port = (*sys.argv[2:], "169.254.169.254:80")[0].rsplit(":", 1)
+server = http.server.ThreadingHTTPServer((host, int(port)), Handler)
+print("ready", flush=True)
+server.serve_forever()

@@ -48,6 +48,8 @@ pub(crate) struct Config {
     pub replication: Replication,
     /// Certificates and key of this agent.
     pub tls: Tls,
+    /// Who renews the certificate.
+    pub authority: Option<Authority>,
     /// What is logged and how.
     #[serde(default)]
     pub log: Log,
@@ -94,6 +96,14 @@ pub(crate) struct Tls {
     pub certificate: PathBuf,
     /// Its private key.
     pub key: PathBuf,
+}
+
+/// `[authority]`: who has certified this agent by `broker-agent join`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Authority {
+    /// Where it listens, host:port.
+    pub address: String,
 }
 
 /// `[log]`.
@@ -377,7 +387,7 @@ key = "server-key.pem"
         insta::assert_snapshot!(error("127.0.0.1:7443", "localhost"), @r#"configuration /etc/ferrymq/agent.toml, line 4, grpc.listen: "localhost" is not an IP address with a port; write 127.0.0.1:7443 or [::]:7443"#);
         insta::assert_snapshot!(error("\"127.0.0.1:7443\"", "7443"), @r#"configuration /etc/ferrymq/agent.toml, line 4, grpc.listen: invalid type: integer `7443`, expected a string"#);
         insta::assert_snapshot!(error("listen", "lisen"), @r#"configuration /etc/ferrymq/agent.toml, line 4, grpc.lisen: unknown field `lisen`, expected `listen`"#);
-        insta::assert_snapshot!(error("[grpc]", "[grcp]"), @r#"configuration /etc/ferrymq/agent.toml, line 3, grcp: unknown field `grcp`, expected one of `data_dir`, `advertised_host`, `shutdown_deadline_s`, `disk_keep_free_mib`, `limits`, `grpc`, `http`, `replication`, `tls`, `log`, `metrics`"#);
+        insta::assert_snapshot!(error("[grpc]", "[grcp]"), @r#"configuration /etc/ferrymq/agent.toml, line 3, grcp: unknown field `grcp`, expected one of `data_dir`, `advertised_host`, `shutdown_deadline_s`, `disk_keep_free_mib`, `limits`, `grpc`, `http`, `replication`, `tls`, `authority`, `log`, `metrics`"#);
         insta::assert_snapshot!(error("key = \"server-key.pem\"", ""), @r#"configuration /etc/ferrymq/agent.toml, line 5, tls: missing field `key`"#);
         insta::assert_snapshot!(error("data_dir = \"data\"", "data_dir ="), @r#"configuration /etc/ferrymq/agent.toml, line 2, data_dir: string values must be quoted, expected literal string"#);
         insta::assert_snapshot!(error("[grpc]", "[http]\nlisten = \"off\"\n[grpc]"), @r#"configuration /etc/ferrymq/agent.toml, line 4, http.listen: "off" is not an IP address with a port; write 127.0.0.1:7443 or [::]:7443, or none"#);

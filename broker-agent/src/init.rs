@@ -33,10 +33,12 @@ use crate::replication::settings::DEFAULT_PORT;
 
 /// How long certificates are valid. The authority is this directory alone: whoever wants shorter
 /// lives brings certificates of an authority that renews them.
-const VALIDITY: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+pub(crate) const VALIDITY: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
-/// Certificates begin a day ago, for machines whose clocks disagree.
+/// Certificates begin a day ago, for machines whose clocks disagree; short-lived ones later.
 const BACKDATED: Duration = Duration::from_secs(24 * 3600);
+/// Of a certificate's life, what it may begin earlier at most.
+const BACKDATED_PART: u32 = 24;
 
 /// Names every agent's certificate is good for.
 pub(crate) const LOCAL_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
@@ -265,20 +267,24 @@ fn params(names: Vec<String>, common_name: &str) -> Result<CertificateParams, rc
 /// Makes it valid from now on, and for clocks that are a little behind.
 pub(crate) fn limit(params: &mut CertificateParams, lifetime: Duration) {
     let now = SystemTime::now();
-    params.not_before = (now - BACKDATED).into();
+    params.not_before = (now - BACKDATED.min(lifetime / BACKDATED_PART)).into();
     params.not_after = (now + lifetime).into();
 }
 
-/// The configuration of an agent that is reached by this name, on the usual ports.
-pub(crate) fn usual_configuration(host: &str) -> String {
-    configuration(&Options {
+/// The configuration of an agent that is reached by this name, on the usual ports, and renews its
+/// certificate there.
+pub(crate) fn usual_configuration(host: &str, authority: &str) -> String {
+    let usual = configuration(&Options {
         dir: PathBuf::new(),
         host: vec![host.to_owned()],
         grpc: None,
         http: None,
         replication: None,
         authority: None,
-    })
+    });
+    let address = toml::Value::from(authority);
+    let given = "# [authority]\n# address = \"10.0.1.5:7445\"\n";
+    usual.replace(given, &format!("[authority]\naddress = {address}\n"))
 }
 
 /// The commented example with this machine's values in place of its own.

@@ -20,6 +20,7 @@ mod grpc;
 mod host;
 mod hosting;
 mod http;
+mod identity;
 mod incoming;
 mod init;
 mod join;

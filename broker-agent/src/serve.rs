@@ -65,6 +65,8 @@ fn start_logging(config: &Config, format: Option<LogFormat>) -> anyhow::Result<L
 async fn serve(config: &Config, logs: &Logs) -> anyhow::Result<()> {
     let stopping = shutdown::on_signal()?;
     let acceptors = tls::load(&config.tls)?;
+    let identity = Arc::clone(&acceptors.identity);
+    tokio::spawn(identity.keep(config.authority.clone(), stopping.clone()));
     // Ports before brokers: an agent that cannot be managed had better not start at all.
     let grpc = bind(config.grpc.listen, "grpc.listen").await?;
     let http = match config.http.listen {

@@ -1,6 +1,5 @@
 //! The agent's certificates as TLS settings, one for each kind of listener.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,6 +17,7 @@ use rustls::{
 };
 
 use crate::config::Tls;
+use crate::identity::Identity;
 use crate::registry::ClientCertificates;
 
 /// Settings for every TLS listener of the agent.
@@ -29,8 +29,8 @@ pub(crate) struct Acceptors {
     pub http: Arc<ServerConfig>,
     /// Clients of brokers: TLS 1.2 or 1.3, they log in by password.
     broker: Arc<ServerConfig>,
-    /// To make more for brokers, whose clients have certificates of other authorities.
-    pair: Arc<Pair>,
+    /// What all of them show.
+    pub identity: Arc<Identity>,
     /// Between agents: TLS 1.3, both ends show the same certificates as here.
     pub links: ReplicationTls,
 }
@@ -38,15 +38,16 @@ pub(crate) struct Acceptors {
 impl Acceptors {
     /// Whether other agents will believe that this one is at that host.
     pub(crate) fn is_valid_for(&self, host: &str) -> bool {
-        let own = self.pair.chain.first();
-        let parsed = own.map(ParsedCertificate::try_from);
+        let own = self.identity.certificate();
+        let parsed = own.as_ref().map(ParsedCertificate::try_from);
         let name = ServerName::try_from(host);
         matches!((parsed, name), (Some(Ok(own)), Ok(name)) if verify_server_name(&own, &name).is_ok())
     }
 
     /// Whether other agents will accept it from who calls and from who is called.
     pub(crate) fn is_good_for_links(&self) -> bool {
-        let usages = self.pair.chain.first().and_then(Usages::of);
+        let own = self.identity.certificate();
+        let usages = own.as_ref().and_then(Usages::of);
         usages.is_none_or(|usages| usages.server && usages.client)
     }
 
@@ -61,7 +62,7 @@ impl Acceptors {
         let roots = Arc::new(authorities(&clients.ca_certificate)?);
         let callers = callers(&roots, clients.required)?;
         Ok(broker_net::Tls {
-            config: self.pair.settings(Some(callers), false, b"")?,
+            config: settings(&self.identity, Some(callers), false, b"")?,
             user_from: clients.user_from.into(),
         })
     }
@@ -103,27 +104,27 @@ pub(crate) enum TlsError {
 /// Reads the files and builds all settings, so that a wrong file stops the start.
 pub(crate) fn load(tls: &Tls) -> Result<Acceptors, TlsError> {
     let authority = certificates("tls.ca_certificate", &tls.ca_certificate)?;
-    let chain = certificates("tls.certificate", &tls.certificate)?;
-    let key = key("tls.key", &tls.key)?;
+    let identity = Arc::new(Identity::load(tls)?);
     let mut roots = RootCertStore::empty();
     for certificate in authority {
         roots
             .add(certificate)
             .map_err(|error| TlsError::Authority(error.to_string()))?;
     }
-    let links = ReplicationTls::new(roots.clone(), chain.clone(), key.clone_key());
+    let (server, client) = (Arc::clone(&identity), Arc::clone(&identity));
+    let links = ReplicationTls::resolved(roots.clone(), server, client);
     let links = links.map_err(TlsError::Pair)?;
     let roots = Arc::new(roots);
-    let pair = Arc::new(Pair { chain, key });
     Ok(Acceptors {
-        grpc: pair.settings(
+        grpc: settings(
+            &identity,
             Some(Arc::new(Administrators(callers(&roots, true)?))),
             true,
             b"h2",
         )?,
-        http: pair.settings(Some(callers(&roots, false)?), false, b"http/1.1")?,
-        broker: pair.settings(None, false, b"")?,
-        pair,
+        http: settings(&identity, Some(callers(&roots, false)?), false, b"http/1.1")?,
+        broker: settings(&identity, None, false, b"")?,
+        identity,
         links,
     })
 }
@@ -195,45 +196,29 @@ impl Usages {
     }
 }
 
-struct Pair {
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-}
-
-/// Without the key.
-impl fmt::Debug for Pair {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pair").finish_non_exhaustive()
+fn settings(
+    identity: &Arc<Identity>,
+    callers: Option<Arc<dyn ClientCertVerifier>>,
+    only_tls13: bool,
+    application: &[u8],
+) -> Result<Arc<ServerConfig>, TlsError> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider);
+    let builder = if only_tls13 {
+        builder.with_protocol_versions(&[&rustls::version::TLS13])
+    } else {
+        builder.with_safe_default_protocol_versions()
+    };
+    let builder = builder.map_err(TlsError::Pair)?;
+    let builder = match callers {
+        None => builder.with_no_client_auth(),
+        Some(callers) => builder.with_client_cert_verifier(callers),
+    };
+    let mut config = builder.with_cert_resolver(Arc::clone(identity) as _);
+    if !application.is_empty() {
+        config.alpn_protocols = vec![application.to_vec()];
     }
-}
-
-impl Pair {
-    fn settings(
-        &self,
-        callers: Option<Arc<dyn ClientCertVerifier>>,
-        only_tls13: bool,
-        application: &[u8],
-    ) -> Result<Arc<ServerConfig>, TlsError> {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let builder = ServerConfig::builder_with_provider(provider);
-        let builder = if only_tls13 {
-            builder.with_protocol_versions(&[&rustls::version::TLS13])
-        } else {
-            builder.with_safe_default_protocol_versions()
-        };
-        let builder = builder.map_err(TlsError::Pair)?;
-        let builder = match callers {
-            None => builder.with_no_client_auth(),
-            Some(callers) => builder.with_client_cert_verifier(callers),
-        };
-        let mut config = builder
-            .with_single_cert(self.chain.clone(), self.key.clone_key())
-            .map_err(TlsError::Pair)?;
-        if !application.is_empty() {
-            config.alpn_protocols = vec![application.to_vec()];
-        }
-        Ok(Arc::new(config))
-    }
+    Ok(Arc::new(config))
 }
 
 fn callers(
@@ -252,7 +237,10 @@ fn callers(
         .map_err(|error| TlsError::Authority(error.to_string()))
 }
 
-fn certificates(key: &'static str, file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+pub(crate) fn certificates(
+    key: &'static str,
+    file: &Path,
+) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let unusable = |cause: String| TlsError::File {
         key,
         file: file.to_owned(),
@@ -267,7 +255,7 @@ fn certificates(key: &'static str, file: &Path) -> Result<Vec<CertificateDer<'st
     Ok(found)
 }
 
-fn key(key: &'static str, file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+pub(crate) fn key(key: &'static str, file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     PrivateKeyDer::from_pem_file(file).map_err(|error| TlsError::File {
         key,
         file: file.to_owned(),

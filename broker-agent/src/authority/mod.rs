@@ -65,9 +65,9 @@ pub(crate) struct Options {
     /// repeated.
     #[arg(long, value_name = "ACCOUNT/ROLE", required = true, value_parser = parse_role)]
     role: Vec<Role>,
-    /// How long certificates are valid, in days.
-    #[arg(long, value_name = "DAYS", default_value_t = 365, value_parser = clap::value_parser!(u16).range(1..))]
-    lifetime_days: u16,
+    /// How long certificates are valid, in seconds. Agents ask for another one when two thirds are over.
+    #[arg(long, value_name = "SECONDS", default_value_t = 24 * 3600, value_parser = clap::value_parser!(u32).range(10..))]
+    lifetime_s: u32,
     /// How log lines look.
     #[arg(long, value_enum, value_name = "FORMAT", default_value = "auto")]
     log_format: LogFormat,
@@ -135,7 +135,7 @@ struct Authority {
 pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     logging::start(options.log_format, None, None)?;
     let stopping = shutdown::on_signal()?;
-    let lifetime = Duration::from_secs(u64::from(options.lifetime_days) * 24 * 3600);
+    let lifetime = Duration::from_secs(options.lifetime_s.into());
     let certifier = Certifier::load(&options.dir, lifetime)?;
     let acceptor = TlsAcceptor::from(certifier.server(options.host.clone())?);
     let authority = Arc::new(Authority {

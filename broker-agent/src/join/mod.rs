@@ -26,6 +26,7 @@ use tokio::time::Instant;
 
 use self::metadata::Metadata;
 use crate::authority::{CertificateForm, Certified, ProofForm, bind};
+use crate::config::Tls;
 use crate::init::{make_private_dir, usual_configuration};
 use crate::web::{Request, Server};
 
@@ -55,16 +56,14 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
     let end = Instant::now() + Duration::from_secs(options.patience_s);
     let ca = std::fs::read_to_string(&options.ca)
         .with_context(|| format!("read {}", options.ca.display()))?;
-    let authority: Server = format!("https://{}", options.authority)
-        .parse()
-        .context("--authority")?;
+    let authority = server(&options.authority).context("--authority")?;
     let roots = Arc::new(roots(&ca)?);
     make_private_dir(&options.dir)?;
     let key = key(&options.dir.join("server-key.pem"))?;
     loop {
         let error = match certified(&authority, &roots, &key).await {
             Ok(certified) => {
-                store(&options.dir, &ca, &certified)?;
+                store(&options, &ca, &certified)?;
                 report(&format!("certified for {}", certified.host));
                 return Ok(ExitCode::SUCCESS);
             }
@@ -76,6 +75,22 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<ExitCode> {
         report(&format!("not certified yet: {error:#}"));
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// Another certificate for the key that the agent has, in the place of the one it has.
+pub(crate) async fn renew(authority: &str, files: &Tls) -> anyhow::Result<()> {
+    let authority = server(authority).context("authority.address")?;
+    let ca = &files.ca_certificate;
+    let ca = std::fs::read_to_string(ca).with_context(|| format!("read {}", ca.display()))?;
+    let key = std::fs::read_to_string(&files.key)
+        .with_context(|| format!("read {}", files.key.display()))?;
+    let key = KeyPair::from_pem(&key).with_context(|| format!("use {}", files.key.display()))?;
+    let certified = certified(&authority, &Arc::new(roots(&ca)?), &key).await?;
+    write(&files.certificate, &certified.certificate, 0o644)
+}
+
+fn server(address: &str) -> anyhow::Result<Server> {
+    format!("https://{address}").parse()
 }
 
 async fn certified(
@@ -156,14 +171,19 @@ fn key(path: &Path) -> anyhow::Result<KeyPair> {
     }
 }
 
-fn store(dir: &Path, ca: &str, certified: &Certified) -> anyhow::Result<()> {
+fn store(options: &Options, ca: &str, certified: &Certified) -> anyhow::Result<()> {
+    let dir = &options.dir;
     write(&dir.join("ca.pem"), ca, 0o644)?;
     write(&dir.join("server.pem"), &certified.certificate, 0o644)?;
     let configuration = dir.join("agent.toml");
     if configuration.exists() {
         return Ok(());
     }
-    write(&configuration, &usual_configuration(&certified.host), 0o644)
+    write(
+        &configuration,
+        &usual_configuration(&certified.host, &options.authority),
+        0o644,
+    )
 }
 
 /// Writes a file whole or not at all.

@@ -21,7 +21,20 @@ pub(super) const PASSWORD: &str = "correct horse battery staple";
 
 const ACCOUNT: &str = "123456789012";
 
-/// A running authority with the CA of `agent`, and its port.
+/// A role with an instance profile of its name.
+pub(super) fn make_role(aws: &StandIn, name: &str) -> Result<()> {
+    let iam = ("iam", "2010-05-08");
+    let trust = r#"{"Version":"2012-10-17","Statement":[]}"#;
+    let role = [("RoleName", name), ("AssumeRolePolicyDocument", trust)];
+    aws.query("us-east-1", iam, "CreateRole", &role)?;
+    let profile = ("InstanceProfileName", name);
+    aws.query("us-east-1", iam, "CreateInstanceProfile", &[profile])?;
+    let add = [profile, ("RoleName", name)];
+    aws.query("us-east-1", iam, "AddRoleToInstanceProfile", &add)?;
+    Ok(())
+}
+
+/// A running authority with the CA of `agent`, for machines of these regions, and its port.
 pub(super) fn authority(
     aws: &StandIn,
     agent: &Agent,
@@ -29,18 +42,29 @@ pub(super) fn authority(
     roles: &[String],
     regions: &[Region],
 ) -> Result<(Server, u16)> {
+    let host = |region: &Region| format!("--host={}.0.1", region.network);
+    let hosts: Vec<String> = regions.iter().map(host).collect();
+    authority_with(aws, agent, dir, roles, &hosts)
+}
+
+/// The same with any options.
+pub(super) fn authority_with(
+    aws: &StandIn,
+    agent: &Agent,
+    dir: &TempDir,
+    roles: &[String],
+    options: &[String],
+) -> Result<(Server, u16)> {
     let port = ports::free()?;
     let mut command = Command::new(binaries::broker_agent()?);
     command
         .args(["authority", "--listen", &format!("0.0.0.0:{port}")])
+        .args(options)
         .arg("--dir")
         .arg(agent.path(""))
         .env("AWS_ENDPOINT_URL_STS", aws.url());
     for role in roles {
         command.args(["--role", &format!("{ACCOUNT}/{role}")]);
-    }
-    for region in regions {
-        command.args(["--host", &format!("{}.0.1", region.network)]);
     }
     let mut server = Server::spawn(&mut command, &dir.path().join("authority.log"))?;
     server.line(Duration::from_secs(20))?;

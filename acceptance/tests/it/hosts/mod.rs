@@ -9,6 +9,7 @@ mod modules;
 mod multi_region;
 mod network;
 mod refusals;
+mod renewal;
 
 use acceptance::agent::Agent;
 use acceptance::aws::{Network, StandIn};

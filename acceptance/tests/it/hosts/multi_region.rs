@@ -12,7 +12,7 @@ use acceptance::terraform::Workspace;
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
-use super::boot::{PASSWORD, authority, hello, package, packages};
+use super::boot::{PASSWORD, authority, hello, make_role, package, packages};
 
 const REGIONS: [Region; 2] = [
     Region {
@@ -37,7 +37,7 @@ fn one_apply_makes_hosts_brokers_and_queues_in_two_regions() -> Result<()> {
         return Ok(());
     };
     let dir = tempfile::tempdir()?;
-    make_role(aws)?;
+    make_role(aws, ROLE)?;
     let Some(machines) = Machines::watch(aws, &REGIONS)? else {
         return Ok(());
     };
@@ -74,19 +74,6 @@ fn one_apply_makes_hosts_brokers_and_queues_in_two_regions() -> Result<()> {
     poll::until("the machines to go", Duration::from_secs(20), || {
         Ok((machines.count() == 0).then_some(()))
     })
-}
-
-/// The instance profile of hosts.
-fn make_role(aws: &StandIn) -> Result<()> {
-    let iam = ("iam", "2010-05-08");
-    let trust = r#"{"Version":"2012-10-17","Statement":[]}"#;
-    let role = [("RoleName", ROLE), ("AssumeRolePolicyDocument", trust)];
-    aws.query("us-east-1", iam, "CreateRole", &role)?;
-    let profile = ("InstanceProfileName", ROLE);
-    aws.query("us-east-1", iam, "CreateInstanceProfile", &[profile])?;
-    let add = [profile, ("RoleName", ROLE)];
-    aws.query("us-east-1", iam, "AddRoleToInstanceProfile", &add)?;
-    Ok(())
 }
 
 fn variables(

@@ -10,8 +10,10 @@ use broker_core::replication::coordinator::Coordinator;
 use broker_core::replication::preface::GroupId;
 use broker_core::replication::record::NodeId;
 use broker_core::replication::timing::Timing;
+use rustls::client::ResolvesClientCert;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::TLS13;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
@@ -77,6 +79,22 @@ impl ReplicationTls {
         chain: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
     ) -> Result<Self, rustls::Error> {
+        let provider = rustls::crypto::aws_lc_rs::default_provider();
+        let certified = CertifiedKey::from_der(chain, key, &provider)?;
+        let shown = Arc::new(SingleCertAndKey::from(certified));
+        Self::resolved(roots, Arc::clone(&shown) as _, shown)
+    }
+
+    /// The same for certificates that may change: what this node shows to who calls, and to whom it
+    /// calls.
+    ///
+    /// # Errors
+    /// Roots that cannot be used.
+    pub fn resolved(
+        roots: RootCertStore,
+        server: Arc<dyn ResolvesServerCert>,
+        client: Arc<dyn ResolvesClientCert>,
+    ) -> Result<Self, rustls::Error> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let roots = Arc::new(roots);
         let verifier =
@@ -87,13 +105,13 @@ impl ReplicationTls {
         let mut acceptor = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[&TLS13])?
             .with_client_cert_verifier(verifier)
-            .with_single_cert(chain.clone(), key.clone_key())?;
+            .with_cert_resolver(server);
         // Every connection shows its certificate anew.
         acceptor.send_tls13_tickets = 0;
         let mut connector = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13])?
             .with_root_certificates(roots)
-            .with_client_auth_cert(chain, key)?;
+            .with_client_cert_resolver(client);
         connector.resumption = rustls::client::Resumption::disabled();
         Ok(Self {
             acceptor: Arc::new(acceptor),

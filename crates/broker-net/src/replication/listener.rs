@@ -55,7 +55,7 @@ pub struct ReplicationListener {
 /// What its connections share.
 #[derive(Debug)]
 pub(super) struct Taken {
-    tls: Mutex<ReplicationTls>,
+    tls: ReplicationTls,
     groups: Mutex<HashMap<(GroupId, NodeId), Arc<Group>>>,
     handshakes: Arc<Semaphore>,
     log: LimitedLog<(&'static str, IpAddr)>,
@@ -91,7 +91,7 @@ impl Drop for Registration {
 impl Registration {
     /// What to call others with.
     pub(super) fn connector(&self) -> Arc<ClientConfig> {
-        Arc::clone(&lock(&self.taken.tls).connector)
+        Arc::clone(&self.taken.tls.connector)
     }
 }
 
@@ -115,7 +115,7 @@ impl ReplicationListener {
         let (socket, address) = bind().map_err(|source| StartError::listen(address, source))?;
         let stop = CancellationToken::new();
         let taken = Arc::new(Taken {
-            tls: Mutex::new(tls),
+            tls,
             groups: Mutex::default(),
             handshakes: Arc::new(Semaphore::new(HANDSHAKES)),
             log: LimitedLog::default(),
@@ -134,11 +134,6 @@ impl ReplicationListener {
     /// Where it listens, with the port the system chose.
     pub fn address(&self) -> SocketAddr {
         self.address
-    }
-
-    /// Takes over other certificates, for connections to come in both directions.
-    pub fn set_tls(&self, tls: ReplicationTls) {
-        *lock(&self.taken.tls) = tls;
     }
 
     /// Who was refused before it was known which node it is, of all groups.
@@ -228,7 +223,7 @@ impl Taken {
 
     /// From the first byte to the answer. `None` if it was refused.
     async fn greet(&self, stream: TcpStream, peer: SocketAddr) -> Option<Welcome> {
-        let config: Arc<ServerConfig> = Arc::clone(&lock(&self.tls).acceptor);
+        let config: Arc<ServerConfig> = Arc::clone(&self.tls.acceptor);
         let nodelay = stream.set_nodelay(true);
         let accepted = match nodelay {
             Ok(()) => TlsAcceptor::from(config).accept(stream).await,
