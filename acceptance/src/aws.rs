@@ -108,6 +108,24 @@ impl StandIn {
         Ok(Xml(body))
     }
 
+    /// One call of a service that takes JSON: its name, and the target of the call.
+    pub fn json(
+        &self,
+        region: &str,
+        service: &str,
+        target: &str,
+        request: &Value,
+    ) -> Result<Value> {
+        let scope = format!("Credential=test/20260101/{region}/{service}/aws4_request");
+        let headers = format!(
+            "Content-Type: application/x-amz-json-1.0\r\nX-Amz-Target: {target}\r\nAuthorization: \
+             AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0\r\n"
+        );
+        let (status, body) = self.http("POST", "/", &headers, request.to_string().as_bytes())?;
+        ensure!(status == 200, "{target} in {region}: {status} {body}");
+        Ok(serde_json::from_str(&body)?)
+    }
+
     /// From now on, calls of this action in this region fail so, `times` times or for ever.
     pub fn fail(
         &self,
@@ -119,6 +137,15 @@ impl StandIn {
         let fault = json!({
             "region": region, "action": action, "code": code, "message": message,
             "times": times,
+        });
+        self.change_faults(|faults| faults.push(fault))
+    }
+
+    /// The next call of this action in this region is carried out, and its answer is lost.
+    pub fn lose_answer(&self, region: &str, action: &str) -> Result<()> {
+        let fault = json!({
+            "region": region, "action": action, "code": "InternalServerError",
+            "message": "the answer was lost", "status": 500, "times": 1, "after": true,
         });
         self.change_faults(|faults| faults.push(fault))
     }

@@ -25,7 +25,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("broker-net", &["broker-core", "wire"]),
     ("campaign", &["acceptance", "agent-api", "wire"]),
     ("cloud-aws", &[]),
-    ("coordination", &["broker-core"]),
+    ("coordination", &["broker-core", "cloud-aws"]),
     ("provider", &["agent-api", "cloud-aws", "tfplugin-rs"]),
     ("replication-model", &["broker-core"]),
     ("tfplugin-conformance", &["tfplugin-rs"]),
@@ -38,6 +38,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const ALLOWED_IN_TESTS: &[(&str, &[&str])] = &[
     // Drift is made behind Terraform's back through the contract.
     ("acceptance", &["agent-api"]),
+    // The stand-in for AWS is started by the test kit.
+    ("coordination", &["acceptance"]),
     // The derive macro's tests derive for the framework's traits.
     ("tfplugin-rs-derive", &["tfplugin-rs"]),
 ];

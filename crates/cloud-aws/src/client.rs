@@ -8,6 +8,7 @@ use crate::cloudwatch::CloudWatch;
 use crate::ec2::Ec2;
 use crate::error::Error;
 use crate::iam::Iam;
+use crate::items::Items;
 use crate::networks::Networks;
 use crate::settings::Settings;
 
@@ -78,6 +79,11 @@ impl Aws {
         connect_cloudwatch(&self.settings, region).await
     }
 
+    /// The items of a table in a region. Not kept: whoever uses them keeps them.
+    pub async fn items(&self, region: &str, table: &str) -> Result<Arc<dyn Items>, Error> {
+        connect_items(&self.settings, region, table).await
+    }
+
     async fn at(&self, region: &str) -> Result<Region, Error> {
         let regions = || self.regions.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = regions().get(region) {
@@ -92,7 +98,7 @@ impl Aws {
 #[cfg(feature = "sdk")]
 use crate::sdk::connect;
 #[cfg(feature = "agent")]
-use crate::sdk::{connect_cloudwatch, find_region};
+use crate::sdk::{connect_cloudwatch, connect_items, find_region};
 
 #[cfg(not(feature = "sdk"))]
 async fn connect(_: &Settings, _: &str) -> Result<Region, Error> {
@@ -101,6 +107,11 @@ async fn connect(_: &Settings, _: &str) -> Result<Region, Error> {
 
 #[cfg(not(feature = "agent"))]
 async fn connect_cloudwatch(_: &Settings, _: &str) -> Result<Arc<dyn CloudWatch>, Error> {
+    Err(Error::not_built())
+}
+
+#[cfg(not(feature = "agent"))]
+async fn connect_items(_: &Settings, _: &str, _: &str) -> Result<Arc<dyn Items>, Error> {
     Err(Error::not_built())
 }
 

@@ -185,13 +185,15 @@ impl Kind {
             | "InsufficientHostCapacity"
             | "InsufficientInstanceCapacity"
             | "InsufficientReservedInstanceCapacity" => Self::Capacity,
-            "RequestLimitExceeded" | "SlowDown" | "Throttling" | "ThrottlingException" => {
-                Self::Throttled
-            }
+            "ProvisionedThroughputExceededException"
+            | "RequestLimitExceeded"
+            | "SlowDown"
+            | "Throttling"
+            | "ThrottlingException" => Self::Throttled,
             "LimitExceededFault" => Self::Quota,
-            "ResourceNotFound" | "ResourceNotFoundException" => Self::NotFound,
+            "ResourceNotFound" => Self::NotFound,
             _ if code.ends_with("LimitExceeded") || code.ends_with("QuotaExceeded") => Self::Quota,
-            "NoSuchEntity" | "ParameterNotFound" => Self::NotFound,
+            "NoSuchEntity" | "ParameterNotFound" | "ResourceNotFoundException" => Self::NotFound,
             _ if code.ends_with(".NotFound") => Self::NotFound,
             _ => Self::Other,
         }

@@ -3,7 +3,7 @@
 //! [`Aws`] holds [`Settings`], in the words that users of the AWS provider know, and makes clients of
 //! a region when they are first asked for: [`Ec2`] (instances, volumes, images, offerings),
 //! [`Networks`] (VPCs and what is in them), [`Iam`] (roles and instance profiles), [`Parameters`] (public
-//! parameters that name images), [`CloudWatch`] (metrics and alarms). Every call answers with a type of this crate
+//! parameters that name images), [`CloudWatch`] (metrics and alarms), [`Items`] (of a DynamoDB table). Every call answers with a type of this crate
 //! or an [`Error`], which keeps AWS's code and request id and says what to do about it.
 //!
 //! # What it is not
@@ -43,6 +43,7 @@ pub mod cloudwatch;
 pub mod ec2;
 mod error;
 pub mod iam;
+pub mod items;
 pub mod networks;
 pub mod proof;
 #[cfg(feature = "agent")]
@@ -54,6 +55,7 @@ pub use cloudwatch::CloudWatch;
 pub use ec2::Ec2;
 pub use error::{Error, Kind};
 pub use iam::Iam;
+pub use items::Items;
 pub use networks::Networks;
 pub use settings::{AssumeRole, RetryMode, Settings};
 

@@ -3,10 +3,13 @@
 Prints one line of JSON with its port when it is ready, and ends with the process that started it.
 
 - Faults: `PUT /ferrymq/faults` takes a list of objects with `action`, `region`, `code`, `message`,
-  `status` and `times` (how often; for ever without it). A call that matches is answered so.
+  `status` and `times` (how often; for ever without it). A call that matches is answered so; with `after`
+  it is carried out nevertheless.
 - Consoles: `PUT /ferrymq/consoles/<instance>` takes the text that GetConsoleOutput gives; `*` is all others.
 - `RunInstances` is idempotent by its client token, as it is with AWS, and takes termination
   protection to heart, which can be taken off again.
+- DynamoDB is served one call at a time: with AWS, a condition and the write that depends on it are one,
+  and in moto another write may come in between.
 """
 
 import base64
@@ -48,6 +51,7 @@ class StandIn:
     def __init__(self):
         self.moto = DomainDispatcherApplication(create_backend_app)
         self.lock = threading.Lock()
+        self.dynamodb = threading.Lock()
         self.faults = []
         self.consoles = {}
         self.launches = {}
@@ -71,6 +75,8 @@ class StandIn:
         region, service = scope.groups() if scope else ("", "")
         fault = self.fault(action, region)
         if fault:
+            if fault.get("after"):
+                b"".join(self.carry_out(environ, lambda *_: None))
             return self.answer_fault(fault, bool(target), service, start_response)
         if action == "GetConsoleOutput":
             text = self.consoles.get(form.get("InstanceId")) or self.consoles.get("*", "")
@@ -81,7 +87,13 @@ class StandIn:
             return self.launch(form, region, environ, start_response)
         if action == "ModifyInstanceAttribute" and PROTECTION in form:
             return self.protect(form, region, environ, start_response)
-        return self.moto(environ, start_response)
+        return self.carry_out(environ, start_response)
+
+    def carry_out(self, environ, start_response):
+        if not environ.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB"):
+            return self.moto(environ, start_response)
+        with self.dynamodb:
+            return [b"".join(self.moto(environ, start_response))]
 
     def protect(self, form, region, environ, start_response):
         answer = self.moto(environ, start_response)

@@ -14,6 +14,7 @@ mod groups;
 mod iam;
 #[cfg(feature = "sdk")]
 mod instances;
+mod items;
 #[cfg(feature = "sdk")]
 mod offers;
 #[cfg(feature = "sdk")]
@@ -38,6 +39,7 @@ use aws_sdk_cloudwatch::config::{Credentials, Region as SdkRegion, SharedCredent
 use crate::client::Region;
 use crate::cloudwatch::CloudWatch;
 use crate::error::{Error, Kind};
+use crate::items::Items;
 use crate::settings::{AssumeRole, RetryMode, Settings};
 
 /// For how long a call may wait for a connection: a name that is no region's is told soon.
@@ -94,6 +96,25 @@ pub(crate) async fn connect_cloudwatch(
     Ok(Arc::new(cloudwatch::Client {
         sdk: aws_sdk_cloudwatch::Client::from_conf(cloudwatch.build()),
         region: region.to_owned(),
+    }))
+}
+
+/// The client of one table's items. It repeats no call.
+pub(crate) async fn connect_items(
+    settings: &Settings,
+    region: &str,
+    table: &str,
+) -> Result<Arc<dyn Items>, Error> {
+    let config = configure(settings, region).await;
+    let mut dynamodb = aws_sdk_dynamodb::config::Builder::from(&config);
+    if let Some(url) = settings.endpoints.get("dynamodb") {
+        dynamodb = dynamodb.endpoint_url(url);
+    }
+    let dynamodb = dynamodb.retry_config(RetryConfig::disabled());
+    Ok(Arc::new(items::Client {
+        sdk: aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
+        region: region.to_owned(),
+        table: table.to_owned(),
     }))
 }
 
