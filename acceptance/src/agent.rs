@@ -89,8 +89,8 @@ impl Agent {
             dir,
             port,
             replication: replication.to_owned(),
-            server: None,
             environment: Vec::new(),
+            server: None,
         };
         // The machine that tests may be short of disk: what they store is little.
         let file = agent.path("agent.toml");

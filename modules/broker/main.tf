@@ -29,7 +29,8 @@ resource "ferrymq_broker" "this" {
   preferred_active      = var.preferred_active
 
   coordination = var.coordination == null ? null : {
-    file = var.coordination.file
+    dynamodb = var.coordination.dynamodb
+    file     = var.coordination.file
     etcd = var.coordination.etcd == null ? null : {
       endpoints             = var.coordination.etcd.endpoints
       ca_certificate        = var.coordination.etcd.ca_certificate

@@ -62,8 +62,13 @@ variable "durability" {
 }
 
 variable "coordination" {
-  description = "Where the nodes of a pair agree who serves: `etcd`, or `file` for a trial on one machine. Keys and passwords go in `coordination_secrets`; a higher `…_version` writes them again"
+  description = "Where the nodes of a pair agree who serves: `dynamodb` in AWS, `etcd`, or `file` for a trial on one machine. Keys and passwords go in `coordination_secrets`; a higher `…_version` writes them again"
   type = object({
+    dynamodb = optional(object({
+      table    = string
+      region   = string
+      endpoint = optional(string)
+    }))
     etcd = optional(object({
       endpoints          = list(string)
       ca_certificate     = optional(string)

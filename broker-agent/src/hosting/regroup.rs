@@ -341,11 +341,13 @@ async fn read(settings: &Settings, store: Arc<dyn Coordinator>) -> Result<Snapsh
 fn store_failed(settings: &Settings, error: &store::StoreError) -> Failure {
     use crate::replication::settings::Coordination;
     let field = match &settings.coordination {
+        Coordination::DynamoDb(_) => "replication.coordination.dynamodb",
         Coordination::Etcd(_) => "replication.coordination.etcd",
         Coordination::File(_) => "replication.coordination.file.path",
     };
     let reason = match error {
         store::StoreError::Directory { .. } | store::StoreError::Options(_) => Reason::Invalid,
+        store::StoreError::NotBuilt(_) => Reason::Unsupported,
         store::StoreError::Read { .. } => Reason::Unavailable,
     };
     Failure::new(reason, error.to_string()).at(field)

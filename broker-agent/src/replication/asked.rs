@@ -5,7 +5,9 @@ use std::path::Path;
 use agent_api::v1::{self, Reason};
 use agent_api::{Address, Failure};
 
-use super::settings::{Coordination, DEFAULT_PORT, Durability, Etcd, GroupId, Node, Settings};
+use super::settings::{
+    Coordination, DEFAULT_PORT, Durability, DynamoDb, Etcd, GroupId, Node, Settings,
+};
 use crate::registry::Secret;
 
 /// Nodes of a group at most.
@@ -197,7 +199,8 @@ fn coordination(
     let store = asked.and_then(|asked| asked.store.as_ref());
     match store {
         None => {
-            let sentence = "a replicated broker needs a coordination store; name an etcd cluster";
+            let sentence = "a replicated broker needs a coordination store; name an etcd cluster or a \
+                            DynamoDB table";
             Err(invalid(sentence, "coordination"))
         }
         Some(Store::File(file)) => {
@@ -211,14 +214,46 @@ fn coordination(
             }
             Ok(Coordination::File(path.to_owned()))
         }
+        Some(Store::Dynamodb(asked)) => Ok(Coordination::DynamoDb(dynamodb(asked)?)),
         Some(Store::Etcd(asked)) => {
             let present = match present.map(|settings| &settings.coordination) {
                 Some(Coordination::Etcd(etcd)) => Some(&**etcd),
-                Some(Coordination::File(_)) | None => None,
+                Some(Coordination::DynamoDb(_) | Coordination::File(_)) | None => None,
             };
             Ok(Coordination::Etcd(Box::new(etcd(asked, present)?)))
         }
     }
+}
+
+fn dynamodb(asked: &v1::DynamoDbStore) -> Result<DynamoDb, Failure> {
+    let at = |name: &str| format!("coordination.dynamodb.{name}");
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if !(3..=255).contains(&asked.table.len()) || !asked.table.bytes().all(legal) {
+        let sentence = format!(
+            "{:?} is no name of a table; use 3 to 255 letters, digits, -, _ and .",
+            asked.table.chars().take(64).collect::<String>()
+        );
+        return Err(invalid(sentence, &at("table")));
+    }
+    let in_region = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if asked.region.is_empty() || !asked.region.bytes().all(in_region) {
+        let sentence = format!(
+            "{:?} is no name of a region, such as eu-west-1",
+            asked.region.chars().take(64).collect::<String>()
+        );
+        return Err(invalid(sentence, &at("region")));
+    }
+    let endpoint = Some(asked.endpoint.clone()).filter(|url| !url.is_empty());
+    let is_url = |url: &String| url.starts_with("https://") || url.starts_with("http://");
+    if endpoint.as_ref().is_some_and(|url| !is_url(url)) {
+        let sentence = "the endpoint is no URL; begin it with https://, or leave it out";
+        return Err(invalid(sentence, &at("endpoint")));
+    }
+    Ok(DynamoDb {
+        table: asked.table.clone(),
+        region: asked.region.clone(),
+        endpoint,
+    })
 }
 
 fn etcd(asked: &v1::EtcdStore, present: Option<&Etcd>) -> Result<Etcd, Failure> {
@@ -310,6 +345,11 @@ fn shown_store(coordination: &Coordination) -> v1::Coordination {
     let store = match coordination {
         Coordination::File(path) => Store::File(v1::FileStore {
             path: path.to_string_lossy().into_owned(),
+        }),
+        Coordination::DynamoDb(store) => Store::Dynamodb(v1::DynamoDbStore {
+            table: store.table.clone(),
+            region: store.region.clone(),
+            endpoint: store.endpoint.clone().unwrap_or_default(),
         }),
         Coordination::Etcd(etcd) => {
             let open = |pair: &Option<(String, Secret)>| {

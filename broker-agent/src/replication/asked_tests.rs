@@ -1,7 +1,9 @@
 //! Every mistake has its sentence, and good settings survive the trip.
 
 use agent_api::v1::coordination::Store;
-use agent_api::v1::{Coordination, EtcdStore, FileStore, Replication, ReplicationNode};
+use agent_api::v1::{
+    Coordination, DynamoDbStore, EtcdStore, FileStore, Replication, ReplicationNode,
+};
 
 use super::*;
 
@@ -108,15 +110,45 @@ async fn each_mistake_about_the_store_is_named() {
         spoil(&mut store);
         error(|r| r.coordination = on(store))
     };
-    insta::assert_snapshot!(error(|r| r.coordination = None), @"replication.coordination: a replicated broker needs a coordination store; name an etcd cluster");
+    insta::assert_snapshot!(error(|r| r.coordination = None), @"replication.coordination: a replicated broker needs a coordination store; name an etcd cluster or a DynamoDB table");
     let relative = Store::File(FileStore { path: "x".into() });
     insta::assert_snapshot!(error(|r| r.coordination = Some(Coordination { store: Some(relative) })), @r#"replication.coordination.file.path: "x" is no absolute path; name a directory that all agents of the group see"#);
+    let table_error = |table: &str, region: &str, endpoint: &str| {
+        let store = Store::Dynamodb(DynamoDbStore {
+            table: table.into(),
+            region: region.into(),
+            endpoint: endpoint.into(),
+        });
+        error(|r| r.coordination = Some(Coordination { store: Some(store) }))
+    };
+    insta::assert_snapshot!(table_error("a/b", "eu-west-1", ""), @r#"replication.coordination.dynamodb.table: "a/b" is no name of a table; use 3 to 255 letters, digits, -, _ and ."#);
+    insta::assert_snapshot!(table_error("pairs", "Ireland", ""), @r#"replication.coordination.dynamodb.region: "Ireland" is no name of a region, such as eu-west-1"#);
+    insta::assert_snapshot!(table_error("pairs", "eu-west-1", "x:1"), @"replication.coordination.dynamodb.endpoint: the endpoint is no URL; begin it with https://, or leave it out");
     insta::assert_snapshot!(etcd_error(|e| e.endpoints.clear()), @"replication.coordination.etcd.endpoints: no address of etcd is given");
     insta::assert_snapshot!(etcd_error(|e| e.endpoints[0] = "etcd:2379".into()), @"replication.coordination.etcd.endpoints: bad address of etcd `etcd:2379`: it begins with neither http:// nor https://");
     insta::assert_snapshot!(etcd_error(|e| e.endpoints[0] = "https://etcd:2379".into()), @"replication.coordination.etcd.endpoints: bad address of etcd `https://etcd:2379`: no certificate authority is given");
     insta::assert_snapshot!(etcd_error(|e| e.certificate = "x".into()), @"replication.coordination.etcd.key: certificate is given without key; give both or neither");
     insta::assert_snapshot!(etcd_error(|e| { e.certificate = "x".into(); e.key = Some("y".into()); }), @"replication.coordination.etcd.ca_certificate: a certificate to show is given and no authority to check etcd's by; give both");
     insta::assert_snapshot!(etcd_error(|e| e.password = Some("x".into())), @"replication.coordination.etcd.username: password is given without username; give both or neither");
+}
+
+#[test]
+fn a_table_is_kept_and_shown_as_it_was_given() {
+    for endpoint in ["", "http://127.0.0.1:5000"] {
+        let given = Coordination {
+            store: Some(Store::Dynamodb(DynamoDbStore {
+                table: "pairs".into(),
+                region: "eu-west-1".into(),
+                endpoint: endpoint.into(),
+            })),
+        };
+        let mut asked = pair();
+        asked.coordination = Some(given.clone());
+        let settings = resolve(&asked, NEW).unwrap();
+        assert_eq!(shown(&settings).coordination, Some(given));
+        let kept = serde_json::to_string(&settings).unwrap();
+        assert_eq!(serde_json::from_str::<Settings>(&kept).unwrap(), settings);
+    }
 }
 
 #[tokio::test]

@@ -55,10 +55,26 @@ pub(crate) struct Node {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Coordination {
+    /// In an item of a DynamoDB table.
+    #[serde(rename = "dynamodb")]
+    DynamoDb(DynamoDb),
     /// Under a key of an etcd cluster.
     Etcd(Box<Etcd>),
     /// In a directory that all nodes see, below this one.
     File(std::path::PathBuf),
+}
+
+/// A DynamoDB table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DynamoDb {
+    /// Its name.
+    pub table: String,
+    /// Its region.
+    pub region: String,
+    /// URL to call in place of the region's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
 }
 
 /// An etcd cluster.

@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 use broker_core::replication::coordinator::{Coordinator, ReadError, Snapshot};
 use broker_core::replication::ending;
 use broker_core::replication::record::{Incarnation, Member};
+use cloud_aws::Settings as AwsSettings;
+use coordination::dynamodb::{DynamoDbCoordinator, DynamoDbOptions, NotBuilt};
 use coordination::etcd::{EtcdCoordinator, EtcdOptions, Login, Tls};
 use coordination::file::FileCoordinator;
 use tokio::runtime::Handle;
 
-use super::settings::{Coordination, Etcd, GroupId};
+use super::settings::{Coordination, DynamoDb, Etcd, GroupId};
 
 /// How long one call may take: shorter than a follower's grace, longer than etcd needs to change its
 /// own leader.
@@ -32,6 +34,9 @@ pub(crate) enum StoreError {
         /// The system's words.
         cause: std::io::Error,
     },
+    /// AWS is not in this agent.
+    #[error(transparent)]
+    NotBuilt(#[from] NotBuilt),
     /// Settings that fit no etcd.
     #[error("{0}")]
     Options(String),
@@ -45,7 +50,7 @@ pub(crate) enum StoreError {
     },
 }
 
-/// Opens the store; etcd is connected to when it is first asked.
+/// Opens the store; one behind a network is connected to when it is first asked.
 pub(crate) fn open(
     coordination: &Coordination,
     group: &GroupId,
@@ -60,6 +65,13 @@ pub(crate) fn open(
                 cause,
             })?;
             Ok(Arc::new(store))
+        }
+        Coordination::DynamoDb(table) => {
+            let options = dynamodb_options(table, group);
+            Ok(Arc::new(DynamoDbCoordinator::new(
+                options,
+                runtime.clone(),
+            )?))
         }
         Coordination::Etcd(etcd) => {
             let store = EtcdCoordinator::new(options(etcd, Some(group)), runtime.clone());
@@ -104,6 +116,9 @@ pub(crate) fn end(
 pub(crate) fn place(coordination: &Coordination) -> String {
     match coordination {
         Coordination::File(path) => path.display().to_string(),
+        Coordination::DynamoDb(DynamoDb { table, region, .. }) => {
+            format!("DynamoDB table {table} in {region}")
+        }
         Coordination::Etcd(etcd) => format!("etcd at {}", etcd.endpoints.join(", ")),
     }
 }
@@ -113,6 +128,22 @@ pub(super) fn check_options(etcd: &Etcd) -> Result<(), String> {
     options(etcd, None)
         .check()
         .map_err(|error| error.to_string())
+}
+
+fn dynamodb_options(store: &DynamoDb, group: &GroupId) -> DynamoDbOptions {
+    let endpoint = store.endpoint.iter();
+    DynamoDbOptions {
+        table: store.table.clone(),
+        region: store.region.clone(),
+        settings: AwsSettings {
+            endpoints: endpoint
+                .map(|url| ("dynamodb".to_owned(), url.clone()))
+                .collect(),
+            ..AwsSettings::default()
+        },
+        key: group.as_str().to_owned(),
+        timeout: CALL_TIMEOUT,
+    }
 }
 
 fn options(etcd: &Etcd, group: Option<&GroupId>) -> EtcdOptions {

@@ -1082,7 +1082,7 @@ pub struct ReplicationNode {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Coordination {
-    #[prost(oneof = "coordination::Store", tags = "1, 2")]
+    #[prost(oneof = "coordination::Store", tags = "1, 2, 3")]
     pub store: ::core::option::Option<coordination::Store>,
 }
 /// Nested message and enum types in `Coordination`.
@@ -1094,6 +1094,9 @@ pub mod coordination {
         /// For trials with all agents on one machine.
         #[prost(message, tag = "2")]
         File(super::FileStore),
+        /// Needs an agent with AWS in it (`--features aws`, as release packages are).
+        #[prost(message, tag = "3")]
+        Dynamodb(super::DynamoDbStore),
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1117,6 +1120,20 @@ pub struct EtcdStore {
     /// Never in answers. Absent in an update: as it is.
     #[prost(string, optional, tag = "6")]
     pub password: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// An item of a DynamoDB table, whose partition key is the text `group` and which has no sort key. The
+/// agents find their credentials as the AWS command line does: environment, shared files, container,
+/// instance profile. They need dynamodb:GetItem and dynamodb:PutItem.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DynamoDbStore {
+    #[prost(string, tag = "1")]
+    pub table: ::prost::alloc::string::String,
+    /// Region of the table.
+    #[prost(string, tag = "2")]
+    pub region: ::prost::alloc::string::String,
+    /// URL to call in place of the region's own; empty = none.
+    #[prost(string, tag = "3")]
+    pub endpoint: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct FileStore {

@@ -260,6 +260,7 @@ fn what_a_pair_cannot_change_is_refused() {
         };
         let mut shape = two();
         shape.coordination = Some(Coordination {
+            dynamodb: None,
             etcd: None,
             file: Some(file),
         });

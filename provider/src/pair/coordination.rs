@@ -3,16 +3,36 @@
 use agent_api::v1::{self, coordination::Store};
 use tfplugin_rs::prelude::*;
 
-/// Where the record is that says who serves: one of the two.
+/// Where the record is that says who serves: one of the three.
 #[derive(Debug, Clone, PartialEq, Eq, Model)]
-#[model(rule = rule::exactly_one_of(["etcd", "file"]))]
+#[model(rule = rule::exactly_one_of(["dynamodb", "etcd", "file"]))]
 pub(crate) struct Coordination {
+    /// A DynamoDB table: the choice for a pair in AWS, which needs no other store then.
+    pub(crate) dynamodb: Option<DynamoDb>,
+
     /// An etcd cluster: the choice for every pair that matters.
     pub(crate) etcd: Option<Etcd>,
 
     /// A directory, for trials with both agents on one machine: whoever loses that machine loses
     /// both nodes.
     pub(crate) file: Option<FileStore>,
+}
+
+/// A DynamoDB table.
+#[derive(Debug, Clone, PartialEq, Eq, Model)]
+pub(crate) struct DynamoDb {
+    /// URL to call in place of the region's own, for an interface endpoint or a stand-in.
+    #[attr(validate = validate::regex("^https?://[^/]+/?$", "must be a URL such as https://vpce-1.dynamodb.eu-west-1.vpce.amazonaws.com"))]
+    pub(crate) endpoint: Option<String>,
+
+    /// Region of the table.
+    #[attr(validate = validate::regex("^[a-z0-9-]+$", "must be the name of a region such as eu-west-1"))]
+    pub(crate) region: String,
+
+    /// Name of the table, as of a `ferrymq_coordination_table`. Many pairs may share one. The agents call it with the
+    /// credentials of their machine, which need `dynamodb:GetItem` and `dynamodb:PutItem`.
+    #[attr(validate = validate::regex("^[A-Za-z0-9_.-]{3,255}$", "must be the name of a table"))]
+    pub(crate) table: String,
 }
 
 /// An etcd cluster.
@@ -61,30 +81,46 @@ pub(crate) struct FileStore {
 impl Coordination {
     /// As requests carry it, with its secrets if the plan has them.
     pub(crate) fn to_api(&self) -> v1::Coordination {
-        let store = match (&self.etcd, &self.file) {
-            (Some(etcd), _) => Some(Store::Etcd(etcd.to_api())),
-            (None, Some(file)) => Some(Store::File(v1::FileStore {
+        let store = match (&self.dynamodb, &self.etcd, &self.file) {
+            (Some(dynamodb), ..) => Some(Store::Dynamodb(v1::DynamoDbStore {
+                table: dynamodb.table.clone(),
+                region: dynamodb.region.clone(),
+                endpoint: dynamodb.endpoint.clone().unwrap_or_default(),
+            })),
+            (None, Some(etcd), _) => Some(Store::Etcd(etcd.to_api())),
+            (None, None, Some(file)) => Some(Store::File(v1::FileStore {
                 path: file.path.clone(),
             })),
-            (None, None) => None,
+            (None, None, None) => None,
         };
         v1::Coordination { store }
     }
 
     /// As the agents have it; what they do not tell is taken from `state`.
     pub(crate) fn from_api(coordination: &v1::Coordination, state: Option<&Self>) -> Option<Self> {
+        let mut seen = Self {
+            dynamodb: None,
+            etcd: None,
+            file: None,
+        };
         match coordination.store.as_ref()? {
-            Store::Etcd(etcd) => Some(Self {
-                etcd: Some(Etcd::from_api(etcd, state.and_then(|it| it.etcd.as_ref()))),
-                file: None,
-            }),
-            Store::File(file) => Some(Self {
-                etcd: None,
-                file: Some(FileStore {
-                    path: file.path.clone(),
-                }),
-            }),
+            Store::Dynamodb(dynamodb) => {
+                seen.dynamodb = Some(DynamoDb {
+                    endpoint: text(&dynamodb.endpoint),
+                    region: dynamodb.region.clone(),
+                    table: dynamodb.table.clone(),
+                });
+            }
+            Store::Etcd(etcd) => {
+                let known = state.and_then(|it| it.etcd.as_ref());
+                seen.etcd = Some(Etcd::from_api(etcd, known));
+            }
+            Store::File(file) => {
+                let path = file.path.clone();
+                seen.file = Some(FileStore { path });
+            }
         }
+        Some(seen)
     }
 
     /// Whether secrets are to be written again.
@@ -98,10 +134,13 @@ impl Coordination {
 
     /// Whether both are one store, whatever is needed to reach it.
     pub(crate) fn is_same_store(&self, other: &Self) -> bool {
-        match (&self.etcd, &other.etcd) {
-            (Some(_), Some(_)) => true,
-            _ => self.file == other.file && self.etcd.is_some() == other.etcd.is_some(),
-        }
+        let table = |it: &Self| {
+            let dynamodb = it.dynamodb.as_ref();
+            dynamodb.map(|it| (it.region.clone(), it.table.clone()))
+        };
+        self.etcd.is_some() == other.etcd.is_some()
+            && self.file == other.file
+            && table(self) == table(other)
     }
 }
 
@@ -118,7 +157,6 @@ impl Etcd {
     }
 
     fn from_api(etcd: &v1::EtcdStore, state: Option<&Self>) -> Self {
-        let text = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
         Self {
             ca_certificate: text(&etcd.ca_certificate),
             client_certificate: text(&etcd.certificate),
@@ -130,6 +168,10 @@ impl Etcd {
             username: text(&etcd.username),
         }
     }
+}
+
+fn text(text: &str) -> Option<String> {
+    Some(text.to_owned()).filter(|text| !text.is_empty())
 }
 
 /// Without what is never in answers, to compare.
@@ -155,6 +197,7 @@ mod tests {
 
     fn etcd() -> Coordination {
         Coordination {
+            dynamodb: None,
             etcd: Some(Etcd {
                 ca_certificate: Some("CA".to_owned()),
                 client_certificate: Some("CERTIFICATE".to_owned()),
@@ -171,10 +214,23 @@ mod tests {
 
     fn file(path: &str) -> Coordination {
         Coordination {
+            dynamodb: None,
             etcd: None,
             file: Some(FileStore {
                 path: path.to_owned(),
             }),
+        }
+    }
+
+    fn dynamodb(table: &str, endpoint: Option<&str>) -> Coordination {
+        Coordination {
+            dynamodb: Some(DynamoDb {
+                endpoint: endpoint.map(str::to_owned),
+                region: "eu-west-1".to_owned(),
+                table: table.to_owned(),
+            }),
+            etcd: None,
+            file: None,
         }
     }
 
@@ -191,6 +247,12 @@ mod tests {
         assert_eq!((store.key, store.password), (None, None));
         let sent = file("/tmp/pair").to_api();
         assert_eq!(Coordination::from_api(&sent, None), Some(file("/tmp/pair")));
+        for table in [
+            dynamodb("pairs", None),
+            dynamodb("pairs", Some("http://a:1")),
+        ] {
+            assert_eq!(Coordination::from_api(&table.to_api(), None), Some(table));
+        }
     }
 
     #[test]
@@ -201,6 +263,10 @@ mod tests {
         assert!(!etcd().is_same_store(&file("/a")));
         assert!(!file("/a").is_same_store(&file("/b")));
         assert!(file("/a").is_same_store(&file("/a")));
+        let table = dynamodb("pairs", None);
+        assert!(table.is_same_store(&dynamodb("pairs", Some("http://a:1"))));
+        assert!(!table.is_same_store(&dynamodb("others", None)));
+        assert!(!table.is_same_store(&etcd()));
     }
 
     #[test]

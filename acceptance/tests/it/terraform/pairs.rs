@@ -5,6 +5,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use acceptance::agent::Agent;
+use acceptance::aws::StandIn;
 use acceptance::etcd::Etcd;
 use acceptance::process::Server;
 use acceptance::terraform::{Diagnostic, Workspace};
@@ -203,14 +204,50 @@ fn a_single_broker_becomes_a_pair_and_single_again_with_its_messages() -> Result
 
 #[test]
 fn nodes_agree_in_a_real_etcd() -> Result<()> {
-    let (Some(mut fleet), Some(etcd)) = (Fleet::prepare()?, Etcd::start()?) else {
+    let (Some(fleet), Some(etcd)) = (Fleet::prepare()?, Etcd::start()?) else {
         return Ok(());
     };
     let store = format!("{{ etcd = {{ endpoints = [\"{}\"] }} }}", etcd.endpoint());
-    fleet.pair_in(&store, "")?;
+    agree_in(fleet, &store)
+}
+
+/// The agents find their credentials in their environment here, and in their instance profile in AWS.
+#[test]
+fn nodes_agree_in_a_table_of_dynamodb() -> Result<()> {
+    let (Some(mut fleet), Some(aws)) = (Fleet::prepare()?, StandIn::shared()?) else {
+        return Ok(());
+    };
+    let region = "eu-south-1";
+    aws.json(
+        region,
+        "dynamodb",
+        "DynamoDB_20120810.CreateTable",
+        &serde_json::json!({
+            "TableName": "pairs",
+            "AttributeDefinitions": [{ "AttributeName": "group", "AttributeType": "S" }],
+            "KeySchema": [{ "AttributeName": "group", "KeyType": "HASH" }],
+            "BillingMode": "PAY_PER_REQUEST",
+        }),
+    )?;
+    for agent in [&mut fleet.a, &mut fleet.b] {
+        for (name, value) in aws.environment() {
+            agent.set(name, &value);
+        }
+        agent.restart()?;
+    }
+    let store = format!(
+        "{{ dynamodb = {{ table = \"pairs\", region = \"{region}\", endpoint = \"{}\" }} }}",
+        aws.url()
+    );
+    agree_in(fleet, &store)
+}
+
+/// A pair through its life: its nodes agree in this store.
+fn agree_in(mut fleet: Fleet, store: &str) -> Result<()> {
+    fleet.pair_in(store, "")?;
     fleet.terraform.apply_settles()?;
     amqp::publish(&fleet.uri(), "", "q", 3)?;
-    fleet.pair_in(&store, "preferred_active = \"south\"")?;
+    fleet.pair_in(store, "preferred_active = \"south\"")?;
     fleet.terraform.apply_settles()?;
     assert_eq!(fleet.active()?, "south");
     fleet.b.kill()?;
@@ -223,7 +260,7 @@ fn nodes_agree_in_a_real_etcd() -> Result<()> {
     poll::until("a single broker", FAILS_OVER, || {
         Ok(fleet.terraform.apply().is_ok().then_some(()))
     })?;
-    fleet.pair_in(&store, "")?;
+    fleet.pair_in(store, "")?;
     fleet.terraform.apply_settles()?;
     assert_eq!(amqp::drain(&fleet.uri(), "q")?, 3);
     fleet.terraform.destroy()

@@ -1,7 +1,7 @@
 //! What is wrong is told before anything is made.
 
 use agent_api::v1::coordination::Store;
-use agent_api::v1::{EtcdStore, FileStore, ListBrokersRequest, Reason};
+use agent_api::v1::{DynamoDbStore, EtcdStore, FileStore, ListBrokersRequest, Reason};
 
 use super::kit::Fleet;
 use crate::agent::{create, failure};
@@ -53,6 +53,21 @@ async fn a_pair_that_cannot_be_is_refused() {
         told.starts_with("replication.coordination.file.path: the coordination directory"),
         "{told}"
     );
+
+    // Agents of this build; the acceptance tests make such a pair with one that has AWS in it.
+    if cfg!(not(feature = "aws")) {
+        let store = Store::Dynamodb(DynamoDbStore {
+            table: "pairs".into(),
+            region: "eu-west-1".into(),
+            endpoint: String::new(),
+        });
+        let (reason, told) = refused(&fleet, 0, fleet.broker(0, store)).await;
+        assert_eq!(reason, Reason::Unsupported);
+        assert!(
+            told.starts_with("replication.coordination.dynamodb: this build has no AWS"),
+            "{told}"
+        );
+    }
 
     let store = Store::Etcd(EtcdStore {
         endpoints: vec!["http://127.0.0.1:1".into()],

@@ -46,7 +46,7 @@ pub(crate) struct BrokerModel {
     /// active's.
     console_url: Attr<String>,
 
-    /// Where the nodes of a pair agree who serves: exactly one of `etcd` and `file`. The store of a
+    /// Where the nodes of a pair agree who serves: exactly one of `dynamodb`, `etcd` and `file`. The store of a
     /// pair cannot be changed, the way to it can. Goes with `ACTIVE_STANDBY_MULTI_AZ`.
     coordination: Option<Coordination>,
 

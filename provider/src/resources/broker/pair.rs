@@ -70,7 +70,8 @@ pub(super) fn validate(cx: &mut Validation) -> Result<()> {
         }
         if is_pair && attribute == "coordination" && value.is_null() {
             let detail = "The nodes of a pair need a store in which they agree who serves: \
-                          coordination = { etcd = { endpoints = [\u{2026}] } }.";
+                          coordination = { etcd = { endpoints = [\u{2026}] } }, or \
+                          coordination = { dynamodb = { \u{2026} } }.";
             problems.push(Diagnostic::error("No coordination store", detail).at(attribute));
         }
     }
@@ -78,7 +79,7 @@ pub(super) fn validate(cx: &mut Validation) -> Result<()> {
     let file = cx.config().value().at(&file).cloned().unwrap_or_default();
     if is_pair && !file.is_null() {
         let detail = "A directory as coordination store is for trials with both agents on one machine: \
-                      whoever loses that machine loses both nodes. Use etcd for everything else.";
+                      whoever loses that machine loses both nodes. Use etcd or DynamoDB for everything else.";
         problems.push(
             Diagnostic::warning("The pair is a trial", detail)
                 .at(AttributePath::from("coordination").attribute("file")),
