@@ -8,6 +8,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
@@ -195,6 +196,10 @@ impl StandIn {
             .lock()
             .map_err(|_| anyhow::anyhow!("a test panicked"))?;
         change(&mut faults);
+        for fault in faults.iter_mut().filter(|fault| fault["id"].is_null()) {
+            static IDS: AtomicU64 = AtomicU64::new(0);
+            fault["id"] = IDS.fetch_add(1, Ordering::Relaxed).into();
+        }
         let body = Value::from(faults.clone()).to_string();
         self.http("PUT", "/ferrymq/faults", "", body.as_bytes())
             .map(drop)

@@ -2,7 +2,7 @@
 
 Prints one line of JSON with its port when it is ready, and ends with the process that started it.
 
-- Faults: `PUT /ferrymq/faults` takes a list of objects with `action`, `region`, `code`, `message`,
+- Faults: `PUT /ferrymq/faults` takes a list of objects with `id`, `action`, `region`, `code`, `message`,
   `status` and `times` (how often; for ever without it). A call that matches is answered so; with `after`
   it is carried out nevertheless.
 - Consoles: `PUT /ferrymq/consoles/<instance>` takes the text that GetConsoleOutput gives; `*` is all others.
@@ -105,10 +105,15 @@ class StandIn:
     def control(self, path, body, start_response):
         with self.lock:
             if path == "/ferrymq/faults":
-                self.faults = json.loads(body)
+                self.faults = self.with_what_is_left(json.loads(body))
             elif path.startswith("/ferrymq/consoles/"):
                 self.consoles[path.rpartition("/")[2]] = body.decode()
         return reply(start_response, "200 OK", "text/plain", b"")
+
+    def with_what_is_left(self, faults):
+        """Whoever adds one sends all; those that are there already have been spent in part."""
+        left = {fault["id"]: fault["times"] for fault in self.faults}
+        return [{**fault, "times": left.get(fault["id"], fault["times"])} for fault in faults]
 
     def fault(self, action, region):
         with self.lock:
